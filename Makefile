@@ -1,0 +1,64 @@
+# Everything is installed into .venv, as constraints.txt pins it; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo dev test lint validate format benchmark clean
+
+help:
+	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
+	@echo "make dev        the Dagster UI on port 3000"
+	@echo "make test       the tests"
+	@echo "make lint       formatting, lint, types"
+	@echo "make validate   load the code location as Dagster does"
+	@echo "make benchmark  100,000 messages from raw to mart, beside plain pandas"
+	@echo "make format     format the code"
+	@echo "make clean      remove .venv; the data in .o365 stays"
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "installing what the tests need ..."
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed
+	@echo "installing what the linters need ..."
+	@$(PIP) --editable '.[test,lint]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/o365-pipeline demo
+
+dev: $(VENV)/.installed
+	@$(BIN)/o365-pipeline dev
+
+test: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy o365_pipeline o365_pipeline_tests benchmarks
+
+validate: $(VENV)/.installed
+	@$(BIN)/python -W error::DeprecationWarning:dagster -m dagster definitions validate --workspace workspace.yaml
+
+benchmark: $(VENV)/.installed
+	@$(BIN)/python benchmarks/messages.py
+
+format: $(VENV)/.installed-lint
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)

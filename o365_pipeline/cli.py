@@ -1,0 +1,190 @@
+"""The command line, `o365-pipeline ...`: reads arguments, calls the stages, turns errors into one line and a status.
+
+What belongs here: commands and their help texts. Exit status 0 only when a command did what was asked, 2 for bad
+input, 1 for what failed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import click
+import dagster as dg
+from rich.console import Console
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers import Customer
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
+from o365_pipeline.terminal import progress, table
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def main() -> None:
+    """Run the command line; the pipeline's own errors are one line on stderr."""
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    try:
+        cli(prog_name="o365-pipeline")
+    except O365PipelineError as error:
+        click.echo(f"o365-pipeline: {error}", err=True)
+        sys.exit(2 if isinstance(error, (SettingsError, UsageError)) else 1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="o365-pipeline")
+def cli() -> None:
+    """Office 365 data through Microsoft Graph Data Connect, from an approver's yes to a SQL table.
+
+    Settings are environment variables that begin with O365_; the README lists them.
+    """
+
+
+@cli.command()
+@click.option(
+    "--tenant-data",
+    type=click.Path(path_type=Path),
+    help="Folder of files in Data Connect's format, named <dataset>.json, instead of synthetic rows.",
+)
+@click.option("--first-day", type=DAY, help="First day to extract, as 2026-11-16.")
+@click.option("--days", type=click.IntRange(1, 366), help="How many days to extract.")
+def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None) -> None:
+    """Take the sandbox from approval to a filled mart, in this terminal."""
+    deployment = load(
+        deployment="sandbox",
+        tenant_data=tenant_data,
+        first_day=first_day.date() if first_day else None,
+        initial_days=days,
+    )
+    _use_instance(deployment)
+    from o365_pipeline.demo import run_demo
+
+    run_demo(deployment, _stdout())
+
+
+@cli.command()
+@click.option("--port", default=3000, show_default=True, help="Where the UI listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address the UI listens on.")
+def dev(port: int, host: str) -> None:
+    """Open the Dagster UI, with sensors and schedules at work."""
+    deployment = load()
+    home = deployment.dagster_home()
+    if deployment.is_sandbox:
+        for customer in deployment.customers:
+            deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+    arguments = ["dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    os.execve(dagster, [dagster, *arguments], {**os.environ, "DAGSTER_HOME": str(home)})
+
+
+@cli.command()
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+@click.option("--dataset", "datasets", multiple=True, help="A dataset, as Message_v1; again for more. Default: all requested.")
+@click.option("--from", "first_day", type=DAY, required=True, help="First day, as 2026-11-16.")
+@click.option("--to", "last_day", type=DAY, help="Last day, included. Default: the first.")
+def extract(
+    customer_name: str | None, datasets: tuple[str, ...], first_day: dt.datetime, last_day: dt.datetime | None
+) -> None:
+    """Extract days of data and take them to the mart; what was extracted before is not paid for again."""
+    from o365_pipeline.headless import Headless, extraction_of_days
+
+    first, last = first_day.date(), (last_day or first_day).date()
+    if last < first:
+        raise UsageError(f"--to {last} lies before --from {first}")
+    named = [catalogue()[name] for name in datasets]
+    deployment = load()
+    customer = _customer(deployment, customer_name)
+    _use_instance(deployment)
+    with dg.DagsterInstance.get() as instance:
+        headless = Headless(deployment, instance)
+        request = extraction_of_days(deployment, headless, customer, named, first, last)
+        steps = headless.steps(request)
+        with progress(_stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
+            headless.execute(request, tell)
+            tell(steps)
+
+
+@cli.group()
+def consent() -> None:
+    """What approvers were asked, and what they said."""
+
+
+@consent.command()
+def show() -> None:
+    """Show where each customer's data request stands."""
+    deployment = load()
+    now = dt.datetime.now(dt.UTC)
+    rows = []
+    for customer in deployment.customers:
+        stands = approval_ledger.standing_of(deployment.database, customer, now)
+        until = stands.approval.expires_at if stands.approval else None
+        approver = stands.approval.approver if stands.approval else None
+        rows.append((customer.name, str(stands.state or "no decision read yet"), approver, until and f"{until:%Y-%m-%d}"))
+    _stdout().print(table("Data requests", ("customer", "state", "approver", "until"), rows))
+
+
+@cli.group()
+def sandbox() -> None:
+    """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""
+
+
+def _decide(state: State, approver: str, reason: str | None) -> None:
+    deployment = load()
+    for customer in deployment.customers:
+        deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+        deployment.sandbox.decide(
+            customer.tenant_id, customer.data_request.application_id, state, approver, reason
+        )
+        click.echo(f"{customer.name}: {state} by {approver}")
+
+
+APPROVER = click.option("--approver", default="approver@contoso.example", show_default=True, help="Who decides.")
+REASON = click.option("--reason", help="Why.")
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+def approve(approver: str, reason: str | None) -> None:
+    """Approve the data request for 180 days."""
+    _decide(State.APPROVED, approver, reason)
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+def deny(approver: str, reason: str | None) -> None:
+    """Deny the data request."""
+    _decide(State.DENIED, approver, reason)
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+def revoke(approver: str, reason: str | None) -> None:
+    """Take an approval back: to Data Connect that is a denial after the approval."""
+    _decide(State.DENIED, approver, reason)
+
+
+def _stdout() -> Console:
+    return Console(highlight=False)
+
+
+def _customer(deployment: Deployment, name: str | None) -> Customer:
+    customers = list(deployment.customers)
+    if name is None and len(customers) == 1:
+        return customers[0]
+    if name is None:
+        raise UsageError(f"--customer is missing; known are {', '.join(customer.name for customer in customers)}")
+    return deployment.customers[name]
+
+
+def _use_instance(deployment: Deployment) -> None:
+    """Let Dagster keep its runs where the UI will find them."""
+    os.environ["DAGSTER_HOME"] = str(deployment.dagster_home())

@@ -1,0 +1,110 @@
+"""The data request: what an application asks a customer's approvers for.
+
+What belongs here: the model, its reading from TOML, its checks against the catalogue. What the approvers answered is
+in `approvals.py`; whether an extraction is covered, in `authorization.py`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.errors import SettingsError, UsageError
+
+MAX_GROUPS = 10
+"""A copy activity takes at most ten groups (Microsoft: Data Factory connector for Microsoft 365)."""
+
+
+class Scope(BaseModel):
+    """Whose data: everyone's, that of the members of some groups, or that of the users a Graph filter selects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["All", "List", "FilterUri"] = "All"
+    groups: tuple[str, ...] = Field(default=(), description="Object ids of groups, for kind List.")
+    filter_uri: str | None = Field(default=None, description="A users filter of Microsoft Graph, for kind FilterUri.")
+
+    @model_validator(mode="after")
+    def _parts_fit_kind(self) -> Scope:
+        if (self.kind == "List") != bool(self.groups) or (self.kind == "FilterUri") != bool(self.filter_uri):
+            raise ValueError("scope: kind List takes groups, kind FilterUri takes filter_uri, kind All takes neither")
+        if len(self.groups) > MAX_GROUPS:
+            raise ValueError(f"scope: at most {MAX_GROUPS} groups, not {len(self.groups)}")
+        return self
+
+    def __str__(self) -> str:
+        if self.kind == "List":
+            return f"List of groups {', '.join(self.groups)}"
+        return f"FilterUri {self.filter_uri}" if self.kind == "FilterUri" else "All"
+
+
+class RequestedDataset(BaseModel):
+    """One dataset of a data request: which columns, of whom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Message_v1 or BasicDataSet_v0.Message_v1.")
+    columns: tuple[str, ...] = Field(min_length=1, description="Documented column names.")
+    scope: Scope = Scope()
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> RequestedDataset:
+        dataset = catalogue()[self.name]
+        for column in self.columns:
+            dataset.column(column)
+        missing = [key for key in dataset.natural_key if key not in (*self.columns, *SYSTEM_COLUMNS)]
+        if missing:
+            raise UsageError(f"{self.name}: the columns must include the key, {', '.join(missing)}")
+        return self
+
+    @property
+    def dataset(self) -> Dataset:
+        return catalogue()[self.name]
+
+
+class DataRequest(BaseModel):
+    """An application's registration with Data Connect: approval covers all of it or nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    application_id: str = Field(description="The app registration's client id.")
+    application_name: str
+    application_tenant_id: str = Field(description="The tenant of the app registration: the vendor's or one's own.")
+    application_version: str = "1.0.0"
+    owner: str = Field(description="Who registered the application; Data Connect refuses the owner as approver.")
+    datasets: tuple[RequestedDataset, ...] = Field(min_length=1)
+
+    @field_validator("datasets")
+    @classmethod
+    def _each_once(cls, datasets: tuple[RequestedDataset, ...]) -> tuple[RequestedDataset, ...]:
+        names = [requested.dataset.name for requested in datasets]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"datasets: {', '.join(repeated)} stands there more than once")
+        return datasets
+
+    def requested(self, name: str) -> RequestedDataset | None:
+        """What is asked of that dataset, or None where the request does not name it."""
+        dataset = catalogue()[name]
+        return next((requested for requested in self.datasets if requested.dataset == dataset), None)
+
+
+def read_data_request(path: Path | None) -> DataRequest:
+    """Read a data request from TOML; without a path, the one that is shipped: no bodies, no subjects.
+
+    Raises:
+        SettingsError: the file cannot be read or is not a data request; the message names file and field.
+    """
+    source = path or resources.files("o365_pipeline.consent") / "data_request.toml"
+    try:
+        return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, UsageError) as error:
+        raise SettingsError(f"data request {source}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"data request {source}: {where}: {first['msg'].removeprefix('Value error, ')}") from error

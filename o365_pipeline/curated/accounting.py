@@ -1,0 +1,50 @@
+"""The account of a day: how many rows landed, and where each of them is now.
+
+What belongs here: counting what lies in the lake, for people who want to see that nothing was lost.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import landings_of
+
+
+@dataclass(frozen=True)
+class Account:
+    """One dataset's day; `reasons` says why rows are in quarantine, with how many."""
+
+    dataset: str
+    landed: int
+    counts: Counts
+    reasons: tuple[tuple[str, int], ...]
+
+
+def account(database: Database, lake: Lake, customer: Customer, day: dt.date) -> list[Account]:
+    """The account of every dataset of the customer's data request, for a day that was landed alone."""
+    accounts = []
+    with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
+        for requested in customer.data_request.datasets:
+            dataset = requested.dataset
+            landed = landings_of(database, lake, customer.name, dataset, [day])[day].manifest.rows
+            paths = [path_of(stage, dataset, customer.name, day) for stage in (CURATED, USER_ROWS, QUARANTINE)]
+            files = lake.stage(paths, Path(directory))
+            rows = [_count(connection, file) for file in files]
+            reasons = connection.execute(
+                f"SELECT reason, count(*) FROM read_parquet('{files[-1]}') GROUP BY reason ORDER BY count(*) DESC, reason"
+            ).fetchall()
+            accounts.append(Account(dataset.name, landed, Counts(*rows), tuple(reasons)))
+    return accounts
+
+
+def _count(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM read_parquet('{file}')").fetchall()[0][0])

@@ -1,0 +1,131 @@
+"""Curated assets, one per dataset of the catalogue.
+
+What belongs here: what Dagster sees of curation. The work is `curation.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.customers import Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.errors import LandingError
+from o365_pipeline.failures import explained
+from o365_pipeline.partitions import customer_day_partitions, customer_days
+from o365_pipeline.preview import first_rows, masked_preview, table_schema
+from o365_pipeline.raw.assets import raw_key
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Landed, landings_of
+
+KEYS_CHECK = "keys_are_unique"
+QUARANTINE_CHECK = "few_rows_in_quarantine"
+QUARANTINE_WARNING_SHARE = 0.01
+
+
+def curated_key(dataset: Dataset) -> dg.AssetKey:
+    return dg.AssetKey(["curated", dataset.asset_name])
+
+
+def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset that types and deduplicates the dataset's landed rows."""
+    key = curated_key(dataset)
+
+    @dg.asset(
+        key=key,
+        group_name="curated",
+        kinds={"parquet", "duckdb"},
+        owners=["team:data-engineering"],
+        tags={"o365/family": dataset.family},
+        partitions_def=customer_day_partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=[raw_key(dataset)],
+        metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
+        check_specs=[
+            dg.AssetCheckSpec(
+                KEYS_CHECK,
+                asset=key,
+                blocking=True,
+                description=f"No two rows of a day share {', '.join(dataset.curated_key)}.",
+            ),
+            dg.AssetCheckSpec(
+                QUARANTINE_CHECK,
+                asset=key,
+                description=f"At most {QUARANTINE_WARNING_SHARE:.0%} of the rows could not be read.",
+            ),
+        ],
+        description=(
+            f"{dataset.description} Typed Parquet: UTC times, bare enum values, one row per "
+            f"{', '.join(dataset.curated_key)}. Rows that cannot be read are in quarantine, with the reason."
+        ),
+    )
+    def curated(
+        context: dg.AssetExecutionContext, database: Database, lake: Lake, customers: dg.ResourceParam[Customers]
+    ) -> dg.MaterializeResult:
+        with explained():
+            work = customer_days(context.partition_keys)
+            customer = customers[work.customer].name
+            landings = landings_of(database, lake, customer, dataset, work.days)
+            if missing := [str(day) for day in work.days if day not in landings]:
+                raise LandingError(
+                    f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
+                    f"{key.to_user_string().replace('curated', 'raw')} for these days first"
+                )
+            counts: dict[dt.date, Counts] = {}
+            for landed in _each_once(list(landings.values())):
+                days = [day for day in work.days if landings[day] is landed]
+                counts.update(curate(lake, dataset, landed, days))
+                context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
+        return _result(lake, dataset, customer, counts)
+
+    return curated
+
+
+def _each_once(landings: Sequence[Landed]) -> list[Landed]:
+    return list({landed.extraction.extraction_id: landed for landed in landings}.values())
+
+
+def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts]) -> dg.MaterializeResult:
+    total = sum(counts.values(), Counts())
+    by_day = "\n".join(
+        f"| {day} | {n.curated:,} | {n.user_rows:,} | {n.quarantined:,} |" for day, n in sorted(counts.items())
+    )
+    paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
+    with duck() as (connection, directory):
+        files = lake.stage(paths, Path(directory))
+        key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+        repeated = sum(
+            connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet('{file}')").fetchall()[0][0]
+            for file in files
+        )
+        preview = masked_preview(first_rows(connection, f"FROM read_parquet('{files[-1]}')"))
+    rows = total.curated + total.quarantined
+    share = total.quarantined / rows if rows else 0.0
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": total.curated,
+            "user_rows": total.user_rows,
+            "quarantined": total.quarantined,
+            "by_day": dg.MetadataValue.md("| day | rows | user rows | quarantined |\n|---|---|---|---|\n" + by_day),
+            "preview": preview,
+            "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
+        },
+        check_results=[
+            dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated}),
+            dg.AssetCheckResult(
+                check_name=QUARANTINE_CHECK,
+                passed=share <= QUARANTINE_WARNING_SHARE,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "share": share,
+                    "where": lake.uri(f"{QUARANTINE}/{dataset.asset_name}/{customer}/"),
+                },
+            ),
+        ],
+    )

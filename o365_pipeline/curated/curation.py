@@ -1,0 +1,198 @@
+"""Curation: a landing's rows, typed and deduplicated, into one Parquet file per day; nothing is dropped.
+
+What belongs here: the order of the steps, and where each row ends: in the day's table, among the user rows (Data
+Connect's word on a mailbox without data), or in quarantine with a reason. The types are `typing_sql.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.typing_sql import define_time_zones, fields_of
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.json_lines import objects_in, pieces
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Landed, Manifest
+
+CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the rows of a dataset's day went."""
+
+    curated: int = 0
+    user_rows: int = 0
+    quarantined: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.curated + self.user_rows + self.quarantined
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.curated + other.curated, self.user_rows + other.user_rows, self.quarantined + other.quarantined
+        )
+
+
+def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
+    """Where a dataset's day lies in the lake: curated/message/contoso/2026-11-16.parquet."""
+    return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
+
+
+def curate(lake: Lake, dataset: Dataset, landed: Landed, days: Sequence[dt.date]) -> dict[dt.date, Counts]:
+    """Write the days' Parquet files from one landing, read once; returns where the rows went, per day."""
+    with duck() as (connection, directory):
+        define_time_zones(connection)
+        _read(connection, lake, landed.manifest, directory)
+        _type(connection, dataset, landed.manifest)
+        return {day: _write_day(connection, lake, dataset, landed.manifest, day, directory) for day in days}
+
+
+def _read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> None:
+    """Make the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
+    connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
+    clean: list[Path] = []
+    names: list[tuple[str, str]] = []
+    for number, part in enumerate(manifest.parts):
+        [local] = lake.stage([part.path], directory)
+        if not part.is_clean:
+            local = _take_apart(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
+        clean.append(local)
+        names.append((str(local), part.path))
+    connection.execute("CREATE TABLE part (local VARCHAR, path VARCHAR)")
+    if not clean:
+        connection.execute("CREATE VIEW source AS SELECT NULL::JSON AS json, NULL::VARCHAR AS file WHERE false")
+        return
+    connection.executemany("INSERT INTO part VALUES (?, ?)", names)
+    connection.execute(
+        f"CREATE VIEW source AS SELECT json, part.path AS file FROM {objects_in(clean)} AS o "
+        "JOIN part ON part.local = o.filename"
+    )
+
+
+def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> Path:
+    """Write an odd file's objects one per line, and its unreadable lines to the table."""
+    rejected = target.with_suffix(".rejected")
+    with target.open("w", encoding="utf-8") as objects, rejected.open("w", encoding="utf-8") as rejects:
+        for piece in pieces(odd):
+            if piece.reason is None:
+                objects.write(piece.text + "\n")
+            else:
+                rejects.write(json.dumps({"line": piece.line, "raw": piece.text, "reason": piece.reason}) + "\n")
+    connection.execute(
+        "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
+        "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'}, maximum_object_size = 268435456)",
+        [path, str(rejected)],
+    )
+    return target
+
+
+def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest) -> None:
+    """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
+    fields = fields_of(dataset, manifest.columns)
+    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
+    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.curated_key]
+    problems = ", ".join(fields.problems) or "NULL"
+    connection.execute(
+        f"""
+        CREATE TABLE typed AS
+        WITH extracted AS (SELECT json_extract_string(json, [{paths}]) AS v, json, file FROM source),
+        shaped AS (
+            SELECT {", ".join(fields.selected)}, ? AS extraction_id,
+                coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row,
+                concat_ws('; ', {problems}) AS problem, json, file
+            FROM extracted
+        ),
+        judged AS (
+            SELECT * EXCLUDE (problem),
+                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', nullif(problem, ''), {", ".join(missing_key)}), '') END
+                AS reason
+            FROM shaped
+        )
+        SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day,
+            CASE WHEN reason IS NOT NULL OR is_user_row THEN json::VARCHAR END AS raw,
+            CASE WHEN reason IS NOT NULL OR is_user_row THEN file END AS file
+        FROM judged
+        """,
+        [manifest.extraction_id],
+    )
+    _reject_repeated(connection, dataset)
+
+
+def _day(dataset: Dataset, manifest: Manifest) -> str:
+    """A row's day, held within the window that it was delivered for; null where a row counts on every day."""
+    first, last = f"DATE '{manifest.first_day}'", f"DATE '{manifest.last_day}'"
+    if dataset.day_field is None:
+        return "NULL::DATE"
+    return f'greatest({first}, least({last}, coalesce("{dataset.day_field}"::DATE, {first})))'
+
+
+def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """Keep the latest of the rows with one key; the others are rejected with a reason."""
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
+    structure = ", ".join(f"'{name}': \"{name}\"" for name in dataset.curated_schema)
+    latest = '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
+    connection.execute(
+        f"""
+        CREATE TABLE repeated AS
+        SELECT row_id FROM (
+            SELECT rowid AS row_id, row_number() OVER (PARTITION BY {key} ORDER BY {latest}hash({fields}), rowid) AS place
+            FROM typed WHERE reason IS NULL AND NOT is_user_row
+            QUALIFY place > 1
+        )
+        """
+    )
+    connection.execute(
+        f"""
+        UPDATE typed SET reason = 'repeats the key {", ".join(dataset.curated_key)} of a row that was kept',
+            raw = to_json({{{structure}}})::VARCHAR
+        WHERE rowid IN (SELECT row_id FROM repeated)
+        """
+    )
+
+
+def _write_day(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    dataset: Dataset,
+    manifest: Manifest,
+    day: dt.date,
+    directory: Path,
+) -> Counts:
+    """Write the day's three files, the curated one last, each whole or not at all."""
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
+    of_day = f"(day IS NULL OR day = DATE '{day}')"
+    of_landing = "true" if day == manifest.first_day else "false"
+    queries = {
+        QUARANTINE: (
+            "SELECT extraction_id, file, line, reason, raw FROM ("
+            f"SELECT extraction_id, file, NULL::BIGINT AS line, reason, raw FROM typed WHERE reason IS NOT NULL AND {of_day} "
+            f"UNION ALL SELECT '{manifest.extraction_id}', file, line, reason, raw FROM unreadable WHERE {of_landing}) "
+            "ORDER BY file, line, reason, raw"
+        ),
+        USER_ROWS: (
+            f"SELECT extraction_id, puser, file, raw FROM typed WHERE is_user_row AND {of_day} ORDER BY puser, raw"
+        ),
+        CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
+    }
+    counts = {stage: _write(connection, lake, path_of(stage, dataset, manifest.customer, day), query, directory)
+              for stage, query in queries.items()}
+    return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
+
+
+def _write(connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, directory: Path) -> int:
+    local = directory / "out.parquet"
+    rows = connection.execute(f"COPY ({query}) TO '{local}' (FORMAT parquet, COMPRESSION zstd)").fetchall()[0][0]
+    lake.write(path, local)
+    local.unlink()
+    return int(rows)

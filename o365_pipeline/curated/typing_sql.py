@@ -1,0 +1,137 @@
+"""From a row's JSON to typed columns: the SQL expressions, made from the catalogue by rule.
+
+What belongs here: one expression and one test of fitness per column type. Times become UTC without offset, enum
+values bare, `0001-01-01` ("never") null. The order of the steps is `curation.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+from tzlocal.windows_tz import win_tz
+
+from o365_pipeline.datasets import Column, Dataset
+
+NEVER = "'0001-01-01%'"
+ENUM = r"'^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$'"
+ENUM_IN_JSON = r"""'"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^''"]*)''"'"""
+NEVER_IN_JSON = r"""'"0001-01-01T00:00:00(?:\.0+)?Z?"'"""
+
+ROW_INFORMATION = {
+    "no_data": "$.rowinformation.userReturnedNoData",
+    "is_summary": "$.rowinformation.isUserSummaryRow",
+    "error": "$.rowinformation.errorInformation",
+}
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The SQL of one dataset's row: the JSON paths to extract, the typed fields, the tests of fitness."""
+
+    paths: tuple[str, ...]
+    selected: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make Windows and IANA zone names known to the expressions, as the macro `zone_of`."""
+    connection.execute("CREATE TABLE time_zone AS SELECT lower(name) AS name, name AS zone FROM pg_timezone_names()")
+    connection.executemany(
+        "INSERT INTO time_zone SELECT lower(?), ?",
+        [*win_tz.items(), ("tzone://Microsoft/Utc", "UTC"), ("UTC", "UTC")],
+    )
+    connection.execute("SET VARIABLE zones = (SELECT map(list(name), list(zone)) FROM (SELECT name, min(zone) AS zone FROM time_zone GROUP BY name))")
+    connection.execute("CREATE MACRO zone_of(name) AS getvariable('zones')[lower(name)]")
+
+
+def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:
+    """The SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
+    paths: list[str] = ["$.puser", *ROW_INFORMATION.values()]
+    selected: list[str] = [f"{_bare('v[1]')} AS puser"]
+    problems: list[str] = []
+    for column in dataset.columns:
+        if column.name not in requested:
+            selected += [f'NULL::{kind} AS "{name}"' for name, kind in column.curated_fields]
+            continue
+        paths += [f'$."{column.name}"', f'$."{_other_case(column.name)}"']
+        value = f"coalesce(v[{len(paths) - 1}], v[{len(paths)}])"
+        selected += _select(column, value)
+        problems += _problems(column, value)
+    return Fields(tuple(paths), tuple(selected), tuple(problems))
+
+
+def _other_case(name: str) -> str:
+    """v0 datasets write PascalCase what v1 datasets write camelCase."""
+    return name[0].swapcase() + name[1:]
+
+
+def _bare(value: str) -> str:
+    return f"CASE WHEN ends_with({value}, '''') THEN regexp_replace({value}, {ENUM}, '\\1') ELSE {value} END"
+
+
+def _clean_json(value: str) -> str:
+    enums = f"regexp_replace({value}, {ENUM_IN_JSON}, '\"\\1\"', 'g')"
+    return f"regexp_replace({enums}, {NEVER_IN_JSON}, 'null', 'g')"
+
+
+def _timestamp(value: str) -> str:
+    moment = f"TRY_CAST({value} AS TIMESTAMPTZ)::TIMESTAMP"
+    return f"CASE WHEN {value} NOT LIKE {NEVER} THEN {moment} END"
+
+
+def _structure(column: Column, value: str) -> str:
+    """The typed structure or list; keys that a row writes in PascalCase are read as camelCase."""
+    camel = _clean_json(value)
+    keys = column.type.keys()
+    if not keys:
+        return f"from_json({camel}, '{column.type.json_structure}')"
+    pascal = camel
+    for key in keys:
+        pascal = f"replace({pascal}, '\"{_other_case(key)}\":', '\"{key}\":')"
+    text = f"CASE WHEN contains({value}, '\"{_other_case(keys[0])}\":') THEN {pascal} ELSE {camel} END"
+    return f"from_json({text}, '{column.type.json_structure}')"
+
+
+def _select(column: Column, value: str) -> list[str]:
+    name, kind = column.curated_name, column.type
+    if column.is_date_with_zone:
+        moment, zone = _date_with_zone(value)
+        local = f"timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP"
+        return [f'CASE WHEN {moment} NOT LIKE {NEVER} THEN {local} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
+    if kind.is_nested:
+        return [f'{_structure(column, value)} AS "{name}"']
+    if kind.kind == "json":
+        return [f'{_clean_json(value)} AS "{name}"']
+    if kind.kind == "datetime":
+        return [f'{_timestamp(value)} AS "{name}"']
+    if kind.kind == "string":
+        return [f'CASE WHEN {value} NOT LIKE {NEVER} THEN {_bare(value)} END AS "{name}"']
+    return [f'TRY_CAST({value} AS {kind.duckdb}) AS "{name}"']
+
+
+def _problems(column: Column, value: str) -> list[str]:
+    """Conditions under which the value does not fit; each gives the reason as text, else null."""
+    name, kind = column.name, column.type
+    if column.is_date_with_zone:
+        moment, zone = _date_with_zone(value)
+        return [
+            f"CASE WHEN {moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL THEN '{name} is not a time' END",
+            f"CASE WHEN {zone} IS NOT NULL AND zone_of({zone}) IS NULL THEN '{name} has an unknown time zone' END",
+        ]
+    if kind.is_nested:
+        bracket, shape = ("[", "a list") if kind.kind == "array" else ("{", "an object")
+        return [f"CASE WHEN {value} IS NOT NULL AND left({value}, 1) <> '{bracket}' THEN '{name} is not {shape}' END"]
+    if kind.kind in ("string", "json"):
+        return []
+    typed = f"TRY_CAST({value} AS {'TIMESTAMPTZ' if kind.kind == 'datetime' else kind.duckdb})"
+    return [f"CASE WHEN {value} IS NOT NULL AND {typed} IS NULL THEN '{name} is not of type {kind.kind}' END"]
+
+
+def _date_with_zone(value: str) -> tuple[str, str]:
+    moment, zone = (
+        f"coalesce(json_extract_string({value}, '$.{name}'), json_extract_string({value}, '$.{_other_case(name)}'))"
+        for name in ("dateTime", "timeZone")
+    )
+    return moment, zone

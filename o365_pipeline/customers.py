@@ -1,0 +1,61 @@
+"""Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
+
+What belongs here: the model and the look-up. Where customers come from is `deployment.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.errors import UsageError
+
+
+class Customer(BaseModel):
+    """One organisation whose approvers may let its data move."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="The partition key: contoso.")
+    tenant_id: str = Field(description="The customer's Microsoft Entra tenant.")
+    subscription_id: str
+    resource_group: str
+    factory: str = Field(description="The Data Factory that extracts.")
+    storage_account: str = Field(description="The storage account that the factory writes to.")
+    container: str = Field(description="The account's container: the lake.")
+    first_day: dt.date = Field(description="The first day of data to extract once approved.")
+    initial_days: int = Field(ge=1, description="How many days the first window covers.")
+    data_request: DataRequest
+
+    @property
+    def sink(self) -> str:
+        """The destination that the approver approves: the lake's container."""
+        return f"https://{self.storage_account}.dfs.core.windows.net/{self.container}"
+
+    @property
+    def initial_days_range(self) -> tuple[dt.date, dt.date]:
+        """First and last day of the window agreed on with the customer."""
+        return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
+
+
+class Customers:
+    """The customers of this deployment, by name."""
+
+    def __init__(self, customers: Iterable[Customer]) -> None:
+        self._customers = {customer.name: customer for customer in customers}
+
+    def __iter__(self) -> Iterator[Customer]:
+        return iter(self._customers.values())
+
+    def __getitem__(self, name: str) -> Customer:
+        """The customer of that name.
+
+        Raises:
+            UsageError: there is none; the message lists those there are.
+        """
+        if customer := self._customers.get(name):
+            return customer
+        raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._customers) or 'none'}")

@@ -1,0 +1,99 @@
+"""The SQL database that holds the mart and, beside it, the ledger: its connection and its schema's upgrades.
+
+What belongs here: the engine, and the one MetaData that all tables join. The tables are in `ledger.py` and
+`mart/tables.py`; the migrations in `mart/migrations/`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from filelock import FileLock
+from pydantic import Field
+from sqlalchemy.dialects import mssql
+
+SQLITE_WAIT_SECONDS = 60
+
+metadata = sa.MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+def timestamp() -> sa.types.TypeEngine[dt.datetime]:
+    """A time in UTC without offset; SQL Server's DATETIME rounds to 3 ms, so DATETIME2 there."""
+    return sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
+
+
+def exact_unicode(length: int) -> sa.types.TypeEngine[str]:
+    """Text that is compared byte by byte, as DuckDB did; SQL Server would take "ID" and "id" for one key."""
+    return sa.Unicode(length).with_variant(mssql.NVARCHAR(length, collation="Latin1_General_100_BIN2"), "mssql")
+
+
+class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The mart's database, at any SQLAlchemy URL."""
+
+    url: str = Field(description="A SQLAlchemy URL: sqlite:///path/mart.db, or mssql+pyodbc://...")
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, with the schema up to date."""
+        return _engine(self.url)
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction: everything in it happens, or nothing."""
+        with self.engine.begin() as connection:
+            yield connection
+
+
+@cache
+def _engine(url: str) -> sa.Engine:
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        if path := engine.url.database:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    _upgrade(engine)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    """Let several processes read while one writes, and wait for each other instead of failing."""
+    connection.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def migrations() -> Config:
+    """Alembic's configuration of this project's migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "mart" / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    """Create or migrate the schema; processes that start together do it once."""
+    config = migrations()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    with FileLock(f"{path}.lock") if path else nullcontext():
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

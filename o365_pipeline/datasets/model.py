@@ -1,0 +1,139 @@
+"""What a Data Connect dataset is: its columns and types, how it is sliced, keyed, scoped and priced.
+
+What belongs here: the model alone. The entries are the TOML files in `entries/`; what a stage makes of a dataset
+(copy definitions, DuckDB schemas, assets) is that stage's.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from o365_pipeline.datasets.types import ColumnType, parse_type
+from o365_pipeline.errors import UsageError
+
+SYSTEM_COLUMNS = ("puser", "ptenant", "pAdditionalInfo", "datarow", "userrow", "pagerow", "rowinformation")
+"""Columns that Data Connect adds to every row, whatever columns were requested."""
+
+DATE_TIME_ZONE_FIELDS = ("dateTime", "timeZone")
+
+
+def snake_case(name: str) -> str:
+    """`receivedDateTime` -> `received_date_time`, `iCalUId` -> `i_cal_u_id`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+class Column(BaseModel):
+    """One documented column of a dataset."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="The documented name, as outputColumns takes it: sentDateTime.")
+    documented_type: str = Field(description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>.")
+
+    @cached_property
+    def type(self) -> ColumnType:
+        return parse_type(self.documented_type)
+
+    @property
+    def curated_name(self) -> str:
+        return snake_case(self.name)
+
+    @property
+    def is_date_with_zone(self) -> bool:
+        """A meeting's time: a dateTime without offset beside the name of its time zone."""
+        return tuple(name for name, _ in self.type.fields) == DATE_TIME_ZONE_FIELDS
+
+    @property
+    def curated_fields(self) -> list[tuple[str, str]]:
+        """(name, DuckDB type) of what this column becomes in the curated table."""
+        if self.is_date_with_zone:
+            return [(f"{self.curated_name}_utc", "TIMESTAMP"), (f"{self.curated_name}_time_zone", "VARCHAR")]
+        return [(self.curated_name, self.type.duckdb)]
+
+
+class Dataset(BaseModel):
+    """A dataset that Data Connect publishes; the source of everything that the stages build from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table_name: str = Field(description="What the factory's dataset names: BasicDataSet_v0.Message_v1.")
+    description: str
+    family: str = Field(description="The price family: outlook, teams, entra, sharepoint, groups, tasks, viva.")
+    free_of_charge: bool = Field(description="True where Data Connect bills nothing for the rows.")
+    scopes: tuple[Literal["All", "List", "FilterUri"], ...] = Field(description="How a request may be scoped.")
+    natural_key: tuple[str, ...] = Field(description="What identifies a row within the organisation.")
+    slicing: Literal["column", "window", "none"] = Field(
+        description="column: by a date-filter column; window: by start and end alone; none: whole at every run."
+    )
+    date_filter: str | None = Field(default=None, description="The date-filter column that windows use.")
+    date_filters: tuple[str, ...] = Field(default=(), description="All columns that Data Connect can filter by.")
+    date_filter_required: bool = Field(default=False, description="True where Data Connect refuses a run without one.")
+    day_column: str | None = Field(default=None, description="The column that says which day a row belongs to.")
+    content_columns: tuple[str, ...] = Field(default=(), description="Columns with what people wrote; off by default.")
+    columns: tuple[Column, ...]
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _columns_from_table(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return [{"name": name, "documented_type": kind} for name, kind in value.items()]
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Dataset:
+        known = {column.name for column in self.columns} | set(SYSTEM_COLUMNS)
+        named = {*self.natural_key, *self.date_filters, *self.content_columns}
+        named |= {name for name in (self.date_filter, self.day_column) if name}
+        if unknown := sorted(named - known):
+            raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
+        if self.slicing == "column" and not self.date_filter:
+            raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
+        for column in self.columns:
+            parse_type(column.documented_type)
+        return self
+
+    @property
+    def name(self) -> str:
+        """The short name with its version: Message_v1."""
+        return self.table_name.partition(".")[2]
+
+    @property
+    def asset_name(self) -> str:
+        """The name in asset keys, lake paths and curated tables: message."""
+        return snake_case(re.sub(r"_v\d+$", "", self.name))
+
+    @property
+    def day_field(self) -> str | None:
+        """The curated field (UTC timestamp) whose date is a row's day; None where every row counts on every day."""
+        name = self.day_column or self.date_filter
+        return self.column(name).curated_fields[0][0] if name else None
+
+    @property
+    def curated_key(self) -> tuple[str, ...]:
+        return tuple(snake_case(name) for name in self.natural_key)
+
+    @property
+    def curated_schema(self) -> dict[str, str]:
+        """Field -> DuckDB type of the curated table, the same whatever columns were requested."""
+        schema = {"puser": "VARCHAR"}
+        for column in self.columns:
+            schema.update(column.curated_fields)
+        schema["extraction_id"] = "VARCHAR"
+        return schema
+
+    def column(self, name: str) -> Column:
+        """The column of that documented name.
+
+        Raises:
+            UsageError: there is none; the message lists the columns there are.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UsageError(
+            f"{self.name} has no column {name!r}; its columns are {', '.join(column.name for column in self.columns)}"
+        )

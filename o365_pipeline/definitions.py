@@ -1,0 +1,45 @@
+"""The code location: merges the stages and hands them the deployment's resources."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from o365_pipeline.consent.assets import approval
+from o365_pipeline.consent.sensor import consent_sensor
+from o365_pipeline.curated.assets import curated_asset
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.extraction.assets import daily_extraction, extraction, extraction_job
+from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
+from o365_pipeline.mart.assets import MART_KEYS, mart
+from o365_pipeline.raw.assets import raw_asset
+
+landing_job = dg.define_asset_job(
+    LANDING_JOB,
+    selection=dg.AssetSelection.groups("raw", "curated", "mart"),
+    description="From what landed in the lake to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
+)
+
+
+def build_definitions(deployment: Deployment) -> dg.Definitions:
+    """All of the project on one deployment's resources."""
+    return dg.Definitions(
+        assets=[
+            approval,
+            extraction,
+            *(raw_asset(dataset) for dataset in catalogue()),
+            *(curated_asset(dataset) for dataset in catalogue()),
+            mart,
+        ],
+        jobs=[extraction_job, landing_job],
+        schedules=[daily_extraction],
+        sensors=[consent_sensor, build_landing_sensor(MART_KEYS)],
+        resources=deployment.resources,
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of this environment."""
+    return build_definitions(load())

@@ -1,0 +1,173 @@
+"""The demonstration: from an approver's yes to a filled mart on the sandbox, told step by step on the terminal.
+
+What belongs here: the sequence and its words. What moves is moved by the same sensors and jobs as under `dev`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+
+import dagster as dg
+import sqlalchemy as sa
+from rich.console import Console
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.curated.accounting import account
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.headless import Headless
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.terminal import progress, table
+
+APPROVER = "approver@contoso.example"
+TICK_SECONDS = 0.5
+PATIENCE_SECONDS = 600
+
+QUESTIONS: Mapping[str, str] = {
+    "Busiest senders": """
+        SELECT coalesce(p.display_name, m.sender_address) AS sender, p.department, count(*) AS mails
+        FROM fact_message m
+        LEFT JOIN dim_person p ON p.customer = m.customer AND p.day = m.day AND p.person_id = m.sender_id
+        WHERE m.customer = :customer AND NOT m.is_draft
+        GROUP BY coalesce(p.display_name, m.sender_address), p.department
+        ORDER BY mails DESC, sender LIMIT 5""",
+    "Meeting hours by department": """
+        SELECT coalesce(p.department, '(unknown)') AS department, count(DISTINCT a.person_id) AS people,
+               round(sum(a.meeting_minutes) / 60.0, 1) AS hours
+        FROM agg_person_day a
+        JOIN dim_person p ON p.customer = a.customer AND p.day = a.day AND p.person_id = a.person_id
+        WHERE a.customer = :customer
+        GROUP BY coalesce(p.department, '(unknown)')
+        ORDER BY hours DESC, department LIMIT 8""",
+    "Mails per day": """
+        SELECT date_key AS day, count(*) AS mails, sum(recipient_count) AS recipients
+        FROM fact_message WHERE customer = :customer AND NOT is_draft
+        GROUP BY date_key ORDER BY date_key DESC LIMIT 10""",
+}
+"""Three answers of SQL, as they can be pasted into any client."""
+
+
+def run_demo(deployment: Deployment, console: Console) -> None:
+    """Run the demonstration.
+
+    Raises:
+        O365PipelineError: a step did not succeed.
+    """
+    [customer] = deployment.customers
+    runs_before = len(_factory_runs(deployment, customer))
+    rows_before = sum(_row_counts(deployment.database, customer).values())
+    with dg.DagsterInstance.get() as instance:
+        headless = Headless(deployment, instance)
+        _get_approved(deployment, customer, headless, console)
+        _move(deployment, customer, headless, console)
+    if deployment.has_tenant_data:
+        _show_where_rows_went(deployment, customer, console)
+    _show_mart(deployment.database, customer, console)
+    runs = len(_factory_runs(deployment, customer)) - runs_before
+    rows = sum(_row_counts(deployment.database, customer).values()) - rows_before
+    if runs:
+        console.print(f"Paid for {runs} factory runs; {rows:,} rows added to the mart.")
+    else:
+        console.print(f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.")
+    console.print(f"The mart is {deployment.database.url}; the same in the UI: make dev", soft_wrap=True)
+
+
+def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
+    """Show that nothing moves before the approval, then give it."""
+    request = customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    headless.tick("consent_sensor")
+    approval = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
+    if approval:
+        console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")
+        return
+    names = ", ".join(requested.dataset.name for requested in request.datasets)
+    console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
+    console.print("[yellow]waiting for approval[/yellow]")
+    moved = _moved(deployment, customer, headless)
+    if any(moved.values()):
+        raise O365PipelineError(f"data moved before the approval: {moved}")
+    console.print("nothing has moved: " + ", ".join(f"{count} {what}" for what, count in moved.items()))
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, APPROVER)
+    console.print(f"[green]approved[/green] by {APPROVER}")
+
+
+def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> dict[str, int]:
+    """What has moved, after both sensors had their chance: the factory's, the lake's and the mart's own word."""
+    headless.tick("landing_sensor")
+    return {
+        "factory runs": len(_factory_runs(deployment, customer)),
+        "lake objects": len(deployment.lake.list(f"raw/{customer.name}")),
+        "mart rows": sum(_row_counts(deployment.database, customer).values()),
+    }
+
+
+def _move(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
+    """Tick the sensors until what the approval allows is in the mart."""
+    datasets = len(customer.data_request.datasets)
+    with progress(console, "Data Factory extracts datasets", datasets) as tell:
+        for request in headless.tick("consent_sensor"):
+            headless.execute(request)
+        patience_ends = time.monotonic() + PATIENCE_SECONDS
+        while waiting := extraction_ledger.under_way(deployment.database, [customer.name]):
+            if time.monotonic() > patience_ends:
+                raise O365PipelineError(f"{len(waiting)} factory runs are still under way after {PATIENCE_SECONDS} s")
+            tell(datasets - len(waiting))
+            time.sleep(TICK_SECONDS)
+            headless.tick("landing_sensor")
+        tell(datasets)
+    for request in headless.tick("landing_sensor"):
+        steps = headless.steps(request)
+        with progress(console, "From the lake to the mart, steps", steps) as tell:
+            headless.execute(request, tell)
+            tell(steps)
+
+
+def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:
+    """The account of every landed row; it must add up."""
+    [day] = {customer.first_day}
+    accounts = account(deployment.database, deployment.lake, customer, day)
+    rows = [
+        (entry.dataset, entry.landed, entry.counts.curated, entry.counts.quarantined, entry.counts.user_rows)
+        for entry in accounts
+    ]
+    columns = ("dataset", "rows landed", "curated", "quarantined", "user rows")
+    console.print(table("Where the rows went", columns, rows))
+    for entry in accounts:
+        for reason, count in entry.reasons:
+            console.print(f"{entry.dataset}: {count:,} quarantined: {reason}", soft_wrap=True)
+    if unequal := [entry.dataset for entry in accounts if entry.landed != entry.counts.total]:
+        raise O365PipelineError(f"rows do not add up: {', '.join(unequal)}")
+    console.print(f"{sum(entry.landed for entry in accounts):,} rows landed, all accounted for")
+
+
+def _show_mart(database: Database, customer: Customer, console: Console) -> None:
+    counts = _row_counts(database, customer)
+    console.print(table(f"The mart of {customer.name}", ("table", "rows"), counts.items()))
+    with database.begin() as connection:
+        for title, question in QUESTIONS.items():
+            answer = connection.execute(sa.text(question), {"customer": customer.name})
+            console.print(table(title, answer.keys(), answer.all()))
+
+
+def _row_counts(database: Database, customer: Customer) -> dict[str, int]:
+    with database.begin() as connection:
+        return {
+            mart_table.name: connection.scalar(
+                sa.select(sa.func.count()).select_from(mart_table).where(mart_table.c.customer == customer.name)
+            )
+            or 0
+            for mart_table in MART_TABLES
+        }
+
+
+def _factory_runs(deployment: Deployment, customer: Customer) -> list[str]:
+    """The factory's own list of runs, not the pipeline's."""
+    folder = f"raw/{customer.name}/"
+    return [run.run_id for run in deployment.sandbox.factory_runs() if run.parameters["folder"].startswith(folder)]

@@ -1,0 +1,231 @@
+"""The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
+
+What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dagster import EnvVar
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from o365_pipeline.cloud import AzureCloud, Cloud
+from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.data_request import DataRequest, read_data_request
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.errors import SettingsError
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.sandbox import tenant_data as tenant_files
+from o365_pipeline.sandbox.admin_center import Sandbox
+from o365_pipeline.sandbox.cloud import SandboxCloud
+
+PROJECT = Path(__file__).parents[1]
+SANDBOX_FIRST_DAY = dt.date(2026, 11, 16)
+AZURE_EXAMPLES = {
+    "customer": "contoso",
+    "tenant_id": "the customer's Entra tenant id",
+    "subscription_id": "the factory's subscription id",
+    "resource_group": "rg-o365",
+    "factory": "adf-o365",
+    "storage_account": "sto365lake",
+    "container": "lake",
+    "first_day": "2026-11-16",
+    "mart_url": "mssql+pyodbc://@server.database.windows.net/mart?driver=ODBC+Driver+18+for+SQL+Server",
+    "data_request": "data_request.toml",
+    "application_secret": "the secret of the data request's application",
+}
+
+
+class Settings(BaseSettings):
+    """The environment variables that the project reads, each O365_ and the field's name."""
+
+    model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
+
+    deployment: Literal["sandbox", "azure"] = "sandbox"
+    home: Path = Field(default=Path(".o365"), description="Where everything local lies.")
+    mart_url: str | None = Field(default=None, description="SQLAlchemy URL of the mart.")
+    lake_url: str | None = Field(default=None, description="Store URL of the lake: file:///path or az://account/container.")
+    data_request: Path | None = Field(default=None, description="TOML file of the data request.")
+    first_day: dt.date | None = Field(default=None, description="First day to extract.")
+    initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
+    customer: str | None = None
+    tenant_id: str | None = None
+    subscription_id: str | None = None
+    resource_group: str | None = None
+    factory: str | None = None
+    storage_account: str | None = None
+    container: str | None = None
+    application_secret: str | None = None
+    tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
+    sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
+    sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
+    sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
+    sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the environment asks for, ready to use."""
+
+    home: Path
+    customers: Customers
+    database: Database
+    lake: Lake
+    cloud: Cloud
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """The stages' resources, by the names under which assets and sensors ask for them."""
+        return {
+            "database": self.database,
+            "lake": self.lake,
+            "activity_feed": ActivityFeed(cloud=self.cloud),
+            "data_factory": DataFactory(cloud=self.cloud),
+            "customers": self.customers,
+        }
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox beneath this deployment.
+
+        Raises:
+            SettingsError: there is none; this deployment runs on Azure.
+        """
+        if not isinstance(self.cloud, SandboxCloud):
+            raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
+        return Sandbox(Path(self.cloud.home))
+
+    @property
+    def is_sandbox(self) -> bool:
+        return isinstance(self.cloud, SandboxCloud)
+
+    @property
+    def has_tenant_data(self) -> bool:
+        """True where files stand in for the tenant's data."""
+        return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
+
+    def dagster_home(self) -> Path:
+        """The folder of Dagster's own storage, with the project's dagster.yaml in it."""
+        folder = self.home / "dagster"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
+        return folder
+
+
+def load(**overrides: Any) -> Deployment:
+    """Read the settings and build the deployment; overrides take the place of environment variables.
+
+    Raises:
+        SettingsError: a setting is missing or wrong; the message names it.
+    """
+    settings = _settings(overrides)
+    return _azure(settings) if settings.deployment == "azure" else _sandbox(settings)
+
+
+def _settings(overrides: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"O365_{'_'.join(str(part) for part in first['loc'])}".upper()
+        raise SettingsError(f"{name}={first['input']!s}: {first['msg']}") from None
+
+
+def _sandbox(settings: Settings) -> Deployment:
+    home = settings.home.resolve()
+    lake_url = settings.lake_url or f"file://{home / 'lake'}"
+    cloud = SandboxCloud(
+        home=str(home / "sandbox"),
+        lake_url=lake_url,
+        queued_seconds=min(1.0, settings.sandbox_seconds),
+        run_seconds=settings.sandbox_seconds,
+        users=settings.sandbox_users,
+        seed=settings.sandbox_seed,
+        mails_per_day=settings.sandbox_mails,
+        tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
+    )
+    request = read_data_request(settings.data_request)
+    customer = _tenant_data_customer(settings, request) if settings.tenant_data else _sandbox_customer(settings, request)
+    return Deployment(
+        home=home,
+        customers=Customers([customer]),
+        database=Database(url=settings.mart_url or f"sqlite:///{home / 'mart.db'}"),
+        lake=Lake(url=lake_url),
+        cloud=cloud,
+    )
+
+
+def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) -> Customer:
+    return Customer.model_validate(
+        {
+            "name": settings.customer or "contoso",
+            "tenant_id": settings.tenant_id or request.application_tenant_id,
+            "subscription_id": "00000000-0000-4000-8000-0000000000d1",
+            "resource_group": "rg-sandbox",
+            "factory": "adf-sandbox",
+            "storage_account": "o365sandbox",
+            "container": "lake",
+            "first_day": settings.first_day or SANDBOX_FIRST_DAY,
+            "initial_days": settings.initial_days,
+            "data_request": request,
+            **changes,
+        }
+    )
+
+
+def _tenant_data_customer(settings: Settings, request: DataRequest) -> Customer:
+    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets that are there."""
+    directory = settings.tenant_data
+    assert directory is not None
+    present = tenant_files.datasets_in(directory).known
+    digest = hashlib.sha256()
+    for path in sorted(directory.glob("*.json")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest() + path.name.encode())
+    code = digest.hexdigest()
+    datasets = tuple(requested for requested in request.datasets if requested.dataset.name in present)
+    if not datasets:
+        raise SettingsError(f"tenant data {directory}: the data request names none of {', '.join(present)}")
+    return _sandbox_customer(
+        settings,
+        request,
+        name=settings.customer or f"tenant-{code[:8]}",
+        tenant_id=f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}",
+        initial_days=1,
+        data_request=request.model_copy(update={"datasets": datasets}),
+    )
+
+
+def _azure(settings: Settings) -> Deployment:
+    for name, example in AZURE_EXAMPLES.items():
+        if not getattr(settings, name):
+            raise SettingsError(f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}")
+    assert settings.mart_url and settings.customer
+    customer = Customer.model_validate(
+        {
+            **{
+                name: getattr(settings, name)
+                for name in Customer.model_fields
+                if name not in ("name", "data_request")
+            },
+            "name": settings.customer,
+            "data_request": read_data_request(settings.data_request),
+        }
+    )
+    return Deployment(
+        home=settings.home.resolve(),
+        customers=Customers([customer]),
+        database=Database(url=settings.mart_url),
+        lake=Lake(url=settings.lake_url or f"az://{settings.storage_account}/{settings.container}"),
+        cloud=AzureCloud(application_secret=EnvVar("O365_APPLICATION_SECRET")),
+    )

@@ -1,0 +1,32 @@
+"""The one tree of exceptions. Each message names the thing, what was expected and what to do, in one line.
+
+What belongs here: exception classes only. The rules that raise them live in their stages.
+"""
+
+
+class O365PipelineError(Exception):
+    """Anything the pipeline can explain to its user; the terminal shows the message alone."""
+
+
+class SettingsError(O365PipelineError):
+    """A setting is missing or wrong; the message names it and gives an example."""
+
+
+class UsageError(O365PipelineError):
+    """What was asked for does not exist: an unknown dataset, column, customer, or a malformed date."""
+
+
+class NotAuthorizedError(O365PipelineError):
+    """No approval in force covers what was asked; the message names Data Connect's rule."""
+
+
+class ExtractionError(O365PipelineError):
+    """Azure Data Factory refused, failed, cancelled or lost a run."""
+
+
+class FactoryRunFailedError(ExtractionError):
+    """A factory run ended without data; the message carries the factory's reason."""
+
+
+class LandingError(O365PipelineError):
+    """What landed in the lake is not what the factory reported."""

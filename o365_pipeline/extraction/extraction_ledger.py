@@ -1,0 +1,190 @@
+"""The extraction ledger: which windows were asked for, by which factory run, and how that went.
+
+What belongs here: reading and changing `ledger_extraction`. Each change is one transaction that compares before it
+sets, so that of several processes one wins.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from o365_pipeline.database import Database
+from o365_pipeline.extraction.windows import Window
+from o365_pipeline.ledger import extraction, landing
+
+CLAIMED = "Claimed"
+UNDER_WAY = (CLAIMED, "Queued", "InProgress", "Canceling")
+ENDED_BADLY = ("Failed", "Cancelled")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One window of one dataset of one customer. Times are naive UTC."""
+
+    extraction_id: str
+    customer: str
+    dataset: str
+    first_day: dt.date
+    last_day: dt.date
+    columns: tuple[str, ...]
+    approval_event_id: str
+    requested_by: str
+    status: str
+    claim: str
+    claimed_at: dt.datetime
+    attempt: int
+    factory_run_id: str | None
+    submitted_at: dt.datetime | None
+    error: str | None
+
+    @property
+    def window(self) -> Window:
+        return Window(self.first_day, self.last_day)
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.status in UNDER_WAY
+
+    @property
+    def ended_badly(self) -> bool:
+        return self.status in ENDED_BADLY
+
+    def folder(self, asset_name: str) -> str:
+        """Where the factory puts the window's files; each run has a folder of its own below."""
+        return f"raw/{self.customer}/{asset_name}/{self.window}"
+
+
+_FIELDS = [extraction.c[name] for name in Extraction.__dataclass_fields__]
+
+
+def find(database: Database, extraction_id: str) -> Extraction | None:
+    found = _select(database, extraction.c.extraction_id == extraction_id)
+    return found[0] if found else None
+
+
+def under_way(database: Database, customers: Sequence[str]) -> list[Extraction]:
+    """The customers' extractions that a factory may still be working on."""
+    return _select(database, extraction.c.customer.in_(customers), extraction.c.status.in_(UNDER_WAY))
+
+
+def overlapping(database: Database, customer: str, dataset: str, first_day: dt.date, last_day: dt.date) -> list[Extraction]:
+    """The dataset's extractions that share a day with the span and did not end badly, the newest last."""
+    return _select(
+        database,
+        extraction.c.customer == customer,
+        extraction.c.dataset == dataset,
+        extraction.c.first_day <= last_day,
+        extraction.c.last_day >= first_day,
+        extraction.c.status.not_in(ENDED_BADLY),
+    )
+
+
+def not_landed(database: Database, customers: Sequence[str]) -> list[Extraction]:
+    """Windows asked for by the extraction job that have something left to land, with all datasets of the window."""
+    open_windows = (
+        sa.select(extraction.c.customer, extraction.c.first_day, extraction.c.last_day)
+        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
+        .where(extraction.c.requested_by == "extraction")
+        .where(extraction.c.status.not_in(ENDED_BADLY))
+        .where(landing.c.extraction_id.is_(None))
+        .distinct()
+        .subquery()
+    )
+    return _select(
+        database,
+        extraction.c.requested_by == "extraction",
+        extraction.c.customer.in_(customers),
+        sa.exists().where(
+            open_windows.c.customer == extraction.c.customer,
+            open_windows.c.first_day == extraction.c.first_day,
+            open_windows.c.last_day == extraction.c.last_day,
+        ),
+    )
+
+
+def claim(database: Database, wanted: Extraction) -> bool:
+    """Take the right to create the window's factory run; False where another holds it."""
+    row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
+    row["columns"] = json.dumps(wanted.columns)
+    try:
+        with database.begin() as connection:
+            connection.execute(extraction.insert().values(row))
+        return True
+    except IntegrityError:
+        return False
+
+
+def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool:
+    """Take a window again whose run ended badly, or whose claimant is gone; False where another was faster."""
+    change = (
+        extraction.update()
+        .where(extraction.c.extraction_id == found.extraction_id)
+        .where(extraction.c.claim == found.claim, extraction.c.status == found.status)
+        .where(extraction.c.attempt == found.attempt)
+        .values(
+            columns=json.dumps(wanted.columns),
+            approval_event_id=wanted.approval_event_id,
+            requested_by=wanted.requested_by,
+            status=CLAIMED,
+            claim=wanted.claim,
+            claimed_at=wanted.claimed_at,
+            attempt=found.attempt + 1,
+            factory_run_id=None,
+            submitted_at=None,
+            finished_at=None,
+            error=None,
+        )
+    )
+    with database.begin() as connection:
+        return connection.execute(change).rowcount == 1
+
+
+def attach(database: Database, extraction_id: str, claimant: str, run_id: str, now: dt.datetime) -> None:
+    """Note the factory run that the claimant created or found."""
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
+            .values(status="Queued", factory_run_id=run_id, submitted_at=now)
+        )
+
+
+def set_status(database: Database, extraction_id: str, run_id: str, status: str, error: str | None = None) -> None:
+    """Note what the factory says of the window's run; a run that was replaced is not noted."""
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+            .values(status=status, error=error[:4000] if error else None)
+        )
+
+
+def set_counts(database: Database, extraction_id: str, rows: int | None, files: int | None, ended_at: dt.datetime | None) -> None:
+    """Note what the factory counted."""
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id)
+            .values(rows_reported=rows, files_reported=files, finished_at=ended_at and ended_at.replace(tzinfo=None))
+        )
+
+
+def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict[dt.date, Extraction]:
+    """For each day that is covered, the newest extraction that covers it."""
+    chosen: dict[dt.date, Extraction] = {}
+    for candidate in extractions:
+        chosen.update({day: candidate for day in days if candidate.first_day <= day <= candidate.last_day})
+    return chosen
+
+
+def _select(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Extraction]:
+    query = sa.select(*_FIELDS).where(*conditions).order_by(extraction.c.claimed_at, extraction.c.extraction_id)
+    with database.begin() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [Extraction(**{**row, "columns": tuple(json.loads(row["columns"]))}) for row in rows]

@@ -1,0 +1,90 @@
+"""The landing sensor: watches all factory runs under way and launches what follows those that have landed.
+
+What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from o365_pipeline.customers import Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction import watch
+from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.partitions import range_tags
+
+LANDING_JOB = "landing_job"
+MAX_LAUNCHES = 50
+"""What one tick launches at most; the rest follows in the next."""
+
+
+def build_landing_sensor(mart_assets: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
+    """The sensor; the mart's assets follow every landing."""
+
+    @dg.sensor(
+        job_name=LANDING_JOB,
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Watches the factory runs under way with one query per factory and tick. When all datasets of a customer's "
+            "window have ended, one run takes what landed from the lake to the mart."
+        ),
+    )
+    def landing_sensor(
+        context: dg.SensorEvaluationContext,
+        database: Database,
+        data_factory: DataFactory,
+        customers: dg.ResourceParam[Customers],
+    ) -> dg.SensorResult:
+        names = [customer.name for customer in customers]
+        watch.refresh(database, data_factory, customers, ledger.under_way(database, names))
+        requests: list[dg.RunRequest] = []
+        waiting: list[str] = []
+        for window in _windows(ledger.not_landed(database, names)):
+            under_way = [entry for entry in window if entry.is_under_way]
+            if under_way:
+                done = len(window) - len(under_way)
+                waiting.append(f"{window[0].customer} {window[0].window}: {done} of {len(window)} datasets have ended")
+                continue
+            if len(requests) == MAX_LAUNCHES:
+                break
+            for entry in window:
+                if entry.ended_badly:
+                    context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
+            requests.append(landing_request([e for e in window if e.status == SUCCEEDED], mart_assets))
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "; ".join(waiting) or "No factory run is under way.",
+        )
+
+    return landing_sensor
+
+
+def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:
+    """One run over the window's days, for the datasets that landed and the whole mart."""
+    first = landed[0]
+    runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}" for entry in landed))
+    names = [catalogue()[entry.dataset].asset_name for entry in landed]
+    return dg.RunRequest(
+        run_key=f"{first.customer}:{first.window}:{hashlib.sha256(runs.encode()).hexdigest()[:16]}",
+        job_name=LANDING_JOB,
+        asset_selection=[
+            *(dg.AssetKey([stage, name]) for stage in ("raw", "curated") for name in names),
+            *mart_assets,
+        ],
+        tags={**range_tags(first.customer, first.first_day, first.last_day), "o365/customer": first.customer},
+    )
+
+
+def _windows(extractions: Iterable[Extraction]) -> list[list[Extraction]]:
+    def window(entry: Extraction) -> tuple[object, ...]:
+        return (entry.customer, entry.first_day, entry.last_day)
+
+    return [list(group) for _, group in groupby(sorted(extractions, key=window), key=window)]

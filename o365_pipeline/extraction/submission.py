@@ -1,0 +1,155 @@
+"""Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is asked for.
+
+What belongs here: the order of those steps, and re-attaching after a crash. The rules are `consent/authorization.py`'s,
+the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.authorization import Ask, authorize
+from o365_pipeline.consent.data_request import RequestedDataset
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.errors import ExtractionError, NotAuthorizedError
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.windows import Window, extraction_id, missing_windows
+
+CLAIM_LIFETIME = dt.timedelta(minutes=5)
+"""Submitting takes seconds; a claim older than this belongs to a process that died."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What asking for some days came to."""
+
+    extractions: tuple[Extraction, ...]
+    created: int
+    reattached: int
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Asks for windows on behalf of one Dagster run, whose retries carry the same claimant."""
+
+    database: Database
+    factory: DataFactory
+    claimant: str
+    requested_by: str
+
+    def submit_days(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> Submission:
+        """See to it that every day of the dataset is extracted or under way.
+
+        Raises:
+            NotAuthorizedError: no approval in force covers it; no factory run was created.
+            ExtractionError: the factory refused, or another process is submitting the window right now.
+        """
+        name = requested.dataset.name
+        found = ledger.overlapping(self.database, customer.name, name, min(days), max(days))
+        existing = {entry for entry in ledger.covering(found, days).values() if entry.status != ledger.CLAIMED}
+        covered = {day for entry in existing for day in entry.window.days}
+        wanted = missing_windows(days, covered)
+        if wanted:
+            approval = self.authorized_by(customer, requested)
+        made = [self._submit(customer, requested, window, approval) for window in wanted]
+        created = sum(new for _, new in made)
+        extractions = sorted([*existing, *(entry for entry, _ in made)], key=lambda entry: entry.first_day)
+        return Submission(tuple(extractions), created, len(extractions) - created)
+
+    def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
+        """The id of the approval that allows the dataset's extraction.
+
+        Raises:
+            NotAuthorizedError: no approval in force covers it.
+        """
+        request = customer.data_request
+        ask = Ask(
+            application_id=request.application_id,
+            application_tenant_id=request.application_tenant_id,
+            destination_tenant_id=customer.tenant_id,
+            sink=customer.sink,
+            dataset=requested.dataset.table_name,
+            columns=requested.columns,
+            scope=requested.scope,
+        )
+        standing = approval_ledger.standing_of(self.database, customer, dt.datetime.now(dt.UTC))
+        try:
+            authorize(ask, standing)
+        except NotAuthorizedError as error:
+            raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
+        assert standing.approval is not None
+        return standing.approval.event_id
+
+    def _submit(
+        self, customer: Customer, requested: RequestedDataset, window: Window, approval: str
+    ) -> tuple[Extraction, bool]:
+        """The window's extraction, and whether this call created its factory run."""
+        key = extraction_id(customer.name, requested.dataset.name, window)
+        now = _now()
+        wanted = Extraction(
+            extraction_id=key,
+            customer=customer.name,
+            dataset=requested.dataset.name,
+            first_day=window.first_day,
+            last_day=window.last_day,
+            columns=requested.columns,
+            approval_event_id=approval,
+            requested_by=self.requested_by,
+            status=ledger.CLAIMED,
+            claim=self.claimant,
+            claimed_at=now,
+            attempt=1,
+            factory_run_id=None,
+            submitted_at=None,
+            error=None,
+        )
+        first_claimed_at = now
+        run_id: str | None = None
+        if not ledger.claim(self.database, wanted):
+            found = ledger.find(self.database, key)
+            assert found is not None
+            if found.factory_run_id and not found.ended_badly:
+                return found, False
+            self._take_over(found, wanted)
+            if found.status == ledger.CLAIMED:
+                first_claimed_at = found.claimed_at
+                run_id = self._run_already_made(customer, key, first_claimed_at)
+        created = run_id is None
+        if run_id is None:
+            self.factory.deploy(customer, requested)
+            parameters = {
+                "windowKey": key,
+                "startTime": window.start,
+                "endTime": window.end,
+                "folder": wanted.folder(requested.dataset.asset_name),
+            }
+            run_id = self.factory.create_run(customer, requested, parameters)
+        ledger.attach(self.database, key, self.claimant, run_id, _now())
+        attached = ledger.find(self.database, key)
+        assert attached is not None
+        return attached, created
+
+    def _take_over(self, found: Extraction, wanted: Extraction) -> None:
+        claimant_is_gone = found.claim == self.claimant or _now() - found.claimed_at > CLAIM_LIFETIME
+        if found.ended_badly or claimant_is_gone:
+            if ledger.take_over(self.database, found, wanted):
+                return
+        raise ExtractionError(
+            f"{wanted.customer} {wanted.dataset} {wanted.window} is being submitted by another run: retry in a minute"
+        )
+
+    def _run_already_made(self, customer: Customer, key: str, claimed_at: dt.datetime) -> str | None:
+        """The factory run of a claimant that died between creating it and noting it."""
+        since = claimed_at.replace(tzinfo=dt.UTC) - dt.timedelta(minutes=5)
+        runs = [run for run in self.factory.runs_since(customer, since) if run.window_key == key]
+        return runs[-1].run_id if runs else None
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

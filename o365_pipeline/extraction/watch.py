@@ -1,0 +1,84 @@
+"""Watching: what the factory says of the runs under way, written to the ledger; and waiting for one of them.
+
+What belongs here: refreshing and waiting. Launching what follows a landing is `landing_sensor.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Iterable
+
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory, FactoryRun
+from o365_pipeline.extraction.extraction_ledger import Extraction
+
+CLOCK_SKEW = dt.timedelta(hours=1)
+POLL_SECONDS = (1.0, 60.0)
+"""The first and the longest pause between two looks at a factory run."""
+
+
+def refresh(database: Database, factory: DataFactory, customers: Customers, extractions: Iterable[Extraction]) -> int:
+    """Write the factories' present word on these extractions to the ledger, with one query per customer's factory.
+
+    Returns:
+        How many extractions changed.
+    """
+    submitted: dict[str, list[Extraction]] = {}
+    for entry in extractions:
+        if entry.factory_run_id and entry.submitted_at:
+            submitted.setdefault(entry.customer, []).append(entry)
+    changed = 0
+    for name, entries in submitted.items():
+        customer = customers[name]
+        oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
+        runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
+        for entry in entries:
+            run = runs.get(entry.factory_run_id or "")
+            if run and run.status != entry.status:
+                _note(database, factory, customer, entry, run)
+                changed += 1
+    return changed
+
+
+def wait(
+    database: Database, factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger
+) -> Extraction:
+    """Wait until the extraction's factory run has ended; report its progress.
+
+    Raises:
+        FactoryRunFailedError: the run failed or was cancelled; the message carries the factory's reason.
+    """
+    run_id = entry.factory_run_id
+    if not run_id:
+        raise ExtractionError(f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute")
+    pause, longest = POLL_SECONDS
+    started, told = time.monotonic(), ""
+    while True:
+        run = factory.run(customer, run_id)
+        if run.status != told:
+            told = run.status
+            waited = time.monotonic() - started
+            log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {told} ({waited:.0f} s waited)")
+        if run.is_finished:
+            _note(database, factory, customer, entry, run)
+            if run.status != SUCCEEDED:
+                ended = ledger.find(database, entry.extraction_id)
+                reason = (ended and ended.error) or "the factory gives no reason"
+                raise FactoryRunFailedError(f"{entry.dataset} {entry.window}: factory run {run_id} {run.status}: {reason}")
+            return entry
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
+
+
+def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> None:
+    error = None
+    if run.is_finished:
+        outcome = factory.copy_outcome(customer, run)
+        ledger.set_counts(database, entry.extraction_id, outcome.rows, outcome.files, run.ended_at)
+        error = outcome.error if run.status != SUCCEEDED else None
+    ledger.set_status(database, entry.extraction_id, run.run_id, run.status, error)

@@ -1,0 +1,19 @@
+"""How an error of the pipeline becomes a failure in Dagster: one clear line, retried only where a retry can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from o365_pipeline.errors import FactoryRunFailedError, LandingError, NotAuthorizedError, SettingsError, UsageError
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors that a repeat cannot cure into failures that are not retried."""
+    try:
+        yield
+    except (NotAuthorizedError, FactoryRunFailedError, LandingError, SettingsError, UsageError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

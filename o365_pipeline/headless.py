@@ -1,0 +1,149 @@
+"""Dagster's daemon in small: ticks the same sensors and executes what they ask for, in this process.
+
+What belongs here: ticking and executing, for commands that run in a terminal. What the sensors and jobs do is theirs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.customers import Customer
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.definitions import build_definitions
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.extraction.landing_sensor import LANDING_JOB
+from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.partitions import CUSTOMERS, range_tags
+from o365_pipeline.raw.assets import raw_key
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+PROGRESS_SECONDS = 0.5
+RUN_KEY = "dagster/run_key"
+
+StepsDone = Callable[[int], None]
+
+
+class Headless:
+    """Ticks a deployment's sensors and executes its runs on one Dagster instance."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        self._definitions = build_definitions(deployment)
+        self._resources = dict(deployment.resources)
+        self._instance = instance
+        self._cursors: dict[str, str | None] = {}
+
+    def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
+        """Evaluate a sensor once, as the daemon would; returns the runs that it asks for."""
+        context = dg.build_sensor_context(
+            instance=self._instance, cursor=self._cursors.get(sensor_name), resources=self._resources
+        )
+        result = self._definitions.get_sensor_def(sensor_name)(context)
+        assert isinstance(result, dg.SensorResult)
+        self._cursors[sensor_name] = result.cursor
+        for addition in result.dynamic_partitions_requests or []:
+            self._instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
+        for event in result.asset_events:
+            if isinstance(event, dg.AssetMaterialization):
+                self._instance.report_runless_asset_event(event)
+        return result.run_requests or []
+
+    def add_customer(self, customer: Customer) -> None:
+        self._instance.add_dynamic_partitions(CUSTOMERS, [customer.name])
+
+    def steps(self, request: dg.RunRequest) -> int:
+        """How many steps the run has; the mart's tables are one."""
+        keys = set(request.asset_selection or [])
+        return len(keys - set(MART_KEYS)) + bool(keys & set(MART_KEYS))
+
+    def execute(self, request: dg.RunRequest, steps_done: StepsDone = lambda _done: None) -> None:
+        """Execute a run, unless one with its key succeeded before.
+
+        Raises:
+            O365PipelineError: the run failed; the message is that of the first step that did.
+        """
+        tags = dict(request.tags)
+        if request.run_key:
+            tags[RUN_KEY] = request.run_key
+            done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])
+            if self._instance.get_runs(done, limit=1):
+                return
+        run_id = dg.make_new_run_id()
+        with _watching(self._instance, run_id, steps_done):
+            result = self._definitions.resolve_job_def(request.job_name or "").execute_in_process(
+                instance=self._instance,
+                run_id=run_id,
+                run_config=QUIET,
+                tags=tags,
+                asset_selection=list(request.asset_selection) if request.asset_selection else None,
+                raise_on_error=False,
+            )
+        if not result.success:
+            failed = [event for event in result.all_events if event.is_step_failure]
+            error = failed[0].step_failure_data.error_display_string if failed else ""
+            raise O365PipelineError(_message(error) or f"{request.job_name} failed")
+
+
+def extraction_of_days(
+    deployment: Deployment,
+    headless: Headless,
+    customer: Customer,
+    datasets: Sequence[Dataset],
+    first_day: dt.date,
+    last_day: dt.date,
+) -> dg.RunRequest:
+    """A run that extracts the days of some of the requested datasets (all where none is named), up to the mart.
+
+    Raises:
+        UsageError: the customer's data request does not name one of the datasets.
+        NotAuthorizedError: no approval in force covers one of them.
+    """
+    request = customer.data_request
+    for dataset in datasets:
+        if request.requested(dataset.name) is None:
+            raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
+    wanted = [entry for entry in request.datasets if not datasets or entry.dataset in datasets]
+    headless.tick("consent_sensor")
+    submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
+    for requested in wanted:
+        submitter.authorized_by(customer, requested)
+    headless.add_customer(customer)
+    keys = [key(entry.dataset) for key in (raw_key, curated_key) for entry in wanted]
+    return dg.RunRequest(
+        job_name=LANDING_JOB,
+        asset_selection=[*keys, *MART_KEYS],
+        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+    )
+
+
+def _message(error: str) -> str:
+    """The message of a Dagster failure without class names and stack traces."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    own = next((line for line in lines if "Failure: " in line or "Error: " in line), lines[0] if lines else "")
+    return own.split("Failure: ", 1)[-1].split("Error: ", 1)[-1]
+
+
+@contextmanager
+def _watching(instance: dg.DagsterInstance, run_id: str, steps_done: StepsDone) -> Iterator[None]:
+    """Tell how many of a run's steps are done, while it runs."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(PROGRESS_SECONDS):
+            records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
+            steps_done(len(records))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()

@@ -1,0 +1,1 @@
+"""The mart: the star schema that analysts query, built from one customer's day of curated datasets."""

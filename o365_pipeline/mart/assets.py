@@ -1,0 +1,129 @@
+"""The mart's assets: one per table, loaded together, a customer's day in one transaction.
+
+What belongs here: what Dagster sees of the mart. The tables are in `tables.py`, the SQL in `sql/`, the loading in
+`loading.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import sqlalchemy as sa
+
+from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.curated.curation import CURATED, path_of
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.failures import explained
+from o365_pipeline.ledger import landing
+from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.partitions import customer_day_partitions, customer_days
+from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
+from o365_pipeline.raw.lake import Lake
+
+TRACE_CHECK = "rows_trace_to_a_landing"
+
+
+def mart_key(table: sa.Table) -> dg.AssetKey:
+    return dg.AssetKey(["mart", table.name])
+
+
+MART_KEYS = [mart_key(table) for table in MART_TABLES]
+
+
+def _spec(table: sa.Table) -> dg.AssetSpec:
+    schema = table_schema(
+        {column.name: str(column.type) for column in table.columns},
+        tuple(column.name for column in table.primary_key),
+        {column.name: column.comment for column in table.columns},
+    )
+    return dg.AssetSpec(
+        mart_key(table),
+        deps=[curated_key(dataset) for dataset in catalogue()],
+        description=f"{table.comment}. Join on customer, day and the key.",
+        group_name="mart",
+        kinds={"sql", "table"},
+        owners=["team:data-engineering"],
+        metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
+        partitions_def=customer_day_partitions,
+    )
+
+
+@dg.multi_asset(
+    name="mart",
+    specs=[_spec(table) for table in MART_TABLES],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+    check_specs=[
+        dg.AssetCheckSpec(
+            TRACE_CHECK,
+            asset=mart_key(table),
+            description="Every row's extraction is one whose landing was verified and sealed.",
+        )
+        for table in MART_TABLES
+    ],
+)
+def mart(
+    context: dg.AssetExecutionContext, database: Database, lake: Lake, customers: dg.ResourceParam[Customers]
+) -> Iterator[dg.MaterializeResult]:
+    with explained():
+        work = customer_days(context.partition_keys)
+        customer = customers[work.customer]
+    rows = dict.fromkeys(MART_TABLES, 0)
+    for day in work.days:
+        for table, count in _load_day(database, lake, customer, day).items():
+            rows[table] += count
+        context.log.info(f"{customer.name} {day}: loaded")
+    for table in MART_TABLES:
+        yield _result(database, table, customer, work.days, rows[table])
+
+
+def _load_day(database: Database, lake: Lake, customer: Customer, day: dt.date) -> dict[sa.Table, int]:
+    """Replace the customer's day in every table, in one transaction; returns the rows loaded."""
+    with duck() as (connection, directory):
+        for dataset in catalogue():
+            path = path_of(CURATED, dataset, customer.name, day)
+            if lake.exists(path):
+                [file] = lake.stage([path], directory)
+                source = f"SELECT * FROM read_parquet('{file}')"
+            else:
+                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+                source = f"SELECT {fields} WHERE false"
+            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+        prepare(connection, customer.name, day)
+        with database.begin() as transaction:
+            return {table: _load(transaction, connection, table, customer, day) for table in MART_TABLES}
+
+
+def _load(
+    transaction: sa.Connection, connection: duckdb.DuckDBPyConnection, table: sa.Table, customer: Customer, day: dt.date
+) -> int:
+    return load_partition(transaction, table, customer.name, day, rows_of(connection, table.name))
+
+
+def _result(
+    database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...], rows: int
+) -> dg.MaterializeResult:
+    of_partition = sa.and_(table.c.customer == customer.name, table.c.day.in_(days))
+    known = sa.select(landing.c.extraction_id)
+    untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
+    with database.begin() as connection:
+        strays = connection.scalar(untraceable) or 0
+        preview = pd.read_sql(sa.select(table).where(of_partition).limit(PREVIEW_ROWS), connection)
+    return dg.MaterializeResult(
+        asset_key=mart_key(table),
+        metadata={"dagster/row_count": rows, "preview": masked_preview(preview)},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}
+            )
+        ],
+    )

@@ -1,0 +1,87 @@
+"""The mart's rows, built in DuckDB from one customer's day of curated datasets.
+
+What belongs here: running the SQL of `sql/` in order and handing out its rows in frames. What a table holds is in that
+SQL and in `tables.py`; writing the frames to the database is `loading.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from importlib import resources
+
+import duckdb
+import pandas as pd
+import sqlalchemy as sa
+
+from o365_pipeline.database import metadata
+
+VIEWS = (
+    "address_book",
+    "mail_copy",
+    "bridge_message_recipient",
+    "fact_message",
+    "meeting_copy",
+    "bridge_meeting_attendee",
+    "fact_meeting",
+    "chat_copy",
+    "chat_recipient",
+    "fact_chat",
+    "dim_person",
+    "dim_date",
+    "agg_person_day",
+)
+"""Files of `sql/` in the order in which they build on each other."""
+
+VECTORS_PER_CHUNK = 10
+"""Of 2,048 rows each, DuckDB's unit: frames of some 20,000 rows."""
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) -> None:
+    """Define every mart table as a view over the curated relations; nothing is computed yet.
+
+    Args:
+        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day.
+        customer: the customer of the partition.
+        day: the day of the partition.
+    """
+    connection.execute(_sql("macros"))
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
+    for name in VIEWS:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_sql(name)}")
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
+    """The rows of a mart table in its primary key's order, in frames of its columns and types.
+
+    The connection serves one such iterator at a time: exhaust it before the connection runs anything else.
+    """
+    table = metadata.tables[table_name]
+    columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
+    key = ", ".join(column.name for column in table.primary_key)
+    connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
+    # DuckDB gives integers and booleans with nulls as floats and objects.
+    types = {column.name: NULLABLE_TYPES[kind] for column in table.columns if (kind := type(column.type)) in NULLABLE_TYPES}
+    while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
+        yield frame.astype(types)
+
+
+NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
+
+
+def _typed(column: sa.Column[object]) -> str:
+    """The expression for a column, of the type and within the length that the table declares."""
+    if column.name in ("customer", "day"):
+        return f"partition_{column.name}()"
+    if isinstance(column.type, sa.String):
+        return column.name if column.primary_key else f"left({column.name}, {column.type.length})"
+    return f"{column.name}::{column.type.compile()}"
+
+
+def _sql(name: str) -> str:
+    return (resources.files("o365_pipeline.mart") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,24 @@
+-- One row per calendar date that a fact of the partition falls on, and one for the partition's own day.
+WITH dated AS (
+    SELECT date_key, extraction_id FROM fact_message
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_meeting
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_chat
+    UNION ALL
+    SELECT partition_day(), extraction_id FROM dim_person
+    UNION ALL
+    SELECT partition_day(), NULL
+)
+
+SELECT
+    date_key,
+    year(date_key) AS year,
+    quarter(date_key) AS quarter,
+    month(date_key) AS month,
+    week(date_key) AS iso_week,
+    isodow(date_key) AS weekday,
+    isodow(date_key) IN (6, 7) AS is_weekend,
+    min(extraction_id) AS extraction_id
+FROM dated
+GROUP BY date_key

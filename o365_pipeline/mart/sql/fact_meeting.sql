@@ -1,0 +1,34 @@
+-- One row per occurrence of a meeting, however many calendars hold it.
+WITH every_copy AS (
+    SELECT meeting_id, count(DISTINCT puser) AS copies
+    FROM meeting_copy
+    GROUP BY meeting_id
+),
+
+attendees AS (
+    SELECT meeting_id, count(*) AS attendee_count
+    FROM bridge_meeting_attendee
+    GROUP BY meeting_id
+)
+
+SELECT
+    meeting_id,
+    meeting.i_cal_u_id,
+    meeting.start_utc AS starts_at,
+    meeting.end_utc AS ends_at,
+    coalesce(meeting.start_utc, meeting.created_date_time, partition_day())::DATE AS date_key,
+    date_sub('minute', meeting.start_utc, meeting.end_utc) AS duration_minutes,
+    meeting.organizer_id,
+    meeting.organizer_address,
+    meeting.is_all_day,
+    meeting.is_cancelled,
+    meeting.is_online_meeting AS is_online,
+    meeting.type AS series_type,
+    coalesce(attendees.attendee_count, 0) AS attendee_count,
+    every_copy.copies,
+    meeting.source,
+    meeting.extraction_id
+FROM meeting_copy AS meeting
+JOIN every_copy USING (meeting_id)
+LEFT JOIN attendees USING (meeting_id)
+WHERE meeting.preference = 1

@@ -1,0 +1,37 @@
+-- One row per copy of a meeting in a calendar. Calendar View alone where it was extracted: it has every occurrence of
+-- the day, while Event is sliced by creation, so that an entry of it would count a meeting twice, and on other days.
+-- The copy with preference 1 speaks for the meeting: the organizer's own, else the one with the lowest puser and id.
+WITH copy AS (
+    SELECT
+        puser, id, i_cal_u_id, start_utc, end_utc, created_date_time, organizer, attendees, response_status,
+        is_all_day, is_cancelled, is_online_meeting, type, extraction_id, 'calendar_view' AS source
+    FROM calendar_view
+    UNION ALL
+    SELECT
+        puser, id, i_cal_u_id, start_utc, end_utc, created_date_time, organizer, attendees, response_status,
+        is_all_day, is_cancelled, is_online_meeting, type, extraction_id, 'event' AS source
+    FROM event
+    WHERE NOT EXISTS (FROM calendar_view)
+),
+
+keyed AS (
+    SELECT
+        *,
+        CASE
+            WHEN nullif(trim(i_cal_u_id), '') IS NULL THEN row_key(puser, id)
+            -- The occurrences of a series share one iCalUId: their start tells them apart.
+            ELSE key_of(concat_ws('/', trim(i_cal_u_id), strftime(start_utc, '%Y%m%dT%H%M%SZ')), 400)
+        END AS meeting_id,
+        address_of(organizer."emailAddress".address) AS organizer_address
+    FROM copy
+)
+
+SELECT
+    keyed.*,
+    address_book.person_id AS organizer_id,
+    row_number() OVER (
+        PARTITION BY meeting_id
+        ORDER BY (puser = address_book.person_id) IS NOT TRUE, puser, id
+    ) AS preference
+FROM keyed
+LEFT JOIN address_book ON address_book.address = keyed.organizer_address

@@ -1,0 +1,54 @@
+"""What the UI shows of a table without showing anybody: its schema, and a few rows with all text masked.
+
+What belongs here: metadata made from a DuckDB relation or a SQL table, for the stages' assets.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
+
+MASKED = "•••"
+PREVIEW_ROWS = 5
+PREVIEW_COLUMNS = 12
+
+
+def table_schema(columns: dict[str, str], keys: tuple[str, ...], descriptions: dict[str, str | None] | None = None) -> TableSchema:
+    """A table's columns for the UI; keys are shown as not nullable."""
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name,
+                kind,
+                description=(descriptions or {}).get(name),
+                constraints=TableColumnConstraints(nullable=name not in keys),
+            )
+            for name, kind in columns.items()
+        ]
+    )
+
+
+def masked_preview(rows: pd.DataFrame) -> MetadataValue:
+    """The first rows as Markdown: numbers, dates and truth values as they are, every text masked.
+
+    Names, addresses, subjects and ids identify people; Dagster's storage is not where they may lie.
+    """
+    shown = rows.head(PREVIEW_ROWS)
+    filled = [name for name in shown.columns if shown[name].notna().any()][:PREVIEW_COLUMNS]
+    if not filled:
+        return MetadataValue.md("no rows")
+    lines = ["| " + " | ".join(filled) + " |", "|" + "---|" * len(filled)]
+    for row in shown[filled].itertuples(index=False):
+        lines.append("| " + " | ".join(_mask(value) for value in row) + " |")
+    return MetadataValue.md("\n".join(lines))
+
+
+def first_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    return connection.execute(f"SELECT * FROM ({query}) LIMIT {PREVIEW_ROWS}").df()
+
+
+def _mask(value: object) -> str:
+    if isinstance(value, (bool, int, float, pd.Timestamp)) or hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        return "" if pd.isna(value) else str(value)
+    return "" if value is None or value is pd.NA or value is pd.NaT else MASKED

@@ -1,0 +1,1 @@
+"""Raw: what lands in the lake, as it landed, verified and sealed by a manifest."""

@@ -1,0 +1,154 @@
+"""Lake-landed raw assets, one per dataset of the catalogue.
+
+What belongs here: what Dagster sees of a landing. Verifying and sealing is `landing.py`'s; submitting and waiting,
+where an asset is materialized by hand, is the extraction stage's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import UsageError
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction import watch
+from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claimant
+from o365_pipeline.extraction.data_factory import SUCCEEDED, CopyOutcome, DataFactory
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.failures import explained
+from o365_pipeline.partitions import CustomerDays, customer_day_partitions, customer_days
+from o365_pipeline.raw import landing
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Manifest
+
+ROWS_CHECK = "rows_landed_as_reported"
+FOLDERS_CHECK = "known_datasets_only"
+
+
+def raw_key(dataset: Dataset) -> dg.AssetKey:
+    return dg.AssetKey(["raw", dataset.asset_name])
+
+
+def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset that seals the dataset's landings."""
+    key = raw_key(dataset)
+
+    @dg.asset(
+        key=key,
+        group_name="raw",
+        kinds={"json", "datalake"},
+        owners=["team:data-engineering"],
+        tags={"o365/family": dataset.family},
+        partitions_def=customer_day_partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=REATTACHING_RETRY,
+        deps=[EXTRACTION],
+        check_specs=[
+            dg.AssetCheckSpec(
+                ROWS_CHECK,
+                asset=key,
+                blocking=True,
+                description="The files and rows in the lake are as many as the factory reported.",
+            ),
+            dg.AssetCheckSpec(
+                FOLDERS_CHECK,
+                asset=key,
+                blocking=True,
+                description="The customer's part of the lake holds no dataset that the catalogue does not know.",
+            ),
+        ],
+        description=(
+            f"{dataset.description} As Data Connect wrote it: JSON Lines in the lake, verified against the factory's "
+            "counts and sealed by a manifest. Materialized by hand it asks the factory itself, and waits."
+        ),
+    )
+    def raw(
+        context: dg.AssetExecutionContext,
+        database: Database,
+        data_factory: DataFactory,
+        lake: Lake,
+        customers: dg.ResourceParam[Customers],
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+        with explained():
+            work = customer_days(context.partition_keys)
+            customer = customers[work.customer]
+            landed = []
+            for entry in _extractions(context, database, data_factory, customer, dataset, work):
+                outcome = _outcome(data_factory, customer, entry)
+                manifest = landing.count(lake, dataset, entry, outcome)
+                if different := landing.difference(manifest, outcome):
+                    yield dg.AssetCheckResult(
+                        check_name=ROWS_CHECK, asset_key=key, passed=False, metadata={"difference": different}
+                    )
+                    raise dg.Failure(
+                        f"{dataset.name} {entry.window}: {different}; the landing stays unsealed", allow_retries=False
+                    )
+                landed.append((manifest, landing.seal(lake, database, dataset, entry, manifest)))
+        yield _result(key, lake, customer, landed)
+
+    return raw
+
+
+def _extractions(
+    context: dg.AssetExecutionContext,
+    database: Database,
+    factory: DataFactory,
+    customer: Customer,
+    dataset: Dataset,
+    work: CustomerDays,
+) -> list[Extraction]:
+    """The finished extractions that hold the days; submits what is missing and waits for what is under way."""
+    requested = customer.data_request.requested(dataset.name)
+    if requested is None:
+        raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
+    submission = Submitter(database, factory, claimant(context), "raw").submit_days(customer, requested, work.days)
+    for entry in submission.extractions:
+        if entry.is_under_way:
+            try:
+                watch.wait(database, factory, customer, entry, context.log)
+            except dg.DagsterExecutionInterruptedError:
+                context.log.warning(f"cancelled: cancelling factory run {entry.factory_run_id} as well")
+                factory.cancel(customer, entry.factory_run_id or "")
+                raise
+    return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
+
+
+def _outcome(factory: DataFactory, customer: Customer, entry: Extraction) -> CopyOutcome:
+    run = factory.run(customer, entry.factory_run_id or "")
+    if run.status != SUCCEEDED:
+        raise UsageError(f"{entry.dataset} {entry.window}: factory run {run.run_id} is {run.status}, nothing landed")
+    return factory.copy_outcome(customer, run)
+
+
+def _result(
+    key: dg.AssetKey, lake: Lake, customer: Customer, landed: list[tuple[Manifest, str]]
+) -> dg.MaterializeResult:
+    rows = sum(manifest.rows for manifest, _ in landed)
+    unknown = [name for name in lake.folders(f"raw/{customer.name}") if name not in catalogue()]
+    links = "\n".join(f"- [{path}]({lake.uri(path)})" for _, path in landed)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "dagster/row_count": rows,
+            "bytes": sum(manifest.size for manifest, _ in landed),
+            "files": sum(len(manifest.parts) for manifest, _ in landed),
+            "files_with_oddities": sum(not part.is_clean for manifest, _ in landed for part in manifest.parts),
+            "manifests": dg.MetadataValue.md(links or "none"),
+            "factory_runs": ", ".join(manifest.factory_run_id for manifest, _ in landed),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=ROWS_CHECK,
+                passed=True,
+                metadata={"rows_landed": rows, "rows_reported": sum(m.rows_reported or 0 for m, _ in landed)},
+            ),
+            dg.AssetCheckResult(
+                check_name=FOLDERS_CHECK, passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}
+            ),
+        ],
+    )

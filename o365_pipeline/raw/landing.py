@@ -1,0 +1,86 @@
+"""Landing: what the factory wrote is counted, compared with what it reported, and sealed by a manifest.
+
+What belongs here: verifying and sealing. The manifest is written last and once, so a half-copied or repeated run
+stays invisible.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+
+import duckdb
+import sqlalchemy as sa
+
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.errors import LandingError
+from o365_pipeline.extraction.data_factory import CopyOutcome
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.ledger import landing
+from o365_pipeline.raw import json_lines
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, Part
+
+
+def folder(dataset: Dataset, entry: Extraction) -> str:
+    """Where the extraction's factory run wrote its files."""
+    return f"{entry.folder(dataset.asset_name)}/{entry.factory_run_id}"
+
+
+def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome) -> Manifest:
+    """Count what the extraction's factory run left in the lake. Nothing is written."""
+    files = [(path, size) for path, size in lake.list(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")]
+    parts = []
+    with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET memory_limit = '500MB'")
+        for path, size in files:
+            [local] = lake.stage([path], Path(directory))
+            held = json_lines.contents(connection, local)
+            parts.append(Part(path=path, size=size, rows=held.rows, is_clean=held.is_clean))
+    return Manifest(
+        extraction_id=entry.extraction_id,
+        customer=entry.customer,
+        dataset=entry.dataset,
+        first_day=entry.first_day,
+        last_day=entry.last_day,
+        columns=entry.columns,
+        factory_run_id=entry.factory_run_id or "",
+        rows_reported=outcome.rows,
+        parts=tuple(parts),
+    )
+
+
+def difference(manifest: Manifest, outcome: CopyOutcome) -> str | None:
+    """How the landing differs from the factory's report, or None where they agree."""
+    if outcome.files is not None and outcome.files != len(manifest.parts):
+        return f"{len(manifest.parts)} files landed, the factory reported {outcome.files}"
+    if outcome.rows is not None and outcome.rows != manifest.rows:
+        return f"{manifest.rows:,} rows landed, the factory reported {outcome.rows:,}"
+    return None
+
+
+def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, manifest: Manifest) -> str:
+    """Write the manifest, then note the landing; sealing again changes nothing. Returns the manifest's path.
+
+    Raises:
+        LandingError: the run was sealed before with other contents; its files were changed since.
+    """
+    path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
+    content = manifest.model_dump_json(indent=2).encode()
+    if not lake.create(path, content) and lake.read(path) != content:
+        raise LandingError(f"{path} was sealed with other contents: the landing's files were changed; extract it again")
+    row = {
+        "extraction_id": manifest.extraction_id,
+        "factory_run_id": manifest.factory_run_id,
+        "manifest": path,
+        "rows_landed": manifest.rows,
+        "bytes_landed": manifest.size,
+        "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+    }
+    with database.begin() as connection:
+        connection.execute(sa.delete(landing).where(landing.c.extraction_id == manifest.extraction_id))
+        connection.execute(landing.insert().values(row))
+    return path
+

@@ -1,0 +1,83 @@
+"""Manifests: the sealed account of a landing; readers read manifests, never listings.
+
+What belongs here: the model, and finding the landings that hold a customer's days. Making one is `landing.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field
+
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.ledger import landing
+from o365_pipeline.raw.lake import Lake
+
+MANIFEST_NAME = "manifest.json"
+
+
+class Part(BaseModel):
+    """One file of a landing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = Field(description="The object's path in the lake.")
+    size: int = Field(description="Bytes.")
+    rows: int = Field(description="Objects, plus one for each line that is no JSON object.")
+    is_clean: bool = Field(description="True where every line is one JSON object.")
+
+
+class Manifest(BaseModel):
+    """What landed for one extraction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    extraction_id: str
+    customer: str
+    dataset: str
+    first_day: dt.date
+    last_day: dt.date
+    columns: tuple[str, ...]
+    factory_run_id: str
+    rows_reported: int | None = Field(description="rowsCopied of the factory's copy activity.")
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """An extraction and its sealed landing."""
+
+    extraction: Extraction
+    manifest: Manifest
+
+
+def landings_of(
+    database: Database, lake: Lake, customer: str, dataset: Dataset, days: Sequence[dt.date]
+) -> dict[dt.date, Landed]:
+    """For each day that has one, the newest sealed landing that holds it."""
+    found = extraction_ledger.overlapping(database, customer, dataset.name, min(days), max(days))
+    with database.begin() as connection:
+        query = sa.select(landing.c.extraction_id, landing.c.manifest)
+        ids = [entry.extraction_id for entry in found]
+        manifests = {row.extraction_id: row.manifest for row in connection.execute(query.where(landing.c.extraction_id.in_(ids)))}
+    sealed = [entry for entry in found if entry.extraction_id in manifests]
+    chosen = extraction_ledger.covering(sealed, days)
+    landed = {
+        entry: Landed(entry, Manifest.model_validate_json(lake.read(manifests[entry.extraction_id])))
+        for entry in set(chosen.values())
+    }
+    return {day: landed[entry] for day, entry in chosen.items()}

@@ -1,0 +1,157 @@
+"""The Microsoft 365 admin center: data requests are registered there, and approvers decide on them.
+
+What belongs here: registering, deciding, and looking at what stands. The rules of approval are
+`consent.approvals`'; the feed that carries the decisions is `activity_feed.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, Standing, State, standing
+from o365_pipeline.consent.data_request import DataRequest, RequestedDataset
+from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox.audit_records import append_record, consent_events
+from o365_pipeline.sandbox.clock import Clock, utc_now
+from o365_pipeline.sandbox.state import State as SandboxState
+
+APPROVAL_DAYS = 180
+SERVICE_USER = "MicrosoftGraphDataConnect"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A data request as the tenant's approvers see it."""
+
+    tenant_id: str
+    data_request: DataRequest
+    sinks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FactoryRun:
+    """A factory run as it was last seen."""
+
+    run_id: str
+    pipeline: str
+    parameters: dict[str, str]
+    status: str
+
+
+class Sandbox:
+    """What a person does and sees beside the pipeline: the approver at the admin center, the engineer at the factory."""
+
+    def __init__(self, home: Path, clock: Clock = utc_now) -> None:
+        self._state = SandboxState(home)
+        self._clock = clock
+
+    def register(self, tenant_id: str, data_request: DataRequest, sinks: Sequence[str]) -> None:
+        """Put a data request before the tenant's approvers; an unchanged one changes nothing."""
+        registration = Registration(tenant_id, data_request, tuple(sinks))
+        with self._state.writing() as connection:
+            if _registered(connection, tenant_id, data_request.application_id) == registration:
+                return
+            connection.execute(
+                "INSERT OR REPLACE INTO registration (tenant, application, data_request, sinks) VALUES (?, ?, ?, ?)",
+                (tenant_id, data_request.application_id, data_request.model_dump_json(), json.dumps(list(sinks))),
+            )
+            now = self._clock()
+            stands = standing(consent_events(connection, tenant_id, data_request.application_id), now)
+            state = State.UPDATE_AVAILABLE if stands.approval else State.PENDING
+            _append(connection, registration, state, None, None, now)
+
+    def decide(
+        self, tenant_id: str, application_id: str, state: State | str, approver: str, reason: str | None = None
+    ) -> None:
+        """Approve what is registered, for 180 days, or deny it; denying what was approved revokes it.
+
+        Raises:
+            UsageError: nothing is registered under that id, the approver owns the application, or the state is
+                neither Approved nor Denied.
+        """
+        if state not in (State.APPROVED, State.DENIED):
+            raise UsageError(f"an approver decides {State.APPROVED} or {State.DENIED}, not {state}")
+        with self._state.writing() as connection:
+            registration = _registered(connection, tenant_id, application_id)
+            if registration is None:
+                raise UsageError(
+                    f"application {application_id} has no data request in tenant {tenant_id}: register it first"
+                )
+            if approver.casefold() == registration.data_request.owner.casefold():
+                raise UsageError("App approver and owner cannot be the same user.")
+            _append(connection, registration, State(state), approver, reason, self._clock())
+
+    def registrations(self) -> list[Registration]:
+        """Every data request that is before an approver, by tenant."""
+        with self._state.reading() as connection:
+            return [_registration(row) for row in connection.execute("SELECT * FROM registration ORDER BY tenant")]
+
+    def standing_of(self, tenant_id: str, application_id: str) -> Standing:
+        """Where the application stands in the tenant now."""
+        with self._state.reading() as connection:
+            return standing(consent_events(connection, tenant_id, application_id), self._clock())
+
+    def factory_runs(self) -> list[FactoryRun]:
+        """Every run that a factory was ever asked for, oldest first."""
+        with self._state.reading() as connection:
+            rows = connection.execute("SELECT run_id, pipeline, parameters, status FROM run ORDER BY number")
+            return [
+                FactoryRun(row["run_id"], row["pipeline"], json.loads(row["parameters"]), row["status"]) for row in rows
+            ]
+
+
+def _registered(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> Registration | None:
+    row = connection.execute(
+        "SELECT * FROM registration WHERE tenant = ? AND application = ?", (tenant_id, application_id)
+    ).fetchone()
+    return _registration(row) if row else None
+
+
+def _registration(row: sqlite3.Row) -> Registration:
+    request = DataRequest.model_validate_json(row["data_request"])
+    return Registration(row["tenant"], request, tuple(json.loads(row["sinks"])))
+
+
+def _append(
+    connection: sqlite3.Connection,
+    registration: Registration,
+    state: State,
+    approver: str | None,
+    reason: str | None,
+    now: dt.datetime,
+) -> None:
+    request = registration.data_request
+    approved = state is State.APPROVED
+    fields = {
+        "ApplicationId": request.application_id,
+        "ApplicationVersion": request.application_version,
+        "AppRegistrationTenantId": request.application_tenant_id,
+        "Approver": approver,
+        "ApprovalUpdatedDateInUTC": now.isoformat(),
+        "ApprovalExpiryDateInUTC": (now + dt.timedelta(days=APPROVAL_DAYS)).isoformat() if approved else None,
+        "ApprovalValidDays": APPROVAL_DAYS if approved else None,
+        "DestinationSinks": list(registration.sinks),
+        "DestinationTenantId": registration.tenant_id,
+        "Reason": reason,
+        "State": state.value,
+        "Datasets": [_dataset(requested) for requested in request.datasets],
+    }
+    append_record(connection, registration.tenant_id, CONSENT_RECORD_TYPE, approver or SERVICE_USER, now, fields)
+
+
+def _dataset(requested: RequestedDataset) -> dict[str, Any]:
+    scope = requested.scope
+    return {
+        "DatasetName": requested.dataset.table_name,
+        "DatasetColumns": list(requested.columns),
+        "Scope": scope.kind,
+        "ScopeList": list(scope.groups),
+        "ScopeFiltersUris": [scope.filter_uri] if scope.filter_uri else [],
+        "PrivacyPolicyType": "None",
+    }

@@ -1,0 +1,43 @@
+"""The web application: Azure Resource Manager and the Management Activity API, each at its public host name.
+
+What belongs here: assembling. The routes are `arm.py`'s and `activity_feed.py`'s.
+"""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Host, Route, Router
+
+from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.sandbox.activity_feed import feed_routes
+from o365_pipeline.sandbox.arm import DOCUMENT_KINDS, arm_routes
+from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
+
+
+class DocumentKindConvertor(StringConvertor):
+    """Lets a route match the kinds of documents only, so that `pipelineruns` is not taken for one."""
+
+    regex = "|".join(DOCUMENT_KINDS)
+
+
+def sandbox_app(factories: Factories) -> Starlette:
+    """Both services over one state."""
+    register_url_convertor("document_kind", DocumentKindConvertor())
+    return Starlette(
+        routes=[
+            Host("management.azure.com", Router(arm_routes(factories))),
+            Host("manage.office.com", Router(feed_routes(factories.state, factories.clock))),
+            Route("/{path:path}", _elsewhere),
+        ],
+        exception_handlers={O365PipelineError: answer_error},
+    )
+
+
+def _elsewhere(request: Request) -> Response:
+    return answer_error(
+        request, ServiceError(404, "NotFound", f"The sandbox does not answer {request.method} {request.url}.")
+    )

@@ -1,0 +1,30 @@
+"""Time in the sandbox: a clock that tests can set, and moments as the services write them.
+
+What belongs here: reading and writing moments. What happens when is `factory_runs.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+Clock = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def stamp(moment: dt.datetime) -> str:
+    """A moment as stored and answered; of one length, so that stamps sort as their moments do."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> dt.datetime:
+    """The moment that an ISO text names; without an offset, UTC.
+
+    Raises:
+        ValueError: the text is not a moment.
+    """
+    parsed = dt.datetime.fromisoformat(text)
+    return parsed.replace(tzinfo=dt.UTC) if parsed.tzinfo is None else parsed.astimezone(dt.UTC)

@@ -1,0 +1,72 @@
+"""The sandbox as a cloud: what a deployment configures, and what the Azure clients are built with.
+
+What belongs here: the configuration and its assembly. The services are in the other files of this folder.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from pathlib import Path
+
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
+from azure.core.pipeline.transport import HttpTransport
+from pydantic import Field
+from starlette.applications import Starlette
+
+from o365_pipeline.cloud import Cloud
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.sandbox.app import sandbox_app
+from o365_pipeline.sandbox.data_connect import Tenant
+from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
+from o365_pipeline.sandbox.tenant_data import FileTenant
+from o365_pipeline.sandbox.transport import sandbox_transport
+
+TOKEN_SECONDS = 365 * 24 * 3600
+
+
+class SandboxCredential:
+    """Signs in with a token that the sandbox never looks at."""
+
+    def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        return AccessToken("sandbox", int(time.time()) + TOKEN_SECONDS)
+
+    def get_token_info(self, *scopes: str, **options: object) -> AccessTokenInfo:
+        return AccessTokenInfo("sandbox", int(time.time()) + TOKEN_SECONDS)
+
+
+class SandboxCloud(Cloud):
+    """Azure and Microsoft 365 in this process, with synthetic people or the rows of given files."""
+
+    home: str = Field(description="The folder that keeps the sandbox's state; processes that share it share the sandbox.")
+    lake_url: str = Field(description="Where the factory's copies land: the store URL of the pipeline's lake.")
+    queued_seconds: float = Field(default=1, description="How long a factory run stays Queued.")
+    run_seconds: float = Field(default=4, description="How long a factory run stays InProgress.")
+    users: int = Field(default=60, description="How many people each synthetic organization has.")
+    seed: int = Field(default=7, description="The same seed gives the same people, mails and meetings.")
+    mails_per_day: float = Field(default=6, description="How many mails a person sends on a working day, on average.")
+    tenant_data: str | None = Field(
+        default=None,
+        description="A folder of files in Data Connect's format, <dataset>.json, that stand in for synthetic rows.",
+    )
+
+    @cached_property
+    def app(self) -> Starlette:
+        """The web application, for serving it over HTTP too."""
+        tenant: Tenant = (
+            FileTenant(Path(self.tenant_data))
+            if self.tenant_data
+            else SyntheticTenant(users=self.users, seed=self.seed, mails_per_day=self.mails_per_day)
+        )
+        factories = Factories(
+            State(Path(self.home)), Lake(url=self.lake_url), tenant, self.queued_seconds, self.run_seconds
+        )
+        return sandbox_app(factories)
+
+    def credential(self) -> TokenCredential:
+        return SandboxCredential()
+
+    def transport(self) -> HttpTransport:
+        return sandbox_transport(self.app)

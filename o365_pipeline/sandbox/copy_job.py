@@ -1,0 +1,157 @@
+"""What one copy activity asks of Data Connect, resolved from the deployed definitions and a run's parameters.
+
+What belongs here: reading definitions and the rules that concern the activity alone. Whether an approval covers it is
+`consent.authorization`'s; copying is `data_connect.py`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from o365_pipeline.consent.authorization import Ask
+from o365_pipeline.consent.data_request import MAX_GROUPS, Scope
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox.clock import moment
+from o365_pipeline.sandbox.documents import Documents
+from o365_pipeline.sandbox.expressions import evaluate
+from o365_pipeline.sandbox.wire_errors import ServiceError
+
+
+class CopyJob(BaseModel):
+    """One copy activity of one run, with every expression evaluated."""
+
+    model_config = ConfigDict(frozen=True)
+
+    activity: str
+    application_id: str
+    application_tenant_id: str
+    tenant_id: str
+    table_name: str
+    columns: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    filter_uri: str | None = None
+    date_column: str | None = None
+    start: str | None = None
+    end: str | None = None
+    container_url: str
+    folder: str
+
+    @property
+    def dataset(self) -> Dataset:
+        return catalogue()[self.table_name]
+
+    @property
+    def scope(self) -> Scope:
+        kind = "List" if self.groups else "FilterUri" if self.filter_uri else "All"
+        return Scope.model_validate({"kind": kind, "groups": self.groups, "filter_uri": self.filter_uri})
+
+    @property
+    def ask(self) -> Ask:
+        return Ask(
+            application_id=self.application_id,
+            application_tenant_id=self.application_tenant_id,
+            destination_tenant_id=self.tenant_id,
+            sink=f"{self.container_url}/{self.folder}",
+            dataset=self.table_name,
+            columns=self.columns,
+            scope=self.scope,
+        )
+
+    def fault(self) -> str | None:
+        """Why Data Connect would refuse the activity whatever was approved, or None."""
+        if len(self.groups) > MAX_GROUPS:
+            return f"allowedGroups takes at most {MAX_GROUPS} groups, not {len(self.groups)}"
+        if self.groups and self.filter_uri:
+            return "userScopeFilterUri cannot be used together with allowedGroups"
+        try:
+            dataset = self.dataset
+            for name in self.columns:
+                dataset.column(name)
+            span = [moment(text) for text in (self.start, self.end) if text]
+        except (UsageError, ValueError) as error:
+            return str(error)
+        if len(span) == 1 or (len(span) == 2 and span[0] > span[1]):
+            return f"startTime and endTime must both be given, in order, not {self.start} and {self.end}"
+        if self.date_column and self.date_column not in dataset.date_filters:
+            return f"{self.table_name} cannot be filtered by {self.date_column}; {', '.join(dataset.date_filters)} can"
+        if dataset.slicing == "column" and (bool(self.date_column) != bool(span)):
+            return f"{self.table_name}: dateFilterColumn, startTime and endTime must be given together"
+        if not span and (dataset.date_filter_required or dataset.slicing == "window"):
+            return f"{self.table_name} requires a date filter: startTime and endTime"
+        return None
+
+
+def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str) -> CopyJob:
+    """Resolve the one copy activity of a pipeline.
+
+    Raises:
+        ServiceError: the pipeline or what it refers to is not there.
+        UsageError: the sandbox cannot run what is defined; the message says what.
+    """
+    properties = documents.get("pipelines", pipeline).properties
+    activities = properties.get("activities") or []
+    if [activity.get("type") for activity in activities] != ["Copy"]:
+        raise UsageError(f"the sandbox's factory runs pipelines of one Copy activity, which {pipeline} is not")
+    names = {f"pipeline().parameters.{name}": value for name, value in parameters.items()}
+    names |= {"pipeline().RunId": run_id, "pipeline().Pipeline": pipeline}
+    activity = activities[0]
+    source = activity["typeProperties"]["source"]
+    table, service = _source(documents, activity["inputs"][0])
+    container_url, folder = _sink(documents, activity["outputs"][0], names)
+    return CopyJob(
+        activity=activity["name"],
+        application_id=service["servicePrincipalId"],
+        application_tenant_id=service["servicePrincipalTenantId"],
+        tenant_id=service["office365TenantId"],
+        table_name=table,
+        columns=tuple(column["name"] for column in source.get("outputColumns") or []),
+        groups=tuple(source.get("allowedGroups") or ()),
+        filter_uri=_text(source.get("userScopeFilterUri"), names),
+        date_column=_text(source.get("dateFilterColumn"), names),
+        start=_text(source.get("startTime"), names),
+        end=_text(source.get("endTime"), names),
+        container_url=container_url,
+        folder=folder,
+    )
+
+
+def run_parameters(documents: Documents, pipeline: str, given: dict[str, Any]) -> dict[str, str]:
+    """A run's parameters: those given, and the defaults of the others.
+
+    Raises:
+        ServiceError: the pipeline is not there, or a parameter without default is not given.
+    """
+    declared = documents.get("pipelines", pipeline).properties.get("parameters") or {}
+    parameters = {name: entry["defaultValue"] for name, entry in declared.items() if "defaultValue" in entry} | given
+    if missing := sorted(set(declared) - set(parameters)):
+        raise ServiceError(400, "BadRequest", f"Pipeline {pipeline}: no value is given for the parameters {missing}.")
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def _source(documents: Documents, reference: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    table = documents.get("datasets", reference["referenceName"]).properties
+    service = documents.get("linkedservices", table["linkedServiceName"]["referenceName"]).properties
+    if (table["type"], service["type"]) != ("Office365Table", "Office365"):
+        raise UsageError(f"the sandbox's factory copies from Office365Table, not from {table['type']} of {service['type']}")
+    return table["typeProperties"]["tableName"], service["typeProperties"]
+
+
+def _sink(documents: Documents, reference: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
+    """(the container's address, the folder in it)."""
+    given = {name: _text(value, names) or "" for name, value in (reference.get("parameters") or {}).items()}
+    properties = documents.get("datasets", reference["referenceName"]).properties
+    service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
+    if (properties["type"], service["type"]) != ("Binary", "AzureBlobFS"):
+        raise UsageError(f"the sandbox's factory copies to Binary on AzureBlobFS, not to {properties['type']} of {service['type']}")
+    names = names | {f"dataset().{name}": value for name, value in given.items()}
+    location = properties["typeProperties"]["location"]
+    container = _text(location["fileSystem"], names)
+    return f"{service['typeProperties']['url'].rstrip('/')}/{container}", (_text(location.get("folderPath"), names) or "").strip("/")
+
+
+def _text(value: object, names: dict[str, str]) -> str | None:
+    result = evaluate(value, names)
+    return None if result is None else str(result)

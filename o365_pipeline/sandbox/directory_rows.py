@@ -1,0 +1,111 @@
+"""People as the directory and their mailboxes describe them: the rows of User_v1, Manager_v0, MailboxSettings_v0.
+
+What belongs here: columns. Who there is stands in `organization.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from o365_pipeline.sandbox.organization import Organization, Person
+from o365_pipeline.sandbox.row_format import NEVER, Columns, Window, date_time_zone, enum, opaque_id, utc_text
+
+WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is said about `person` in the row of `holder`; they differ where the person is the holder's manager."""
+
+    holder: Person
+    person: Person
+
+
+def users(organization: Organization, window: Window | None) -> Iterator[Entry]:
+    """Everyone in the directory, guests and disabled accounts too."""
+    return (Entry(person, person) for person in organization.people)
+
+
+def managers(organization: Organization, window: Window | None) -> Iterator[Entry]:
+    """One for each person who has a manager."""
+    for person in organization.people:
+        if person.manager is not None:
+            yield Entry(person, organization.people[person.manager])
+
+
+def mailboxes(organization: Organization, window: Window | None) -> Iterator[Entry]:
+    """One for each mailbox in use."""
+    return (Entry(person, person) for person in organization.active)
+
+
+def _working_hours(entry: Entry) -> dict[str, object]:
+    person = entry.person
+    return {
+        "daysOfWeek": [enum("dayOfWeek", day) for day in WORKDAYS],
+        "startTime": f"{person.starts // 60:02d}:{person.starts % 60:02d}:00.0000000",
+        "endTime": f"{person.ends // 60:02d}:{person.ends % 60:02d}:00.0000000",
+        "timeZone": {"name": person.office.windows_zone},
+    }
+
+
+def _automatic_replies(entry: Entry) -> dict[str, object]:
+    return {
+        "status": enum("automaticRepliesStatus", "disabled"),
+        "externalAudience": enum("externalAudienceScope", "all"),
+        "internalReplyMessage": "",
+        "externalReplyMessage": "",
+        "scheduledStartDateTime": date_time_zone(entry.person.created),
+        "scheduledEndDateTime": date_time_zone(entry.person.created),
+    }
+
+
+PERSON_COLUMNS: Columns = {
+    "accountEnabled": lambda entry: entry.person.is_enabled,
+    "assignedLicenses": lambda entry: [],
+    "assignedPlans": lambda entry: [],
+    "birthday": lambda entry: NEVER,
+    "businessPhones": lambda entry: [f"+1 555 01{entry.person.number % 100:02d}"],
+    "city": lambda entry: entry.person.office.city,
+    "companyName": lambda entry: None,
+    "country": lambda entry: entry.person.office.country,
+    "createdDateTime": lambda entry: utc_text(entry.person.created),
+    "department": lambda entry: None if entry.person.is_guest else entry.person.department,
+    "displayName": lambda entry: entry.person.name,
+    "givenName": lambda entry: entry.person.given_name,
+    "hireDate": lambda entry: NEVER,
+    "id": lambda entry: entry.person.id,
+    "imAddresses": lambda entry: [entry.person.mail] if entry.person.has_mailbox else [],
+    "interests": lambda entry: [],
+    "jobTitle": lambda entry: None if entry.person.is_guest else entry.person.job_title,
+    "mail": lambda entry: entry.person.mail,
+    "mailNickname": lambda entry: entry.person.mail.partition("@")[0],
+    "officeLocation": lambda entry: f"{entry.person.office.city} {1 + entry.person.number % 4}",
+    "pastProjects": lambda entry: [],
+    "postalCode": lambda entry: entry.person.office.postal_code,
+    "preferredLanguage": lambda entry: entry.person.office.language,
+    "preferredName": lambda entry: "",
+    "provisionedPlans": lambda entry: [],
+    "proxyAddresses": lambda entry: [f"SMTP:{entry.person.mail}"],
+    "responsibilities": lambda entry: [],
+    "schools": lambda entry: [],
+    "skills": lambda entry: [],
+    "state": lambda entry: entry.person.office.state or None,
+    "streetAddress": lambda entry: entry.person.office.street,
+    "surname": lambda entry: entry.person.surname,
+    "usageLocation": lambda entry: entry.person.office.country_code,
+    "userPrincipalName": lambda entry: entry.person.mail,
+    "userType": lambda entry: "Guest" if entry.person.is_guest else "Member",
+}
+
+MAILBOX_COLUMNS: Columns = {
+    "archiveFolder": lambda entry: opaque_id("AQMk", "archive", entry.person.id),
+    "timeZone": lambda entry: entry.person.office.windows_zone,
+    "automaticRepliesSetting": _automatic_replies,
+    "language": lambda entry: {"locale": entry.person.office.language, "displayName": entry.person.office.language},
+    "workingHours": _working_hours,
+    "delegateMeetingMessageDeliveryOptions": lambda entry: "sendToDelegateOnly",
+    "dateFormat": lambda entry: "yyyy-MM-dd",
+    "timeFormat": lambda entry: "HH:mm",
+    "ODataType": lambda entry: "#microsoft.graph.mailboxSettings",
+}

@@ -1,0 +1,93 @@
+"""What is deployed to a factory: linked services, datasets and pipelines, kept as the JSON they were sent as.
+
+What belongs here: keeping, finding and checking references. What a pipeline does is `copy_job.py`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.wire_errors import ServiceError
+
+REFERENCES = {"LinkedServiceReference": "linkedservices", "DatasetReference": "datasets"}
+"""Reference type -> kind of the document that it names."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One deployed definition."""
+
+    name: str
+    etag: str
+    properties: dict[str, Any]
+
+
+class Documents:
+    """One factory's documents. A factory exists as soon as something is asked of it."""
+
+    def __init__(self, state: State, factory: str) -> None:
+        self._state = state
+        self._factory = factory.lower()
+
+    def put(self, kind: str, name: str, properties: dict[str, Any]) -> Document:
+        """Keep a definition under its name, without the secrets in it, over the one that may be there.
+
+        Raises:
+            ServiceError: it refers to a document that is not there.
+        """
+        for reference_kind, reference in _references(properties):
+            if self.find(reference_kind, reference) is None:
+                raise ServiceError(
+                    400,
+                    "BadRequest",
+                    f"The document creation or update failed because of invalid reference '{reference}'.",
+                )
+        document = Document(name, str(uuid.uuid4()), _without_secrets(properties))
+        with self._state.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO document (factory, kind, name, etag, properties) VALUES (?, ?, ?, ?, ?)",
+                (self._factory, kind, name, document.etag, json.dumps(document.properties)),
+            )
+        return document
+
+    def find(self, kind: str, name: str) -> Document | None:
+        with self._state.reading() as connection:
+            row = connection.execute(
+                "SELECT name, etag, properties FROM document WHERE factory = ? AND kind = ? AND name = ?",
+                (self._factory, kind, name),
+            ).fetchone()
+        return Document(row["name"], row["etag"], json.loads(row["properties"])) if row else None
+
+    def get(self, kind: str, name: str) -> Document:
+        """The document of that name.
+
+        Raises:
+            ServiceError: there is none; ARM answers 404.
+        """
+        if document := self.find(kind, name):
+            return document
+        raise ServiceError(404, "NotFound", f"The document could not be retrieved because it does not exist: {kind}/{name}.")
+
+
+def _references(value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        if value.get("type") in REFERENCES and isinstance(value.get("referenceName"), str):
+            yield REFERENCES[value["type"]], value["referenceName"]
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get("type") == "SecureString":
+            return {"type": "SecureString", "value": "**********"}
+        return {key: _without_secrets(part) for key, part in value.items()}
+    return [_without_secrets(part) for part in value] if isinstance(value, list) else value

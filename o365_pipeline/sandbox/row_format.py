@@ -1,0 +1,93 @@
+"""Data Connect's row format: system columns, enums, moments, addresses, opaque ids, and the date filter.
+
+What belongs here: how things are written in a row. What is written is the datasets' (`mail_rows.py` and its kind).
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NEVER = "0001-01-01T00:00:00Z"
+
+Columns = Mapping[str, Callable[[Any], object]]
+"""Column -> what it holds for an item; a documented column that is not there is null."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The moments of a run: start inclusive, end exclusive."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+    def __contains__(self, at: dt.datetime) -> bool:
+        return self.start <= at < self.end
+
+    def days(self, before: int, after: int) -> list[dt.date]:
+        """The window's days, and so many more before and after them."""
+        first, last = self.start.date() - dt.timedelta(days=before), self.end.date() + dt.timedelta(days=after)
+        return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Who a mail or a meeting names."""
+
+    name: str
+    mail: str
+
+    def camel(self) -> dict[str, object]:
+        return {"emailAddress": {"name": self.name, "address": self.mail}}
+
+    def pascal(self) -> dict[str, object]:
+        return {"EmailAddress": {"Name": self.name, "Address": self.mail}}
+
+
+def row_line(puser: str, tenant_id: str, values: dict[str, object], no_data: bool = False) -> bytes:
+    """One line: the item's columns and Data Connect's own."""
+    system = {
+        "puser": puser,
+        "ptenant": tenant_id,
+        "pAdditionalInfo": None,
+        "datarow": 0,
+        "userrow": 0,
+        "pagerow": 0,
+        "rowinformation": {
+            "errorInformation": None,
+            "userReturnedNoData": no_data,
+            "isUserSummaryRow": no_data,
+            "userHasCompleteData": False,
+        },
+    }
+    return json.dumps(values | system, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def utc_text(moment: dt.datetime) -> str:
+    """A moment as rows carry it, to the second: 2026-11-16T09:00:00Z."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def date_time_zone(moment: dt.datetime) -> dict[str, str]:
+    """A meeting's time: seven digits of fraction and no offset, beside the zone's name."""
+    return {"dateTime": f"{moment:%Y-%m-%dT%H:%M:%S}.0000000", "timeZone": "UTC"}
+
+
+def enum(kind: str, value: str) -> str:
+    """An enum value inside a structure: microsoft.graph.bodyType'html'."""
+    return f"microsoft.graph.{kind}'{value}'"
+
+
+def opaque_id(prefix: str, *parts: str) -> str:
+    """An id that says nothing, the same for the same parts."""
+    return prefix + base64.urlsafe_b64encode(hashlib.blake2b("|".join(parts).encode(), digest_size=30).digest()).decode()
+
+
+def share(*parts: str) -> float:
+    """A number from 0 to 1, the same for the same parts, for choices that must not disturb a random sequence."""
+    return int.from_bytes(hashlib.blake2b("|".join(parts).encode(), digest_size=6).digest(), "big") / 2**48

@@ -1,0 +1,87 @@
+"""The sandbox's memory: one SQLite file that the UI, the daemon, run workers and the command line share.
+
+What belongs here: the tables and the connections. What the rows mean is the services'.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+BUSY_SECONDS = 60
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS document (
+    factory TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL, properties TEXT NOT NULL,
+    PRIMARY KEY (factory, kind, name)
+);
+CREATE TABLE IF NOT EXISTS run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, factory TEXT NOT NULL, pipeline TEXT NOT NULL,
+    parameters TEXT NOT NULL, job TEXT, problem TEXT, status TEXT NOT NULL, created_at TEXT NOT NULL,
+    starts_at TEXT NOT NULL, ends_at TEXT NOT NULL, last_updated TEXT NOT NULL, ended_at TEXT, message TEXT, output TEXT
+);
+CREATE INDEX IF NOT EXISTS run_by_factory ON run (factory, last_updated);
+CREATE TABLE IF NOT EXISTS registration (
+    tenant TEXT NOT NULL, application TEXT NOT NULL, data_request TEXT NOT NULL, sinks TEXT NOT NULL,
+    PRIMARY KEY (tenant, application)
+);
+CREATE TABLE IF NOT EXISTS subscription (
+    tenant TEXT NOT NULL, content_type TEXT NOT NULL, PRIMARY KEY (tenant, content_type)
+);
+CREATE TABLE IF NOT EXISTS record (
+    sequence INTEGER PRIMARY KEY, content_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, record_type INTEGER NOT NULL,
+    available_at TEXT NOT NULL, content TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS record_by_time ON record (tenant, available_at);
+"""
+
+
+class State:
+    """Opens `<home>/sandbox.db`; every connection lives for one block, so threads and processes may share a State."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        # Turning WAL on does not wait for other connections, so the first processes take turns.
+        with FileLock(home / "sandbox.db.lock"), self._connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(TABLES)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with; every statement sees what is committed."""
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that no other writer interleaves with; committed at the end, rolled back by an exception."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def run_lock(self, run_id: str) -> FileLock:
+        """Whoever holds it moves that run on; the system releases it when its process dies."""
+        folder = self.home / "locks"
+        folder.mkdir(exist_ok=True)
+        return FileLock(folder / f"{run_id}.lock")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.home / "sandbox.db", timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        # A lost power supply may cost the last seconds of a sandbox, which is worth not waiting for the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,52 @@
+"""How commands speak on a terminal: progress as a bar where there is one, as plain lines where there is none.
+
+What belongs here: progress and tables. What is told is the commands'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+PLAIN_SECONDS = 2.0
+"""The shortest pause between two lines of progress where there is no terminal."""
+
+
+@contextmanager
+def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of something is done; the block calls what it gets with the number done so far."""
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done: bar.update(task, completed=done)
+        return
+    started = told_at = time.monotonic()
+    told = -1
+
+    def tell(done: int) -> None:
+        nonlocal told, told_at
+        now = time.monotonic()
+        if done != told and (done == total or now - told_at >= PLAIN_SECONDS):
+            told, told_at = done, now
+            console.print(f"{what}: {done} of {total} ({now - started:.0f} s)")
+
+    console.print(f"{what} ...")
+    yield tell
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table for the terminal; numbers are right-aligned."""
+    body = [list(row) for row in rows]
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    for place, name in enumerate(columns):
+        numeric = bool(body) and all(isinstance(row[place], (int, float)) for row in body)
+        shown.add_column(name, justify="right" if numeric else "left")
+    for row in body:
+        shown.add_row(*(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value) for value in row))
+    return shown
