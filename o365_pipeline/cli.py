@@ -80,12 +80,14 @@ def dev(port: int, host: str) -> None:
             deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
     arguments = ["dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
     dagster = str(Path(sys.executable).with_name("dagster"))
-    os.execve(dagster, [dagster, *arguments], {**os.environ, "DAGSTER_HOME": str(home)})
+    os.execve(dagster, [dagster, *arguments], {**os.environ, "DAGSTER_HOME": str(home)})  # noqa: S606 - it replaces this process
 
 
 @cli.command()
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-@click.option("--dataset", "datasets", multiple=True, help="A dataset, as Message_v1; again for more. Default: all requested.")
+@click.option(
+    "--dataset", "datasets", multiple=True, help="A dataset, as Message_v1; again for more. Default: all requested."
+)
 @click.option("--from", "first_day", type=DAY, required=True, help="First day, as 2026-11-16.")
 @click.option("--to", "last_day", type=DAY, help="Last day, included. Default: the first.")
 def extract(
@@ -125,7 +127,9 @@ def show() -> None:
         stands = approval_ledger.standing_of(deployment.database, customer, now)
         until = stands.approval.expires_at if stands.approval else None
         approver = stands.approval.approver if stands.approval else None
-        rows.append((customer.name, str(stands.state or "no decision read yet"), approver, until and f"{until:%Y-%m-%d}"))
+        rows.append(
+            (customer.name, str(stands.state or "no decision read yet"), approver, until and f"{until:%Y-%m-%d}")
+        )
     _stdout().print(table("Data requests", ("customer", "state", "approver", "until"), rows))
 
 
@@ -138,9 +142,7 @@ def _decide(state: State, approver: str, reason: str | None) -> None:
     deployment = load()
     for customer in deployment.customers:
         deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
-        deployment.sandbox.decide(
-            customer.tenant_id, customer.data_request.application_id, state, approver, reason
-        )
+        deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
         click.echo(f"{customer.name}: {state} by {approver}")
 
 

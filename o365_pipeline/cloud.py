@@ -6,6 +6,7 @@ The clients are the real ones everywhere; a cloud decides what lies beneath them
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import dagster as dg
 from azure.core.credentials import TokenCredential
@@ -14,11 +15,12 @@ from azure.identity import DefaultAzureCredential
 from pydantic import Field
 
 
-class Cloud(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]
+class Cloud(dg.ConfigurableResource, ABC):
     """A cloud under the Azure SDK."""
 
     application_secret: str = Field(
-        default="", description="The secret of the data request's application, which the factory reads Data Connect with."
+        default="",
+        description="The secret of the data request's application, which the factory reads Data Connect with.",
     )
 
     @abstractmethod
@@ -26,7 +28,7 @@ class Cloud(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]
         """What the clients sign in with."""
 
     @abstractmethod
-    def transport(self) -> HttpTransport:
+    def transport(self) -> HttpTransport[Any, Any]:
         """What carries the clients' requests."""
 
 
@@ -36,5 +38,5 @@ class AzureCloud(Cloud):
     def credential(self) -> TokenCredential:
         return DefaultAzureCredential()
 
-    def transport(self) -> HttpTransport:
+    def transport(self) -> HttpTransport[Any, Any]:
         return RequestsTransport()

@@ -26,9 +26,14 @@ from sqlalchemy.dialects import mssql
 
 SQLITE_WAIT_SECONDS = 60
 
-metadata = sa.MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
-)
+SCHEMA_LOCKS = {
+    # Without it Python's sqlite3 commits before every CREATE TABLE, and a crash leaves half a schema.
+    "sqlite": "BEGIN IMMEDIATE",
+    "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive'",
+}
+"""The statement that makes a schema upgrade one transaction that others wait for; what they find then is done."""
+
+metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
 
 def timestamp() -> sa.types.TypeEngine[dt.datetime]:
@@ -41,7 +46,7 @@ def exact_unicode(length: int) -> sa.types.TypeEngine[str]:
     return sa.Unicode(length).with_variant(mssql.NVARCHAR(length, collation="Latin1_General_100_BIN2"), "mssql")
 
 
-class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Database(dg.ConfigurableResource):
     """The mart's database, at any SQLAlchemy URL."""
 
     url: str = Field(description="A SQLAlchemy URL: sqlite:///path/mart.db, or mssql+pyodbc://...")
@@ -60,7 +65,9 @@ class Database(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 @cache
 def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url)
+    # Without fast_executemany, pyodbc makes a round trip for every row.
+    options = {"fast_executemany": True} if sa.make_url(url).get_backend_name() == "mssql" else {}
+    engine = sa.create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         if path := engine.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -95,5 +102,7 @@ def _upgrade(engine: sa.Engine) -> None:
                 return
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with engine.begin() as connection:
+            if lock := SCHEMA_LOCKS.get(engine.dialect.name):
+                connection.exec_driver_sql(lock)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -17,7 +17,7 @@ from o365_pipeline.raw.assets import raw_asset
 landing_job = dg.define_asset_job(
     LANDING_JOB,
     selection=dg.AssetSelection.groups("raw", "curated", "mart"),
-    description="From what landed in the lake to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
+    description="From what landed to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
 )
 
 

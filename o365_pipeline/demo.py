@@ -103,7 +103,7 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
     headless.tick("landing_sensor")
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
-        "lake objects": len(deployment.lake.list(f"raw/{customer.name}")),
+        "lake objects": len(deployment.lake.objects(f"raw/{customer.name}")),
         "mart rows": sum(_row_counts(deployment.database, customer).values()),
     }
 

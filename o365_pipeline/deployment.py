@@ -54,7 +54,9 @@ class Settings(BaseSettings):
     deployment: Literal["sandbox", "azure"] = "sandbox"
     home: Path = Field(default=Path(".o365"), description="Where everything local lies.")
     mart_url: str | None = Field(default=None, description="SQLAlchemy URL of the mart.")
-    lake_url: str | None = Field(default=None, description="Store URL of the lake: file:///path or az://account/container.")
+    lake_url: str | None = Field(
+        default=None, description="Store URL of the lake: file:///path or az://account/container."
+    )
     data_request: Path | None = Field(default=None, description="TOML file of the data request.")
     first_day: dt.date | None = Field(default=None, description="First day to extract.")
     initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
@@ -155,7 +157,9 @@ def _sandbox(settings: Settings) -> Deployment:
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
     request = read_data_request(settings.data_request)
-    customer = _tenant_data_customer(settings, request) if settings.tenant_data else _sandbox_customer(settings, request)
+    customer = (
+        _tenant_data_customer(settings, request) if settings.tenant_data else _sandbox_customer(settings, request)
+    )
     return Deployment(
         home=home,
         customers=Customers([customer]),
@@ -184,10 +188,10 @@ def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) 
 
 
 def _tenant_data_customer(settings: Settings, request: DataRequest) -> Customer:
-    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets that are there."""
+    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets there are."""
     directory = settings.tenant_data
     assert directory is not None
-    present = tenant_files.datasets_in(directory).known
+    present = tenant_files.datasets_in(directory).datasets
     digest = hashlib.sha256()
     for path in sorted(directory.glob("*.json")):
         with path.open("rb") as file:
@@ -209,15 +213,14 @@ def _tenant_data_customer(settings: Settings, request: DataRequest) -> Customer:
 def _azure(settings: Settings) -> Deployment:
     for name, example in AZURE_EXAMPLES.items():
         if not getattr(settings, name):
-            raise SettingsError(f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}")
-    assert settings.mart_url and settings.customer
+            raise SettingsError(
+                f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
+            )
+    assert settings.mart_url
+    assert settings.customer
     customer = Customer.model_validate(
         {
-            **{
-                name: getattr(settings, name)
-                for name in Customer.model_fields
-                if name not in ("name", "data_request")
-            },
+            **{name: getattr(settings, name) for name in Customer.model_fields if name not in ("name", "data_request")},
             "name": settings.customer,
             "data_request": read_data_request(settings.data_request),
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import metadata
+from o365_pipeline.database import metadata, timestamp
 
 approval_event = sa.Table(
     "ledger_approval_event",
@@ -17,12 +17,12 @@ approval_event = sa.Table(
     sa.Column("customer", sa.String(100), nullable=False, index=True),
     sa.Column("application_id", sa.String(100), nullable=False),
     sa.Column("state", sa.String(30), nullable=False),
-    sa.Column("updated_at", sa.DateTime, nullable=False, comment="When the approver decided"),
-    sa.Column("expires_at", sa.DateTime, comment="When the approval ends"),
+    sa.Column("updated_at", timestamp(), nullable=False, comment="When the approver decided"),
+    sa.Column("expires_at", timestamp(), comment="When the approval ends"),
     sa.Column("approver", sa.Unicode(320)),
     sa.Column("reason", sa.Unicode(4000)),
     sa.Column("event", sa.UnicodeText, nullable=False, comment="The whole event as JSON"),
-    sa.Column("recorded_at", sa.DateTime, nullable=False),
+    sa.Column("recorded_at", timestamp(), nullable=False),
     comment="Append-only: every consent event that was read, once",
 )
 
@@ -39,16 +39,18 @@ extraction = sa.Table(
     sa.Column("requested_by", sa.String(20), nullable=False, comment="extraction (the job) or raw (an asset by hand)"),
     sa.Column("status", sa.String(20), nullable=False, index=True),
     sa.Column("claim", sa.String(64), nullable=False, comment="Who may create the factory run"),
-    sa.Column("claimed_at", sa.DateTime, nullable=False),
+    sa.Column("claimed_at", timestamp(), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("factory_run_id", sa.String(100), unique=True),
-    sa.Column("submitted_at", sa.DateTime),
-    sa.Column("finished_at", sa.DateTime),
+    sa.Column("factory_run_id", sa.String(100)),
+    sa.Column("submitted_at", timestamp()),
+    sa.Column("finished_at", timestamp()),
     sa.Column("rows_reported", sa.BigInteger, comment="rowsCopied, as the factory counted"),
     sa.Column("files_reported", sa.BigInteger, comment="filesWritten, as the factory counted"),
     sa.Column("error", sa.Unicode(4000)),
     comment="One row per dataset and window that was ever submitted; never two factory runs under way for one",
 )
+# A unique column of SQL Server holds one null at most, and a window that is still claimed has no run yet.
+sa.Index(None, extraction.c.factory_run_id, unique=True, mssql_where=extraction.c.factory_run_id.is_not(None))
 
 landing = sa.Table(
     "ledger_landing",
@@ -58,7 +60,7 @@ landing = sa.Table(
     sa.Column("manifest", sa.Unicode(1000), nullable=False, comment="The manifest's path in the lake"),
     sa.Column("rows_landed", sa.BigInteger, nullable=False),
     sa.Column("bytes_landed", sa.BigInteger, nullable=False),
-    sa.Column("sealed_at", sa.DateTime, nullable=False),
+    sa.Column("sealed_at", timestamp(), nullable=False),
     comment="The landing of each extraction that was verified and sealed",
 )
 
@@ -68,6 +70,6 @@ purge = sa.Table(
     sa.Column("purge_id", sa.String(64), primary_key=True),
     sa.Column("customer", sa.String(100), nullable=False, index=True),
     sa.Column("reason", sa.Unicode(1000), nullable=False),
-    sa.Column("purged_at", sa.DateTime, nullable=False),
+    sa.Column("purged_at", timestamp(), nullable=False),
     comment="What was deleted because an approval ended",
 )

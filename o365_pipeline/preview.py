@@ -5,16 +5,23 @@ What belongs here: metadata made from a DuckDB relation or a SQL table, for the 
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import duckdb
+import numpy as np
 import pandas as pd
 from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
 
 MASKED = "•••"
 PREVIEW_ROWS = 5
 PREVIEW_COLUMNS = 12
+SHOWN = (bool, int, float, dt.date, np.generic)
 
 
-def table_schema(columns: dict[str, str], keys: tuple[str, ...], descriptions: dict[str, str | None] | None = None) -> TableSchema:
+def table_schema(
+    columns: dict[str, str], keys: tuple[str, ...], descriptions: dict[str, str | None] | None = None
+) -> TableSchema:
     """A table's columns for the UI; keys are shown as not nullable."""
     return TableSchema(
         columns=[
@@ -38,17 +45,16 @@ def masked_preview(rows: pd.DataFrame) -> MetadataValue:
     filled = [name for name in shown.columns if shown[name].notna().any()][:PREVIEW_COLUMNS]
     if not filled:
         return MetadataValue.md("no rows")
-    lines = ["| " + " | ".join(filled) + " |", "|" + "---|" * len(filled)]
-    for row in shown[filled].itertuples(index=False):
-        lines.append("| " + " | ".join(_mask(value) for value in row) + " |")
-    return MetadataValue.md("\n".join(lines))
+    head = ["| " + " | ".join(filled) + " |", "|" + "---|" * len(filled)]
+    body = ["| " + " | ".join(_mask(value) for value in row) + " |" for row in shown[filled].itertuples(index=False)]
+    return MetadataValue.md("\n".join(head + body))
 
 
 def first_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
     return connection.execute(f"SELECT * FROM ({query}) LIMIT {PREVIEW_ROWS}").df()
 
 
-def _mask(value: object) -> str:
-    if isinstance(value, (bool, int, float, pd.Timestamp)) or hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
-        return "" if pd.isna(value) else str(value)
+def _mask(value: Any) -> str:
+    if isinstance(value, SHOWN):
+        return "" if value != value else str(value)
     return "" if value is None or value is pd.NA or value is pd.NaT else MASKED

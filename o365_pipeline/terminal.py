@@ -48,5 +48,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) 
         numeric = bool(body) and all(isinstance(row[place], (int, float)) for row in body)
         shown.add_column(name, justify="right" if numeric else "left")
     for row in body:
-        shown.add_row(*(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value) for value in row))
+        shown.add_row(
+            *(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value) for value in row)
+        )
     return shown

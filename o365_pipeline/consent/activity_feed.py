@@ -4,8 +4,6 @@ What belongs here: starting the subscription, listing content, fetching records,
 365 Management Activity API reference). What the records mean is `approvals.py`'s.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from functools import cached_property
@@ -32,11 +30,13 @@ MAX_AGE = dt.timedelta(days=7)
 ALREADY_ENABLED = "AF20024"
 
 
-class ActivityFeed(dg.ConfigurableResource):  # type: ignore[type-arg]
+class ActivityFeed(dg.ConfigurableResource):
     """Reads the audit records of customers' tenants."""
 
     cloud: dg.ResourceDependency[Cloud]
-    root: str = Field(default="https://manage.office.com", description="The API's root; national clouds have their own.")
+    root: str = Field(
+        default="https://manage.office.com", description="The API's root; national clouds have their own."
+    )
 
     @cached_property
     def _client(self) -> PipelineClient[HttpRequest, HttpResponse]:
@@ -55,9 +55,7 @@ class ActivityFeed(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def start(self, tenant_id: str) -> None:
         """Subscribe to the tenant's audit records; starting again is harmless."""
-        request = HttpRequest(
-            "POST", self._url(tenant_id, "subscriptions/start"), params={"contentType": CONTENT_TYPE}
-        )
+        request = HttpRequest("POST", self._url(tenant_id, "subscriptions/start"), params={"contentType": CONTENT_TYPE})
         response = self._client.send_request(request)
         if response.status_code >= 400 and ALREADY_ENABLED not in response.text():
             raise HttpResponseError(response=response)

@@ -65,8 +65,12 @@ class ApprovalEvent(BaseModel):
     event_id: str = Field(validation_alias=AliasChoices("Id", "event_id"))
     created_at: dt.datetime = Field(validation_alias=AliasChoices("CreationTime", "created_at"))
     application_id: str = Field(validation_alias=AliasChoices("ApplicationId", "application_id"))
-    application_version: str = Field(default="", validation_alias=AliasChoices("ApplicationVersion", "application_version"))
-    application_tenant_id: str = Field(validation_alias=AliasChoices("AppRegistrationTenantId", "application_tenant_id"))
+    application_version: str = Field(
+        default="", validation_alias=AliasChoices("ApplicationVersion", "application_version")
+    )
+    application_tenant_id: str = Field(
+        validation_alias=AliasChoices("AppRegistrationTenantId", "application_tenant_id")
+    )
     destination_tenant_id: str = Field(validation_alias=AliasChoices("DestinationTenantId", "destination_tenant_id"))
     sinks: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("DestinationSinks", "sinks"))
     state: State = Field(validation_alias=AliasChoices("State", "state"))

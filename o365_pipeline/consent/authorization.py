@@ -51,7 +51,9 @@ def refusal(ask: Ask, standing: Standing) -> Refusal | None:
             "the application's tenant is the registration's", ask.application_tenant_id, approval.application_tenant_id
         )
     if ask.destination_tenant_id != approval.destination_tenant_id:
-        return Refusal("the destination's tenant is the approved one", ask.destination_tenant_id, approval.destination_tenant_id)
+        return Refusal(
+            "the destination's tenant is the approved one", ask.destination_tenant_id, approval.destination_tenant_id
+        )
     if not any(_lies_within(ask.sink, sink) for sink in approval.sinks):
         return Refusal("the destination lies within the approved sink", ask.sink, ", ".join(approval.sinks) or "none")
     approved = next((entry for entry in approval.datasets if entry.name == ask.dataset), None)

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import MAX_AGE, ActivityFeed
-from o365_pipeline.consent.assets import reported
 from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent
+from o365_pipeline.consent.assets import reported
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.partitions import CUSTOMERS, customer_partitions, range_tags

@@ -40,7 +40,7 @@ def account(database: Database, lake: Lake, customer: Customer, day: dt.date) ->
             files = lake.stage(paths, Path(directory))
             rows = [_count(connection, file) for file in files]
             reasons = connection.execute(
-                f"SELECT reason, count(*) FROM read_parquet('{files[-1]}') GROUP BY reason ORDER BY count(*) DESC, reason"
+                f"SELECT reason, count(*) AS n FROM read_parquet('{files[-1]}') GROUP BY reason ORDER BY n DESC, reason"
             ).fetchall()
             accounts.append(Account(dataset.name, landed, Counts(*rows), tuple(reasons)))
     return accounts

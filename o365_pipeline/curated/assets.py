@@ -101,7 +101,9 @@ def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, C
         files = lake.stage(paths, Path(directory))
         key = ", ".join(f'"{name}"' for name in dataset.curated_key)
         repeated = sum(
-            connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet('{file}')").fetchall()[0][0]
+            connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet('{file}')").fetchall()[0][
+                0
+            ]
             for file in files
         )
         preview = masked_preview(first_rows(connection, f"FROM read_parquet('{files[-1]}')"))

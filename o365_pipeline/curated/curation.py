@@ -21,6 +21,9 @@ from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
+MAX_REJECTED_TEXT = 1_000_000
+"""How many characters of an unreadable line quarantine keeps; the whole is in the lake, at the file and line it names."""
+
 CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
 
 
@@ -86,10 +89,11 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, tar
             if piece.reason is None:
                 objects.write(piece.text + "\n")
             else:
-                rejects.write(json.dumps({"line": piece.line, "raw": piece.text, "reason": piece.reason}) + "\n")
+                raw = piece.text[:MAX_REJECTED_TEXT]
+                rejects.write(json.dumps({"line": piece.line, "raw": raw, "reason": piece.reason}) + "\n")
     connection.execute(
         "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
-        "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'}, maximum_object_size = 268435456)",
+        "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'})",
         [path, str(rejected)],
     )
     return target
@@ -100,21 +104,18 @@ def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Man
     fields = fields_of(dataset, manifest.columns)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.curated_key]
-    problems = ", ".join(fields.problems) or "NULL"
+    problems = ", ".join([*fields.problems, *missing_key])
     connection.execute(
         f"""
         CREATE TABLE typed AS
         WITH extracted AS (SELECT json_extract_string(json, [{paths}]) AS v, json, file FROM source),
         shaped AS (
-            SELECT {", ".join(fields.selected)}, ? AS extraction_id,
+            SELECT {", ".join(fields.selected)}, ? AS extraction_id, v, json, file,
                 coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row,
-                concat_ws('; ', {problems}) AS problem, json, file
             FROM extracted
         ),
         judged AS (
-            SELECT * EXCLUDE (problem),
-                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', nullif(problem, ''), {", ".join(missing_key)}), '') END
-                AS reason
+            SELECT * EXCLUDE (v), CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {problems}), '') END AS reason
             FROM shaped
         )
         SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day,
@@ -140,12 +141,15 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     structure = ", ".join(f"'{name}': \"{name}\"" for name in dataset.curated_schema)
-    latest = '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
+    latest = (
+        '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
+    )
     connection.execute(
         f"""
         CREATE TABLE repeated AS
         SELECT row_id FROM (
-            SELECT rowid AS row_id, row_number() OVER (PARTITION BY {key} ORDER BY {latest}hash({fields}), rowid) AS place
+            SELECT rowid AS row_id,
+                row_number() OVER (PARTITION BY {key} ORDER BY {latest}hash({fields}), rowid) AS place
             FROM typed WHERE reason IS NULL AND NOT is_user_row
             QUALIFY place > 1
         )
@@ -176,7 +180,8 @@ def _write_day(
     queries = {
         QUARANTINE: (
             "SELECT extraction_id, file, line, reason, raw FROM ("
-            f"SELECT extraction_id, file, NULL::BIGINT AS line, reason, raw FROM typed WHERE reason IS NOT NULL AND {of_day} "
+            "SELECT extraction_id, file, NULL::BIGINT AS line, reason, raw FROM typed "
+            f"WHERE reason IS NOT NULL AND {of_day} "
             f"UNION ALL SELECT '{manifest.extraction_id}', file, line, reason, raw FROM unreadable WHERE {of_landing}) "
             "ORDER BY file, line, reason, raw"
         ),
@@ -185,8 +190,10 @@ def _write_day(
         ),
         CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }
-    counts = {stage: _write(connection, lake, path_of(stage, dataset, manifest.customer, day), query, directory)
-              for stage, query in queries.items()}
+    counts = {
+        stage: _write(connection, lake, path_of(stage, dataset, manifest.customer, day), query, directory)
+        for stage, query in queries.items()
+    }
     return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
 
 

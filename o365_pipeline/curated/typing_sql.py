@@ -14,7 +14,7 @@ from tzlocal.windows_tz import win_tz
 
 from o365_pipeline.datasets import Column, Dataset
 
-NEVER = "'0001-01-01%'"
+NEVER = "'0001-01-01T00:00:00%'"
 ENUM = r"'^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$'"
 ENUM_IN_JSON = r"""'"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^''"]*)''"'"""
 NEVER_IN_JSON = r"""'"0001-01-01T00:00:00(?:\.0+)?Z?"'"""
@@ -42,7 +42,10 @@ def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
         "INSERT INTO time_zone SELECT lower(?), ?",
         [*win_tz.items(), ("tzone://Microsoft/Utc", "UTC"), ("UTC", "UTC")],
     )
-    connection.execute("SET VARIABLE zones = (SELECT map(list(name), list(zone)) FROM (SELECT name, min(zone) AS zone FROM time_zone GROUP BY name))")
+    connection.execute(
+        "SET VARIABLE zones = (SELECT map(list(name), list(zone)) FROM "
+        "(SELECT name, min(zone) AS zone FROM time_zone GROUP BY name))"
+    )
     connection.execute("CREATE MACRO zone_of(name) AS getvariable('zones')[lower(name)]")
 
 
@@ -55,11 +58,22 @@ def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:
         if column.name not in requested:
             selected += [f'NULL::{kind} AS "{name}"' for name, kind in column.curated_fields]
             continue
-        paths += [f'$."{column.name}"', f'$."{_other_case(column.name)}"']
-        value = f"coalesce(v[{len(paths) - 1}], v[{len(paths)}])"
-        selected += _select(column, value)
-        problems += _problems(column, value)
+        value = _value(paths, column.name)
+        if column.is_date_with_zone:
+            moment, zone = _value(paths, column.name, "dateTime"), _value(paths, column.name, "timeZone")
+            selected += _select_date_with_zone(column, moment, zone)
+            problems += [*_shape_problem(column, value), *_date_with_zone_problems(column, moment, zone)]
+        else:
+            selected.append(f'{_select(column, value)} AS "{column.curated_name}"')
+            problems += _problems(column, value)
     return Fields(tuple(paths), tuple(selected), tuple(problems))
+
+
+def _value(paths: list[str], *names: str) -> str:
+    """Add the paths of a key, in both spellings, and give the expression for its value as text."""
+    for spelling in (names, [_other_case(name) for name in names]):
+        paths.append("$" + "".join(f'."{name}"' for name in spelling))
+    return f"coalesce(v[{len(paths) - 1}], v[{len(paths)}])"
 
 
 def _other_case(name: str) -> str:
@@ -83,55 +97,57 @@ def _timestamp(value: str) -> str:
 
 def _structure(column: Column, value: str) -> str:
     """The typed structure or list; keys that a row writes in PascalCase are read as camelCase."""
-    camel = _clean_json(value)
-    keys = column.type.keys()
-    if not keys:
-        return f"from_json({camel}, '{column.type.json_structure}')"
-    pascal = camel
-    for key in keys:
-        pascal = f"replace({pascal}, '\"{_other_case(key)}\":', '\"{key}\":')"
-    text = f"CASE WHEN contains({value}, '\"{_other_case(keys[0])}\":') THEN {pascal} ELSE {camel} END"
-    return f"from_json({text}, '{column.type.json_structure}')"
+    text = _clean_json(value)
+    if keys := column.type.key_names:
+        renamed = text
+        for key in keys:
+            renamed = f"replace({renamed}, '\"{_other_case(key)}\":', '\"{key}\":')"
+        text = f"CASE WHEN contains({value}, '\"{_other_case(keys[0])}\":') THEN {renamed} ELSE {text} END"
+    return f"TRY(from_json({text}, '{column.type.json_structure}'))"
 
 
-def _select(column: Column, value: str) -> list[str]:
-    name, kind = column.curated_name, column.type
-    if column.is_date_with_zone:
-        moment, zone = _date_with_zone(value)
-        local = f"timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP"
-        return [f'CASE WHEN {moment} NOT LIKE {NEVER} THEN {local} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
+def _select(column: Column, value: str) -> str:
+    kind = column.type
     if kind.is_nested:
-        return [f'{_structure(column, value)} AS "{name}"']
+        return _structure(column, value)
     if kind.kind == "json":
-        return [f'{_clean_json(value)} AS "{name}"']
+        return _clean_json(value)
     if kind.kind == "datetime":
-        return [f'{_timestamp(value)} AS "{name}"']
+        return _timestamp(value)
     if kind.kind == "string":
-        return [f'CASE WHEN {value} NOT LIKE {NEVER} THEN {_bare(value)} END AS "{name}"']
-    return [f'TRY_CAST({value} AS {kind.duckdb}) AS "{name}"']
+        return f"CASE WHEN {value} NOT LIKE {NEVER} THEN {_bare(value)} END"
+    return f"TRY_CAST({value} AS {kind.duckdb})"
+
+
+def _select_date_with_zone(column: Column, moment: str, zone: str) -> list[str]:
+    utc = f"TRY(timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP)"
+    name = column.curated_name
+    return [f'CASE WHEN {moment} NOT LIKE {NEVER} THEN {utc} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
 
 
 def _problems(column: Column, value: str) -> list[str]:
     """Conditions under which the value does not fit; each gives the reason as text, else null."""
     name, kind = column.name, column.type
-    if column.is_date_with_zone:
-        moment, zone = _date_with_zone(value)
-        return [
-            f"CASE WHEN {moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL THEN '{name} is not a time' END",
-            f"CASE WHEN {zone} IS NOT NULL AND zone_of({zone}) IS NULL THEN '{name} has an unknown time zone' END",
-        ]
     if kind.is_nested:
-        bracket, shape = ("[", "a list") if kind.kind == "array" else ("{", "an object")
-        return [f"CASE WHEN {value} IS NOT NULL AND left({value}, 1) <> '{bracket}' THEN '{name} is not {shape}' END"]
+        return _shape_problem(column, value)
     if kind.kind in ("string", "json"):
         return []
     typed = f"TRY_CAST({value} AS {'TIMESTAMPTZ' if kind.kind == 'datetime' else kind.duckdb})"
     return [f"CASE WHEN {value} IS NOT NULL AND {typed} IS NULL THEN '{name} is not of type {kind.kind}' END"]
 
 
-def _date_with_zone(value: str) -> tuple[str, str]:
-    moment, zone = (
-        f"coalesce(json_extract_string({value}, '$.{name}'), json_extract_string({value}, '$.{_other_case(name)}'))"
-        for name in ("dateTime", "timeZone")
-    )
-    return moment, zone
+def _shape_problem(column: Column, value: str) -> list[str]:
+    shape, said = ("ARRAY", "a list") if column.type.kind == "array" else ("OBJECT", "an object")
+    found = f"TRY(json_type({value}))"
+    return [
+        f"CASE WHEN {value} IS NOT NULL AND {found} IS DISTINCT FROM '{shape}' THEN '{column.name} is not {said}' END"
+    ]
+
+
+def _date_with_zone_problems(column: Column, moment: str, zone: str) -> list[str]:
+    untimely = f"{moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL"
+    unknown = f"{zone} IS NOT NULL AND zone_of({zone}) IS NULL"
+    return [
+        f"CASE WHEN {untimely} THEN '{column.name} is not a time' END",
+        f"CASE WHEN {unknown} THEN '{column.name} has an unknown time zone' END",
+    ]

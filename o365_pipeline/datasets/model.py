@@ -32,7 +32,9 @@ class Column(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str = Field(description="The documented name, as outputColumns takes it: sentDateTime.")
-    documented_type: str = Field(description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>.")
+    documented_type: str = Field(
+        description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>."
+    )
 
     @cached_property
     def type(self) -> ColumnType:

@@ -48,12 +48,13 @@ class ColumnType:
         """DuckDB's `from_json` structure."""
         return json.dumps(self._structure())
 
-    def keys(self) -> tuple[str, ...]:
+    @property
+    def key_names(self) -> tuple[str, ...]:
         """The structure keys inside this type, outermost first, each once."""
         if self.item is not None:
-            return self.item.keys()
+            return self.item.key_names
         names = [name for name, _ in self.fields]
-        return tuple(dict.fromkeys([*names, *(key for _, field in self.fields for key in field.keys())]))
+        return tuple(dict.fromkeys([*names, *(key for _, field in self.fields for key in field.key_names)]))
 
     def _structure(self) -> object:
         if self.item is not None:

@@ -13,8 +13,8 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.failures import explained
 from o365_pipeline.extraction.windows import ONE_DAY
+from o365_pipeline.failures import explained
 from o365_pipeline.partitions import CUSTOMERS, customer_day_partitions, customer_days, partition_key
 
 EXTRACTION = dg.AssetKey("extraction")

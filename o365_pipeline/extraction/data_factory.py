@@ -4,8 +4,6 @@ What belongs here: calls through the real management client, and their answers i
 deployed is `factory_definitions.py`'s; what is asked for and when, `submission.py`'s.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,7 +49,7 @@ class CopyOutcome:
     error: str | None
 
 
-class DataFactory(dg.ConfigurableResource):  # type: ignore[type-arg]
+class DataFactory(dg.ConfigurableResource):
     """The customers' data factories."""
 
     cloud: dg.ResourceDependency[Cloud]

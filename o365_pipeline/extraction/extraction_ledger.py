@@ -73,7 +73,9 @@ def under_way(database: Database, customers: Sequence[str]) -> list[Extraction]:
     return _select(database, extraction.c.customer.in_(customers), extraction.c.status.in_(UNDER_WAY))
 
 
-def overlapping(database: Database, customer: str, dataset: str, first_day: dt.date, last_day: dt.date) -> list[Extraction]:
+def overlapping(
+    database: Database, customer: str, dataset: str, first_day: dt.date, last_day: dt.date
+) -> list[Extraction]:
     """The dataset's extractions that share a day with the span and did not end badly, the newest last."""
     return _select(
         database,
@@ -165,7 +167,9 @@ def set_status(database: Database, extraction_id: str, run_id: str, status: str,
         )
 
 
-def set_counts(database: Database, extraction_id: str, rows: int | None, files: int | None, ended_at: dt.datetime | None) -> None:
+def set_counts(
+    database: Database, extraction_id: str, rows: int | None, files: int | None, ended_at: dt.datetime | None
+) -> None:
     """Note what the factory counted."""
     with database.begin() as connection:
         connection.execute(

@@ -137,9 +137,8 @@ class Submitter:
 
     def _take_over(self, found: Extraction, wanted: Extraction) -> None:
         claimant_is_gone = found.claim == self.claimant or _now() - found.claimed_at > CLAIM_LIFETIME
-        if found.ended_badly or claimant_is_gone:
-            if ledger.take_over(self.database, found, wanted):
-                return
+        if (found.ended_badly or claimant_is_gone) and ledger.take_over(self.database, found, wanted):
+            return
         raise ExtractionError(
             f"{wanted.customer} {wanted.dataset} {wanted.window} is being submitted by another run: retry in a minute"
         )

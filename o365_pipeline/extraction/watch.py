@@ -55,7 +55,9 @@ def wait(
     """
     run_id = entry.factory_run_id
     if not run_id:
-        raise ExtractionError(f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute")
+        raise ExtractionError(
+            f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute"
+        )
     pause, longest = POLL_SECONDS
     started, told = time.monotonic(), ""
     while True:
@@ -69,7 +71,9 @@ def wait(
             if run.status != SUCCEEDED:
                 ended = ledger.find(database, entry.extraction_id)
                 reason = (ended and ended.error) or "the factory gives no reason"
-                raise FactoryRunFailedError(f"{entry.dataset} {entry.window}: factory run {run_id} {run.status}: {reason}")
+                raise FactoryRunFailedError(
+                    f"{entry.dataset} {entry.window}: factory run {run_id} {run.status}: {reason}"
+                )
             return entry
         time.sleep(pause)
         pause = min(pause * 1.5, longest)

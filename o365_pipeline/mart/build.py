@@ -16,29 +16,33 @@ import sqlalchemy as sa
 
 from o365_pipeline.database import metadata
 
-VIEWS = (
-    "address_book",
-    "mail_copy",
-    "bridge_message_recipient",
-    "fact_message",
-    "meeting_copy",
-    "bridge_meeting_attendee",
-    "fact_meeting",
-    "chat_copy",
-    "chat_recipient",
-    "fact_chat",
-    "dim_person",
-    "dim_date",
-    "agg_person_day",
-)
-"""Files of `sql/` in the order in which they build on each other."""
+RELATIONS = {
+    "address_book": "TABLE",
+    "mail_copy": "VIEW",
+    "bridge_message_recipient": "TABLE",
+    "fact_message": "TABLE",
+    "meeting_copy": "VIEW",
+    "bridge_meeting_attendee": "TABLE",
+    "fact_meeting": "TABLE",
+    "chat_copy": "VIEW",
+    "chat_recipient": "TABLE",
+    "fact_chat": "TABLE",
+    "dim_person": "TABLE",
+    "dim_date": "VIEW",
+    "agg_person_day": "VIEW",
+}
+"""Files of `sql/` in the order in which they build on each other. What others read is a table: computed once, in a
+third of the memory that one query over everything takes."""
 
 VECTORS_PER_CHUNK = 10
 """Of 2,048 rows each, DuckDB's unit: frames of some 20,000 rows."""
 
+NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
+"""What pandas needs for columns with nulls, which DuckDB hands out as floats and objects."""
+
 
 def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) -> None:
-    """Define every mart table as a view over the curated relations; nothing is computed yet.
+    """Build every mart table as a temporary relation over the curated ones.
 
     Args:
         connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day.
@@ -48,8 +52,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
     connection.execute(_sql("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
-    for name in VIEWS:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_sql(name)}")
+    for name, kind in RELATIONS.items():
+        connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {_sql(name)}")
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
@@ -60,14 +64,10 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[
     table = metadata.tables[table_name]
     columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
+    types = {column.name: dtype for column in table.columns if (dtype := NULLABLE_TYPES.get(type(column.type)))}
     connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
-    # DuckDB gives integers and booleans with nulls as floats and objects.
-    types = {column.name: NULLABLE_TYPES[kind] for column in table.columns if (kind := type(column.type)) in NULLABLE_TYPES}
     while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
         yield frame.astype(types)
-
-
-NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
 
 
 def _typed(column: sa.Column[object]) -> str:

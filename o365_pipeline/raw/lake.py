@@ -20,7 +20,7 @@ from pydantic import Field
 CHUNK_BYTES = 8 * 1024 * 1024
 
 
-class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Lake(dg.ConfigurableResource):
     """The lake's objects, by path."""
 
     url: str = Field(description="A store URL: file:///path, or az://account/container.")
@@ -60,7 +60,7 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
             return False
         return True
 
-    def list(self, prefix: str) -> list[tuple[str, int]]:
+    def objects(self, prefix: str) -> list[tuple[str, int]]:
         """(path, bytes) of the objects under a prefix, in the order of their paths."""
         pages = obstore.list(self.store, prefix=prefix)
         return sorted((entry["path"], entry["size"]) for page in pages for entry in page)

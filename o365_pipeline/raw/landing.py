@@ -31,7 +31,7 @@ def folder(dataset: Dataset, entry: Extraction) -> str:
 
 def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome) -> Manifest:
     """Count what the extraction's factory run left in the lake. Nothing is written."""
-    files = [(path, size) for path, size in lake.list(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")]
+    files = [(path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")]
     parts = []
     with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '500MB'")
@@ -83,4 +83,3 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         connection.execute(sa.delete(landing).where(landing.c.extraction_id == manifest.extraction_id))
         connection.execute(landing.insert().values(row))
     return path
-

@@ -73,7 +73,9 @@ def landings_of(
     with database.begin() as connection:
         query = sa.select(landing.c.extraction_id, landing.c.manifest)
         ids = [entry.extraction_id for entry in found]
-        manifests = {row.extraction_id: row.manifest for row in connection.execute(query.where(landing.c.extraction_id.in_(ids)))}
+        manifests = {
+            row.extraction_id: row.manifest for row in connection.execute(query.where(landing.c.extraction_id.in_(ids)))
+        }
     sealed = [entry for entry in found if entry.extraction_id in manifests]
     chosen = extraction_ledger.covering(sealed, days)
     landed = {

@@ -1,1 +1,1 @@
-"""Azure Data Factory and Microsoft 365 on a laptop: the public wire formats, answered in this process, with synthetic people."""
+"""Azure Data Factory and Microsoft 365 on a laptop: their public wire formats, answered in this process."""

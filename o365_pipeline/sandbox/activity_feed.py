@@ -39,7 +39,7 @@ TIME_RULE = (
 def feed_routes(state: State, clock: Clock) -> list[Route]:
     """The feed of every tenant."""
 
-    def start(request: Request, body: Body) -> Response:
+    def start(request: Request, _: Body) -> Response:
         tenant, content_type = request.path_params["tenant"], _content_type(request)
         with state.writing() as connection:
             added = connection.execute("INSERT OR IGNORE INTO subscription VALUES (?, ?)", (tenant, content_type))
@@ -47,7 +47,7 @@ def feed_routes(state: State, clock: Clock) -> list[Route]:
             raise ServiceError(400, "AF20024", "The subscription is already enabled. No property change.")
         return JSONResponse({"contentType": content_type, "status": "enabled", "webhook": None})
 
-    def content(request: Request, body: Body) -> Response:
+    def content(request: Request, _: Body) -> Response:
         tenant, content_type = request.path_params["tenant"], _content_type(request)
         start_time, end_time = _window(request, clock())
         after = _next_page(request)
@@ -71,7 +71,7 @@ def feed_routes(state: State, clock: Clock) -> list[Route]:
         page = [_content(request, row["content_id"], row["available_at"]) for row in rows[:PAGE_SIZE]]
         return JSONResponse(page, headers=headers)
 
-    def audit(request: Request, body: Body) -> Response:
+    def audit(request: Request, _: Body) -> Response:
         tenant, content_id = request.path_params["tenant"], request.path_params["content_id"]
         with state.reading() as connection:
             row = connection.execute(

@@ -45,7 +45,7 @@ class FactoryRun:
 
 
 class Sandbox:
-    """What a person does and sees beside the pipeline: the approver at the admin center, the engineer at the factory."""
+    """What people do and see beside the pipeline: approvers at the admin center, engineers at the factory."""
 
     def __init__(self, home: Path, clock: Clock = utc_now) -> None:
         self._state = SandboxState(home)

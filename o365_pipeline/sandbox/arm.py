@@ -34,7 +34,7 @@ USER_ERROR = "22000"
 def arm_routes(factories: Factories) -> list[Route]:
     """Data Factory as the SDK's DataFactoryManagementClient calls it."""
 
-    def get_factory(request: Request, body: Body) -> Response:
+    def get_factory(request: Request, _: Body) -> Response:
         _check_version(request)
         properties = {"provisioningState": "Succeeded", "version": API_VERSION}
         return JSONResponse({"id": request.url.path, "name": request.path_params["factory"], "properties": properties})
@@ -46,7 +46,7 @@ def arm_routes(factories: Factories) -> list[Route]:
         kind, name = request.path_params["kind"], request.path_params["name"]
         return _document(request, Documents(factories.state, _factory(request)).put(kind, name, body["properties"]))
 
-    def get_document(request: Request, body: Body) -> Response:
+    def get_document(request: Request, _: Body) -> Response:
         _check_version(request)
         kind, name = request.path_params["kind"], request.path_params["name"]
         return _document(request, Documents(factories.state, _factory(request)).get(kind, name))
@@ -55,11 +55,11 @@ def arm_routes(factories: Factories) -> list[Route]:
         _check_version(request)
         return JSONResponse({"runId": factories.create_run(_factory(request), request.path_params["name"], body)})
 
-    def get_run(request: Request, body: Body) -> Response:
+    def get_run(request: Request, _: Body) -> Response:
         _check_version(request)
         return JSONResponse(_pipeline_run(factories.run(_factory(request), request.path_params["run_id"])))
 
-    def cancel_run(request: Request, body: Body) -> Response:
+    def cancel_run(request: Request, _: Body) -> Response:
         _check_version(request)
         factories.cancel(_factory(request), request.path_params["run_id"])
         return Response(status_code=200)
@@ -73,7 +73,7 @@ def arm_routes(factories: Factories) -> list[Route]:
             answer["continuationToken"] = str(runs[PAGE_SIZE - 1].number)
         return JSONResponse(answer)
 
-    def query_activities(request: Request, body: Body) -> Response:
+    def query_activities(request: Request, _: Body) -> Response:
         _check_version(request)
         run = factories.run(_factory(request), request.path_params["run_id"])
         return JSONResponse({"value": [] if run.status == "Queued" or run.job is None else [_activity_run(run)]})
@@ -94,7 +94,9 @@ def arm_routes(factories: Factories) -> list[Route]:
 
 def _check_version(request: Request) -> None:
     if (version := request.query_params.get("api-version")) != API_VERSION:
-        raise ServiceError(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid; use {API_VERSION}.")
+        raise ServiceError(
+            400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid; use {API_VERSION}."
+        )
 
 
 def _factory(request: Request) -> str:
@@ -117,7 +119,7 @@ def _document(request: Request, document: Document) -> Response:
 def _conditions(query: Body) -> tuple[list[str], list[object]]:
     """SQL conditions and their values for RunFilterParameters."""
     if query.get("orderBy"):
-        raise ServiceError(400, "BadRequest", "The sandbox answers runs in the order they were asked for: leave out orderBy.")
+        raise ServiceError(400, "BadRequest", "Leave out orderBy: runs come in the order of their creation.")
     try:
         after, before = (stamp(moment(query[name])) for name in ("lastUpdatedAfter", "lastUpdatedBefore"))
         conditions = ["last_updated >= ?", "last_updated <= ?", "number > ?"]
@@ -128,7 +130,9 @@ def _conditions(query: Body) -> tuple[list[str], list[object]]:
             values.extend(part["values"])
     except (KeyError, ValueError, TypeError) as error:
         known = f"operands {', '.join(QUERY_COLUMNS)}, operators {', '.join(QUERY_OPERATORS)}"
-        raise ServiceError(400, "BadRequest", f"The run query cannot be read at {error}; the sandbox knows {known}.") from error
+        raise ServiceError(
+            400, "BadRequest", f"The run query cannot be read at {error}; the sandbox knows {known}."
+        ) from error
     return conditions, values
 
 

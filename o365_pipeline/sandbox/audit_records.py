@@ -49,7 +49,8 @@ def append_record(
         **fields,
     }
     connection.execute(
-        "INSERT INTO record (sequence, content_id, tenant, record_type, available_at, content) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO record (sequence, content_id, tenant, record_type, available_at, content) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         (last + 1, content_id, tenant_id, record_type, stamp(at), json.dumps(record)),
     )
 

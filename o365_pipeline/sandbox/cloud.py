@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
-from azure.core.pipeline.transport import HttpTransport
+from azure.core.pipeline.transport import RequestsTransport
 from pydantic import Field
 from starlette.applications import Starlette
 
@@ -30,17 +30,19 @@ TOKEN_SECONDS = 365 * 24 * 3600
 class SandboxCredential:
     """Signs in with a token that the sandbox never looks at."""
 
-    def get_token(self, *scopes: str, **options: object) -> AccessToken:
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
         return AccessToken("sandbox", int(time.time()) + TOKEN_SECONDS)
 
-    def get_token_info(self, *scopes: str, **options: object) -> AccessTokenInfo:
+    def get_token_info(self, *_scopes: str, **_options: object) -> AccessTokenInfo:
         return AccessTokenInfo("sandbox", int(time.time()) + TOKEN_SECONDS)
 
 
 class SandboxCloud(Cloud):
     """Azure and Microsoft 365 in this process, with synthetic people or the rows of given files."""
 
-    home: str = Field(description="The folder that keeps the sandbox's state; processes that share it share the sandbox.")
+    home: str = Field(
+        description="The folder that keeps the sandbox's state; processes that share it share the sandbox."
+    )
     lake_url: str = Field(description="Where the factory's copies land: the store URL of the pipeline's lake.")
     queued_seconds: float = Field(default=1, description="How long a factory run stays Queued.")
     run_seconds: float = Field(default=4, description="How long a factory run stays InProgress.")
@@ -68,5 +70,5 @@ class SandboxCloud(Cloud):
     def credential(self) -> TokenCredential:
         return SandboxCredential()
 
-    def transport(self) -> HttpTransport:
+    def transport(self) -> RequestsTransport:
         return sandbox_transport(self.app)

@@ -135,7 +135,9 @@ def _source(documents: Documents, reference: dict[str, Any]) -> tuple[str, dict[
     table = documents.get("datasets", reference["referenceName"]).properties
     service = documents.get("linkedservices", table["linkedServiceName"]["referenceName"]).properties
     if (table["type"], service["type"]) != ("Office365Table", "Office365"):
-        raise UsageError(f"the sandbox's factory copies from Office365Table, not from {table['type']} of {service['type']}")
+        raise UsageError(
+            f"the sandbox's factory copies from Office365Table, not from {table['type']} of {service['type']}"
+        )
     return table["typeProperties"]["tableName"], service["typeProperties"]
 
 
@@ -145,11 +147,15 @@ def _sink(documents: Documents, reference: dict[str, Any], names: dict[str, str]
     properties = documents.get("datasets", reference["referenceName"]).properties
     service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
     if (properties["type"], service["type"]) != ("Binary", "AzureBlobFS"):
-        raise UsageError(f"the sandbox's factory copies to Binary on AzureBlobFS, not to {properties['type']} of {service['type']}")
+        raise UsageError(
+            f"the sandbox's factory copies to Binary on AzureBlobFS, not to {properties['type']} of {service['type']}"
+        )
     names = names | {f"dataset().{name}": value for name, value in given.items()}
     location = properties["typeProperties"]["location"]
     container = _text(location["fileSystem"], names)
-    return f"{service['typeProperties']['url'].rstrip('/')}/{container}", (_text(location.get("folderPath"), names) or "").strip("/")
+    return f"{service['typeProperties']['url'].rstrip('/')}/{container}", (
+        _text(location.get("folderPath"), names) or ""
+    ).strip("/")
 
 
 def _text(value: object, names: dict[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import NEVER, Columns, Window, date_time_zone, enum, opaque_id, utc_text
+from o365_pipeline.sandbox.row_format import NEVER, Columns, Window, constant, date_time_zone, enum, opaque_id, utc_text
 
 WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
@@ -22,19 +22,19 @@ class Entry:
     person: Person
 
 
-def users(organization: Organization, window: Window | None) -> Iterator[Entry]:
+def users(organization: Organization, _: Window | None) -> Iterator[Entry]:
     """Everyone in the directory, guests and disabled accounts too."""
     return (Entry(person, person) for person in organization.people)
 
 
-def managers(organization: Organization, window: Window | None) -> Iterator[Entry]:
+def managers(organization: Organization, _: Window | None) -> Iterator[Entry]:
     """One for each person who has a manager."""
     for person in organization.people:
         if person.manager is not None:
             yield Entry(person, organization.people[person.manager])
 
 
-def mailboxes(organization: Organization, window: Window | None) -> Iterator[Entry]:
+def mailboxes(organization: Organization, _: Window | None) -> Iterator[Entry]:
     """One for each mailbox in use."""
     return (Entry(person, person) for person in organization.active)
 
@@ -62,34 +62,34 @@ def _automatic_replies(entry: Entry) -> dict[str, object]:
 
 PERSON_COLUMNS: Columns = {
     "accountEnabled": lambda entry: entry.person.is_enabled,
-    "assignedLicenses": lambda entry: [],
-    "assignedPlans": lambda entry: [],
-    "birthday": lambda entry: NEVER,
+    "assignedLicenses": constant([]),
+    "assignedPlans": constant([]),
+    "birthday": constant(NEVER),
     "businessPhones": lambda entry: [f"+1 555 01{entry.person.number % 100:02d}"],
     "city": lambda entry: entry.person.office.city,
-    "companyName": lambda entry: None,
+    "companyName": constant(None),
     "country": lambda entry: entry.person.office.country,
     "createdDateTime": lambda entry: utc_text(entry.person.created),
     "department": lambda entry: None if entry.person.is_guest else entry.person.department,
     "displayName": lambda entry: entry.person.name,
     "givenName": lambda entry: entry.person.given_name,
-    "hireDate": lambda entry: NEVER,
+    "hireDate": constant(NEVER),
     "id": lambda entry: entry.person.id,
     "imAddresses": lambda entry: [entry.person.mail] if entry.person.has_mailbox else [],
-    "interests": lambda entry: [],
+    "interests": constant([]),
     "jobTitle": lambda entry: None if entry.person.is_guest else entry.person.job_title,
     "mail": lambda entry: entry.person.mail,
     "mailNickname": lambda entry: entry.person.mail.partition("@")[0],
     "officeLocation": lambda entry: f"{entry.person.office.city} {1 + entry.person.number % 4}",
-    "pastProjects": lambda entry: [],
+    "pastProjects": constant([]),
     "postalCode": lambda entry: entry.person.office.postal_code,
     "preferredLanguage": lambda entry: entry.person.office.language,
-    "preferredName": lambda entry: "",
-    "provisionedPlans": lambda entry: [],
+    "preferredName": constant(""),
+    "provisionedPlans": constant([]),
     "proxyAddresses": lambda entry: [f"SMTP:{entry.person.mail}"],
-    "responsibilities": lambda entry: [],
-    "schools": lambda entry: [],
-    "skills": lambda entry: [],
+    "responsibilities": constant([]),
+    "schools": constant([]),
+    "skills": constant([]),
     "state": lambda entry: entry.person.office.state or None,
     "streetAddress": lambda entry: entry.person.office.street,
     "surname": lambda entry: entry.person.surname,
@@ -104,8 +104,8 @@ MAILBOX_COLUMNS: Columns = {
     "automaticRepliesSetting": _automatic_replies,
     "language": lambda entry: {"locale": entry.person.office.language, "displayName": entry.person.office.language},
     "workingHours": _working_hours,
-    "delegateMeetingMessageDeliveryOptions": lambda entry: "sendToDelegateOnly",
-    "dateFormat": lambda entry: "yyyy-MM-dd",
-    "timeFormat": lambda entry: "HH:mm",
-    "ODataType": lambda entry: "#microsoft.graph.mailboxSettings",
+    "delegateMeetingMessageDeliveryOptions": constant("sendToDelegateOnly"),
+    "dateFormat": constant("yyyy-MM-dd"),
+    "timeFormat": constant("HH:mm"),
+    "ODataType": constant("#microsoft.graph.mailboxSettings"),
 }

@@ -71,7 +71,9 @@ class Documents:
         """
         if document := self.find(kind, name):
             return document
-        raise ServiceError(404, "NotFound", f"The document could not be retrieved because it does not exist: {kind}/{name}.")
+        raise ServiceError(
+            404, "NotFound", f"The document could not be retrieved because it does not exist: {kind}/{name}."
+        )
 
 
 def _references(value: object) -> Iterator[tuple[str, str]]:

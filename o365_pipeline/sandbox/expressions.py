@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 from o365_pipeline.errors import UsageError
 
-TOKEN = re.compile(r"\s*(?:(?P<literal>'(?:[^']|'')*')|(?P<concat>concat\s*\()|(?P<path>[A-Za-z][\w().]*)|(?P<mark>[,)]))")
+TOKEN = re.compile(
+    r"\s*(?:(?P<literal>'(?:[^']|'')*')|(?P<concat>concat\s*\()|(?P<path>[A-Za-z][\w().]*)|(?P<mark>[,)]))"
+)
 
 
 def evaluate(value: object, names: Mapping[str, str]) -> object:

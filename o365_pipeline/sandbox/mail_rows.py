@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from o365_pipeline.sandbox.mail_threads import THREAD_DAYS, Mail, mails
 from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, enum, opaque_id, share, utc_text
+from o365_pipeline.sandbox.row_format import Columns, Window, constant, enum, opaque_id, share, utc_text
 
 LAST_CHANGE_HOURS = 30
 """A copy changes (is read, filed) within so many hours, so that windows by lastModifiedDateTime find it too."""
@@ -110,7 +110,7 @@ MAIL_COLUMNS: Columns = {
     "createdDateTime": lambda copy: utc_text(copy.received),
     "lastModifiedDateTime": lambda copy: utc_text(copy.modified),
     "changeKey": lambda copy: opaque_id("CQ", "change", copy.id)[:40],
-    "categories": lambda copy: [],
+    "categories": constant([]),
     "receivedDateTime": lambda copy: utc_text(copy.received),
     "sentDateTime": lambda copy: utc_text(copy.mail.sent),
     "hasAttachments": lambda copy: copy.mail.attachments > 0,
@@ -122,10 +122,10 @@ MAIL_COLUMNS: Columns = {
     # In reality, too, a conversation has another id in each mailbox; its index is the same in all.
     "conversationId": lambda copy: opaque_id("AAQk", "conversation", copy.mail.thread_id, copy.holder.id),
     "conversationIndex": _conversation_index,
-    "isDeliveryReceiptRequested": lambda copy: None,
-    "isReadReceiptRequested": lambda copy: False,
+    "isDeliveryReceiptRequested": constant(None),
+    "isReadReceiptRequested": constant(False),
     "isRead": lambda copy: copy.is_sent or copy.chance > 0.12,
-    "isDraft": lambda copy: False,
+    "isDraft": constant(False),
     "webLink": lambda copy: f"https://outlook.office365.com/owa/?ItemID={copy.id}&viewmodel=ReadMessageItem",
     "inferenceClassification": lambda copy: "focused" if copy.mail.author else "other",
     "internetMessageHeaders": _headers,
@@ -136,8 +136,8 @@ MAIL_COLUMNS: Columns = {
     "toRecipients": lambda copy: [address.camel() for address in copy.mail.to],
     "ccRecipients": lambda copy: [address.camel() for address in copy.mail.cc],
     "bccRecipients": lambda copy: [address.camel() for address in copy.mail.bcc] if copy.is_sent else [],
-    "replyTo": lambda copy: [],
-    "flag": lambda copy: {"flagStatus": enum("followupFlagStatus", "notFlagged")},
+    "replyTo": constant([]),
+    "flag": constant({"flagStatus": enum("followupFlagStatus", "notFlagged")}),
     "attachments": _attachments,
-    "ODataType": lambda copy: "#microsoft.graph.message",
+    "ODataType": constant("#microsoft.graph.message"),
 }

@@ -22,7 +22,7 @@ FROM_OUTSIDE = 0.25
 """Threads that outsiders start, for each one that a colleague starts."""
 
 TOPICS = (
-    "Quarterly figures", "Offer for the spring campaign", "Release plan", "Travel in March", "Contract draft", "New supplier",
+    "Quarterly figures", "Spring campaign", "Release plan", "Travel in March", "Contract draft", "New supplier",
     "Interview feedback", "Customer visit", "Server maintenance", "Budget review", "Training dates", "Delivery delay",
     "Workshop notes", "Invoice question", "Office move", "Roadmap", "Security update", "Press release", "Annual leave",
 )  # fmt: skip
@@ -134,10 +134,10 @@ def _from_outside(organization: Organization, person: Person, day: dt.date, rand
 
 def _audience(organization: Organization, person: Person, random: Random) -> _Audience:
     kind = random.random()
-    if kind < 0.07:
+    if kind < 0.1:
         everyone = [other for other in organization.departments[person.department] if other is not person]
         return _Audience(everyone[:40], [], [], [])
-    size = 1 if kind < 0.42 else random.choice((2, 2, 3)) if kind < 0.72 else random.choice((4, 5, 6, 8))
+    size = 1 if kind < 0.42 else random.choice((2, 2, 3)) if kind < 0.7 else random.choice((4, 6, 8, 10))
     to = organization.colleagues(person, random, size)
     named = {other.id for other in to}
 

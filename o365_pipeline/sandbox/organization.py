@@ -6,6 +6,7 @@ What belongs here: who there is and when they work. What they write and attend i
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -14,18 +15,29 @@ from zoneinfo import ZoneInfo
 
 from o365_pipeline.sandbox.row_format import Address
 
-GIVEN_NAMES = (
+GIVEN_NAMES = re.findall(
+    r"\w+",
     "Ada Amir Ana Anders Aiko Beatriz Bram Carla Chen Chloé Dana Diego Elif Emeka Eva Farid Freya Gita Goran Hana Hugo "
     "Ines Ivan Jana João Jonas Kamal Keiko Lars Leila Lin Luca Maya Mei Milan Nadia Nils Noor Olga Omar Paula Pavel "
-    "Priya Rafael Rosa Sara Sefa Søren Tariq Thea Tomás Uma Vera Viktor Wei Yara Yusuf Zoë"
-).split()
-SURNAMES = (
+    "Priya Rafael Rosa Sara Sefa Søren Tariq Thea Tomás Uma Vera Viktor Wei Yara Yusuf Zoë",
+)
+SURNAMES = re.findall(
+    r"\w+",
     "Abe Adeyemi Almeida Andersson Bakker Becker Bianchi Castro Chaudhry Cohen Dubois Eriksen Fischer Fontaine García "
     "Haddad Hansen Horvat Ito Ivanova Jansen Kaya Keller Kowalski Kumar Laurent Lindqvist Lopes Marchetti Meyer Moreau "
     "Müller Nakamura Nguyen Novak Okafor Olsen Osei Papadakis Patel Petrov Ramos Rossi Sato Schmidt Silva Singh Suzuki "
-    "Tanaka Varga Vogel Weber Yilmaz Zhang"
-).split()
-DEPARTMENTS = ("Sales", "Engineering", "Operations", "Finance", "Marketing", "Customer Service", "Human Resources", "Legal")
+    "Tanaka Varga Vogel Weber Yilmaz Zhang",
+)
+DEPARTMENTS = (
+    "Sales",
+    "Engineering",
+    "Operations",
+    "Finance",
+    "Marketing",
+    "Customer Service",
+    "Human Resources",
+    "Legal",
+)
 TITLES = ("Specialist", "Analyst", "Senior Specialist", "Consultant", "Coordinator")
 OUTSIDE_DOMAINS = ("adatum.example", "fabrikam.example", "litware.example", "proseware.example", "wingtip.example")
 TEAM_SIZE = 7
@@ -47,10 +59,42 @@ class Office:
 
 
 OFFICES = (
-    Office("Chicago", "IL", "United States", "US", "60606", "200 W Lake St", "America/Chicago", "Central Standard Time", "en-US"),
-    Office("London", "", "United Kingdom", "GB", "EC2A 4NE", "18 Finsbury Row", "Europe/London", "GMT Standard Time", "en-GB"),
-    Office("Munich", "BY", "Germany", "DE", "80331", "Lindenweg 7", "Europe/Berlin", "W. Europe Standard Time", "de-DE"),
-    Office("Singapore", "", "Singapore", "SG", "048583", "9 Harbour Lane", "Asia/Singapore", "Singapore Standard Time", "en-SG"),
+    Office(
+        "Chicago",
+        "IL",
+        "United States",
+        "US",
+        "60606",
+        "200 W Lake St",
+        "America/Chicago",
+        "Central Standard Time",
+        "en-US",
+    ),
+    Office(
+        "London",
+        "",
+        "United Kingdom",
+        "GB",
+        "EC2A 4NE",
+        "18 Finsbury Row",
+        "Europe/London",
+        "GMT Standard Time",
+        "en-GB",
+    ),
+    Office(
+        "Munich", "BY", "Germany", "DE", "80331", "Lindenweg 7", "Europe/Berlin", "W. Europe Standard Time", "de-DE"
+    ),
+    Office(
+        "Singapore",
+        "",
+        "Singapore",
+        "SG",
+        "048583",
+        "9 Harbour Lane",
+        "Asia/Singapore",
+        "Singapore Standard Time",
+        "en-SG",
+    ),
 )
 OFFICE_WEIGHTS = (5, 3, 3, 2)
 
@@ -129,13 +173,13 @@ class Organization:
 
     @cached_property
     def outsiders(self) -> tuple[Address, ...]:
-        random = Random(f"{self.seed}|outsiders")
+        random = self.random("outsiders")
         names = [(random.choice(GIVEN_NAMES), random.choice(SURNAMES)) for _ in range(5 + len(self.people) // 2)]
         return tuple(Address(f"{a} {b}", f"{_ascii(a)}.{_ascii(b)}@{random.choice(OUTSIDE_DOMAINS)}") for a, b in names)
 
     def random(self, *subject: object) -> Random:
-        """Chance that is the same for the same tenant, seed and subject."""
-        return Random("|".join((self.seed, *map(str, subject))))
+        """Chance that is the same for the same people and subject."""
+        return chance(self.seed, *subject)
 
     def colleagues(self, person: Person, random: Random, count: int) -> list[Person]:
         """So many others, most of them from the person's department."""
@@ -150,10 +194,15 @@ class Organization:
         return list(chosen.values())
 
 
+def chance(*subject: object) -> Random:
+    """Chance that is the same for the same subject."""
+    return Random("|".join(map(str, subject)))  # noqa: S311 - made-up people need no secrecy
+
+
 @lru_cache(maxsize=16)
 def organization(tenant_id: str, users: int, seed: int) -> Organization:
     """The people of a tenant; the same for the same tenant, number and seed."""
-    random = Random(f"{seed}|{tenant_id}|people")
+    random = chance(seed, tenant_id, "people")
     domain = f"tenant-{uuid.uuid5(uuid.NAMESPACE_URL, tenant_id).hex[:6]}.example"
     people: list[Person] = []
     used: set[str] = set()
@@ -185,7 +234,11 @@ def _person(number: int, people: list[Person], random: Random, domain: str, used
         surname=surname,
         mail=f"{local}_guest@{domain}" if is_guest else f"{local}@{domain}",
         department=department,
-        job_title="Chief Executive" if not number else f"Head of {department}" if heads_department else random.choice(TITLES),
+        job_title="Chief Executive"
+        if not number
+        else f"Head of {department}"
+        if heads_department
+        else random.choice(TITLES),
         office=random.choices(OFFICES, OFFICE_WEIGHTS)[0],
         manager=manager.number if manager and not is_guest else None,
         starts=int(starts),

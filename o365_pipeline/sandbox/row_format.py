@@ -68,6 +68,11 @@ def row_line(puser: str, tenant_id: str, values: dict[str, object], no_data: boo
     return json.dumps(values | system, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
+def constant(value: object) -> Callable[[Any], object]:
+    """A column that holds the same in every row."""
+    return lambda _: value
+
+
 def utc_text(moment: dt.datetime) -> str:
     """A moment as rows carry it, to the second: 2026-11-16T09:00:00Z."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
@@ -85,7 +90,9 @@ def enum(kind: str, value: str) -> str:
 
 def opaque_id(prefix: str, *parts: str) -> str:
     """An id that says nothing, the same for the same parts."""
-    return prefix + base64.urlsafe_b64encode(hashlib.blake2b("|".join(parts).encode(), digest_size=30).digest()).decode()
+    return (
+        prefix + base64.urlsafe_b64encode(hashlib.blake2b("|".join(parts).encode(), digest_size=30).digest()).decode()
+    )
 
 
 def share(*parts: str) -> float:

@@ -20,9 +20,10 @@ CREATE TABLE IF NOT EXISTS document (
     PRIMARY KEY (factory, kind, name)
 );
 CREATE TABLE IF NOT EXISTS run (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, factory TEXT NOT NULL, pipeline TEXT NOT NULL,
-    parameters TEXT NOT NULL, job TEXT, problem TEXT, status TEXT NOT NULL, created_at TEXT NOT NULL,
-    starts_at TEXT NOT NULL, ends_at TEXT NOT NULL, last_updated TEXT NOT NULL, ended_at TEXT, message TEXT, output TEXT
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, factory TEXT NOT NULL,
+    pipeline TEXT NOT NULL, parameters TEXT NOT NULL, job TEXT, problem TEXT, status TEXT NOT NULL,
+    created_at TEXT NOT NULL, starts_at TEXT NOT NULL, ends_at TEXT NOT NULL, last_updated TEXT NOT NULL,
+    ended_at TEXT, message TEXT, output TEXT
 );
 CREATE INDEX IF NOT EXISTS run_by_factory ON run (factory, last_updated);
 CREATE TABLE IF NOT EXISTS registration (

@@ -5,8 +5,8 @@ What belongs here: the bridge from `requests` to ASGI. Nothing leaves the proces
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import requests
 from azure.core.pipeline.transport import RequestsTransport
@@ -14,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from urllib3 import HTTPResponse
+
+from o365_pipeline.errors import UsageError
 
 
 class ApplicationAdapter(HTTPAdapter):
@@ -23,18 +25,10 @@ class ApplicationAdapter(HTTPAdapter):
         super().__init__()
         self._app = app
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
         # A client of its own for each request: each has its own event loop, so threads do not meet.
         answer = TestClient(self._app).request(
-            request.method or "GET", request.url or "", content=request.body, headers=dict(request.headers)
+            request.method or "GET", request.url or "", content=_body(request), headers=_headers(request)
         )
         body = HTTPResponse(
             body=BytesIO(answer.content),
@@ -44,6 +38,16 @@ class ApplicationAdapter(HTTPAdapter):
             preload_content=False,
         )
         return self.build_response(request, body)
+
+
+def _body(request: requests.PreparedRequest) -> bytes | str | None:
+    if request.body is None or isinstance(request.body, bytes | str):
+        return request.body
+    raise UsageError(f"the sandbox takes requests whose body is in memory, not {type(request.body).__name__}")
+
+
+def _headers(request: requests.PreparedRequest) -> dict[str, str]:
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
 
 
 def sandbox_transport(app: ASGIApp) -> RequestsTransport:

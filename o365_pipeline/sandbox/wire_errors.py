@@ -20,7 +20,7 @@ class ServiceError(O365PipelineError):
         self.code = code
 
 
-def answer_error(request: Request, error: Exception) -> Response:
+def answer_error(_request: Request, error: Exception) -> Response:
     """The envelope of an error; what the sandbox itself cannot do is the client's bad request."""
     status, code = (error.status, error.code) if isinstance(error, ServiceError) else (400, "BadRequest")
     return JSONResponse({"error": {"code": code, "message": str(error)}}, status)

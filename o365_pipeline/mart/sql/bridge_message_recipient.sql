@@ -2,7 +2,6 @@
 WITH recipient AS (
     SELECT
         message_id,
-        preference,
         extraction_id,
         unnest(list_concat(
             list_transform(to_recipients, lambda r: {'kind': 'to', 'address': r."emailAddress".address}),
@@ -17,7 +16,8 @@ addressed AS (
         message_id,
         kind,
         address_of(address) AS recipient_address,
-        arg_min(extraction_id, preference) AS extraction_id
+        -- Every copy names the recipient. The copy that speaks for the mail would cost twice the memory to find here.
+        min(extraction_id) AS extraction_id
     FROM recipient
     GROUP BY ALL
     HAVING recipient_address IS NOT NULL

@@ -1,0 +1,40 @@
+"""How Alembic runs the migrations of ledger and mart: on the connection it is given, else on `-x url=...`.
+
+What belongs here: the choice of the connection. Logging is configured by whoever runs the process, never here.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import context
+
+import o365_pipeline.ledger
+import o365_pipeline.mart.tables  # noqa: F401 - both fill the metadata
+from o365_pipeline.database import metadata
+from o365_pipeline.errors import SettingsError
+
+
+def _url() -> str:
+    if url := context.get_x_argument(as_dictionary=True).get("url"):
+        return url
+    raise SettingsError("no database to migrate; name it: alembic -x url=sqlite:///.o365/mart.db upgrade head")
+
+
+def _migrate(connection: sa.Connection) -> None:
+    # SQLite cannot alter a column: Alembic copies the table instead.
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite"
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    context.configure(url=_url(), target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+elif connection := context.config.attributes.get("connection"):
+    _migrate(connection)
+else:
+    with sa.create_engine(_url()).begin() as connection:
+        _migrate(connection)

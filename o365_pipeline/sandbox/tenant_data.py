@@ -1,0 +1,138 @@
+"""A tenant made of files in Data Connect's own format: their rows stand in for synthetic ones, whatever their dates.
+
+What belongs here: finding the files and passing their lines on. What cannot be read as rows is passed on as it is, as
+Data Connect's binary copy would: making sense of it is the pipeline's task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox.copy_job import CopyJob
+from o365_pipeline.sandbox.data_connect import Line
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BLANK = b" \t\r\n\x00"
+"""Blank includes NUL: it is the other half of a line's end in UTF-16."""
+
+SYSTEM_KEYS = {*SYSTEM_COLUMNS, "pObjectId"}
+
+
+@dataclass(frozen=True)
+class TenantFiles:
+    """What a folder of tenant data holds."""
+
+    datasets: tuple[str, ...]
+    """Names of catalogue datasets, in the catalogue's order."""
+
+    others: tuple[str, ...]
+    """JSON files that are of no dataset in the catalogue."""
+
+
+def datasets_in(directory: Path) -> TenantFiles:
+    """The datasets that a folder has files of, named <dataset>.json, and its other JSON files.
+
+    Raises:
+        UsageError: the folder is missing or cannot be read, or has no file of a known dataset.
+    """
+    try:
+        names = sorted(entry.name for entry in directory.iterdir() if entry.is_file() and entry.suffix == ".json")
+    except OSError as error:
+        raise UsageError(f"tenant data {directory}: cannot be read as a folder ({error.strerror})") from error
+    datasets = tuple(dataset.name for dataset in catalogue() if _file_of(directory, dataset))
+    if not datasets:
+        known = ", ".join(f"{dataset.name}.json" for dataset in catalogue())
+        raise UsageError(f"tenant data {directory}: has no file of a known dataset; expected one or more of {known}")
+    files = {name for dataset in catalogue() for name in _file_names(dataset)}
+    return TenantFiles(datasets, tuple(name for name in names if name not in files))
+
+
+class FileTenant:
+    """A tenant whose rows lie in a folder; every window of a dataset lands all rows of its file."""
+
+    def __init__(self, directory: Path) -> None:
+        datasets_in(directory)
+        self._directory = directory
+
+    def lines(self, job: CopyJob) -> Iterator[Line]:
+        """The lines of the dataset's file, in one part, with the requested columns."""
+        file = _file_of(self._directory, job.dataset)
+        if file is None:
+            return
+        keep = SYSTEM_KEYS | _spellings(job.columns)
+        known = SYSTEM_KEYS | _spellings(column.name for column in job.dataset.columns)
+        try:
+            with file.open("rb") as lines:
+                for number, line in enumerate(lines):
+                    mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
+                    content, rows = _projected(line[len(mark) :], keep, known)
+                    yield Line(0, mark + content, rows)
+        except OSError as error:
+            raise UsageError(f"tenant data {file}: cannot be read ({error.strerror})") from error
+
+
+def _file_names(dataset: Dataset) -> tuple[str, str]:
+    return f"{dataset.table_name}.json", f"{dataset.name}.json"
+
+
+def _file_of(directory: Path, dataset: Dataset) -> Path | None:
+    return next((directory / name for name in _file_names(dataset) if (directory / name).is_file()), None)
+
+
+def _spellings(names: Any) -> set[str]:
+    """The names with either case of the first letter: older datasets write Id where newer ones write id."""
+    return {spelling for name in names for spelling in (name[:1].lower() + name[1:], name[:1].upper() + name[1:])}
+
+
+def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int]:
+    """The line with the kept keys of its objects alone, and how many objects; unchanged where it is not objects."""
+    unread = (line, 1 if line.strip(BLANK) else 0)
+    try:
+        text = line.decode("utf-8")
+        pieces = list(_objects(text))
+    except (ValueError, RecursionError):
+        return unread
+    parts: list[str] = []
+    at = 0
+    for start, end, row in pieces:
+        # A line within a pretty-printed object may be an object by itself: it has none of the dataset's columns.
+        if not known.intersection(row):
+            return unread
+        parts.append(text[at:start])
+        kept = {key: value for key, value in row.items() if key in keep}
+        parts.append(text[start:end] if len(kept) == len(row) else json.dumps(kept, separators=(",", ":")))
+        at = end
+    parts.append(text[at:])
+    return "".join(parts).encode("utf-8"), len(pieces)
+
+
+def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(start, end, object) of the JSON objects that the line consists of.
+
+    Raises:
+        ValueError: it consists of something else.
+    """
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    at = _after_space(text, 0)
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        yield at, end, value
+        at = _after_space(text, end)
+
+
+def _after_space(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,64 @@
+"""What tests of several stages share: one way to build a deployment, to approve, to move its data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent, State
+from o365_pipeline.customers import Customer
+from o365_pipeline.deployment import Deployment, load
+
+SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
+DAY = dt.date(2026, 11, 16)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("O365_", "DAGSTER_HOME"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    """A sandbox of twelve people whose factory runs take no time; one day is agreed on."""
+    return load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+
+
+@pytest.fixture
+def customer(deployment: Deployment) -> Customer:
+    [customer] = deployment.customers
+    return customer
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def decide(deployment: Deployment, customer: Customer) -> Callable[..., None]:
+    """Let the sandbox's approver decide, and the ledger know."""
+
+    def decide(state: State = State.APPROVED, approver: str = "approver@contoso.example") -> None:
+        request = customer.data_request
+        deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+        deployment.sandbox.decide(customer.tenant_id, request.application_id, state, approver)
+        read_decisions(deployment, customer)
+
+    return decide
+
+
+def read_decisions(deployment: Deployment, customer: Customer) -> None:
+    """Record the feed's consent events, as the consent sensor does."""
+    now = dt.datetime.now(dt.UTC)
+    records = deployment.resources["activity_feed"].records(customer.tenant_id, now - dt.timedelta(days=6), now)
+    events = [ApprovalEvent.model_validate(record) for record in records if record["RecordType"] == CONSENT_RECORD_TYPE]
+    approval_ledger.record(deployment.database, customer, events, now)

@@ -1,0 +1,66 @@
+"""Reading data requests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from o365_pipeline.consent.data_request import Scope, read_data_request
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.errors import SettingsError
+
+SHIPPED = Path(__file__).parents[2] / "o365_pipeline" / "consent" / "data_request.toml"
+
+
+def test_the_shipped_request_asks_for_nothing_that_people_wrote() -> None:
+    for requested in read_data_request(None).datasets:
+        assert not set(requested.columns) & set(requested.dataset.content_columns)
+
+
+def test_the_shipped_request_asks_for_the_whole_first_catalogue() -> None:
+    assert {entry.dataset for entry in read_data_request(None).datasets} == set(catalogue())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('"Message_v1"', '"Mesage_v1"', "unknown dataset 'Mesage_v1'; did you mean Message_v1"),
+        ('"isRead"', '"isRed"', "Message_v1 has no column 'isRed'"),
+        ('"Id", ', "", "TeamChat_v1: the columns must include the key, Id"),
+        ("owner =", "holder =", "owner: Field required"),
+        ('"Manager_v0"', '"User_v1"', "User_v1 has no column|User_v1 stands there more than once"),
+        ("[[datasets]]", "[[datasets", "data request"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_line_that_names_file_and_field(
+    tmp_path: Path, before: str, after: str, message: str
+) -> None:
+    path = tmp_path / "request.toml"
+    path.write_text(SHIPPED.read_text().replace(before, after))
+
+    with pytest.raises(SettingsError, match=message) as raised:
+        read_data_request(path)
+
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nowhere.toml"):
+        read_data_request(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"kind": "List"},
+        {"kind": "All", "groups": ["g"]},
+        {"kind": "FilterUri"},
+        {"kind": "List", "groups": [f"g{n}" for n in range(11)]},
+    ],
+)
+def test_a_scope_whose_parts_do_not_fit_its_kind_is_refused(parts: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Scope.model_validate(parts)

@@ -1,0 +1,99 @@
+"""One way to land rows: files as Data Connect writes them, and the manifest that seals them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.raw.json_lines import contents
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Landed, Manifest, Part
+
+FIRST = dt.date(2026, 11, 16)
+ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUserSummaryRow": False}
+
+Rows = list[dict[str, Any]] | bytes
+Curated = dict[dt.date, Counts]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(url=f"file://{tmp_path / 'lake'}")
+
+
+def row(**values: Any) -> dict[str, Any]:
+    """A row as Data Connect writes it."""
+    return {"puser": "u1", "ptenant": "t1", "rowinformation": ROW_INFORMATION, **values}
+
+
+class Landing:
+    """Lands rows of a dataset and curates them."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.rows_landed = 0
+
+    def curate(
+        self, dataset_name: str, *parts: Rows, last_day: dt.date = FIRST, columns: tuple[str, ...] | None = None
+    ) -> Curated:
+        dataset = catalogue()[dataset_name]
+        sealed = [self._part(dataset, number, rows) for number, rows in enumerate(parts)]
+        manifest = Manifest(
+            extraction_id="x1",
+            customer="contoso",
+            dataset=dataset.name,
+            first_day=FIRST,
+            last_day=last_day,
+            columns=columns or tuple(column.name for column in dataset.columns),
+            factory_run_id="r1",
+            rows_reported=None,
+            parts=tuple(sealed),
+        )
+        self.rows_landed = manifest.rows
+        extraction = Extraction(
+            "x1", "contoso", dataset.name, FIRST, last_day, manifest.columns, "e1", "extraction", "Succeeded", "me",
+            dt.datetime(2026, 11, 17), 1, "r1", None, None,
+        )  # fmt: skip
+        return curate(self.lake, dataset, Landed(extraction, manifest), extraction.window.days)
+
+    def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
+        path = path_of(stage, catalogue()[dataset_name], "contoso", day)
+        [file] = self.lake.stage([path], Path())
+        with duckdb.connect() as connection:
+            found = connection.execute(f"SELECT * FROM read_parquet('{file}')")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+
+    def _part(self, dataset: Dataset, number: int, rows: Rows) -> Part:
+        content = rows if isinstance(rows, bytes) else "".join(json.dumps(entry) + "\n" for entry in rows).encode()
+        path = f"raw/contoso/{dataset.asset_name}/{FIRST}/r1/part-{number}.json"
+        self.lake.write(path, content)
+        with duckdb.connect() as connection:
+            held = contents(connection, self.lake.stage([path], Path())[0])
+        return Part(path=path, size=len(content), rows=held.rows, is_clean=held.is_clean)
+
+
+@pytest.fixture
+def landing(lake: Lake) -> Landing:
+    return Landing(lake)
+
+
+@pytest.fixture
+def curated_row(landing: Landing) -> Callable[..., dict[str, Any]]:
+    """Curate one row and give back what it became."""
+
+    def curated_row(dataset_name: str, **values: Any) -> dict[str, Any]:
+        landing.curate(dataset_name, [row(**values)])
+        [found] = landing.table(dataset_name)
+        return found
+
+    return curated_row

@@ -1,0 +1,229 @@
+"""Curation: types, keys, and where each row ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
+from o365_pipeline.datasets import catalogue
+from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
+
+CuratedRow = Callable[..., dict[str, Any]]
+
+
+def mail(identifier: str = "m1", **values: Any) -> dict[str, Any]:
+    return row(id=identifier, sentDateTime=f"{FIRST}T10:00:00Z", **values)
+
+
+def test_times_become_utc(curated_row: CuratedRow) -> None:
+    found = curated_row("Message_v1", id="m1", sentDateTime="2026-11-16T10:00:00+02:00")
+
+    assert found["sent_date_time"] == dt.datetime(2026, 11, 16, 8)
+
+
+def test_never_becomes_null_wherever_it_stands(curated_row: CuratedRow) -> None:
+    found = curated_row(
+        "Event_v1",
+        id="e1",
+        createdDateTime="0001-01-01T00:00:00Z",
+        responseStatus={"response": "none", "time": "0001-01-01T00:00:00Z"},
+        start={"dateTime": "0001-01-01T00:00:00.0000000", "timeZone": "UTC"},
+    )
+
+    assert found["created_date_time"] is None
+    assert found["response_status"] == {"response": "none", "time": None}
+    assert found["start_utc"] is None
+
+
+def test_enum_values_become_bare_also_inside_structures(curated_row: CuratedRow) -> None:
+    found = curated_row(
+        "Message_v1",
+        id="m1",
+        importance="microsoft.graph.importance'high'",
+        body={"contentType": "microsoft.graph.bodyType'html'", "content": "it's 'quoted'"},
+    )
+
+    assert found["importance"] == "high"
+    assert found["body"] == {"contentType": "html", "content": "it's 'quoted'"}
+
+
+def test_a_meeting_time_in_a_windows_zone_becomes_utc(curated_row: CuratedRow) -> None:
+    found = curated_row(
+        "Event_v1",
+        id="e1",
+        start={"dateTime": "2026-07-01T09:00:00.0000000", "timeZone": "Pacific Standard Time"},
+        end={"dateTime": "2026-01-01T09:00:00.0000000", "timeZone": "Europe/Berlin"},
+    )
+
+    assert found["start_utc"] == dt.datetime(2026, 7, 1, 16)
+    assert found["start_time_zone"] == "Pacific Standard Time"
+    assert found["end_utc"] == dt.datetime(2026, 1, 1, 8)
+
+
+def test_pascal_case_rows_give_the_same_as_camel_case_rows(landing: Landing) -> None:
+    sender = {"EmailAddress": {"Name": "A", "Address": "a@x"}}
+    chat = {"Id": "c1", "From": sender, "ToRecipients": [sender], "SentDateTime": "2026-11-16T10:00:00Z"}
+    camel = {"id": "c2", "from": {"emailAddress": {"name": "A", "address": "a@x"}}}
+    landing.curate("TeamChat_v1", [row(**chat), row(**camel)])
+
+    first, second = landing.table("TeamChat_v1")
+
+    assert first["from"] == second["from"] == {"emailAddress": {"name": "A", "address": "a@x"}}
+    assert first["to_recipients"] == [{"emailAddress": {"name": "A", "address": "a@x"}}]
+
+
+def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them(landing: Landing) -> None:
+    landing.curate("Message_v1", [mail(subject="secret", importance="low")], columns=("id", "importance"))
+
+    [found] = landing.table("Message_v1")
+
+    assert found["importance"] == "low"
+    assert found["subject"] is None
+    assert found["sent_date_time"] is None
+
+
+def test_every_curated_table_has_the_catalogues_schema(landing: Landing) -> None:
+    for dataset in catalogue():
+        landing.curate(dataset.name, [row(id="1", Id="1")], columns=dataset.natural_key)
+
+        [found] = landing.table(dataset.name)
+
+        assert list(found) == list(dataset.curated_schema)
+
+
+def test_of_rows_with_one_key_the_latest_is_kept_and_the_others_have_a_reason(landing: Landing) -> None:
+    rows = [
+        mail(lastModifiedDateTime="2026-11-16T10:00:00Z", importance="low"),
+        mail(lastModifiedDateTime="2026-11-16T12:00:00Z", importance="high"),
+        mail(lastModifiedDateTime="2026-11-16T11:00:00Z", importance="normal"),
+        {**mail(), "puser": "u2"},
+    ]
+
+    counts = landing.curate("Message_v1", rows)
+
+    assert counts == {FIRST: Counts(curated=2, quarantined=2)}
+    assert [found["importance"] for found in landing.table("Message_v1") if found["puser"] == "u1"] == ["high"]
+    assert {found["reason"] for found in landing.table("Message_v1", QUARANTINE)} == {
+        "repeats the key puser, id of a row that was kept"
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"sentDateTime": "yesterday"}, "sentDateTime is not of type datetime"),
+        ({"isRead": "perhaps"}, "isRead is not of type boolean"),
+        ({"toRecipients": "a@x"}, "toRecipients is not a list"),
+        ({"from": ["a@x"]}, "from is not an object"),
+        ({"id": None}, "no id"),
+        ({"puser": None}, "no puser"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_in_quarantine_with_reason_and_text(
+    landing: Landing, values: dict[str, Any], reason: str
+) -> None:
+    bad = {**mail("bad"), **values}
+
+    counts = landing.curate("Message_v1", [mail("good"), bad])
+
+    assert counts == {FIRST: Counts(curated=1, quarantined=1)}
+    [rejected] = landing.table("Message_v1", QUARANTINE)
+    assert rejected["reason"] == reason
+    assert json.loads(rejected["raw"]) == bad
+    assert rejected["file"].endswith("part-0.json")
+
+
+def test_an_unknown_time_zone_is_a_reason(landing: Landing) -> None:
+    landing.curate("Event_v1", [row(id="e1", start={"dateTime": "2026-11-16T10:00:00", "timeZone": "Mars"})])
+
+    assert [found["reason"] for found in landing.table("Event_v1", QUARANTINE)] == ["start has an unknown time zone"]
+
+
+def test_user_rows_are_kept_apart_from_items(landing: Landing) -> None:
+    no_data = row(id=None, rowinformation={**ROW_INFORMATION, "userReturnedNoData": True})
+    summary = row(id=None, rowinformation={**ROW_INFORMATION, "isUserSummaryRow": True})
+    failed = row(id=None, rowinformation={**ROW_INFORMATION, "errorInformation": "mailbox not found"})
+
+    counts = landing.curate("Message_v1", [mail(), no_data, summary, failed])
+
+    assert counts == {FIRST: Counts(curated=1, user_rows=3)}
+    assert len(landing.table("Message_v1", USER_ROWS)) == 3
+
+
+def test_a_malformed_line_never_stops_the_rest(landing: Landing) -> None:
+    good = json.dumps(mail("m1"))
+    part = f'{good}\n{{"id": oops}}\n{json.dumps(mail("m2"))}{json.dumps(mail("m3"))}\n'.encode()
+
+    counts = landing.curate("Message_v1", part, [mail("m4")])
+
+    assert counts == {FIRST: Counts(curated=4, quarantined=1)}
+    [rejected] = landing.table("Message_v1", QUARANTINE)
+    assert (rejected["line"], rejected["raw"]) == (2, '{"id": oops}')
+
+
+def test_a_window_of_days_is_split_by_the_rows_day_and_loses_none(landing: Landing) -> None:
+    days = [FIRST + dt.timedelta(days=n) for n in range(-1, 4)]
+    rows = [row(id=f"m{n}", sentDateTime=f"{day}T12:00:00Z") for n, day in enumerate(days)]
+
+    counts = landing.curate("Message_v1", rows, [row(id="undated")], last_day=days[3])
+
+    assert {day: found.curated for day, found in counts.items()} == {days[1]: 3, days[2]: 1, days[3]: 2}
+
+
+def test_a_dataset_without_days_counts_whole_on_every_day(landing: Landing) -> None:
+    second = FIRST + dt.timedelta(days=1)
+
+    counts = landing.curate("User_v1", [row(id="u1")], last_day=second)
+
+    assert counts == {FIRST: Counts(curated=1), second: Counts(curated=1)}
+
+
+def test_an_empty_landing_gives_an_empty_table(landing: Landing) -> None:
+    assert landing.curate("Message_v1") == {FIRST: Counts()}
+    assert landing.table("Message_v1") == []
+
+
+def test_curating_again_gives_the_same_bytes(landing: Landing) -> None:
+    rows = [mail(f"m{n % 7}", lastModifiedDateTime=f"2026-11-16T1{n % 9}:00:00Z") for n in range(50)]
+    path = path_of(CURATED, catalogue()["Message_v1"], "contoso", FIRST)
+    landing.curate("Message_v1", rows)
+    first = landing.lake.read(path)
+
+    landing.curate("Message_v1", rows[:])
+
+    assert landing.lake.read(path) == first
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.integers(), max_size=2))
+ROWS = st.fixed_dictionaries(
+    {"puser": st.sampled_from(["u1", "u2", None]), "id": st.sampled_from(["m1", "m2", "m3", None])},
+    optional={
+        "sentDateTime": st.one_of(st.just("2026-11-16T10:00:00Z"), VALUES),
+        "isRead": VALUES,
+        "toRecipients": VALUES,
+        "from": VALUES,
+        "rowinformation": st.one_of(VALUES, st.just({**ROW_INFORMATION, "userReturnedNoData": True})),
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.lists(ROWS, max_size=8), st.lists(st.text(alphabet='{}[]":, a1', max_size=12), max_size=3))
+def test_whatever_lands_every_row_is_somewhere(landing: Landing, rows: list[dict[str, Any]], noise: list[str]) -> None:
+    lines = [*(json.dumps(entry) for entry in rows), *noise]
+    part = "\n".join(lines).encode()
+
+    counts = landing.curate("Message_v1", part)
+
+    found = counts[FIRST]
+    tables = [landing.table("Message_v1", stage) for stage in (CURATED, USER_ROWS, QUARANTINE)]
+    assert [len(table) for table in tables] == [found.curated, found.user_rows, found.quarantined]
+    assert found.total >= len(rows)
+    assert found.total == landing.rows_landed

@@ -1,0 +1,186 @@
+"""A sandbox to test against: its own state and lake, a clock that the test sets, and the real SDK's clients."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core import PipelineClient
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.mgmt.datafactory import DataFactoryManagementClient
+from azure.mgmt.datafactory import models as adf
+from starlette.applications import Starlette
+
+from o365_pipeline.consent.approvals import State as Decision
+from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.customers import Customer
+from o365_pipeline.extraction import factory_definitions
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.sandbox.admin_center import Sandbox
+from o365_pipeline.sandbox.app import sandbox_app
+from o365_pipeline.sandbox.cloud import SandboxCredential
+from o365_pipeline.sandbox.copy_job import CopyJob
+from o365_pipeline.sandbox.data_connect import Tenant
+from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
+from o365_pipeline.sandbox.transport import sandbox_transport
+
+APPROVER = "approver@contoso.example"
+GROUP, FACTORY = "rg", "adf"
+
+
+class SetClock:
+    """A clock that stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = dt.datetime(2026, 11, 24, 9, tzinfo=dt.UTC)
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def forward(self, **parts: float) -> None:
+        self.now += dt.timedelta(**parts)
+
+
+class World:
+    """One customer, its factory, its approvers."""
+
+    def __init__(self, home: Path, tenant: Tenant) -> None:
+        self.clock = SetClock()
+        self.home = home
+        self.lake = Lake(url=f"file://{home / 'lake'}")
+        self.factories = Factories(State(home / "sandbox"), self.lake, tenant, 1, 4, self.clock)
+        self.app: Starlette = sandbox_app(self.factories)
+        self.sandbox = Sandbox(home / "sandbox", self.clock)
+        self.client = DataFactoryManagementClient(SandboxCredential(), "sub", transport=sandbox_transport(self.app))
+        self.feed: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            "https://manage.office.com", policies=[], transport=sandbox_transport(self.app)
+        )
+        self.customer = customer()
+
+    def approve(self, request: DataRequest | None = None) -> None:
+        request = request or self.customer.data_request
+        self.sandbox.register(self.customer.tenant_id, request, [self.customer.sink])
+        self.sandbox.decide(self.customer.tenant_id, request.application_id, Decision.APPROVED, APPROVER)
+
+    def deploy(self, dataset: str = "Message_v1", pipeline: adf.PipelineResource | None = None) -> str:
+        requested = self.customer.data_request.requested(dataset)
+        assert requested
+        where = (GROUP, FACTORY)
+        name = factory_definitions.pipeline_name(requested)
+        self.client.linked_services.create_or_update(
+            *where, factory_definitions.SOURCE_SERVICE, factory_definitions.source_service(self.customer, "secret")
+        )
+        self.client.linked_services.create_or_update(
+            *where, factory_definitions.LAKE_SERVICE, factory_definitions.lake_service(self.customer)
+        )
+        self.client.datasets.create_or_update(
+            *where, factory_definitions.LAKE_FOLDER, factory_definitions.lake_folder(self.customer)
+        )
+        self.client.datasets.create_or_update(*where, name, factory_definitions.source_table(requested))
+        definition = pipeline or factory_definitions.copy_pipeline(requested)
+        self.client.pipelines.create_or_update(*where, name, definition)
+        return name
+
+    def start(self, name: str, start: str = "2026-11-16T00:00:00Z", end: str = "2026-11-17T00:00:00Z") -> str:
+        parameters = {"windowKey": "w1", "startTime": start, "endTime": end, "folder": f"raw/contoso/{name}/w1"}
+        return self.client.pipelines.create_run(GROUP, FACTORY, name, parameters=parameters).run_id
+
+    def status(self, run_id: str) -> adf.PipelineRun:
+        return self.client.pipeline_runs.get(GROUP, FACTORY, run_id)
+
+    def run_to_end(self, dataset: str = "Message_v1", **window: str) -> adf.PipelineRun:
+        run_id = self.start(self.deploy(dataset), **window)
+        self.clock.forward(seconds=6)
+        return self.status(run_id)
+
+    def activity(self, run_id: str) -> adf.ActivityRun:
+        return self.client.activity_runs.query_by_pipeline_run(GROUP, FACTORY, run_id, everything()).value[0]
+
+    def rows(self, run_id: str) -> list[dict[str, Any]]:
+        paths = [path for path in self.landed() if run_id in path]
+        return [json.loads(line) for path in paths for line in self.lake.read(path).splitlines()]
+
+    def landed(self) -> list[str]:
+        """The paths of all files in the lake."""
+        lake = self.home / "lake"
+        return sorted(path.relative_to(lake).as_posix() for path in lake.rglob("*") if path.is_file())
+
+    def get(self, path: str, **params: str) -> HttpResponse:
+        url = path if path.startswith("https://") else f"{self.feed_root}/{path}"
+        return self.feed.send_request(HttpRequest("GET", url, params=params))
+
+    @property
+    def feed_root(self) -> str:
+        return f"https://manage.office.com/api/v1.0/{self.customer.tenant_id}/activity/feed"
+
+    def subscribe(self) -> HttpResponse:
+        url = f"{self.feed_root}/subscriptions/start"
+        return self.feed.send_request(HttpRequest("POST", url, params={"contentType": "Audit.General"}))
+
+    def records(self) -> list[dict[str, Any]]:
+        """What the feed holds of the last day."""
+        found: list[dict[str, Any]] = []
+        page = self.get("subscriptions/content", contentType="Audit.General")
+        while True:
+            for blob in page.json():
+                found += self.get(blob["contentUri"]).json()
+            if "NextPageUri" not in page.headers:
+                return found
+            page = self.get(page.headers["NextPageUri"])
+
+
+def everything() -> adf.RunFilterParameters:
+    return adf.RunFilterParameters(
+        last_updated_after=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        last_updated_before=dt.datetime(2027, 1, 1, tzinfo=dt.UTC),
+    )
+
+
+def customer() -> Customer:
+    request = DataRequest.model_validate(
+        {
+            "application_id": "app",
+            "application_name": "Insights",
+            "application_tenant_id": "vendor",
+            "owner": "developer@contoso.example",
+            "datasets": [
+                {"name": "Message_v1", "columns": ["id", "internetMessageId", "sentDateTime", "bccRecipients"]},
+                {"name": "User_v1", "columns": ["id", "mail"]},
+            ],
+        }
+    )
+    return Customer(
+        name="contoso",
+        tenant_id="t1",
+        subscription_id="sub",
+        resource_group=GROUP,
+        factory=FACTORY,
+        storage_account="acc",
+        container="lake",
+        first_day=dt.date(2026, 11, 16),
+        initial_days=7,
+        data_request=request,
+    )
+
+
+def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:
+    day = {"start": "2026-11-16T00:00:00Z", "end": "2026-11-17T00:00:00Z"}
+    fixed = {
+        "activity": "copy",
+        "application_id": "app",
+        "application_tenant_id": "vendor",
+        "tenant_id": "t1",
+        "container_url": "https://acc.dfs.core.windows.net/lake",
+        "folder": "raw/x",
+    }
+    return CopyJob.model_validate(
+        {**fixed, **day, "table_name": f"BasicDataSet_v0.{dataset}", "columns": columns, **changes}
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, SyntheticTenant(users=20))

@@ -1,0 +1,146 @@
+"""Synthetic rows: the same at every call, in Data Connect's format, with a tenant's rhythm."""
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+
+from o365_pipeline.datasets import SYSTEM_COLUMNS, catalogue
+from o365_pipeline.sandbox.organization import organization
+from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
+
+from .conftest import copy_job
+
+WEEK = {"start": "2026-11-16T00:00:00Z", "end": "2026-11-23T00:00:00Z"}
+TENANT = SyntheticTenant()
+
+
+def rows(dataset: str, columns: list[str], tenant: SyntheticTenant = TENANT, **changes: Any) -> list[dict[str, Any]]:
+    filters = {"date_column": catalogue()[dataset].date_filter} | changes
+    return [json.loads(line.content) for line in tenant.lines(copy_job(dataset, columns, **filters))]
+
+
+def items(dataset: str, columns: list[str], **changes: Any) -> list[dict[str, Any]]:
+    return [row for row in rows(dataset, columns, **changes) if not row["rowinformation"]["userReturnedNoData"]]
+
+
+@pytest.mark.parametrize("dataset", [dataset.name for dataset in catalogue()])
+def test_a_row_has_the_requested_columns_and_the_system_columns_only(dataset: str) -> None:
+    columns = [column.name for column in catalogue()[dataset].columns]
+    everything = rows(dataset, columns)
+    few = rows(dataset, columns[:2])
+    assert {tuple(row) for row in everything} == {(*columns, *SYSTEM_COLUMNS)}
+    assert {tuple(row) for row in few} == {(*columns[:2], *SYSTEM_COLUMNS)}
+    assert len(few) == len(everything) > 30
+
+
+@pytest.mark.parametrize("dataset", ["Message_v1", "SentItem_v1", "Event_v1", "CalendarView_v0", "TeamChat_v1"])
+def test_a_week_has_the_rows_of_its_days_and_the_same_again(dataset: str) -> None:
+    key = "Id" if dataset == "TeamChat_v1" else "id"
+    week = items(dataset, [key], **WEEK)
+    days = [
+        row
+        for day in range(16, 23)
+        for row in items(dataset, [key], start=f"2026-11-{day}T00:00:00Z", end=f"2026-11-{day + 1}T00:00:00Z")
+    ]
+    assert sorted(row[key] for row in week) == sorted(row[key] for row in days)
+    assert len({row[key] for row in week}) == len(week)
+    assert rows(dataset, [key]) == rows(dataset, [key])
+
+
+def test_another_seed_or_tenant_has_other_people() -> None:
+    first, other = organization("t1", 60, 7), organization("t2", 60, 7)
+    assert not {person.id for person in first.people} & {person.id for person in other.people}
+    assert {person.id for person in organization("t1", 60, 8).people}.isdisjoint(person.id for person in first.people)
+
+
+def test_one_mail_lies_in_several_mailboxes_under_one_message_id() -> None:
+    columns = ["id", "internetMessageId", "sender", "toRecipients", "ccRecipients", "bccRecipients"]
+    copies = defaultdict(list)
+    for row in items("Message_v1", columns, **WEEK):
+        copies[row["internetMessageId"]].append(row)
+    mails = copies.values()
+
+    assert max(len(mail) for mail in mails) > 5
+    assert all(len({row["puser"] for row in mail}) == len({row["id"] for row in mail}) == len(mail) for mail in mails)
+    assert all(len({json.dumps(row["toRecipients"]) for row in mail}) == 1 for mail in mails)
+    blind = [mail for mail in mails if any(row["bccRecipients"] for row in mail)]
+    assert blind
+    assert all(sum(bool(row["bccRecipients"]) for row in mail) == 1 for mail in blind)
+
+
+def test_a_default_week_has_thousands_of_mails_most_on_working_days() -> None:
+    week = items("Message_v1", ["id", "sentDateTime"], **WEEK)
+    days = Counter(row["sentDateTime"][:10] for row in week)
+    assert 8_000 <= len(week) <= 12_000
+    assert days["2026-11-21"] + days["2026-11-22"] < 0.1 * days["2026-11-18"]
+    assert min(row["sentDateTime"] for row in week) >= WEEK["start"]
+    assert max(row["sentDateTime"] for row in week) < WEEK["end"]
+
+
+def test_sent_items_are_the_senders_copies() -> None:
+    sent = {row["id"]: row for row in items("SentItem_v1", ["id", "internetMessageId"], **WEEK)}
+    copies = {row["id"] for row in items("Message_v1", ["id"], **WEEK)}
+    assert sent
+    assert set(sent) <= copies
+
+
+def test_the_given_date_column_decides() -> None:
+    columns = ["id", "sentDateTime", "lastModifiedDateTime"]
+    changed = items("Message_v1", columns, date_column="lastModifiedDateTime")
+    assert {row["lastModifiedDateTime"][:10] for row in changed} == {"2026-11-16"}
+    assert any(row["sentDateTime"] < "2026-11-16" for row in changed)
+
+
+def test_who_returns_nothing_has_one_user_row() -> None:
+    silent = [row for row in rows("Message_v1", ["id"], **WEEK) if row["rowinformation"]["userReturnedNoData"]]
+    without_mailbox = {person.id for person in organization("t1", 60, 7).people if not person.has_mailbox}
+    assert without_mailbox <= {row["puser"] for row in silent}
+    assert len({row["puser"] for row in silent}) == len(silent)
+    assert {row["id"] for row in silent} == {None}
+
+
+def test_a_meeting_has_one_uid_in_all_calendars_and_an_answer_in_each() -> None:
+    columns = ["id", "iCalUId", "responseStatus", "isOrganizer", "start", "type", "isCancelled", "isAllDay"]
+    view = items("CalendarView_v0", columns, **WEEK)
+    meetings = defaultdict(list)
+    for row in view:
+        meetings[row["iCalUId"]].append(row)
+    assert max(len(calendars) for calendars in meetings.values()) > 3
+    assert all(sum(row["isOrganizer"] for row in calendars) == 1 for calendars in meetings.values())
+    answers = {row["responseStatus"]["response"].split("'")[1] for row in view}
+    assert answers == {"organizer", "accepted", "tentativelyAccepted", "declined", "none"}
+    assert {row["type"] for row in view} == {"singleInstance", "occurrence"}
+    assert any(row["isCancelled"] for row in view)
+    assert any(row["isAllDay"] for row in view)
+    assert {row["start"]["timeZone"] for row in view} == {"UTC"}
+    assert all("2026-11-16" <= row["start"]["dateTime"] < "2026-11-23" for row in view)
+
+
+def test_a_chat_message_keeps_its_id_in_every_mailbox() -> None:
+    columns = ["Id", "InternetMessageId", "From", "ToRecipients", "SentDateTime"]
+    copies = defaultdict(list)
+    for row in items("TeamChat_v1", columns):
+        copies[row["InternetMessageId"], row["From"]["EmailAddress"]["Address"]].append(row)
+    assert all(len(message) == 1 + len(message[0]["ToRecipients"]) for message in copies.values())
+    assert all(int(number) > 1_700_000_000_000 for number, _ in copies)
+
+
+def test_managers_form_a_tree() -> None:
+    manager = {row["puser"]: row["id"] for row in rows("Manager_v0", ["id"])}
+    for person in manager:
+        steps = 0
+        while person in manager:
+            person, steps = manager[person], steps + 1
+        assert steps < 10
+
+
+def test_groups_and_filters_narrow_the_people() -> None:
+    everyone = {row["puser"] for row in rows("User_v1", ["id", "department"])}
+    group = {row["puser"] for row in rows("User_v1", ["id"], groups=["g1"])}
+    sales = rows(
+        "User_v1", ["department"], filter_uri="https://graph.microsoft.com/v1.0/users?$filter=Department eq 'Sales'"
+    )
+    assert 0 < len(group) < len(everyone) / 2
+    assert {row["department"] for row in sales} == {"Sales"}
