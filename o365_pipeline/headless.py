@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -42,10 +43,11 @@ class Headless:
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
         """Evaluate a sensor once, as the daemon would; returns the runs that it asks for."""
-        context = dg.build_sensor_context(
+        sensor = self._definitions.resolve_sensor_def(sensor_name)
+        with dg.build_sensor_context(
             instance=self._instance, cursor=self._cursors.get(sensor_name), resources=self._resources
-        )
-        result = self._definitions.get_sensor_def(sensor_name)(context)
+        ) as context:
+            result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self._cursors[sensor_name] = result.cursor
         for addition in result.dynamic_partitions_requests or []:
@@ -75,7 +77,7 @@ class Headless:
             done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])
             if self._instance.get_runs(done, limit=1):
                 return
-        run_id = dg.make_new_run_id()
+        run_id = str(uuid.uuid4())
         with _watching(self._instance, run_id, steps_done):
             result = self._definitions.resolve_job_def(request.job_name or "").execute_in_process(
                 instance=self._instance,

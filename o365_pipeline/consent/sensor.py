@@ -3,8 +3,6 @@
 What belongs here: the tick. How consent is read, kept and judged is in the other files of this folder.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 What belongs here: what Dagster sees of curation. The work is `curation.py`'s.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 What belongs here: what Dagster sees of extraction. The steps are in `submission.py`.
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from o365_pipeline.consent.assets import APPROVAL

@@ -3,8 +3,6 @@
 What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import groupby

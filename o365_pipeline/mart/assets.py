@@ -4,8 +4,6 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 `loading.py`.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ What belongs here: what Dagster sees of a landing. Verifying and sealing is `lan
 where an asset is materialized by hand, is the extraction stage's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
