@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from o365_pipeline.consent.assets import approval
-from o365_pipeline.consent.sensor import consent_sensor
+from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -22,7 +22,8 @@ landing_job = dg.define_asset_job(
 
 
 def build_definitions(deployment: Deployment) -> dg.Definitions:
-    """All of the project on one deployment's resources."""
+    """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
+    sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
         assets=[
             approval,
@@ -33,7 +34,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         ],
         jobs=[extraction_job, landing_job],
         schedules=[daily_extraction],
-        sensors=[consent_sensor, build_landing_sensor(MART_KEYS)],
+        sensors=[build_consent_sensor(sensors), build_landing_sensor(MART_KEYS, sensors)],
         resources=deployment.resources,
         executor=dg.in_process_executor,
     )

@@ -59,6 +59,8 @@ def decide(deployment: Deployment, customer: Customer) -> Callable[..., None]:
 def read_decisions(deployment: Deployment, customer: Customer) -> None:
     """Record the feed's consent events, as the consent sensor does."""
     now = dt.datetime.now(dt.UTC)
-    records = deployment.resources["activity_feed"].records(customer.tenant_id, now - dt.timedelta(days=6), now)
+    feed = deployment.resources["activity_feed"]
+    feed.start(customer.tenant_id)
+    records = feed.records(customer.tenant_id, now - dt.timedelta(days=6), now)
     events = [ApprovalEvent.model_validate(record) for record in records if record["RecordType"] == CONSENT_RECORD_TYPE]
     approval_ledger.record(deployment.database, customer, events, now)

@@ -21,57 +21,70 @@ from o365_pipeline.partitions import CUSTOMERS, customer_partitions, range_tags
 EXTRACTION_JOB = "extraction_job"
 
 
-@dg.sensor(
-    job_name=EXTRACTION_JOB,
-    minimum_interval_seconds=5,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Reads the approvers' decisions from the Office 365 Management Activity API and records each once. "
-        "A customer whose data request is approved becomes a partition, and its agreed days are extracted."
-    ),
-)
-def consent_sensor(
-    context: dg.SensorEvaluationContext,
-    activity_feed: ActivityFeed,
-    database: Database,
-    customers: dg.ResourceParam[Customers],
-) -> dg.SensorResult:
-    now = dt.datetime.now(dt.UTC)
-    cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    requests: list[dg.RunRequest] = []
-    reports: list[dg.AssetMaterialization] = []
-    approved: list[str] = []
-    waiting: list[str] = []
-    for customer in customers:
-        new = _read_decisions(context, activity_feed, database, customer, cursors.get(customer.name), now)
-        cursors[customer.name] = now.isoformat()
-        standing = approval_ledger.standing_of(database, customer, now)
-        if new:
-            reports.append(reported(customer, standing))
-        if standing.approval is None:
-            waiting.append(f"{customer.name}: {standing.state or 'no decision yet'}")
-            continue
-        approved.append(customer.name)
-        requests.append(initial_request(customer, standing.approval))
-    known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
-    added = [name for name in approved if name not in known]
-    return dg.SensorResult(
-        run_requests=requests,
-        skip_reason=f"Waiting for approval: {'; '.join(waiting)}" if waiting and not requests else None,
-        dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
-        asset_events=reports,
-        cursor=json.dumps(cursors),
-    )
+def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor, on or off until somebody says otherwise in the UI."""
 
-
-def initial_request(customer: Customer, approval: ApprovalEvent) -> dg.RunRequest:
-    """The extraction of the agreed days, asked for once under each approval; what was extracted is not paid again."""
-    first_day, last_day = customer.initial_days_range
-    return dg.RunRequest(
-        run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}",
+    @dg.sensor(
         job_name=EXTRACTION_JOB,
-        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+        minimum_interval_seconds=5,
+        default_status=default_status,
+        description=(
+            "Reads the approvers' decisions from the Office 365 Management Activity API and records each once. "
+            "A customer whose data request is approved becomes a partition, and its agreed days are extracted."
+        ),
     )
+    def consent_sensor(
+        context: dg.SensorEvaluationContext,
+        activity_feed: ActivityFeed,
+        database: Database,
+        customers: dg.ResourceParam[Customers],
+    ) -> dg.SensorResult:
+        now = dt.datetime.now(dt.UTC)
+        cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+        requests: list[dg.RunRequest] = []
+        reports: list[dg.AssetMaterialization] = []
+        approved: list[str] = []
+        waiting: list[str] = []
+        for customer in customers:
+            new = _read_decisions(context, activity_feed, database, customer, cursors.get(customer.name), now)
+            cursors[customer.name] = now.isoformat()
+            standing = approval_ledger.standing_of(database, customer, now)
+            if new:
+                reports.append(reported(customer, standing))
+            if standing.approval is None:
+                waiting.append(f"{customer.name}: {standing.state or 'no decision yet'}")
+                continue
+            approved.append(customer.name)
+            requests += initial_requests(customer, standing.approval, now.date())
+        known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
+        added = [name for name in approved if name not in known]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=f"Waiting for approval: {'; '.join(waiting)}" if waiting and not requests else None,
+            dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
+            asset_events=reports,
+            cursor=json.dumps(cursors),
+        )
+
+    return consent_sensor
+
+
+def initial_requests(customer: Customer, approval: ApprovalEvent, today: dt.date) -> list[dg.RunRequest]:
+    """The extraction of the agreed days that are over, asked for once under each approval.
+
+    What was extracted under an earlier approval is re-attached to, not paid for again.
+    """
+    first_day, last_day = customer.initial_days_range
+    last_day = min(last_day, today - dt.timedelta(days=1))
+    if last_day < first_day:
+        return []
+    return [
+        dg.RunRequest(
+            run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}",
+            job_name=EXTRACTION_JOB,
+            tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+        )
+    ]
 
 
 def _read_decisions(

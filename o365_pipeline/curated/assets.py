@@ -16,7 +16,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.failures import explained
-from o365_pipeline.partitions import customer_day_partitions, customer_days
+from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
@@ -79,6 +79,15 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
                 counts.update(curate(lake, dataset, landed, days))
+            for day, found in counts.items():
+                context.add_asset_metadata(
+                    {
+                        "dagster/row_count": found.curated,
+                        "user_rows": found.user_rows,
+                        "quarantined": found.quarantined,
+                    },
+                    partition_key=partition_key(customer, day),
+                )
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
         return _result(lake, dataset, customer, counts)
 
@@ -91,9 +100,6 @@ def _each_once(landings: Sequence[Landed]) -> list[Landed]:
 
 def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts]) -> dg.MaterializeResult:
     total = sum(counts.values(), Counts())
-    by_day = "\n".join(
-        f"| {day} | {n.curated:,} | {n.user_rows:,} | {n.quarantined:,} |" for day, n in sorted(counts.items())
-    )
     paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
     with duck() as (connection, directory):
         files = lake.stage(paths, Path(directory))
@@ -109,10 +115,6 @@ def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, C
     share = total.quarantined / rows if rows else 0.0
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": total.curated,
-            "user_rows": total.user_rows,
-            "quarantined": total.quarantined,
-            "by_day": dg.MetadataValue.md("| day | rows | user rows | quarantined |\n|---|---|---|---|\n" + by_day),
             "preview": preview,
             "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
         },

@@ -23,13 +23,15 @@ MAX_LAUNCHES = 50
 """What one tick launches at most; the rest follows in the next."""
 
 
-def build_landing_sensor(mart_assets: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
+def build_landing_sensor(
+    mart_assets: Sequence[dg.AssetKey], default_status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
     """The sensor; the mart's assets follow every landing."""
 
     @dg.sensor(
         job_name=LANDING_JOB,
         minimum_interval_seconds=5,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=default_status,
         description=(
             "Watches the factory runs under way with one query per factory and tick. When all datasets of a customer's "
             "window have ended, one run takes what landed from the lake to the mart."

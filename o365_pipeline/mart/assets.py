@@ -23,7 +23,7 @@ from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.partitions import customer_day_partitions, customer_days
+from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
 from o365_pipeline.raw.lake import Lake
 
@@ -75,13 +75,14 @@ def mart(
     with explained():
         work = customer_days(context.partition_keys)
         customer = customers[work.customer]
-    rows = dict.fromkeys(MART_TABLES, 0)
     for day in work.days:
         for table, count in _load_day(database, lake, customer, day).items():
-            rows[table] += count
+            context.add_asset_metadata(
+                {"dagster/row_count": count}, asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
+            )
         context.log.info(f"{customer.name} {day}: loaded")
     for table in MART_TABLES:
-        yield _result(database, table, customer, work.days, rows[table])
+        yield _result(database, table, customer, work.days)
 
 
 def _load_day(database: Database, lake: Lake, customer: Customer, day: dt.date) -> dict[sa.Table, int]:
@@ -107,9 +108,7 @@ def _load(
     return load_partition(transaction, table, customer.name, day, rows_of(connection, table.name))
 
 
-def _result(
-    database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...], rows: int
-) -> dg.MaterializeResult:
+def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
     of_partition = sa.and_(table.c.customer == customer.name, table.c.day.in_(days))
     known = sa.select(landing.c.extraction_id)
     untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
@@ -118,7 +117,7 @@ def _result(
         preview = pd.read_sql(sa.select(table).where(of_partition).limit(PREVIEW_ROWS), connection)
     return dg.MaterializeResult(
         asset_key=mart_key(table),
-        metadata={"dagster/row_count": rows, "preview": masked_preview(preview)},
+        metadata={"preview": masked_preview(preview)},
         check_results=[
             dg.AssetCheckResult(
                 check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}

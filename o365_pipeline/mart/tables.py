@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from o365_pipeline.database import exact_unicode, metadata, timestamp
 
 
-def _table(name: str, grain: str, key: tuple[str, ...], *columns: sa.Column) -> sa.Table:  # type: ignore[type-arg]
+def _table(name: str, grain: str, key: tuple[str, ...], *columns: sa.Column) -> sa.Table:
     """A mart table: the partition's columns, its own, and the extraction that every row comes from."""
     return sa.Table(
         name,

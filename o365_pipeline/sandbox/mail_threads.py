@@ -134,10 +134,10 @@ def _from_outside(organization: Organization, person: Person, day: dt.date, rand
 
 def _audience(organization: Organization, person: Person, random: Random) -> _Audience:
     kind = random.random()
-    if kind < 0.1:
+    if kind < 0.12:
         everyone = [other for other in organization.departments[person.department] if other is not person]
         return _Audience(everyone[:40], [], [], [])
-    size = 1 if kind < 0.42 else random.choice((2, 2, 3)) if kind < 0.7 else random.choice((4, 6, 8, 10))
+    size = 1 if kind < 0.42 else random.choice((2, 3, 4)) if kind < 0.7 else random.choice((5, 7, 9, 12))
     to = organization.colleagues(person, random, size)
     named = {other.id for other in to}
 
@@ -157,7 +157,7 @@ def _audience(organization: Organization, person: Person, random: Random) -> _Au
 def _answer(author: Person, audience: _Audience, random: Random) -> tuple[Person, _Audience]:
     """One of those addressed answers, to all or to the author alone; hidden recipients see no answer."""
     replier = random.choice(audience.to)
-    if random.random() < 0.55:
+    if random.random() < 0.6:
         others = [person for person in audience.to if person is not replier]
         return replier, _Audience([author, *others], audience.cc, [], audience.outside)
     return replier, _Audience([author], [], [], [])

@@ -88,15 +88,15 @@ class World:
         parameters = {"windowKey": "w1", "startTime": start, "endTime": end, "folder": f"raw/contoso/{name}/w1"}
         return self.client.pipelines.create_run(GROUP, FACTORY, name, parameters=parameters).run_id
 
-    def status(self, run_id: str) -> adf.PipelineRun:
+    def status(self, run_id: str) -> Any:
         return self.client.pipeline_runs.get(GROUP, FACTORY, run_id)
 
-    def run_to_end(self, dataset: str = "Message_v1", **window: str) -> adf.PipelineRun:
+    def run_to_end(self, dataset: str = "Message_v1", **window: str) -> Any:
         run_id = self.start(self.deploy(dataset), **window)
         self.clock.forward(seconds=6)
         return self.status(run_id)
 
-    def activity(self, run_id: str) -> adf.ActivityRun:
+    def activity(self, run_id: str) -> Any:
         return self.client.activity_runs.query_by_pipeline_run(GROUP, FACTORY, run_id, everything()).value[0]
 
     def rows(self, run_id: str) -> list[dict[str, Any]]:

@@ -1,8 +1,11 @@
 """The factory through the real SDK: deploying, running, refusing, cancelling, querying."""
 
+import datetime as dt
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -38,8 +41,8 @@ def test_a_deployed_pipeline_runs_from_queued_to_succeeded_and_lands_its_rows(wo
 def test_what_was_deployed_is_answered_without_its_secret(world: World) -> None:
     name = world.deploy()
 
-    service = world.client.linked_services.get(GROUP, FACTORY, factory_definitions.SOURCE_SERVICE)
-    pipeline = world.client.pipelines.get(GROUP, FACTORY, name)
+    service: Any = world.client.linked_services.get(GROUP, FACTORY, factory_definitions.SOURCE_SERVICE)
+    pipeline: Any = world.client.pipelines.get(GROUP, FACTORY, name)
 
     assert "secret" not in str(service.as_dict())
     assert pipeline.etag
@@ -49,6 +52,7 @@ def test_what_was_deployed_is_answered_without_its_secret(world: World) -> None:
 def test_what_is_not_deployed_is_not_found(world: World) -> None:
     with pytest.raises(ResourceNotFoundError, match="does not exist") as caught:
         world.client.pipelines.get(GROUP, FACTORY, "o365_Message_v1")
+    assert caught.value.error
     assert caught.value.error.code == "NotFound"
     with pytest.raises(ResourceNotFoundError):
         world.client.pipelines.create_run(GROUP, FACTORY, "o365_Message_v1", parameters={})
@@ -157,21 +161,21 @@ def test_runs_are_queried_by_status_and_pipeline_in_pages(world: World) -> None:
     waiting = [world.start(messages) for _ in range(102)]
     query = everything()
     query.filters = [
-        adf.RunQueryFilter(operand="PipelineName", operator="Equals", values=[messages]),
-        adf.RunQueryFilter(operand="Status", operator="NotIn", values=["Succeeded", "Failed"]),
+        adf.RunQueryFilter(operand="PipelineName", operator="Equals", values_property=[messages]),
+        adf.RunQueryFilter(operand="Status", operator="NotIn", values_property=["Succeeded", "Failed"]),
     ]
 
     first = world.client.pipeline_runs.query_by_factory(GROUP, FACTORY, query)
     query.continuation_token = first.continuation_token
     second = world.client.pipeline_runs.query_by_factory(GROUP, FACTORY, query)
     query = everything()
-    query.filters = [adf.RunQueryFilter(operand="Status", operator="Equals", values=["Succeeded"])]
+    query.filters = [adf.RunQueryFilter(operand="Status", operator="Equals", values_property=["Succeeded"])]
     ended = world.client.pipeline_runs.query_by_factory(GROUP, FACTORY, query)
 
     assert [run.run_id for run in (*first.value, *second.value)] == waiting
     assert len(first.value) == 100
     assert second.continuation_token is None
-    assert [(run.run_id, run.parameters["windowKey"]) for run in ended.value] == [(done, "w1")]
+    assert [(run.run_id, run.parameters) for run in ended.value] == [(done, world.status(done).parameters)]
     assert len(world.sandbox.factory_runs()) == 103
 
 
@@ -188,23 +192,42 @@ class CountingTenant:
             yield Line(0, b'{"id":"%d"}\n' % number, 1)
 
 
+def read_run(home: Path, now: dt.datetime, run_id: str) -> None:
+    """What another process does with the sandbox in that folder."""
+    world = World(home, CountingTenant(home / "notes"))
+    world.clock.now = now
+    world.status(run_id)
+
+
 def test_two_processes_that_read_at_once_copy_once(tmp_path: Path) -> None:
     world = World(tmp_path, CountingTenant(tmp_path / "notes"))
     world.approve()
     run_id = world.start(world.deploy())
     world.clock.forward(seconds=6)
 
-    processes = [multiprocessing.get_context("fork").Process(target=world.status, args=(run_id,)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        reads = [pool.submit(read_run, tmp_path, world.clock.now, run_id) for _ in range(4)]
+        for read in reads:
+            read.result(timeout=60)
 
-    assert [process.exitcode for process in processes] == [0, 0, 0]
     assert world.status(run_id).status == "Succeeded"
     assert len((tmp_path / "notes").read_text().splitlines()) == 1
     world.subscribe()
+    world.clock.forward(seconds=1)
     assert [record["RowCount"] for record in world.records() if record["RecordType"] == 183] == [20_000]
+
+
+def test_threads_that_read_at_once_copy_once(tmp_path: Path) -> None:
+    world = World(tmp_path, CountingTenant(tmp_path / "notes"))
+    world.approve()
+    run_id = world.start(world.deploy())
+    world.clock.forward(seconds=6)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(world.status, [run_id] * 8))
+
+    assert world.status(run_id).status == "Succeeded"
+    assert len((tmp_path / "notes").read_text().splitlines()) == 1
 
 
 def test_an_interrupted_copy_is_repeated_over_its_files(world: World) -> None:

@@ -29,11 +29,7 @@ def _migrate(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
-if context.is_offline_mode():
-    context.configure(url=_url(), target_metadata=metadata, literal_binds=True)
-    with context.begin_transaction():
-        context.run_migrations()
-elif connection := context.config.attributes.get("connection"):
+if connection := context.config.attributes.get("connection"):
     _migrate(connection)
 else:
     with sa.create_engine(_url()).begin() as connection:

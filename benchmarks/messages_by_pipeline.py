@@ -1,0 +1,98 @@
+"""The benchmark's one way: the production code of raw, curated and mart, called as the assets call it.
+
+Run by `messages.py` as `python messages_by_pipeline.py INPUT WORK`; the mart is then WORK/mart.db.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+from message_rows import COLUMNS, CUSTOMER, DAY
+from steps import done
+
+from o365_pipeline.curated.curation import CURATED, curate, path_of
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.extraction.data_factory import CopyOutcome
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.raw import landing
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Landed, Manifest
+
+DATASET = catalogue()["Message_v1"]
+NOON = dt.datetime.combine(DAY, dt.time(12))
+ENTRY = Extraction(
+    extraction_id="benchmark",
+    customer=CUSTOMER,
+    dataset=DATASET.name,
+    first_day=DAY,
+    last_day=DAY,
+    columns=COLUMNS,
+    approval_event_id="benchmark",
+    requested_by="raw",
+    status="Succeeded",
+    claim="benchmark",
+    claimed_at=NOON,
+    attempt=1,
+    factory_run_id="run",
+    submitted_at=NOON,
+    error=None,
+)
+
+
+def main(parts: Path, work: Path) -> None:
+    done("start: imports")
+    lake, database = Lake(url=f"file://{work / 'lake'}"), Database(url=f"sqlite:///{work / 'mart.db'}")
+    _land(parts, work / "lake")
+    database.engine  # noqa: B018 - makes the schema
+    done("start: database schema")
+    manifest = _seal(lake, database)
+    done("raw: count rows, seal")
+    curate(lake, DATASET, Landed(ENTRY, manifest), [DAY])
+    done("curated: type, deduplicate, Parquet")
+    _load_mart(lake, database)
+
+
+def _land(parts: Path, lake: Path) -> None:
+    """Link the parts to where the factory would have written them."""
+    folder = lake / landing.folder(DATASET, ENTRY)
+    folder.mkdir(parents=True)
+    for part in parts.iterdir():
+        (folder / part.name).hardlink_to(part)
+
+
+def _seal(lake: Lake, database: Database) -> Manifest:
+    outcome = CopyOutcome(rows=None, files=None, error=None)
+    manifest = landing.count(lake, DATASET, ENTRY, outcome)
+    landing.seal(lake, database, DATASET, ENTRY, manifest)
+    return manifest
+
+
+def _load_mart(lake: Lake, database: Database) -> None:
+    """What the mart's assets do with a customer's day, every table of it."""
+    with duck() as (connection, directory):
+        for dataset in catalogue():
+            path = path_of(CURATED, dataset, CUSTOMER, DAY)
+            if lake.exists(path):
+                [file] = lake.stage([path], directory)
+                source = f"SELECT * FROM read_parquet('{file}')"
+            else:
+                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+                source = f"SELECT {fields} WHERE false"
+            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+        prepare(connection, CUSTOMER, DAY)
+        done("mart: build tables")
+        with database.begin() as transaction:
+            for table in MART_TABLES:
+                load_partition(transaction, table, CUSTOMER, DAY, rows_of(connection, table.name))
+    done("mart: load 8 tables into SQLite")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

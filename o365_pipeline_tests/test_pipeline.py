@@ -1,0 +1,296 @@
+"""The stages together: Dagster's own test tools, the real SDKs, the sandbox, SQLite."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers import Customer
+from o365_pipeline.definitions import build_definitions
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.ledger import landing
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.partitions import partition_key, range_tags
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline_tests.conftest import DAY
+
+Decide = Callable[..., None]
+RAW, CURATED = dg.AssetKey(["raw", "message"]), dg.AssetKey(["curated", "message"])
+
+
+class Runner:
+    """Ticks sensors and executes jobs on a test's own instance."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        self.definitions = build_definitions(deployment)
+        self.deployment = deployment
+        self.instance = instance
+
+    def tick(self, name: str, cursor: str | None = None) -> dg.SensorResult:
+        with dg.build_sensor_context(
+            instance=self.instance, cursor=cursor, resources=dict(self.deployment.resources)
+        ) as context:
+            result = self.definitions.resolve_sensor_def(name)(context)
+        assert isinstance(result, dg.SensorResult)
+        for addition in result.dynamic_partitions_requests or []:
+            self.instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
+        return result
+
+    def execute(self, job: str, tags: dict[str, str], assets: list[dg.AssetKey] | None = None) -> Any:
+        self.instance.add_dynamic_partitions("customer", ["contoso"])
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, tags=tags, asset_selection=assets, raise_on_error=False
+        )
+
+    def execute_day(self, job: str, assets: list[dg.AssetKey] | None = None, day: dt.date = DAY) -> Any:
+        return self.execute(job, dict(range_tags("contoso", day, day)), assets)
+
+    def move(self) -> None:
+        """From the approval to the mart, as the daemon does it."""
+        for request in self.tick("consent_sensor").run_requests or []:
+            assert self.execute(request.job_name or "", dict(request.tags)).success
+        for request in self.tick("landing_sensor").run_requests or []:
+            assert self.execute(request.job_name or "", dict(request.tags), list(request.asset_selection or [])).success
+
+
+@pytest.fixture
+def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
+    return Runner(deployment, instance)
+
+
+def mart_rows(deployment: Deployment) -> dict[str, list[tuple[Any, ...]]]:
+    with deployment.database.begin() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key))]
+            for table in MART_TABLES
+        }
+
+
+def failure(result: Any) -> str:
+    [event] = [event for event in result.all_events if event.is_step_failure]
+    return str(event.step_failure_data.error_display_string)
+
+
+def test_nothing_moves_before_the_approval(runner: Runner, deployment: Deployment, customer: Customer) -> None:
+    deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+
+    result = runner.tick("consent_sensor")
+
+    assert result.skip_reason is not None
+    assert "Waiting for approval: contoso: PendingAuthorization" in str(result.skip_reason)
+    assert not result.run_requests
+    assert not (runner.tick("landing_sensor").run_requests or [])
+    assert deployment.sandbox.factory_runs() == []
+    assert deployment.lake.objects("raw") == []
+
+
+def test_an_approval_leads_to_a_filled_mart(runner: Runner, deployment: Deployment, decide: Decide) -> None:
+    decide()
+
+    runner.move()
+
+    rows = mart_rows(deployment)
+    assert all(rows.values())
+    assert len(deployment.sandbox.factory_runs()) == len(deployment.resources["customers"]["contoso"].data_request.datasets)
+    assert {row[0] for table in rows.values() for row in table} == {"contoso"}
+    assert {row[1] for table in rows.values() for row in table} == {DAY}
+
+
+def test_moving_again_adds_no_row_and_pays_for_no_run(runner: Runner, deployment: Deployment, decide: Decide) -> None:
+    decide()
+    runner.move()
+    rows, runs = mart_rows(deployment), len(deployment.sandbox.factory_runs())
+
+    runner.move()
+    assert runner.execute_day("landing_job").success
+
+    assert mart_rows(deployment) == rows
+    assert len(deployment.sandbox.factory_runs()) == runs
+
+
+def test_every_mart_row_traces_to_a_landing_and_its_approval(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    runner.move()
+
+    with deployment.database.begin() as connection:
+        landed = set(connection.scalars(sa.select(landing.c.extraction_id)))
+        extracted = {entry.extraction_id for entry in extraction_ledger.overlapping(deployment.database, "contoso", "Message_v1", DAY, DAY)}
+        for table in MART_TABLES:
+            assert set(connection.scalars(sa.select(table.c.extraction_id))) <= landed
+    assert extracted <= landed
+
+
+def test_a_raw_asset_materialized_by_hand_works_alone(runner: Runner, deployment: Deployment, decide: Decide) -> None:
+    decide()
+
+    result = runner.execute_day("landing_job", [RAW])
+
+    assert result.success
+    [run] = deployment.sandbox.factory_runs()
+    assert run.pipeline == "o365_Message_v1"
+    [manifest] = [path for path, _ in deployment.lake.objects("raw") if path.endswith("manifest.json")]
+    assert run.run_id in manifest
+    assert not (runner.tick("landing_sensor").run_requests or [])
+
+
+def test_a_window_the_job_extracts_later_reuses_what_was_extracted_by_hand(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("landing_job", [RAW]).success
+
+    assert runner.execute_day("extraction_job").success
+
+    messages = [run for run in deployment.sandbox.factory_runs() if run.pipeline == "o365_Message_v1"]
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("state", [None, State.DENIED])
+@pytest.mark.parametrize(("job", "assets"), [("extraction_job", None), ("landing_job", [RAW])])
+def test_without_approval_the_failure_names_the_rule_and_is_not_retried(
+    runner: Runner,
+    deployment: Deployment,
+    decide: Decide,
+    state: State | None,
+    job: str,
+    assets: list[dg.AssetKey] | None,
+) -> None:
+    if state:
+        decide(state)
+
+    result = runner.execute_day(job, assets)
+
+    assert not result.success
+    assert "rule 'the application's authorization is approved'" in failure(result)
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
+    assert deployment.sandbox.factory_runs() == []
+
+
+def test_a_column_that_was_not_approved_is_refused_by_its_rule(
+    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance, decide: Decide
+) -> None:
+    decide()
+    [wider] = [entry for entry in customer.data_request.datasets if entry.name == "Message_v1"]
+    wider = wider.model_copy(update={"columns": (*wider.columns, "subject")})
+    request = customer.data_request.model_copy(update={"datasets": (wider,)})
+    changed = type(deployment)(
+        home=deployment.home,
+        customers=type(deployment.customers)([customer.model_copy(update={"data_request": request})]),
+        database=deployment.database,
+        lake=deployment.lake,
+        cloud=deployment.cloud,
+    )
+
+    result = Runner(changed, instance).execute_day("extraction_job")
+
+    assert "the columns are a subset of the authorized columns" in failure(result)
+    assert "subject" in failure(result)
+    assert deployment.sandbox.factory_runs() == []
+
+
+def test_a_landing_that_is_short_of_rows_stays_unsealed_and_blocks_what_follows(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    runner.tick("landing_sensor")
+    path = next(path for path, _ in deployment.lake.objects("raw/contoso/message"))
+    deployment.lake.write(path, b"".join(deployment.lake.read(path).splitlines(keepends=True)[:-1]))
+
+    result = runner.execute_day("landing_job", [RAW, CURATED])
+
+    assert "rows landed, the factory reported" in failure(result)
+    [check] = [event for event in result.get_asset_check_evaluations() if event.check_name == "rows_landed_as_reported"]
+    assert not check.passed
+    assert not [path for path, _ in deployment.lake.objects("raw/contoso/message") if path.endswith("manifest.json")]
+    assert not result.asset_materializations_for_node("curated__message")
+
+
+def test_rows_per_day_are_shown_on_the_days_own_partition(runner: Runner, decide: Decide) -> None:
+    decide()
+    two_days = dict(range_tags("contoso", DAY, DAY + dt.timedelta(days=1)))
+    assert runner.execute("landing_job", two_days, [RAW, CURATED]).success
+
+    counts = {}
+    for day in (DAY, DAY + dt.timedelta(days=1)):
+        event = runner.instance.get_latest_materialization_event(CURATED)
+        records = runner.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=CURATED, asset_partitions=[partition_key("contoso", day)]), limit=1
+        )
+        assert event
+        materialization = records.records[0].asset_materialization
+        assert materialization
+        counts[day] = materialization.metadata["dagster/row_count"].value
+
+    assert all(counts.values())
+    assert len(set(counts.values())) == 2
+
+
+def test_metadata_and_run_tags_name_nobody(runner: Runner, deployment: Deployment, decide: Decide) -> None:
+    decide()
+    runner.move()
+    with deployment.database.begin() as connection:
+        people = connection.execute(sa.text("SELECT display_name, mail FROM dim_person WHERE mail IS NOT NULL")).all()
+
+    written = []
+    for run in runner.instance.get_runs():
+        written.append(str(run.tags))
+        written += [
+            str(entry.dagster_event.event_specific_data)
+            for entry in runner.instance.all_logs(run.run_id)
+            if entry.dagster_event
+        ]
+    text = "\n".join(written)
+
+    assert people
+    for name, mail in people:
+        assert name not in text
+        assert mail not in text
+
+
+def test_the_nightly_schedule_asks_for_yesterday_of_every_approved_customer(runner: Runner) -> None:
+    schedule = runner.definitions.resolve_schedule_def("daily_extraction")
+    moment = dt.datetime(2026, 11, 24, 3, 30, tzinfo=dt.UTC)
+
+    def requests() -> Any:
+        with dg.build_schedule_context(instance=runner.instance, scheduled_execution_time=moment) as context:
+            return schedule(context)
+
+    assert "No customer has approved" in str(requests().skip_message)
+    runner.instance.add_dynamic_partitions("customer", ["contoso"])
+    [request] = requests()
+    assert str(request.partition_key) == "contoso|2026-11-23"
+
+
+def test_one_run_works_for_one_customer(runner: Runner) -> None:
+    runner.instance.add_dynamic_partitions("customer", ["fabrikam"])
+    with pytest.raises(dg.Failure, match="one run works for one customer"):
+        from o365_pipeline.partitions import customer_days
+
+        customer_days(["contoso|2026-11-16", "fabrikam|2026-11-16"])
+
+
+def test_an_unchanged_lake_rebuilds_the_same_mart_without_the_factory(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    runner.move()
+    rows = mart_rows(deployment)
+    curated = {path: deployment.lake.read(path) for path, _ in deployment.lake.objects("curated")}
+    for path in curated:
+        (Lake(url=deployment.lake.url).stage([path], deployment.home)[0]).unlink()
+
+    keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("curated", "mart")]
+    assert runner.execute_day("landing_job", keys).success
+
+    assert mart_rows(deployment) == rows
+    assert {path: deployment.lake.read(path) for path, _ in deployment.lake.objects("curated")} == curated
