@@ -23,7 +23,7 @@ REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.E
 
 def claimant(context: dg.AssetExecutionContext) -> str:
     """Who submits: a run and its retries are one claimant."""
-    return context.run.root_run_id or context.run_id
+    return context.run.root_run_id or context.run.run_id
 
 
 @dg.asset(
