@@ -41,7 +41,7 @@ WORDS = '<p>Please see the figures below and tell me by Friday. "Agreed" \u2013 
 
 
 def write_parts(directory: Path, messages: int, body_bytes: int) -> list[Path]:
-    """Write that many rows; returns the files."""
+    """Write that many rows; returns the files, of which none is empty."""
     paths = [directory / f"part-{number:05}.json" for number in range(PARTS)]
     body = (WORDS * (body_bytes // len(WORDS) + 1))[:body_bytes]
     with ExitStack() as stack:
@@ -50,7 +50,10 @@ def write_parts(directory: Path, messages: int, body_bytes: int) -> list[Path]:
             files[holder % PARTS].write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
             if number and number % 50_000 == 0:
                 print(f"  {number:,} rows", flush=True)
-    return paths
+    for path in paths:
+        if not path.stat().st_size:
+            path.unlink()
+    return [path for path in paths if path.exists()]
 
 
 def _copies(body: str) -> Iterator[tuple[int, dict[str, object]]]:

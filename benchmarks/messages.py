@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Nothing large is imported here: Linux counts a parent's memory at the start of a child as the child's.
-from message_rows import PARTS, write_parts
+from message_rows import write_parts
 from steps import megabytes
 
 PIPELINE, PANDAS = "pipeline", "pandas"
@@ -66,7 +66,12 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Messages from raw files to SQL tables: the pipeline beside pandas.")
     parser.add_argument("--messages", type=int, default=100_000, help="rows of Message_v1 (default: %(default)s)")
-    parser.add_argument("--body-bytes", type=int, default=2_000, help="size of each body, not requested (%(default)s)")
+    parser.add_argument(
+        "--body-bytes",
+        type=int,
+        default=2_000,
+        help="about the size of each body, which is in the files but not requested (default: %(default)s)",
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR, new or empty, and leave it there")
     options = parser.parse_args()
     if options.messages < 1 or options.body_bytes < 0:
@@ -79,9 +84,9 @@ def _options() -> argparse.Namespace:
 def _benchmark(directory: Path, messages: int, body_bytes: int) -> int:
     parts = directory / "input"
     parts.mkdir(parents=True)
-    print(f"writing {messages:,} rows of Message_v1 in {PARTS} parts", flush=True)
-    size = sum(path.stat().st_size for path in write_parts(parts, messages, body_bytes))
-    print(f"  {size / 1e6:,.0f} MB", flush=True)
+    print(f"writing {messages:,} rows of Message_v1", flush=True)
+    sizes = [path.stat().st_size for path in write_parts(parts, messages, body_bytes)]
+    print(f"  {sum(sizes) / 1e6:,.0f} MB in {len(sizes)} parts", flush=True)
     results = [_measure(way, parts, directory / way) for way in (PIPELINE, PANDAS)]
     _print_table(results)
     return _verdict(results, directory)

@@ -7,6 +7,7 @@ input, 1 for what failed.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import sys
 import warnings
@@ -30,6 +31,7 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 def main() -> None:
     """Run the command line; the pipeline's own errors are one line on stderr."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
         cli(prog_name="o365-pipeline")
     except O365PipelineError as error:

@@ -14,12 +14,16 @@ from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 
 
+CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
+"""Customers' names are partition keys and folders."""
+
+
 class Customer(BaseModel):
     """One organisation whose approvers may let its data move."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="The partition key: contoso.")
+    name: str = Field(pattern=f"^{CUSTOMER_NAME}$", description="The partition key: contoso.")
     tenant_id: str = Field(description="The customer's Microsoft Entra tenant.")
     subscription_id: str
     resource_group: str

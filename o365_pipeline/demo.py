@@ -74,7 +74,7 @@ def run_demo(deployment: Deployment, console: Console) -> None:
     if runs:
         console.print(f"Paid for {runs} factory runs; {rows:,} rows added to the mart.")
     else:
-        console.print(f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.")
+        console.print(f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.", soft_wrap=True)
     console.print(f"The mart is {deployment.database.url}; the same in the UI: make dev", soft_wrap=True)
 
 
@@ -87,6 +87,9 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
     if approval:
         console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")
         return
+    if deployment.left_aside:
+        others = ", ".join(deployment.left_aside)
+        console.print(f"left aside, of no dataset in the catalogue: {others}", soft_wrap=True)
     names = ", ".join(requested.dataset.name for requested in request.datasets)
     console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
     console.print("[yellow]waiting for approval[/yellow]")

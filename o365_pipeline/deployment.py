@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import sqlalchemy as sa
 from dagster import EnvVar
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from o365_pipeline.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.data_request import DataRequest, read_data_request
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -28,6 +30,9 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox import tenant_data as tenant_files
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
+
+SECRET_SETTINGS = ("O365_MART_URL", "O365_APPLICATION_SECRET")
+"""Settings whose values no message repeats."""
 
 PROJECT = Path(__file__).parents[1]
 SANDBOX_FIRST_DAY = dt.date(2026, 11, 16)
@@ -74,6 +79,28 @@ class Settings(BaseSettings):
     sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
 
+    @field_validator("lake_url")
+    @classmethod
+    def _lake_url_is_a_store(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(r"file:///.+|az://[^/]+/[^/]+/?", url):
+            raise ValueError("a lake is file:///path or az://account/container")
+        return url
+
+    @field_validator("mart_url")
+    @classmethod
+    def _mart_url_is_sqlalchemys(cls, url: str | None) -> str | None:
+        try:
+            return url and sa.make_url(url).render_as_string(hide_password=False)
+        except sa.exc.ArgumentError:
+            raise ValueError("a mart is a SQLAlchemy URL such as sqlite:////path/mart.db") from None
+
+    @field_validator("customer")
+    @classmethod
+    def _customer_is_a_partition_key(cls, name: str | None) -> str | None:
+        if name and not re.fullmatch(CUSTOMER_NAME, name):
+            raise ValueError("a customer's name is small letters, digits and hyphens")
+        return name
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -116,6 +143,12 @@ class Deployment:
         """True where files stand in for the tenant's data."""
         return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
 
+    @property
+    def left_aside(self) -> tuple[str, ...]:
+        """Files of tenant data that are of no dataset in the catalogue."""
+        data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
+        return tenant_files.datasets_in(Path(data)).others if data else ()
+
     def dagster_home(self) -> Path:
         """The folder of Dagster's own storage, with the project's dagster.yaml in it."""
         folder = self.home / "dagster"
@@ -138,9 +171,10 @@ def _settings(overrides: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         name = f"O365_{'_'.join(str(part) for part in first['loc'])}".upper()
-        raise SettingsError(f"{name}={first['input']!s}: {first['msg']}") from None
+        shown = "" if name in SECRET_SETTINGS else f"={first['input']!s}"
+        raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _sandbox(settings: Settings) -> Deployment:

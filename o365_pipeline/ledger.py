@@ -13,8 +13,8 @@ from o365_pipeline.database import metadata, timestamp
 approval_event = sa.Table(
     "ledger_approval_event",
     metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
     sa.Column("event_id", sa.String(100), primary_key=True, comment="Id of the audit record"),
-    sa.Column("customer", sa.String(100), nullable=False, index=True),
     sa.Column("application_id", sa.String(100), nullable=False),
     sa.Column("state", sa.String(30), nullable=False),
     sa.Column("updated_at", timestamp(), nullable=False, comment="When the approver decided"),

@@ -22,7 +22,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
 MAX_REJECTED_TEXT = 1_000_000
-"""How many characters of an unreadable line quarantine keeps; the whole is in the lake, at the file and line it names."""
+"""How many characters of an unreadable line quarantine keeps; the whole is in the lake, in the file that it names."""
 
 CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
 

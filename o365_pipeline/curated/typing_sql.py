@@ -71,8 +71,8 @@ def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:
 
 def _value(paths: list[str], *names: str) -> str:
     """Add the paths of a key, in both spellings, and give the expression for its value as text."""
-    for spelling in (names, [_other_case(name) for name in names]):
-        paths.append("$" + "".join(f'."{name}"' for name in spelling))
+    spellings = (names, [_other_case(name) for name in names])
+    paths.extend("$" + "".join(f'."{name}"' for name in spelling) for spelling in spellings)
     return f"coalesce(v[{len(paths) - 1}], v[{len(paths)}])"
 
 

@@ -31,7 +31,9 @@ def folder(dataset: Dataset, entry: Extraction) -> str:
 
 def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome) -> Manifest:
     """Count what the extraction's factory run left in the lake. Nothing is written."""
-    files = [(path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")]
+    files = [
+        (path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")
+    ]
     parts = []
     with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '500MB'")

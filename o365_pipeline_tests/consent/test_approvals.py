@@ -49,6 +49,7 @@ def test_an_approval_in_force_was_given_before_and_has_not_ended(events: list[Ap
     approval = standing(events, at).approval
 
     if approval:
+        assert approval.expires_at
         assert approval.updated_at <= at < approval.expires_at
         later = [e for e in events if approval.updated_at < e.updated_at <= at]
         assert not any(e.state in (State.DENIED, State.EXPIRED, State.APPROVED) for e in later)
@@ -66,9 +67,7 @@ def test_an_approval_in_force_was_given_before_and_has_not_ended(events: list[Ap
         ([State.APPROVED, State.DENIED, State.APPROVED], State.APPROVED, True),
     ],
 )
-def test_the_documented_states_follow_from_the_events(
-    states: list[State], state: State | None, in_force: bool
-) -> None:
+def test_the_documented_states_follow_from_the_events(states: list[State], state: State | None, in_force: bool) -> None:
     events = [event(day, step, day) for day, step in enumerate(states)]
 
     found = standing(events, START + dt.timedelta(days=10))

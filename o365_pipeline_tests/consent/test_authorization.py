@@ -27,7 +27,9 @@ ASK = Ask(
 )
 
 
-def approval(scope: Scope | None = None, sinks: tuple[str, ...] = ("https://acc.dfs.core.windows.net/lake",)) -> Standing:
+def approval(
+    scope: Scope | None = None, sinks: tuple[str, ...] = ("https://acc.dfs.core.windows.net/lake",)
+) -> Standing:
     scope = scope or Scope()
     event = ApprovalEvent.model_validate(
         {

@@ -48,7 +48,7 @@ def test_a_wrong_request_is_refused_in_one_line_that_names_file_and_field(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="nowhere.toml"):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
         read_data_request(tmp_path / "nowhere.toml")
 
 

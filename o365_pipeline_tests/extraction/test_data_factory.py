@@ -58,7 +58,7 @@ def test_definitions_arrive_with_their_types_and_stable_names(
     assert client.linked_services.get(group, name, "o365_lake").properties.type == "AzureBlobFS"
     assert client.datasets.get(group, name, "o365_Message_v1").properties.type == "Office365Table"
     assert client.datasets.get(group, name, "o365_lake_folder").properties.type == "Binary"
-    [activity] = client.pipelines.get(group, name, "o365_Message_v1").properties.activities
+    [activity] = client.pipelines.get(group, name, "o365_Message_v1").properties.activities or []
     assert (activity.type, activity.name) == ("Copy", "copy_Message_v1")
 
 

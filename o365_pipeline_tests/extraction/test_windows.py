@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,12 +27,16 @@ def test_thirty_days_are_one_window_not_thirty() -> None:
 
 
 @given(DAYS, DAYS)
-def test_windows_hold_exactly_the_missing_days_in_the_fewest_stretches(days: set[dt.date], covered: set[dt.date]) -> None:
+def test_windows_hold_exactly_the_missing_days_in_the_fewest_stretches(
+    days: set[dt.date], covered: set[dt.date]
+) -> None:
     windows = missing_windows(days, covered)
 
     held = [day for window in windows for day in window.days]
     assert sorted(held) == sorted(days - covered)
-    assert all((later.first_day - earlier.last_day).days > 1 for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(
+        (later.first_day - earlier.last_day).days > 1 for earlier, later in pairwise(windows)
+    )
 
 
 def test_a_windows_key_depends_on_customer_dataset_and_days_alone() -> None:

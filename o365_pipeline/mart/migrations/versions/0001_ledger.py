@@ -17,8 +17,8 @@ TIMESTAMP = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 def upgrade() -> None:
     op.create_table(
         "ledger_approval_event",
-        sa.Column("event_id", sa.String(100), nullable=False, comment="Id of the audit record"),
         sa.Column("customer", sa.String(100), nullable=False),
+        sa.Column("event_id", sa.String(100), nullable=False, comment="Id of the audit record"),
         sa.Column("application_id", sa.String(100), nullable=False),
         sa.Column("state", sa.String(30), nullable=False),
         sa.Column("updated_at", TIMESTAMP, nullable=False, comment="When the approver decided"),
@@ -27,10 +27,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Unicode(4000)),
         sa.Column("event", sa.UnicodeText(), nullable=False, comment="The whole event as JSON"),
         sa.Column("recorded_at", TIMESTAMP, nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name="pk_ledger_approval_event"),
+        sa.PrimaryKeyConstraint("customer", "event_id", name="pk_ledger_approval_event"),
         comment="Append-only: every consent event that was read, once",
     )
-    op.create_index("ix_ledger_approval_event_customer", "ledger_approval_event", ["customer"])
     op.create_table(
         "ledger_extraction",
         sa.Column("extraction_id", sa.String(64), nullable=False, comment="Key of customer, dataset and window"),

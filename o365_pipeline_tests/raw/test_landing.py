@@ -1,0 +1,89 @@
+"""Verifying and sealing landings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from o365_pipeline.customers import Customer
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.errors import LandingError
+from o365_pipeline.extraction.data_factory import CopyOutcome
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.raw import landing
+from o365_pipeline.raw.manifest import Manifest, landings_of
+from o365_pipeline_tests.conftest import DAY
+
+USERS = catalogue()["User_v1"]
+NO_COUNTS = CopyOutcome(None, None, None)
+
+
+@pytest.fixture
+def extracted(deployment: Deployment, customer: Customer, decide: Callable[..., None]) -> Extraction:
+    """An extraction with two files of three rows in the lake."""
+    decide()
+    requested = customer.data_request.requested("User_v1")
+    assert requested
+    submitter = Submitter(deployment.database, deployment.resources["data_factory"], "run-a", "raw")
+    [entry] = submitter.submit_days(customer, requested, [DAY]).extractions
+    folder = landing.folder(USERS, entry)
+    deployment.lake.write(f"{folder}/part-0.json", b'{"id": 1}{"id": 2}\n')
+    deployment.lake.write(f"{folder}/part-1.json", b'{"id": 3}\n')
+    return entry
+
+
+def count(deployment: Deployment, entry: Extraction) -> Manifest:
+    return landing.count(deployment.lake, USERS, entry, NO_COUNTS)
+
+
+def test_a_landing_is_counted_file_by_file(deployment: Deployment, extracted: Extraction) -> None:
+    manifest = count(deployment, extracted)
+
+    assert [(part.rows, part.is_clean) for part in manifest.parts] == [(2, False), (1, True)]
+
+
+@pytest.mark.parametrize(
+    ("reported", "different"),
+    [
+        (CopyOutcome(3, 2, None), None),
+        (CopyOutcome(None, None, None), None),
+        (CopyOutcome(4, 2, None), "3 rows landed, the factory reported 4"),
+        (CopyOutcome(3, 3, None), "2 files landed, the factory reported 3"),
+    ],
+)
+def test_a_landing_is_compared_with_what_the_factory_reported(
+    deployment: Deployment, extracted: Extraction, reported: CopyOutcome, different: str | None
+) -> None:
+    assert landing.difference(count(deployment, extracted), reported) == different
+
+
+def test_a_landing_is_invisible_until_it_is_sealed(deployment: Deployment, extracted: Extraction) -> None:
+    def found() -> dict[object, object]:
+        return dict(landings_of(deployment.database, deployment.lake, "contoso", USERS, [DAY]))
+
+    assert found() == {}
+    manifest = count(deployment, extracted)
+    landing.seal(deployment.lake, deployment.database, USERS, extracted, manifest)
+
+    assert set(found()) == {DAY}
+
+
+def test_sealing_again_changes_nothing(deployment: Deployment, extracted: Extraction) -> None:
+    paths = {
+        landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))
+        for _ in range(2)
+    }
+
+    [path] = paths
+    assert Manifest.model_validate_json(deployment.lake.read(path)).rows == 3
+
+
+def test_files_that_were_changed_after_sealing_are_noticed(deployment: Deployment, extracted: Extraction) -> None:
+    path = landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))
+    deployment.lake.write(path.replace("manifest.json", "part-1.json"), b"")
+
+    with pytest.raises(LandingError, match="was sealed with other contents"):
+        landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))

@@ -1,0 +1,226 @@
+"""The command line: what it prints, and with which status it ends."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from o365_pipeline import cli
+from o365_pipeline_tests.conftest import SAMPLES
+
+SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
+    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def command(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `o365-pipeline` with arguments."""
+
+    def command(*arguments: str) -> Ended:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        out, err = capfd.readouterr()
+        return Ended(status, out, err)
+
+    return command
+
+
+def rows(home: Path, table: str) -> int:
+    with sqlite3.connect(home / "mart.db") as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def factory_runs(home: Path) -> int:
+    with sqlite3.connect(home / "sandbox" / "sandbox.db") as connection:
+        return int(connection.execute("SELECT count(*) FROM run").fetchone()[0])
+
+
+def test_the_demo_waits_for_approval_then_fills_the_mart_and_a_second_one_adds_nothing(
+    command: Command, home: Path
+) -> None:
+    first = command("demo", "--days", "2")
+
+    assert first.status == 0, first.stderr
+    told = [first.stdout.index(text) for text in ("waiting for approval", "nothing has moved", "approved", "fact_message")]
+    assert told == sorted(told)
+    assert "0 factory runs, 0 lake objects, 0 mart rows" in first.stdout
+    for title in ("Busiest senders", "Meeting hours by department", "Mails per day"):
+        assert title in first.stdout
+    messages, runs = rows(home, "fact_message"), factory_runs(home)
+    assert messages
+    assert runs == 8
+
+    second = command("demo", "--days", "2")
+
+    assert second.status == 0, second.stderr
+    assert "Paid for no further factory run, 0 rows added" in second.stdout
+    assert (rows(home, "fact_message"), factory_runs(home)) == (messages, runs)
+
+
+def test_the_demo_accounts_for_every_row_of_a_tenants_files(command: Command, home: Path, tmp_path: Path) -> None:
+    data = tmp_path / "tenant"
+    data.mkdir()
+    good = '{"id": "m%d", "puser": "u1", "sentDateTime": "2024-05-01T10:00:00Z", "internetMessageId": "<%d@x>"}'
+    lines = [good % (1, 1) + good % (2, 2), good % (3, 3), '{"id": oops}', "", good % (3, 3)]
+    (data / "BasicDataSet_v0.Message_v1.json").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
+    (data / "User_v1.json").write_text('{"id": "u1", "puser": "u1", "displayName": "Ada", "mail": "ada@x.example"}\n')
+    (data / "Planets_v1.json").write_text("{}\n")
+
+    ended = command("demo", "--tenant-data", str(data))
+
+    assert ended.status == 0, ended.stderr
+    assert "left aside, of no dataset in the catalogue: Planets_v1.json" in ended.stdout
+    assert "6 rows landed, all accounted for" in ended.stdout
+    assert "Message_v1: 1 quarantined: not JSON" in ended.stdout
+    assert "Message_v1: 1 quarantined: repeats the key puser, id" in ended.stdout
+    assert rows(home, "fact_message") == 3
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published samples are not beside the project")
+def test_the_demo_takes_microsofts_published_rows(command: Command, home: Path) -> None:
+    ended = command("demo", "--tenant-data", str(SAMPLES))
+
+    assert ended.status == 0, ended.stderr
+    assert "60 rows landed, all accounted for" in ended.stdout
+    assert rows(home, "fact_message") == 10
+
+
+def test_extract_takes_days_to_the_mart_and_pays_once(command: Command, home: Path) -> None:
+    command("sandbox", "approve")
+
+    ended = command("extract", "--dataset", "Message_v1", "--from", "2026-11-17", "--to", "2026-11-18")
+
+    assert ended.status == 0, ended.stderr
+    assert rows(home, "fact_message")
+    assert factory_runs(home) == 1
+    again = command("extract", "--dataset", "Message_v1", "--from", "2026-11-18")
+    assert again.status == 0, again.stderr
+    assert factory_runs(home) == 1
+
+
+def test_without_approval_extract_names_the_rule_and_creates_no_factory_run(command: Command, home: Path) -> None:
+    ended = command("extract", "--from", "2026-11-17")
+
+    assert ended.status == 1
+    assert ended.stderr.count("\n") == 1
+    assert "rule 'the application's authorization is approved'" in ended.stderr
+    assert factory_runs(home) == 0
+
+
+def test_a_column_added_after_the_approval_is_refused_by_name(
+    command: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("sandbox", "approve")
+    request = tmp_path / "request.toml"
+    request.write_text(SHIPPED_REQUEST.read_text().replace('"isRead"', '"isRead", "subject"'))
+    monkeypatch.setenv("O365_DATA_REQUEST", str(request))
+
+    ended = command("extract", "--dataset", "Message_v1", "--from", "2026-11-17")
+
+    assert ended.status == 1
+    assert "the columns are a subset of the authorized columns" in ended.stderr
+    assert "subject" in ended.stderr
+    assert factory_runs(home) == 0
+
+
+def test_a_denied_request_is_shown_and_refused(command: Command, home: Path) -> None:
+    command("sandbox", "deny", "--reason", "not now")
+
+    ended = command("extract", "--from", "2026-11-17")
+
+    assert ended.status == 1
+    assert "approved is Denied" in ended.stderr
+    assert "Denied" in command("consent", "show").stdout
+    assert factory_runs(home) == 0
+
+
+def test_the_owner_cannot_approve(command: Command) -> None:
+    ended = command("sandbox", "approve", "--approver", "developer@contoso.example")
+
+    assert ended.status == 2
+    assert "App approver and owner cannot be the same user." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["extract", "--dataset", "Mesage_v1", "--from", "2026-11-17"], "did you mean Message_v1?"),
+        (["extract", "--from", "2026-13-45"], "'2026-13-45' does not match the format"),
+        (["extract", "--from", "2026-11-17", "--to", "2026-11-16"], "lies before"),
+        (["extract", "--customer", "nobody", "--from", "2026-11-17"], "unknown customer 'nobody'; known are contoso"),
+        (["demo", "--first-day", "yesterday"], "'yesterday' does not match the format"),
+        (["demo", "--tenant-data", "/nowhere"], "tenant data /nowhere: cannot be read as a folder"),
+        (["demo", "--tenant-data", __file__], "cannot be read as a folder"),
+        (["demo", "--days", "0"], "0 is not in the range"),
+    ],
+)
+def test_bad_arguments_get_a_clear_line_and_status_2(command: Command, arguments: list[str], message: str) -> None:
+    ended = command(*arguments)
+
+    assert ended.status == 2
+    assert message in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("O365_DEPLOYMENT", "moon", "O365_DEPLOYMENT=moon"),
+        ("O365_DEPLOYMENT", "azure", "O365_CUSTOMER is missing: O365_DEPLOYMENT=azure needs it, for example: contoso"),
+        ("O365_FIRST_DAY", "2026-13-45", "O365_FIRST_DAY=2026-13-45"),
+        ("O365_SANDBOX_SECONDS", "soon", "O365_SANDBOX_SECONDS=soon"),
+        ("O365_LAKE_URL", "s3://bucket", "O365_LAKE_URL=s3://bucket: a lake is file:///path or az://"),
+        ("O365_MART_URL", "nonsense with hunter2", "O365_MART_URL: a mart is a SQLAlchemy URL"),
+        ("O365_DATA_REQUEST", "/nowhere.toml", "data request /nowhere.toml"),
+        ("O365_CUSTOMER", "../etc", "O365_CUSTOMER=../etc"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    ended = command("consent", "show")
+
+    assert ended.status == 2
+    assert ended.stderr.count("\n") == 1
+    assert message in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo"], ["dev"], ["extract"], ["consent", "show"], ["sandbox", "approve"]])
+def test_every_command_explains_itself(command: Command, arguments: list[str]) -> None:
+    ended = command(*arguments, "--help")
+
+    assert ended.status == 0
+    assert "Usage: o365-pipeline" in ended.stdout

@@ -1,0 +1,82 @@
+"""A run worker that is killed: what its repeat finds, and what is left in the mart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from o365_pipeline.deployment import Deployment, load
+
+EXTRACT = [sys.executable, "-c", "from o365_pipeline.cli import main; main()", "extract", "--from", "2026-11-16"]
+PATIENCE_SECONDS = 90
+
+
+def sandbox(home: Path, seconds: float = 3) -> Deployment:
+    deployment = load(home=home, sandbox_users=12, sandbox_seconds=seconds)
+    for customer in deployment.customers:
+        request = customer.data_request
+        deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+        deployment.sandbox.decide(customer.tenant_id, request.application_id, "Approved", "approver@contoso.example")
+    return deployment
+
+
+def worker(home: Path, seconds: float = 3) -> subprocess.Popen[bytes]:
+    settings = {"O365_HOME": str(home), "O365_SANDBOX_USERS": "12", "O365_SANDBOX_SECONDS": str(seconds)}
+    arguments = [*EXTRACT, "--dataset", "Message_v1"]
+    return subprocess.Popen(arguments, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+
+
+def mails(home: Path) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(home / "mart.db") as connection:
+        return connection.execute("SELECT * FROM fact_message ORDER BY message_id").fetchall()
+
+
+def wait_until(condition: Any, process: subprocess.Popen[bytes]) -> None:
+    ended = threading.Event()
+    for _ in range(PATIENCE_SECONDS * 20):
+        if condition():
+            return
+        assert process.poll() is None, "the worker ended before it could be killed"
+        ended.wait(0.05)
+    pytest.fail("the worker never came that far")
+
+
+def test_a_worker_killed_while_the_factory_works_leaves_one_run_and_one_copy_of_each_row(tmp_path: Path) -> None:
+    home = tmp_path / "killed"
+    deployment = sandbox(home)
+    doomed = worker(home)
+    wait_until(lambda: bool(deployment.sandbox.factory_runs()), doomed)
+    doomed.send_signal(signal.SIGKILL)
+    doomed.wait()
+
+    assert worker(home).wait(PATIENCE_SECONDS) == 0
+
+    assert len(deployment.sandbox.factory_runs()) == 1
+    undisturbed = tmp_path / "undisturbed"
+    sandbox(undisturbed, 0)
+    assert worker(undisturbed, 0).wait(PATIENCE_SECONDS) == 0
+    assert mails(home) == mails(undisturbed)
+
+
+def test_a_worker_killed_while_it_loads_leaves_one_copy_of_each_row(tmp_path: Path) -> None:
+    home = tmp_path / "killed"
+    deployment = sandbox(home, 0)
+    doomed = worker(home, 0)
+    wait_until(lambda: bool(deployment.lake.objects("curated")), doomed)
+    doomed.send_signal(signal.SIGKILL)
+    doomed.wait()
+
+    assert worker(home, 0).wait(PATIENCE_SECONDS) == 0
+
+    found = mails(home)
+    assert found
+    assert len({row[2] for row in found}) == len(found)
+    assert len(deployment.sandbox.factory_runs()) == 1

@@ -1,0 +1,99 @@
+"""The asset graph, as a reviewer sees a change to it."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.definitions import build_definitions
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.mart.tables import MART_TABLES
+
+DATASETS = [
+    "calendar_view",
+    "event",
+    "mailbox_settings",
+    "manager",
+    "message",
+    "sent_item",
+    "team_chat",
+    "user",
+]
+
+
+@pytest.fixture
+def definitions(deployment: Deployment) -> dg.Definitions:
+    return build_definitions(deployment)
+
+
+def test_the_assets_are_these(definitions: dg.Definitions) -> None:
+    keys = {key.to_user_string() for key in definitions.resolve_all_asset_keys()}
+
+    assert keys == {
+        "consent/approval",
+        "extraction",
+        *(f"raw/{name}" for name in DATASETS),
+        *(f"curated/{name}" for name in DATASETS),
+        "mart/agg_person_day",
+        "mart/bridge_meeting_attendee",
+        "mart/bridge_message_recipient",
+        "mart/dim_date",
+        "mart/dim_person",
+        "mart/fact_chat",
+        "mart/fact_meeting",
+        "mart/fact_message",
+    }
+
+
+def test_each_stage_follows_the_one_before(definitions: dg.Definitions) -> None:
+    edges = {
+        spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps}
+        for spec in definitions.resolve_all_asset_specs()
+    }
+
+    assert edges["consent/approval"] == set()
+    assert edges["extraction"] == {"consent/approval"}
+    for name in DATASETS:
+        assert edges[f"raw/{name}"] == {"extraction"}
+        assert edges[f"curated/{name}"] == {f"raw/{name}"}
+    for table in MART_TABLES:
+        assert edges[f"mart/{table.name}"] == {f"curated/{name}" for name in DATASETS}
+
+
+def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert spec.kinds, spec.key
+        assert spec.group_name == spec.key.path[0]
+
+
+def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "extraction_job",
+        "landing_job",
+    }
+    assert {sensor.name for sensor in repository.sensor_defs} == {"consent_sensor", "landing_sensor"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction"}
+
+
+def test_sensors_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:
+    for sensor in definitions.get_repository_def().sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_what_must_hold_blocks_what_follows(definitions: dg.Definitions) -> None:
+    checks = {
+        (check.asset_key.to_user_string(), check.name): check.blocking
+        for asset in definitions.resolve_asset_graph().assets_defs
+        for check in asset.check_specs
+    }
+
+    for dataset in catalogue():
+        assert checks[f"raw/{dataset.asset_name}", "rows_landed_as_reported"]
+        assert checks[f"raw/{dataset.asset_name}", "known_datasets_only"]
+        assert checks[f"curated/{dataset.asset_name}", "keys_are_unique"]
+    assert checks["extraction", "known_datasets_only"]
