@@ -12,15 +12,12 @@ from pathlib import Path
 from message_rows import COLUMNS, CUSTOMER, DAY
 from steps import done
 
-from o365_pipeline.curated.curation import CURATED, curate, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.curation import curate
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.mart.build import prepare, rows_of
-from o365_pipeline.mart.loading import load_partition
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.loading import load_day
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
@@ -56,7 +53,8 @@ def main(parts: Path, work: Path) -> None:
     done("raw: count rows, seal")
     curate(lake, DATASET, Landed(ENTRY, manifest), [DAY])
     done("curated: type, deduplicate, Parquet")
-    _load_mart(lake, database)
+    load_day(database, lake, CUSTOMER, DAY)
+    done("mart: build, load 8 tables into SQLite")
 
 
 def _land(parts: Path, lake: Path) -> None:
@@ -72,26 +70,6 @@ def _seal(lake: Lake, database: Database) -> Manifest:
     manifest = landing.count(lake, DATASET, ENTRY, outcome)
     landing.seal(lake, database, DATASET, ENTRY, manifest)
     return manifest
-
-
-def _load_mart(lake: Lake, database: Database) -> None:
-    """What the mart's assets do with a customer's day, every table of it."""
-    with duck() as (connection, directory):
-        for dataset in catalogue():
-            path = path_of(CURATED, dataset, CUSTOMER, DAY)
-            if lake.exists(path):
-                [file] = lake.stage([path], directory)
-                source = f"SELECT * FROM read_parquet('{file}')"
-            else:
-                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-                source = f"SELECT {fields} WHERE false"
-            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
-        prepare(connection, CUSTOMER, DAY)
-        done("mart: build tables")
-        with database.begin() as transaction:
-            for table in MART_TABLES:
-                load_partition(transaction, table, CUSTOMER, DAY, rows_of(connection, table.name))
-    done("mart: load 8 tables into SQLite")
 
 
 if __name__ == "__main__":

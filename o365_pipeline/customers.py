@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 
-
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
 

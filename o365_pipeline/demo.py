@@ -74,7 +74,10 @@ def run_demo(deployment: Deployment, console: Console) -> None:
     if runs:
         console.print(f"Paid for {runs} factory runs; {rows:,} rows added to the mart.")
     else:
-        console.print(f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.", soft_wrap=True)
+        console.print(
+            f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.",
+            soft_wrap=True,
+        )
     console.print(f"The mart is {deployment.database.url}; the same in the UI: make dev", soft_wrap=True)
 
 

@@ -62,7 +62,10 @@ def test_every_module_says_what_belongs_in_it(path: Path) -> None:
 
 
 def test_the_default_path_never_imports_pyodbc() -> None:
-    code = "import sys; import o365_pipeline.definitions as d; d.defs(); import o365_pipeline.demo; print('pyodbc' in sys.modules)"
+    code = (
+        "import sys, o365_pipeline.demo, o365_pipeline.definitions as location; "
+        "location.defs(); print('pyodbc' in sys.modules)"
+    )
 
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
 

@@ -71,7 +71,9 @@ def test_the_demo_waits_for_approval_then_fills_the_mart_and_a_second_one_adds_n
     first = command("demo", "--days", "2")
 
     assert first.status == 0, first.stderr
-    told = [first.stdout.index(text) for text in ("waiting for approval", "nothing has moved", "approved", "fact_message")]
+    told = [
+        first.stdout.index(text) for text in ("waiting for approval", "nothing has moved", "approved", "fact_message")
+    ]
     assert told == sorted(told)
     assert "0 factory runs, 0 lake objects, 0 mart rows" in first.stdout
     for title in ("Busiest senders", "Meeting hours by department", "Mails per day"):

@@ -8,20 +8,16 @@ import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
-import duckdb
 import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.assets import curated_key
-from o365_pipeline.curated.curation import CURATED, path_of
-from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
-from o365_pipeline.mart.build import prepare, rows_of
-from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
@@ -76,36 +72,13 @@ def mart(
         work = customer_days(context.partition_keys)
         customer = customers[work.customer]
     for day in work.days:
-        for table, count in _load_day(database, lake, customer, day).items():
+        for table, count in load_day(database, lake, customer.name, day).items():
             context.add_asset_metadata(
                 {"dagster/row_count": count}, asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
             )
         context.log.info(f"{customer.name} {day}: loaded")
     for table in MART_TABLES:
         yield _result(database, table, customer, work.days)
-
-
-def _load_day(database: Database, lake: Lake, customer: Customer, day: dt.date) -> dict[sa.Table, int]:
-    """Replace the customer's day in every table, in one transaction; returns the rows loaded."""
-    with duck() as (connection, directory):
-        for dataset in catalogue():
-            path = path_of(CURATED, dataset, customer.name, day)
-            if lake.exists(path):
-                [file] = lake.stage([path], directory)
-                source = f"SELECT * FROM read_parquet('{file}')"
-            else:
-                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-                source = f"SELECT {fields} WHERE false"
-            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
-        prepare(connection, customer.name, day)
-        with database.begin() as transaction:
-            return {table: _load(transaction, connection, table, customer, day) for table in MART_TABLES}
-
-
-def _load(
-    transaction: sa.Connection, connection: duckdb.DuckDBPyConnection, table: sa.Table, customer: Customer, day: dt.date
-) -> int:
-    return load_partition(transaction, table, customer.name, day, rows_of(connection, table.name))
 
 
 def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:

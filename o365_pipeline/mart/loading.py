@@ -1,7 +1,7 @@
-"""Writing a partition's frames to a mart table, at any SQLAlchemy database.
+"""Loading the mart, at any SQLAlchemy database: a customer's day in every table, in one transaction.
 
-What belongs here: delete-and-insert of one partition, and what a frame's values are to a database. Building the frames
-is `build.py`'s; the transaction is the caller's.
+What belongs here: delete-and-insert of a partition, and what a frame's values are to a database. Building the frames
+is `build.py`'s.
 """
 
 from __future__ import annotations
@@ -11,6 +11,37 @@ from collections.abc import Iterator
 
 import pandas as pd
 import sqlalchemy as sa
+
+from o365_pipeline.curated.curation import CURATED, path_of
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.raw.lake import Lake
+
+
+def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> dict[sa.Table, int]:
+    """Replace the customer's day in every table by what is curated for it; returns the rows loaded.
+
+    A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
+    """
+    with duck() as (connection, directory):
+        for dataset in catalogue():
+            path = path_of(CURATED, dataset, customer, day)
+            if lake.exists(path):
+                [file] = lake.stage([path], directory)
+                source = f"SELECT * FROM read_parquet('{file}')"
+            else:
+                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+                source = f"SELECT {fields} WHERE false"
+            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+        prepare(connection, customer, day)
+        with database.begin() as transaction:
+            return {
+                table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
+                for table in MART_TABLES
+            }
 
 
 def load_partition(

@@ -34,9 +34,7 @@ def test_windows_hold_exactly_the_missing_days_in_the_fewest_stretches(
 
     held = [day for window in windows for day in window.days]
     assert sorted(held) == sorted(days - covered)
-    assert all(
-        (later.first_day - earlier.last_day).days > 1 for earlier, later in pairwise(windows)
-    )
+    assert all((later.first_day - earlier.last_day).days > 1 for earlier, later in pairwise(windows))
 
 
 def test_a_windows_key_depends_on_customer_dataset_and_days_alone() -> None:

@@ -74,7 +74,7 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
     def rows(table: str) -> list[Row]:
         prepare(curated, CUSTOMER, DAY)
         records = [record for frame in rows_of(curated, table) for record in frame.to_dict("records")]
-        return [{name: None if pd.isna(value) else value for name, value in record.items()} for record in records]
+        return [{str(name): None if pd.isna(value) else value for name, value in record.items()} for record in records]
 
     return rows
 
