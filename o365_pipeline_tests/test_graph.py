@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -10,6 +13,7 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.mart.tables import MART_TABLES
 
+SQL = Path(__file__).parents[1] / "o365_pipeline" / "mart" / "sql"
 DATASETS = [
     "calendar_view",
     "event",
@@ -57,8 +61,40 @@ def test_each_stage_follows_the_one_before(definitions: dg.Definitions) -> None:
     for name in DATASETS:
         assert edges[f"raw/{name}"] == {"extraction"}
         assert edges[f"curated/{name}"] == {f"raw/{name}"}
-    for table in MART_TABLES:
-        assert edges[f"mart/{table.name}"] == {f"curated/{name}" for name in DATASETS}
+    assert edges["mart/fact_chat"] == {"curated/team_chat", "curated/user", "curated/manager"}
+    assert edges["mart/dim_person"] == {f"curated/{name}" for name in DATASETS}
+
+
+def test_a_mart_table_depends_on_what_its_sql_reads(deployment: Deployment, definitions: dg.Definitions) -> None:
+    views = {path.name.removesuffix(".sql"): path.read_text() for path in SQL.iterdir() if path.name.endswith(".sql")}
+    own = {f"mart/{table.name}" for table in MART_TABLES}
+
+    def read_by(view: str) -> set[str]:
+        """Curated datasets and mart tables that the SQL of a view reads, through shared views."""
+        found: set[str] = set()
+        for name in re.findall(r"(?:FROM|JOIN)\s+\"?([a-z_]+)", views[view]):
+            if f"mart/{name}" in own:
+                found.add(f"mart/{name}")
+            elif name in views:
+                found |= read_by(name)
+            elif name in DATASETS:
+                found.add(f"curated/{name}")
+        return found
+
+    for spec in definitions.resolve_all_asset_specs():
+        if spec.group_name == "mart":
+            assert read_by(spec.key.path[1]) <= upstream(definitions, spec.key), spec.key
+
+
+def upstream(definitions: dg.Definitions, key: dg.AssetKey) -> set[str]:
+    """Everything that an asset depends on, directly or through other tables of the mart."""
+    specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
+    found: set[str] = set()
+    for dep in specs[key].deps:
+        found.add(dep.asset_key.to_user_string())
+        if dep.asset_key.path[0] == "mart":
+            found |= upstream(definitions, dep.asset_key)
+    return found
 
 
 def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:

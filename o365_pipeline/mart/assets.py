@@ -5,7 +5,7 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -30,6 +30,35 @@ def mart_key(table: sa.Table) -> dg.AssetKey:
     return dg.AssetKey(["mart", table.name])
 
 
+MAILS, MEETINGS, CHATS = ("message", "sent_item"), ("calendar_view", "event"), ("team_chat",)
+ADDRESS_BOOK = ("user", "manager")
+SOURCES: Mapping[str, Sequence[str]] = {
+    "dim_person": (*ADDRESS_BOOK, "mailbox_settings", *MAILS, *MEETINGS, *CHATS),
+    "dim_date": (),
+    "fact_message": (*MAILS, *ADDRESS_BOOK),
+    "bridge_message_recipient": (*MAILS, *ADDRESS_BOOK),
+    "fact_meeting": (*MEETINGS, *ADDRESS_BOOK),
+    "bridge_meeting_attendee": (*MEETINGS, *ADDRESS_BOOK),
+    "fact_chat": (*CHATS, *ADDRESS_BOOK),
+    "agg_person_day": (*CHATS,),
+}
+"""The curated datasets that each table's SQL reads; a dataset that a customer does not request counts as empty."""
+
+FACTS: Mapping[str, Sequence[str]] = {
+    "fact_message": ("bridge_message_recipient",),
+    "fact_meeting": ("bridge_meeting_attendee",),
+    "dim_date": ("dim_person", "fact_message", "fact_meeting", "fact_chat"),
+    "agg_person_day": (
+        "dim_person",
+        "fact_message",
+        "bridge_message_recipient",
+        "fact_meeting",
+        "bridge_meeting_attendee",
+        "fact_chat",
+    ),
+}
+"""The tables of the mart that a table's SQL reads."""
+
 MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 
@@ -41,7 +70,10 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
     )
     return dg.AssetSpec(
         mart_key(table),
-        deps=[curated_key(dataset) for dataset in catalogue()],
+        deps=[
+            *(curated_key(catalogue()[name]) for name in SOURCES[table.name]),
+            *(dg.AssetKey(["mart", name]) for name in FACTS.get(table.name, ())),
+        ],
         description=f"{table.comment}. Join on customer, day and the key.",
         group_name="mart",
         kinds={"sql", "table"},
