@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
+from o365_pipeline.partitions import FIRST_DAY
 
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
@@ -29,7 +30,7 @@ class Customer(BaseModel):
     factory: str = Field(description="The Data Factory that extracts.")
     storage_account: str = Field(description="The storage account that the factory writes to.")
     container: str = Field(description="The account's container: the lake.")
-    first_day: dt.date = Field(description="The first day of data to extract once approved.")
+    first_day: dt.date = Field(ge=FIRST_DAY, description="The first day of data to extract once approved.")
     initial_days: int = Field(ge=1, description="How many days the first window covers.")
     data_request: DataRequest
 

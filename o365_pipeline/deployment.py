@@ -26,6 +26,7 @@ from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox import tenant_data as tenant_files
 from o365_pipeline.sandbox.admin_center import Sandbox
@@ -63,7 +64,7 @@ class Settings(BaseSettings):
         default=None, description="Store URL of the lake: file:///path or az://account/container."
     )
     data_request: Path | None = Field(default=None, description="TOML file of the data request.")
-    first_day: dt.date | None = Field(default=None, description="First day to extract.")
+    first_day: dt.date | None = Field(default=None, ge=FIRST_DAY, description="First day to extract.")
     initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
     customer: str | None = None
     tenant_id: str | None = None

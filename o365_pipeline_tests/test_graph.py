@@ -97,6 +97,17 @@ def upstream(definitions: dg.Definitions, key: dg.AssetKey) -> set[str]:
     return found
 
 
+def test_the_readmes_picture_shows_every_asset(definitions: dg.Definitions) -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    picture = text.split("```mermaid")[1].split("```")[0]
+    boxes = dict(re.findall(r"\[\"<b>(\w+)</b><br/>([^\"]*)\"\]", picture))
+
+    for key in definitions.resolve_all_asset_keys():
+        group, name = key.path[0], key.path[-1]
+        assert group in boxes
+        assert len(key.path) == 1 or name in boxes[group].split("<br/>"), key
+
+
 def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description, spec.key

@@ -109,8 +109,7 @@ def _read_decisions(
         start = oldest
     events = _consent_events(context, feed.records(customer.tenant_id, max(start, oldest), now), customer)
     new = approval_ledger.record(database, customer, events, now)
-    if new:
-        context.log.info(f"{customer.name}: recorded {new} new consent events")
+    context.log.debug(f"{customer.name}: {new} new consent events")
     return new
 
 

@@ -184,12 +184,12 @@ agg_person_day = _table(
 
 MART_TABLES = (
     dim_person,
-    dim_date,
-    fact_message,
     bridge_message_recipient,
-    fact_meeting,
+    fact_message,
     bridge_meeting_attendee,
+    fact_meeting,
     fact_chat,
+    dim_date,
     agg_person_day,
 )
-"""In the order in which a partition is loaded: what facts refer to comes first."""
+"""In the order in which a partition is loaded: a table comes after those that its SQL reads."""
