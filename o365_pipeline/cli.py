@@ -64,7 +64,7 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
         first_day=first_day.date() if first_day else None,
         initial_days=days,
     )
-    _use_instance(deployment)
+    deployment.use_dagster_home()
     from o365_pipeline.demo import run_demo
 
     run_demo(deployment, _stdout())
@@ -76,13 +76,13 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
 def dev(port: int, host: str) -> None:
     """Open the Dagster UI, with sensors and schedules at work."""
     deployment = load()
-    home = deployment.dagster_home()
+    deployment.use_dagster_home()
     if deployment.is_sandbox:
         for customer in deployment.customers:
             deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
     arguments = ["dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
     dagster = str(Path(sys.executable).with_name("dagster"))
-    os.execve(dagster, [dagster, *arguments], {**os.environ, "DAGSTER_HOME": str(home)})  # noqa: S606 - it replaces this process
+    os.execv(dagster, [dagster, *arguments])  # noqa: S606 - it replaces this process
 
 
 @cli.command()
@@ -104,7 +104,7 @@ def extract(
     named = [catalogue()[name] for name in datasets]
     deployment = load()
     customer = _customer(deployment, customer_name)
-    _use_instance(deployment)
+    deployment.use_dagster_home()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
         request = extraction_of_days(deployment, headless, customer, named, first, last)
@@ -187,8 +187,3 @@ def _customer(deployment: Deployment, name: str | None) -> Customer:
     if name is None:
         raise UsageError(f"--customer is missing; known are {', '.join(customer.name for customer in customers)}")
     return deployment.customers[name]
-
-
-def _use_instance(deployment: Deployment) -> None:
-    """Let Dagster keep its runs where the UI will find them."""
-    os.environ["DAGSTER_HOME"] = str(deployment.dagster_home())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -150,12 +151,12 @@ class Deployment:
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
         return tenant_files.datasets_in(Path(data)).others if data else ()
 
-    def dagster_home(self) -> Path:
-        """The folder of Dagster's own storage, with the project's dagster.yaml in it."""
+    def use_dagster_home(self) -> None:
+        """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says."""
         folder = self.home / "dagster"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
-        return folder
+        os.environ["DAGSTER_HOME"] = str(folder)
 
 
 def load(**overrides: Any) -> Deployment:
