@@ -84,19 +84,32 @@ def _read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest,
 def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> Path:
     """Write an odd file's objects one per line, and its unreadable lines to the table."""
     rejected = target.with_suffix(".rejected")
-    with target.open("w", encoding="utf-8") as objects, rejected.open("w", encoding="utf-8") as rejects:
-        for piece in pieces(odd):
-            if piece.reason is None:
-                objects.write(piece.text + "\n")
-            else:
-                raw = piece.text[:MAX_REJECTED_TEXT]
-                rejects.write(json.dumps({"line": piece.line, "raw": raw, "reason": piece.reason}) + "\n")
+    _sort_out(odd, target, rejected, frozenset())
+    unreadable = connection.execute(
+        f"SELECT place FROM (SELECT row_number() OVER () AS place, json FROM {objects_in([target])}) WHERE json IS NULL"
+    ).fetchall()
+    if unreadable:
+        _sort_out(odd, target, rejected, frozenset(place for (place,) in unreadable))
     connection.execute(
         "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
         "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'})",
         [path, str(rejected)],
     )
     return target
+
+
+def _sort_out(odd: Path, target: Path, rejected: Path, refused: frozenset[int]) -> None:
+    """Part an odd file's objects from what cannot be read; DuckDB refuses some (by place) that Python takes."""
+    place = 0
+    with target.open("w", encoding="utf-8") as objects, rejected.open("w", encoding="utf-8") as rejects:
+        for piece in pieces(odd):
+            place += piece.reason is None
+            reason = piece.reason or ("not JSON that can be read" if place in refused else None)
+            if reason is None:
+                objects.write(piece.text + "\n")
+            else:
+                raw = piece.text[:MAX_REJECTED_TEXT].encode("utf-8", errors="replace").decode("utf-8")
+                rejects.write(json.dumps({"line": piece.line, "raw": raw, "reason": reason}) + "\n")
 
 
 def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest) -> None:

@@ -120,9 +120,14 @@ def _select(column: Column, value: str) -> str:
 
 
 def _select_date_with_zone(column: Column, moment: str, zone: str) -> list[str]:
-    utc = f"TRY(timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP)"
+    local = f"TRY(timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP)"
+    utc = f"CASE WHEN {_has_offset(moment)} THEN TRY_CAST({moment} AS TIMESTAMPTZ)::TIMESTAMP ELSE {local} END"
     name = column.curated_name
     return [f'CASE WHEN {moment} NOT LIKE {NEVER} THEN {utc} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
+
+
+def _has_offset(moment: str) -> str:
+    return f"regexp_matches({moment}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$')"
 
 
 def _problems(column: Column, value: str) -> list[str]:
@@ -147,7 +152,9 @@ def _shape_problem(column: Column, value: str) -> list[str]:
 def _date_with_zone_problems(column: Column, moment: str, zone: str) -> list[str]:
     untimely = f"{moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL"
     unknown = f"{zone} IS NOT NULL AND zone_of({zone}) IS NULL"
+    missing = f"{zone} IS NULL AND NOT {_has_offset(moment)} AND {moment} NOT LIKE {NEVER}"
     return [
+        f"CASE WHEN {missing} THEN '{column.name} has no time zone' END",
         f"CASE WHEN {untimely} THEN '{column.name} is not a time' END",
         f"CASE WHEN {unknown} THEN '{column.name} has an unknown time zone' END",
     ]

@@ -14,6 +14,7 @@ from typing import Any
 
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.errors import UsageError
+from o365_pipeline.raw.json_lines import is_line_by_line, pieces
 from o365_pipeline.sandbox.copy_job import CopyJob
 from o365_pipeline.sandbox.data_connect import Line
 
@@ -68,6 +69,9 @@ class FileTenant:
         keep = SYSTEM_KEYS | _spellings(job.columns)
         known = SYSTEM_KEYS | _spellings(column.name for column in job.dataset.columns)
         try:
+            if not is_line_by_line(file):
+                yield Line(0, file.read_bytes(), sum(1 for _ in pieces(file)))
+                return
             with file.open("rb") as lines:
                 for number, line in enumerate(lines):
                     mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
@@ -95,21 +99,21 @@ def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int
     unread = (line, 1 if line.strip(BLANK) else 0)
     try:
         text = line.decode("utf-8")
-        pieces = list(_objects(text))
+        found = list(_objects(text))
     except (ValueError, RecursionError):
         return unread
     parts: list[str] = []
     at = 0
-    for start, end, row in pieces:
+    for start, end, row in found:
         # A line within a pretty-printed object may be an object by itself: it has none of the dataset's columns.
         if not known.intersection(row):
-            return unread
+            return line, len(found)
         parts.append(text[at:start])
         kept = {key: value for key, value in row.items() if key in keep}
         parts.append(text[start:end] if len(kept) == len(row) else json.dumps(kept, separators=(",", ":")))
         at = end
     parts.append(text[at:])
-    return "".join(parts).encode("utf-8"), len(pieces)
+    return "".join(parts).encode("utf-8"), len(found)
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:

@@ -227,3 +227,37 @@ def test_whatever_lands_every_row_is_somewhere(landing: Landing, rows: list[dict
     assert [len(table) for table in tables] == [found.curated, found.user_rows, found.quarantined]
     assert found.total >= len(rows)
     assert found.total == landing.rows_landed
+
+
+def test_a_cut_emoji_loses_no_row(landing: Landing) -> None:
+    part = json.dumps(mail("m1", importance="cut \ud83d")).encode() + b"\n" + json.dumps(mail("m2")).encode()
+
+    counts = landing.curate("Message_v1", part)
+
+    assert counts == {FIRST: Counts(curated=2)}
+    assert [found["importance"] for found in landing.table("Message_v1")] == ["cut ?", None]
+
+
+def test_what_only_python_takes_for_json_is_quarantined_with_its_text(landing: Landing) -> None:
+    nested = "[" * 2000 + "]" * 2000
+    part = f'{{"id": {nested}}}\n{json.dumps(mail("m2"))}\n{{"id": oops}}\n'.encode()
+
+    counts = landing.curate("Message_v1", part)
+
+    assert counts[FIRST].curated == 1
+    assert counts[FIRST].quarantined == 2
+    assert all(found["raw"] and found["line"] for found in landing.table("Message_v1", QUARANTINE))
+
+
+def test_a_meeting_time_without_a_zone_is_a_reason(landing: Landing) -> None:
+    landing.curate("Event_v1", [row(id="e1", start={"dateTime": "2026-11-16T10:00:00"})])
+
+    assert [found["reason"] for found in landing.table("Event_v1", QUARANTINE)] == ["start has no time zone"]
+
+
+def test_a_meeting_time_with_an_offset_is_taken_by_it(curated_row: CuratedRow) -> None:
+    found = curated_row(
+        "Event_v1", id="e1", start={"dateTime": "2026-11-16T09:00:00Z", "timeZone": "Pacific Standard Time"}
+    )
+
+    assert found["start_utc"] == dt.datetime(2026, 11, 16, 9)

@@ -96,3 +96,39 @@ def test_counting_in_bulk_and_line_by_line_agree(tmp_path: Path, lines: list[str
     if found.is_clean:
         with duckdb.connect() as connection:
             assert connection.execute(f"SELECT count(json) FROM {objects_in([path])}").fetchall()[0][0] == found.rows
+
+
+def test_pretty_printed_objects_are_rows(tmp_path: Path) -> None:
+    rows = [{"id": 1, "from": {"name": "a"}}, {"id": 2}]
+    path = written(tmp_path, "\n".join(json.dumps(row, indent=2) for row in rows).encode())
+
+    assert count(path) == Contents(rows=2, is_clean=False)
+    assert [json.loads(piece.text) for piece in pieces(path)] == rows
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_of_objects_is_its_objects(tmp_path: Path, indent: int | None) -> None:
+    path = written(tmp_path, json.dumps([{"id": 1}, {"id": 2}, 3], indent=indent).encode("utf-16"))
+
+    assert [piece.reason for piece in pieces(path)] == [None, None, "JSON, but not an object"]
+
+
+def test_a_number_that_is_too_long_stops_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, b'{"id": ' + b"9" * 5000 + b'}\n{"id": oops}\n{"id": 2}\n')
+
+    assert [piece.reason is None for piece in pieces(path)] == [False, False, True]
+
+
+def test_half_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
+    path = written(tmp_path, b'{"id": "cut \\ud83d"}\n')
+
+    [piece] = pieces(path)
+
+    assert piece.reason is None
+    assert json.loads(piece.text) == {"id": "cut ?"}
+
+
+def test_utf_16_lines_end_where_lines_end(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"id": "a\u2028b\u0085c"}\n{"id": "Ċ"}\n'.encode("utf-16"))
+
+    assert [json.loads(piece.text)["id"] for piece in pieces(path)] == ["a\u2028b\u0085c", "Ċ"]
