@@ -9,6 +9,7 @@ import datetime as dt
 import sys
 from pathlib import Path
 
+import sqlalchemy as sa
 from message_rows import COLUMNS, CUSTOMER, DAY
 from steps import done
 
@@ -45,7 +46,8 @@ ENTRY = Extraction(
 
 def main(parts: Path, work: Path) -> None:
     done("start: imports")
-    lake, database = Lake(url=f"file://{work / 'lake'}"), Database(url=f"sqlite:///{work / 'mart.db'}")
+    lake = Lake(url=(work / "lake").as_uri())
+    database = Database(url=sa.URL.create("sqlite", database=str(work / "mart.db")))
     _land(parts, work / "lake")
     database.engine  # noqa: B018 - makes the schema
     done("start: database schema")

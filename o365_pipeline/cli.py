@@ -22,9 +22,10 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
+from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
 from o365_pipeline.terminal import progress, table
 
+BAD_INPUT = (DatabaseError, SettingsError, UsageError)
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -33,10 +34,15 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("dagster").setLevel(logging.WARNING)
     try:
-        cli(prog_name="o365-pipeline")
+        sys.exit(cli(prog_name="o365-pipeline", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        click.echo(f"o365-pipeline: {error.format_message()}", err=True)
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
     except O365PipelineError as error:
         click.echo(f"o365-pipeline: {error}", err=True)
-        sys.exit(2 if isinstance(error, (SettingsError, UsageError)) else 1)
+        sys.exit(2 if isinstance(error, BAD_INPUT) else 1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,11 +65,12 @@ def cli() -> None:
 def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None) -> None:
     """Take the sandbox from approval to a filled mart, in this terminal."""
     deployment = load(
-        deployment="sandbox",
         tenant_data=tenant_data,
         first_day=first_day.date() if first_day else None,
         initial_days=days,
     )
+    if not deployment.is_sandbox:
+        raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
     deployment.use_dagster_home()
     from o365_pipeline.demo import run_demo
 
@@ -177,7 +184,7 @@ def revoke(approver: str, reason: str | None) -> None:
 
 
 def _stdout() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _customer(deployment: Deployment, name: str | None) -> Customer:

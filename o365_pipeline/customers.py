@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
@@ -33,6 +33,11 @@ class Customer(BaseModel):
     first_day: dt.date = Field(ge=FIRST_DAY, description="The first day of data to extract once approved.")
     initial_days: int = Field(ge=1, description="How many days the first window covers.")
     data_request: DataRequest
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _id_in_small_letters(cls, value: str) -> str:
+        return value.lower()
 
     @property
     def sink(self) -> str:

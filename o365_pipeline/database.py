@@ -11,18 +11,19 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import dagster as dg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from pydantic import Field
 from sqlalchemy.dialects import mssql
+
+from o365_pipeline.errors import DatabaseError
 
 SQLITE_WAIT_SECONDS = 60
 
@@ -46,15 +47,27 @@ def exact_unicode(length: int) -> sa.types.TypeEngine[str]:
     return sa.Unicode(length).with_variant(mssql.NVARCHAR(length, collation="Latin1_General_100_BIN2"), "mssql")
 
 
-class Database(dg.ConfigurableResource):
-    """The mart's database, at any SQLAlchemy URL."""
+@dataclass(frozen=True)
+class Database:
+    """The mart's database, at any SQLAlchemy URL; no configurable resource, since Dagster would show the password."""
 
-    url: str = Field(description="A SQLAlchemy URL: sqlite:///path/mart.db, or mssql+pyodbc://...")
+    url: sa.URL = field(repr=False)
 
     @property
     def engine(self) -> sa.Engine:
-        """The engine, with the schema up to date."""
-        return _engine(self.url)
+        """The engine, with the schema up to date.
+
+        Raises:
+            DatabaseError: it cannot be opened; the message does not repeat the URL.
+        """
+        try:
+            return _engine(self.url)
+        except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseError(
+                f"the mart {self.url.render_as_string()} cannot be opened ({type(cause).__name__}): "
+                "check O365_MART_URL, the driver and the rights"
+            ) from error
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -64,9 +77,9 @@ class Database(dg.ConfigurableResource):
 
 
 @cache
-def _engine(url: str) -> sa.Engine:
+def _engine(url: sa.URL) -> sa.Engine:
     # Without fast_executemany, pyodbc makes a round trip for every row.
-    options = {"fast_executemany": True} if sa.make_url(url).get_backend_name() == "mssql" else {}
+    options = {"fast_executemany": True} if url.get_backend_name() == "mssql" else {}
     engine = sa.create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         if path := engine.url.database:
@@ -86,7 +99,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def migrations() -> Config:
     """Alembic's configuration of this project's migrations."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "mart" / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "mart" / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 

@@ -19,7 +19,7 @@ from o365_pipeline.curated.accounting import account
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.headless import Headless
 from o365_pipeline.mart.tables import MART_TABLES
@@ -34,7 +34,7 @@ QUESTIONS: Mapping[str, str] = {
         SELECT coalesce(p.display_name, m.sender_address) AS sender, p.department, count(*) AS mails
         FROM fact_message m
         LEFT JOIN dim_person p ON p.customer = m.customer AND p.day = m.day AND p.person_id = m.sender_id
-        WHERE m.customer = :customer AND NOT m.is_draft
+        WHERE m.customer = :customer AND coalesce(m.is_draft, 0) = 0
         GROUP BY coalesce(p.display_name, m.sender_address), p.department
         ORDER BY mails DESC, sender LIMIT 5""",
     "Meeting hours by department": """
@@ -47,7 +47,7 @@ QUESTIONS: Mapping[str, str] = {
         ORDER BY hours DESC, department LIMIT 8""",
     "Mails per day": """
         SELECT date_key AS day, count(*) AS mails, sum(recipient_count) AS recipients
-        FROM fact_message WHERE customer = :customer AND NOT is_draft
+        FROM fact_message WHERE customer = :customer AND coalesce(is_draft, 0) = 0
         GROUP BY date_key ORDER BY date_key DESC LIMIT 10""",
 }
 """Three answers of SQL, as they can be pasted into any client."""
@@ -60,6 +60,8 @@ def run_demo(deployment: Deployment, console: Console) -> None:
         O365PipelineError: a step did not succeed.
     """
     [customer] = deployment.customers
+    if customer.first_day >= dt.datetime.now(dt.UTC).date():
+        raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
     runs_before = len(_factory_runs(deployment, customer))
     rows_before = sum(_row_counts(deployment.database, customer).values())
     with dg.DagsterInstance.get() as instance:
@@ -78,7 +80,9 @@ def run_demo(deployment: Deployment, console: Console) -> None:
             f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.",
             soft_wrap=True,
         )
-    console.print(f"The mart is {deployment.database.url}; the same in the UI: make dev", soft_wrap=True)
+    console.print(
+        f"The mart is {deployment.database.url.render_as_string()}; the same in the UI: make dev", soft_wrap=True
+    )
 
 
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
@@ -95,13 +99,13 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
         console.print(f"left aside, of no dataset in the catalogue: {others}", soft_wrap=True)
     names = ", ".join(requested.dataset.name for requested in request.datasets)
     console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
-    console.print("[yellow]waiting for approval[/yellow]")
+    console.print("waiting for approval", style="yellow")
     moved = _moved(deployment, customer, headless)
     if any(moved.values()):
         raise O365PipelineError(f"data moved before the approval: {moved}")
     console.print("nothing has moved: " + ", ".join(f"{count} {what}" for what, count in moved.items()))
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, APPROVER)
-    console.print(f"[green]approved[/green] by {APPROVER}")
+    console.print(f"approved by {APPROVER}", style="green")
 
 
 def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> dict[str, int]:

@@ -36,6 +36,9 @@ from o365_pipeline.sandbox.cloud import SandboxCloud
 SECRET_SETTINGS = ("O365_MART_URL", "O365_APPLICATION_SECRET")
 """Settings whose values no message repeats."""
 
+PATTERN_CHARACTERS = "*?[]'#%"
+"""Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+
 PROJECT = Path(__file__).parents[1]
 SANDBOX_FIRST_DAY = dt.date(2026, 11, 16)
 AZURE_EXAMPLES = {
@@ -88,13 +91,22 @@ class Settings(BaseSettings):
             raise ValueError("a lake is file:///path or az://account/container")
         return url
 
+    @field_validator("home", "lake_url")
+    @classmethod
+    def _path_is_plain(cls, path: Path | str | None) -> Path | str | None:
+        if path and set(str(path)) & set(PATTERN_CHARACTERS):
+            raise ValueError(f"a path without any of {PATTERN_CHARACTERS} is needed")
+        return path
+
     @field_validator("mart_url")
     @classmethod
     def _mart_url_is_sqlalchemys(cls, url: str | None) -> str | None:
         try:
-            return url and sa.make_url(url).render_as_string(hide_password=False)
+            if url:
+                sa.make_url(url)
         except sa.exc.ArgumentError:
             raise ValueError("a mart is a SQLAlchemy URL such as sqlite:////path/mart.db") from None
+        return url
 
     @field_validator("customer")
     @classmethod
@@ -181,7 +193,12 @@ def _settings(overrides: Mapping[str, Any]) -> Settings:
 
 def _sandbox(settings: Settings) -> Deployment:
     home = settings.home.resolve()
-    lake_url = settings.lake_url or f"file://{home / 'lake'}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
+    lake_url = settings.lake_url or (home / "lake").as_uri()
+    mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
     cloud = SandboxCloud(
         home=str(home / "sandbox"),
         lake_url=lake_url,
@@ -199,7 +216,7 @@ def _sandbox(settings: Settings) -> Deployment:
     return Deployment(
         home=home,
         customers=Customers([customer]),
-        database=Database(url=settings.mart_url or f"sqlite:///{home / 'mart.db'}"),
+        database=Database(url=mart_url),
         lake=Lake(url=lake_url),
         cloud=cloud,
     )
@@ -215,12 +232,22 @@ def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) 
             "factory": "adf-sandbox",
             "storage_account": "o365sandbox",
             "container": "lake",
-            "first_day": settings.first_day or SANDBOX_FIRST_DAY,
+            "first_day": settings.first_day or _sandbox_first_day(dt.datetime.now(dt.UTC).date()),
             "initial_days": settings.initial_days,
             "data_request": request,
             **changes,
         }
     )
+
+
+def _sandbox_first_day(today: dt.date) -> dt.date:
+    """The Monday of the sandbox's week; where the clock has not come that far, that of the last whole week."""
+    last_monday = today - dt.timedelta(days=today.weekday() + 7)
+    return min(SANDBOX_FIRST_DAY, last_monday)
+
+
+def _sqlite(path: Path) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(path))
 
 
 def _tenant_data_customer(settings: Settings, request: DataRequest) -> Customer:
@@ -264,7 +291,7 @@ def _azure(settings: Settings) -> Deployment:
     return Deployment(
         home=settings.home.resolve(),
         customers=Customers([customer]),
-        database=Database(url=settings.mart_url),
+        database=Database(url=sa.make_url(settings.mart_url)),
         lake=Lake(url=settings.lake_url or f"az://{settings.storage_account}/{settings.container}"),
         cloud=AzureCloud(application_secret=EnvVar("O365_APPLICATION_SECRET")),
     )

@@ -12,6 +12,10 @@ class SettingsError(O365PipelineError):
     """A setting is missing or wrong; the message names it and gives an example."""
 
 
+class DatabaseError(O365PipelineError):
+    """The mart's database cannot be opened."""
+
+
 class UsageError(O365PipelineError):
     """What was asked for does not exist: an unknown dataset, column, customer, or a malformed date."""
 

@@ -6,6 +6,7 @@ What belongs here: ticking and executing, for commands that run in a terminal. W
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +23,13 @@ from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.assets import MART_KEYS
-from o365_pipeline.partitions import CUSTOMERS, range_tags
+from o365_pipeline.partitions import CUSTOMERS, FIRST_DAY, range_tags
 from o365_pipeline.raw.assets import raw_key
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PROGRESS_SECONDS = 0.5
 RUN_KEY = "dagster/run_key"
+PROCESS = "o365/process"
 
 StepsDone = Callable[[int], None]
 
@@ -40,6 +42,7 @@ class Headless:
         self._resources = dict(deployment.resources)
         self._instance = instance
         self._cursors: dict[str, str | None] = {}
+        self._bury_the_dead()
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
         """Evaluate a sensor once, as the daemon would; returns the runs that it asks for."""
@@ -71,7 +74,7 @@ class Headless:
         Raises:
             O365PipelineError: the run failed; the message is that of the first step that did.
         """
-        tags = dict(request.tags)
+        tags = {**request.tags, PROCESS: str(os.getpid())}
         if request.run_key:
             tags[RUN_KEY] = request.run_key
             done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])
@@ -92,6 +95,24 @@ class Headless:
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
 
+    def _bury_the_dead(self) -> None:
+        """Note runs whose terminal was killed as failed, and free the places that they held in pools."""
+        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+        for run in self._instance.get_runs(started):
+            if (process := run.tags.get(PROCESS)) and not _is_alive(int(process)):
+                self._instance.report_run_failed(run, "The terminal that it ran in was killed.")
+                self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
 
 def extraction_of_days(
     deployment: Deployment,
@@ -107,6 +128,10 @@ def extraction_of_days(
         UsageError: the customer's data request does not name one of the datasets.
         NotAuthorizedError: no approval in force covers one of them.
     """
+    if first_day < FIRST_DAY:
+        raise UsageError(f"{first_day} lies before {FIRST_DAY}, the first day of the partitions")
+    if last_day >= (today := dt.datetime.now(dt.UTC).date()):
+        raise UsageError(f"{last_day} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
     request = customer.data_request
     for dataset in datasets:
         if request.requested(dataset.name) is None:

@@ -1,7 +1,7 @@
 """The ledger's tables: what was approved, extracted, landed and purged.
 
 What belongs here: the tables alone. Each is written by one stage: `consent/approval_ledger.py`,
-`extraction/extraction_ledger.py`, `raw/landing_ledger.py`. Times are UTC without offset.
+`extraction/extraction_ledger.py`, `raw/landing.py`. Times are UTC without offset.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ landing = sa.Table(
     sa.Column("rows_landed", sa.BigInteger, nullable=False),
     sa.Column("bytes_landed", sa.BigInteger, nullable=False),
     sa.Column("sealed_at", timestamp(), nullable=False),
+    sa.Column("loaded_at", timestamp(), comment="When its days were last in the mart, whole"),
     comment="The landing of each extraction that was verified and sealed",
 )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,7 +16,7 @@ import sqlalchemy as sa
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
 from o365_pipeline.definitions import build_definitions
-from o365_pipeline.deployment import Deployment
+from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.tables import MART_TABLES
@@ -187,19 +190,67 @@ def test_a_column_that_was_not_approved_is_refused_by_its_rule(
     [wider] = [entry for entry in customer.data_request.datasets if entry.name == "Message_v1"]
     wider = wider.model_copy(update={"columns": (*wider.columns, "subject")})
     request = customer.data_request.model_copy(update={"datasets": (wider,)})
-    changed = type(deployment)(
-        home=deployment.home,
-        customers=type(deployment.customers)([customer.model_copy(update={"data_request": request})]),
-        database=deployment.database,
-        lake=deployment.lake,
-        cloud=deployment.cloud,
-    )
+    customers = type(deployment.customers)([customer.model_copy(update={"data_request": request})])
+    changed = dataclasses.replace(deployment, customers=customers)
 
     result = Runner(changed, instance).execute_day("extraction_job")
 
     assert "the columns are a subset of the authorized columns" in failure(result)
     assert "subject" in failure(result)
     assert deployment.sandbox.factory_runs() == []
+
+
+def test_one_refused_dataset_lets_no_other_be_paid_for(
+    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance, decide: Decide
+) -> None:
+    decide()
+    datasets = [
+        entry.model_copy(update={"columns": (*entry.columns, "Subject")}) if entry.name == "TeamChat_v1" else entry
+        for entry in customer.data_request.datasets
+    ]
+    request = customer.data_request.model_copy(update={"datasets": tuple(datasets)})
+    customers = type(deployment.customers)([customer.model_copy(update={"data_request": request})])
+
+    result = Runner(dataclasses.replace(deployment, customers=customers), instance).execute_day("extraction_job")
+
+    assert "Subject" in failure(result)
+    assert deployment.sandbox.factory_runs() == []
+
+
+def test_what_was_sealed_but_not_loaded_is_launched_again(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    [request] = runner.tick("landing_sensor").run_requests or []
+    raw = [key for key in request.asset_selection or [] if key.path[0] == "raw"]
+    assert runner.execute("landing_job", dict(request.tags), raw).success
+
+    [again] = runner.tick("landing_sensor").run_requests or []
+    assert again.run_key == request.run_key
+    assert runner.execute("landing_job", dict(again.tags), list(again.asset_selection or [])).success
+
+    assert not runner.tick("landing_sensor").run_requests
+    assert mart_rows(deployment)["fact_message"]
+
+
+def test_a_sealed_landing_is_rebuilt_without_the_factory(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    runner.move()
+    with sqlite3.connect(deployment.home / "sandbox" / "sandbox.db") as connection:
+        connection.execute("DELETE FROM run")
+
+    assert runner.execute_day("landing_job").success
+
+
+def test_the_marts_password_is_not_in_what_dagster_stores(tmp_path: Path) -> None:
+    deployment = load(home=tmp_path, mart_url="mssql+pyodbc://sa:hunter2@server/mart")
+
+    shown = repr(build_definitions(deployment).get_repository_def().get_top_level_resources()) + repr(deployment)
+
+    assert "hunter2" not in shown
 
 
 def test_a_landing_that_is_short_of_rows_stays_unsealed_and_blocks_what_follows(

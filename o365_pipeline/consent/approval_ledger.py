@@ -6,9 +6,10 @@ What belongs here: recording and reading events. What they add up to is `approva
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, standing
 from o365_pipeline.customers import Customer
@@ -21,6 +22,14 @@ def record(database: Database, customer: Customer, events: Sequence[ApprovalEven
     once = {event.event_id: event for event in events}
     if not once:
         return 0
+    try:
+        return _record_new(database, customer, once, now)
+    except IntegrityError:
+        # Another process recorded some of them at the same time; what it did not is still new.
+        return _record_new(database, customer, once, now)
+
+
+def _record_new(database: Database, customer: Customer, once: Mapping[str, ApprovalEvent], now: dt.datetime) -> int:
     with database.begin() as connection:
         known = set(
             connection.scalars(sa.select(approval_event.c.event_id).where(approval_event.c.customer == customer.name))

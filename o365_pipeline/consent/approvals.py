@@ -1,12 +1,13 @@
 """Approvals: what the approvers said, as events, and where a data request stands because of them.
 
 What belongs here: record 217 of the Management Activity API turned into an event, and the fold of events into a
-standing. Pure functions: fetching events is `feed.py`'s, keeping them is `approval_ledger.py`'s.
+standing. Pure functions: fetching events is `activity_feed.py`'s, keeping them is `approval_ledger.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +44,8 @@ class ApprovedDataset(BaseModel):
     @field_validator("columns", "groups", mode="before")
     @classmethod
     def _from_string_list(cls, value: object) -> object:
+        if isinstance(value, str) and value.lstrip().startswith('["'):
+            return json.loads(value)
         if isinstance(value, str):
             return [part.strip() for part in value.strip("[]").split(",") if part.strip()]
         return value or ()
@@ -81,6 +84,11 @@ class ApprovalEvent(BaseModel):
         default=None, validation_alias=AliasChoices("ApprovalExpiryDateInUTC", "expires_at")
     )
     datasets: tuple[ApprovedDataset, ...] = Field(default=(), validation_alias=AliasChoices("Datasets", "datasets"))
+
+    @field_validator("application_id", "application_tenant_id", "destination_tenant_id")
+    @classmethod
+    def _ids_in_small_letters(cls, value: str) -> str:
+        return value.lower()
 
     @field_validator("sinks", mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import Standing, State
+from o365_pipeline.consent.approvals import Standing
 from o365_pipeline.consent.data_request import Scope
 from o365_pipeline.errors import NotAuthorizedError
 
@@ -80,7 +80,7 @@ def authorize(ask: Ask, standing: Standing) -> None:
     if reason := refusal(ask, standing):
         remedy = (
             "ask the customer's approver to approve the data request"
-            if standing.approval is None and standing.state is not State.DENIED
+            if standing.approval is None
             else "change the data request, or have it approved anew"
         )
         raise NotAuthorizedError(f"not authorized by {reason}; nothing was extracted: {remedy}")

@@ -79,6 +79,11 @@ class DataRequest(BaseModel):
     owner: str = Field(description="Who registered the application; Data Connect refuses the owner as approver.")
     datasets: tuple[RequestedDataset, ...] = Field(min_length=1)
 
+    @field_validator("application_id", "application_tenant_id")
+    @classmethod
+    def _ids_in_small_letters(cls, value: str) -> str:
+        return value.lower()
+
     @field_validator("datasets")
     @classmethod
     def _each_once(cls, datasets: tuple[RequestedDataset, ...]) -> tuple[RequestedDataset, ...]:

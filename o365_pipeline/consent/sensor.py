@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 
 import dagster as dg
+from azure.core.exceptions import AzureError
 from pydantic import ValidationError
 
 from o365_pipeline.consent import approval_ledger
@@ -36,7 +37,7 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
     def consent_sensor(
         context: dg.SensorEvaluationContext,
         activity_feed: ActivityFeed,
-        database: Database,
+        database: dg.ResourceParam[Database],
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
@@ -46,8 +47,12 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
         approved: list[str] = []
         waiting: list[str] = []
         for customer in customers:
-            new = _read_decisions(context, activity_feed, database, customer, cursors.get(customer.name), now)
-            cursors[customer.name] = now.isoformat()
+            try:
+                new = _read_decisions(context, activity_feed, database, customer, cursors.get(customer.name), now)
+                cursors[customer.name] = now.isoformat()
+            except AzureError as error:
+                context.log.error(f"{customer.name}: the activity feed does not answer, read again next time: {error}")
+                new = 0
             standing = approval_ledger.standing_of(database, customer, now)
             if new:
                 reports.append(reported(customer, standing))

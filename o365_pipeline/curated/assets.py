@@ -64,7 +64,10 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         ),
     )
     def curated(
-        context: dg.AssetExecutionContext, database: Database, lake: Lake, customers: dg.ResourceParam[Customers]
+        context: dg.AssetExecutionContext,
+        database: dg.ResourceParam[Database],
+        lake: Lake,
+        customers: dg.ResourceParam[Customers],
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)

@@ -51,7 +51,7 @@ def claimant(context: dg.AssetExecutionContext) -> str:
 )
 def extraction(
     context: dg.AssetExecutionContext,
-    database: Database,
+    database: dg.ResourceParam[Database],
     data_factory: DataFactory,
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
@@ -59,6 +59,8 @@ def extraction(
     customer = customers[work.customer]
     submitter = Submitter(database, data_factory, claimant(context), "extraction")
     lines, created = [], 0
+    with explained():
+        submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
     for requested in customer.data_request.datasets:
         with explained():
             submission = submitter.submit_days(customer, requested, work.days)

@@ -87,14 +87,14 @@ def overlapping(
     )
 
 
-def not_landed(database: Database, customers: Sequence[str]) -> list[Extraction]:
-    """Windows asked for by the extraction job that have something left to land, with all datasets of the window."""
+def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]:
+    """Windows asked for by the extraction job that are not in the mart yet, with all datasets of the window."""
     open_windows = (
         sa.select(extraction.c.customer, extraction.c.first_day, extraction.c.last_day)
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .where(extraction.c.requested_by == "extraction")
         .where(extraction.c.status.not_in(ENDED_BADLY))
-        .where(landing.c.extraction_id.is_(None))
+        .where(landing.c.loaded_at.is_(None))
         .distinct()
         .subquery()
     )
@@ -142,6 +142,18 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
             finished_at=None,
             error=None,
         )
+    )
+    with database.begin() as connection:
+        return connection.execute(change).rowcount == 1
+
+
+def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetime) -> bool:
+    """Hold a claim for longer; False where another has taken it over."""
+    change = (
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
+        .where(extraction.c.status == CLAIMED)
+        .values(claimed_at=now)
     )
     with database.begin() as connection:
         return connection.execute(change).rowcount == 1

@@ -39,15 +39,15 @@ def build_landing_sensor(
     )
     def landing_sensor(
         context: dg.SensorEvaluationContext,
-        database: Database,
+        database: dg.ResourceParam[Database],
         data_factory: DataFactory,
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         names = [customer.name for customer in customers]
-        watch.refresh(database, data_factory, customers, ledger.under_way(database, names))
+        watch.refresh(database, data_factory, customers, ledger.under_way(database, names), context.log)
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
-        for window in _windows(ledger.not_landed(database, names)):
+        for window in _windows(ledger.not_loaded(database, names)):
             under_way = [entry for entry in window if entry.is_under_way]
             if under_way:
                 done = len(window) - len(under_way)

@@ -7,7 +7,7 @@ the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.consent import approval_ledger
@@ -15,14 +15,14 @@ from o365_pipeline.consent.authorization import Ask, authorize
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
-from o365_pipeline.errors import ExtractionError, NotAuthorizedError
+from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.windows import Window, extraction_id, missing_windows
 
-CLAIM_LIFETIME = dt.timedelta(minutes=5)
-"""Submitting takes seconds; a claim older than this belongs to a process that died."""
+CLAIM_LIFETIME = dt.timedelta(minutes=1)
+"""Submitting takes seconds; a claim older than this belongs to a process that died, and what it lost is renewed."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,45 @@ class Submitter:
         """See to it that every day of the dataset is extracted or under way.
 
         Raises:
+            UsageError: a day is not over yet; extracting it now would pay for half of it.
             NotAuthorizedError: no approval in force covers it; no factory run was created.
             ExtractionError: the factory refused, or another process is submitting the window right now.
         """
-        name = requested.dataset.name
-        found = ledger.overlapping(self.database, customer.name, name, min(days), max(days))
-        existing = {entry for entry in ledger.covering(found, days).values() if entry.status != ledger.CLAIMED}
-        covered = {day for entry in existing for day in entry.window.days}
-        wanted = missing_windows(days, covered)
+        existing, wanted = self._covered(customer, requested, days)
         if wanted:
             approval = self.authorized_by(customer, requested)
         made = [self._submit(customer, requested, window, approval) for window in wanted]
         created = sum(new for _, new in made)
         extractions = sorted([*existing, *(entry for entry, _ in made)], key=lambda entry: entry.first_day)
         return Submission(tuple(extractions), created, len(extractions) - created)
+
+    def authorize_missing(
+        self, customer: Customer, requests: Iterable[RequestedDataset], days: Sequence[dt.date]
+    ) -> None:
+        """See to it that all of it may be extracted, before any of it is.
+
+        Raises:
+            NotAuthorizedError: no approval in force covers a dataset that has days left to extract.
+        """
+        for requested in requests:
+            if self._covered(customer, requested, days)[1]:
+                self.authorized_by(customer, requested)
+
+    def _covered(
+        self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]
+    ) -> tuple[set[Extraction], list[Window]]:
+        """The extractions that hold days already, and the windows that are missing."""
+        today = _now().date()
+        if max(days) >= today:
+            raise UsageError(f"{max(days)} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
+        name = requested.dataset.name
+        found = ledger.overlapping(self.database, customer.name, name, min(days), max(days))
+        chosen = set(ledger.covering(found, days).values())
+        for entry in chosen:
+            if entry.status == ledger.CLAIMED and not self._claimant_is_gone(entry):
+                raise ExtractionError(f"{_named(entry)} is being submitted by another run: retry in a minute")
+        existing = {entry for entry in chosen if entry.status != ledger.CLAIMED}
+        return existing, missing_windows(days, {day for entry in existing for day in entry.window.days})
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
         """The id of the approval that allows the dataset's extraction.
@@ -129,6 +154,8 @@ class Submitter:
                 "endTime": window.end,
                 "folder": wanted.folder(requested.dataset.asset_name),
             }
+            if not ledger.renew(self.database, key, self.claimant, _now()):
+                raise ExtractionError(f"{_named(wanted)} was taken over by another run: retry in a minute")
             run_id = self.factory.create_run(customer, requested, parameters)
         ledger.attach(self.database, key, self.claimant, run_id, _now())
         attached = ledger.find(self.database, key)
@@ -136,18 +163,22 @@ class Submitter:
         return attached, created
 
     def _take_over(self, found: Extraction, wanted: Extraction) -> None:
-        claimant_is_gone = found.claim == self.claimant or _now() - found.claimed_at > CLAIM_LIFETIME
-        if (found.ended_badly or claimant_is_gone) and ledger.take_over(self.database, found, wanted):
-            return
-        raise ExtractionError(
-            f"{wanted.customer} {wanted.dataset} {wanted.window} is being submitted by another run: retry in a minute"
-        )
+        may_be_taken = found.ended_badly or self._claimant_is_gone(found)
+        if not (may_be_taken and ledger.take_over(self.database, found, wanted)):
+            raise ExtractionError(f"{_named(wanted)} is being submitted by another run: retry in a minute")
+
+    def _claimant_is_gone(self, entry: Extraction) -> bool:
+        return entry.claim == self.claimant or _now() - entry.claimed_at > CLAIM_LIFETIME
 
     def _run_already_made(self, customer: Customer, key: str, claimed_at: dt.datetime) -> str | None:
         """The factory run of a claimant that died between creating it and noting it."""
         since = claimed_at.replace(tzinfo=dt.UTC) - dt.timedelta(minutes=5)
         runs = [run for run in self.factory.runs_since(customer, since) if run.window_key == key]
         return runs[-1].run_id if runs else None
+
+
+def _named(entry: Extraction) -> str:
+    return f"{entry.customer} {entry.dataset} {entry.window}"
 
 
 def _now() -> dt.datetime:

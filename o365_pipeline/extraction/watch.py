@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Iterable
 
+from azure.core.exceptions import AzureError
+
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
@@ -22,7 +24,13 @@ POLL_SECONDS = (1.0, 60.0)
 """The first and the longest pause between two looks at a factory run."""
 
 
-def refresh(database: Database, factory: DataFactory, customers: Customers, extractions: Iterable[Extraction]) -> int:
+def refresh(
+    database: Database,
+    factory: DataFactory,
+    customers: Customers,
+    extractions: Iterable[Extraction],
+    log: logging.Logger,
+) -> int:
     """Write the factories' present word on these extractions to the ledger, with one query per customer's factory.
 
     Returns:
@@ -36,7 +44,11 @@ def refresh(database: Database, factory: DataFactory, customers: Customers, extr
     for name, entries in submitted.items():
         customer = customers[name]
         oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
-        runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
+        try:
+            runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
+        except AzureError as error:
+            log.error(f"{name}: the factory does not answer, its runs are looked at again next time: {error}")
+            continue
         for entry in entries:
             run = runs.get(entry.factory_run_id or "")
             if run and run.status != entry.status:
@@ -77,6 +89,14 @@ def wait(
             return entry
         time.sleep(pause)
         pause = min(pause * 1.5, longest)
+
+
+def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:
+    """Cancel the extraction's factory run, unless it has ended."""
+    run_id = entry.factory_run_id or ""
+    if not factory.run(customer, run_id).is_finished:
+        log.warning(f"cancelled: cancelling factory run {run_id} of {entry.dataset} {entry.window} as well")
+        factory.cancel(customer, run_id)
 
 
 def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> None:

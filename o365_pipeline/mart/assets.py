@@ -17,7 +17,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
-from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.loading import load_day, note_loaded
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
@@ -98,7 +98,10 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
     ],
 )
 def mart(
-    context: dg.AssetExecutionContext, database: Database, lake: Lake, customers: dg.ResourceParam[Customers]
+    context: dg.AssetExecutionContext,
+    database: dg.ResourceParam[Database],
+    lake: Lake,
+    customers: dg.ResourceParam[Customers],
 ) -> Iterator[dg.MaterializeResult]:
     with explained():
         work = customer_days(context.partition_keys)
@@ -109,6 +112,7 @@ def mart(
                 {"dagster/row_count": count}, asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
             )
         context.log.info(f"{customer.name} {day}: loaded")
+    note_loaded(database, customer.name, work.days)
     for table in MART_TABLES:
         yield _result(database, table, customer, work.days)
 

@@ -7,7 +7,7 @@ is `build.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from o365_pipeline.curated.curation import CURATED, path_of
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -42,6 +43,19 @@ def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> dic
                 table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
                 for table in MART_TABLES
             }
+
+
+def note_loaded(database: Database, customer: str, days: Sequence[dt.date]) -> None:
+    """Note of the landings whose days were all loaded that they are in the mart."""
+    held = sa.select(extraction.c.extraction_id).where(
+        extraction.c.customer == customer, extraction.c.first_day >= min(days), extraction.c.last_day <= max(days)
+    )
+    with database.begin() as connection:
+        connection.execute(
+            landing.update()
+            .where(landing.c.extraction_id.in_(held))
+            .values(loaded_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+        )
 
 
 def load_partition(

@@ -67,7 +67,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def raw(
         context: dg.AssetExecutionContext,
-        database: Database,
+        database: dg.ResourceParam[Database],
         data_factory: DataFactory,
         lake: Lake,
         customers: dg.ResourceParam[Customers],
@@ -77,7 +77,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             customer = customers[work.customer]
             landed = []
             for entry in _extractions(context, database, data_factory, customer, dataset, work):
-                outcome = _outcome(data_factory, customer, entry)
+                outcome = _outcome(lake, data_factory, customer, dataset, entry)
                 manifest = landing.count(lake, dataset, entry, outcome)
                 if different := landing.difference(manifest, outcome):
                     yield dg.AssetCheckResult(
@@ -104,19 +104,24 @@ def _extractions(
     requested = customer.data_request.requested(dataset.name)
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
-    submission = Submitter(database, factory, claimant(context), "raw").submit_days(customer, requested, work.days)
-    for entry in submission.extractions:
-        if entry.is_under_way:
-            try:
-                watch.wait(database, factory, customer, entry, context.log)
-            except dg.DagsterExecutionInterruptedError:
-                context.log.warning(f"cancelled: cancelling factory run {entry.factory_run_id} as well")
-                factory.cancel(customer, entry.factory_run_id or "")
-                raise
+    me = claimant(context)
+    submission = Submitter(database, factory, me, "raw").submit_days(customer, requested, work.days)
+    under_way = [entry for entry in submission.extractions if entry.is_under_way]
+    try:
+        for entry in under_way:
+            watch.wait(database, factory, customer, entry, context.log)
+    except dg.DagsterExecutionInterruptedError:
+        for entry in under_way:
+            if entry.claim == me:
+                watch.cancel(factory, customer, entry, context.log)
+        raise
     return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
 
 
-def _outcome(factory: DataFactory, customer: Customer, entry: Extraction) -> CopyOutcome:
+def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:
+    """What the factory reported; of a landing that was sealed before, as its manifest has it."""
+    if manifest := landing.sealed(lake, dataset, entry):
+        return CopyOutcome(manifest.rows_reported, None, None)
     run = factory.run(customer, entry.factory_run_id or "")
     if run.status != SUCCEEDED:
         raise UsageError(f"{entry.dataset} {entry.window}: factory run {run.run_id} is {run.status}, nothing landed")

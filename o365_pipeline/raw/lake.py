@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import obstore
@@ -27,7 +27,7 @@ class Lake(dg.ConfigurableResource):
 
     @cached_property
     def store(self) -> ObjectStore:
-        parts = urlparse(self.url)
+        parts = urlsplit(self.url)
         if parts.scheme == "file":
             return LocalStore(Path(unquote(parts.path)), mkdir=True)
         return AzureStore(
@@ -76,7 +76,7 @@ class Lake(dg.ConfigurableResource):
 
     def _stage_one(self, path: str, directory: Path) -> Path:
         if isinstance(self.store, LocalStore):
-            return Path(unquote(urlparse(self.url).path)) / path
+            return Path(unquote(urlsplit(self.url).path)) / path
         target = directory / path.replace("/", "__")
         with target.open("wb") as file:
             for chunk in obstore.get(self.store, path).stream(min_chunk_size=CHUNK_BYTES):

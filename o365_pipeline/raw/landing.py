@@ -82,6 +82,15 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
     }
     with database.begin() as connection:
-        connection.execute(sa.delete(landing).where(landing.c.extraction_id == manifest.extraction_id))
-        connection.execute(landing.insert().values(row))
+        of_extraction = landing.c.extraction_id == manifest.extraction_id
+        noted = connection.scalar(sa.select(landing.c.factory_run_id).where(of_extraction))
+        if noted != manifest.factory_run_id:
+            connection.execute(sa.delete(landing).where(of_extraction))
+            connection.execute(landing.insert().values(row))
     return path
+
+
+def sealed(lake: Lake, dataset: Dataset, entry: Extraction) -> Manifest | None:
+    """The manifest of the extraction's factory run, if it was sealed."""
+    path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
+    return Manifest.model_validate_json(lake.read(path)) if lake.exists(path) else None

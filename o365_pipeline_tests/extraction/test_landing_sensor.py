@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers import Customer
@@ -14,6 +15,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction.data_factory import CopyOutcome, FactoryRun
 from o365_pipeline.extraction.landing_sensor import build_landing_sensor
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.mart.loading import note_loaded
 from o365_pipeline.raw import landing
 from o365_pipeline_tests.conftest import DAY
 
@@ -107,7 +109,7 @@ def test_what_landed_is_taken_on_and_what_failed_is_left_out(
     assert "contoso Message_v1 2026-11-16 Failed: mailbox store is down" in capfd.readouterr().err
 
 
-def test_a_launch_is_asked_for_under_one_key_until_it_has_landed(
+def test_a_launch_is_asked_for_under_one_key_until_its_days_are_in_the_mart(
     deployment: Deployment,
     instance: dg.DagsterInstance,
     factory: WatchedFactory,
@@ -124,6 +126,10 @@ def test_a_launch_is_asked_for_under_one_key_until_it_has_landed(
     [entry] = submitter.submit_days(customer, requested, [DAY]).extractions
     manifest = landing.count(deployment.lake, requested.dataset, entry, CopyOutcome(None, None, None))
     landing.seal(deployment.lake, deployment.database, requested.dataset, entry, manifest)
+    [sealed] = tick(deployment, instance, factory).run_requests or []
+    assert sealed.run_key == first.run_key
+
+    note_loaded(deployment.database, "contoso", [DAY])
 
     assert not tick(deployment, instance, factory).run_requests
 
@@ -141,3 +147,23 @@ def test_extractions_of_customers_elsewhere_are_left_alone(
     factory.set(submitter, elsewhere, "User_v1", "Succeeded")
 
     assert "No factory run is under way" in str(tick(deployment, instance, factory).skip_reason)
+
+
+def test_a_factory_that_does_not_answer_stops_no_other(
+    deployment: Deployment,
+    instance: dg.DagsterInstance,
+    factory: WatchedFactory,
+    submitter: Submitter,
+    customer: Customer,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    factory.set(submitter, customer, "User_v1", "Succeeded")
+
+    def silent(*_: object) -> list[FactoryRun]:
+        raise HttpResponseError("service unavailable")
+
+    monkeypatch.setattr(factory, "runs_since", silent)
+
+    assert not tick(deployment, instance, factory).run_requests
+    assert "contoso: the factory does not answer" in capfd.readouterr().err

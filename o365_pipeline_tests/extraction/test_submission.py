@@ -12,7 +12,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import ExtractionError, NotAuthorizedError
+from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryRun
 from o365_pipeline.extraction.submission import CLAIM_LIFETIME, Submitter
@@ -243,3 +243,61 @@ def test_every_extraction_names_the_approval_that_allowed_it(
     standing = deployment.sandbox.standing_of(customer.tenant_id, customer.data_request.application_id)
     assert standing.approval is not None
     assert entry.approval_event_id == standing.approval.event_id
+
+
+def test_a_day_that_is_not_over_is_not_paid_for(
+    submitter: Submitter, factory: FakeFactory, customer: Customer, messages: RequestedDataset, decide: Decide
+) -> None:
+    decide()
+    today = dt.datetime.now(dt.UTC).date()
+
+    with pytest.raises(UsageError, match="is not over yet"):
+        submitter.submit_days(customer, messages, [today - dt.timedelta(days=1), today])
+
+    assert factory.runs == []
+
+
+def test_part_of_a_window_that_another_is_submitting_is_not_asked_for_beside_it(
+    deployment: Deployment,
+    submitter: Submitter,
+    factory: FakeFactory,
+    customer: Customer,
+    messages: RequestedDataset,
+    decide: Decide,
+) -> None:
+    decide()
+    factory.die_after_creating()
+    with pytest.raises(KeyboardInterrupt):
+        submitter.submit_days(customer, messages, WEEK)
+    other = Submitter(deployment.database, factory, "run-b", "raw")
+
+    with pytest.raises(ExtractionError, match="2026-11-16_2026-11-22 is being submitted by another run"):
+        other.submit_days(customer, messages, [WEEK[3]])
+
+    assert len(factory.runs) == 1
+
+
+def test_a_claimant_that_was_taken_over_creates_nothing(
+    deployment: Deployment,
+    submitter: Submitter,
+    factory: FakeFactory,
+    customer: Customer,
+    messages: RequestedDataset,
+    decide: Decide,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide()
+    other = Submitter(deployment.database, factory, "run-b", "raw")
+    later = dt.datetime.now(dt.UTC).replace(tzinfo=None) + CLAIM_LIFETIME * 2
+
+    def slow_deployment(*_: object) -> None:
+        monkeypatch.setattr(FakeFactory, "deploy", lambda *_: None)
+        monkeypatch.setattr("o365_pipeline.extraction.submission._now", lambda: later)
+        other.submit_days(customer, messages, [DAY])
+
+    monkeypatch.setattr(FakeFactory, "deploy", slow_deployment)
+
+    with pytest.raises(ExtractionError, match="was taken over by another run"):
+        submitter.submit_days(customer, messages, [DAY])
+
+    assert len(factory.runs) == 1

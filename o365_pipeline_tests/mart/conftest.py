@@ -81,7 +81,7 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(url=f"sqlite:///{tmp_path / 'mart.db'}")
+    return Database(url=sa.make_url(f"sqlite:///{tmp_path / 'mart.db'}"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from o365_pipeline.mart.tables import MART_TABLES
 def start(url, barrier, outcomes):
     try:
         barrier.wait()
-        outcomes.put(len(sa.inspect(Database(url=url).engine).get_table_names()))
+        outcomes.put(len(sa.inspect(Database(url=sa.make_url(url)).engine).get_table_names()))
     except Exception as error:
         outcomes.put(repr(error))
 
@@ -50,7 +50,7 @@ def test_every_table_and_every_mart_column_says_what_it_holds():
 
 def test_a_second_start_finds_the_schema_and_downgrades_remove_it(database, tmp_path):
     url = f"sqlite:///{tmp_path / 'mart.db'}"
-    assert database.engine is Database(url=url).engine
+    assert database.engine is Database(url=sa.make_url(url)).engine
     config = migrations()
     config.cmd_opts = Namespace(x=[f"url={url}"])
 
@@ -80,10 +80,10 @@ def test_a_migration_that_fails_leaves_no_half_schema(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("alembic.operations.ops.CreateIndexOp.to_index", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            _ = Database(url=url).engine
+            _ = Database(url=sa.make_url(url)).engine
 
     assert tables_of(url) == set()
-    _ = Database(url=url).engine
+    _ = Database(url=sa.make_url(url)).engine
 
 
 def test_migrating_leaves_the_logging_of_the_process_alone(database):

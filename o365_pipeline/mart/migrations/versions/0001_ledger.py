@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("rows_landed", sa.BigInteger(), nullable=False),
         sa.Column("bytes_landed", sa.BigInteger(), nullable=False),
         sa.Column("sealed_at", TIMESTAMP, nullable=False),
+        sa.Column("loaded_at", TIMESTAMP, comment="When its days were last in the mart, whole"),
         sa.PrimaryKeyConstraint("extraction_id", name="pk_ledger_landing"),
         comment="The landing of each extraction that was verified and sealed",
     )
