@@ -160,6 +160,23 @@ def test_a_window_the_job_extracts_later_reuses_what_was_extracted_by_hand(
 
     messages = [run for run in deployment.sandbox.factory_runs() if run.pipeline == "o365_Message_v1"]
     assert len(messages) == 1
+    [request] = runner.tick("landing_sensor").run_requests or []
+    assert {RAW, CURATED} <= set(request.asset_selection or [])
+
+
+def test_a_landing_that_was_not_curated_does_not_count_as_loaded(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    [request] = runner.tick("landing_sensor").run_requests or []
+    assert runner.execute_day("landing_job", [RAW]).success
+    others = [key for key in request.asset_selection or [] if key not in (RAW, CURATED)]
+    assert runner.execute("landing_job", dict(request.tags), others).success
+
+    [again] = runner.tick("landing_sensor").run_requests or []
+
+    assert CURATED in set(again.asset_selection or [])
 
 
 @pytest.mark.parametrize("state", [None, State.DENIED])

@@ -21,6 +21,9 @@ from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
+EXTRACTION_ID = "extraction_id"
+"""The key in each Parquet file's metadata under which stands whose rows it holds, also where it holds none."""
+
 MAX_REJECTED_TEXT = 1_000_000
 """How many characters of an unreadable line quarantine keeps; the whole is in the lake, in the file that it names."""
 
@@ -204,15 +207,20 @@ def _write_day(
         CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }
     counts = {
-        stage: _write(connection, lake, path_of(stage, dataset, manifest.customer, day), query, directory)
+        stage: _write(
+            connection, lake, path_of(stage, dataset, manifest.customer, day), query, manifest.extraction_id, directory
+        )
         for stage, query in queries.items()
     }
     return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
 
 
-def _write(connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, directory: Path) -> int:
+def _write(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, extraction_id: str, directory: Path
+) -> int:
     local = directory / "out.parquet"
-    rows = connection.execute(f"COPY ({query}) TO '{local}' (FORMAT parquet, COMPRESSION zstd)").fetchall()[0][0]
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{EXTRACTION_ID}: '{extraction_id}'}}"
+    rows = connection.execute(f"COPY ({query}) TO '{local}' ({options})").fetchall()[0][0]
     lake.write(path, local)
     local.unlink()
     return int(rows)

@@ -9,6 +9,7 @@ from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import ONE_DAY
@@ -64,6 +65,7 @@ def extraction(
     for requested in customer.data_request.datasets:
         with explained():
             submission = submitter.submit_days(customer, requested, work.days)
+        ledger.adopt(database, submission.extractions)
         created += submission.created
         for entry in submission.extractions:
             lines.append(f"| {entry.dataset} | {entry.window} | {entry.status} | {entry.factory_run_id} |")

@@ -169,6 +169,15 @@ def attach(database: Database, extraction_id: str, claimant: str, run_id: str, n
         )
 
 
+def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
+    """Let the landing sensor take on what was asked for by hand, now that the extraction job asks for it too."""
+    ids = [entry.extraction_id for entry in extractions]
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update().where(extraction.c.extraction_id.in_(ids)).values(requested_by="extraction")
+        )
+
+
 def set_status(database: Database, extraction_id: str, run_id: str, status: str, error: str | None = None) -> None:
     """Note what the factory says of the window's run; a run that was replaced is not noted."""
     with database.begin() as connection:

@@ -106,13 +106,16 @@ def mart(
     with explained():
         work = customer_days(context.partition_keys)
         customer = customers[work.customer]
+    loaded: dict[dt.date, frozenset[str]] = {}
     for day in work.days:
-        for table, count in load_day(database, lake, customer.name, day).items():
+        day_loaded = load_day(database, lake, customer.name, day)
+        loaded[day] = day_loaded.extractions
+        for table, count in day_loaded.rows.items():
             context.add_asset_metadata(
                 {"dagster/row_count": count}, asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
             )
         context.log.info(f"{customer.name} {day}: loaded")
-    note_loaded(database, customer.name, work.days)
+    note_loaded(database, customer.name, loaded)
     for table in MART_TABLES:
         yield _result(database, table, customer, work.days)
 

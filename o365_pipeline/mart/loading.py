@@ -7,31 +7,45 @@ is `build.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+import duckdb
 import pandas as pd
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, path_of
+from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
 
-def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> dict[sa.Table, int]:
-    """Replace the customer's day in every table by what is curated for it; returns the rows loaded.
+@dataclass(frozen=True)
+class DayLoaded:
+    """What loading a customer's day came to: rows per table, and the extractions whose rows are in it."""
+
+    rows: Mapping[sa.Table, int]
+    extractions: frozenset[str]
+
+
+def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> DayLoaded:
+    """Replace the customer's day in every table by what is curated for it.
 
     A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
     """
+    extractions: set[str] = set()
     with duck() as (connection, directory):
         for dataset in catalogue():
             path = path_of(CURATED, dataset, customer, day)
             if lake.exists(path):
                 [file] = lake.stage([path], directory)
+                extractions.add(_extraction_of(connection, file))
                 source = f"SELECT * FROM read_parquet('{file}')"
             else:
                 fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
@@ -39,21 +53,36 @@ def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> dic
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
         prepare(connection, customer, day)
         with database.begin() as transaction:
-            return {
+            rows = {
                 table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
                 for table in MART_TABLES
             }
+    return DayLoaded(rows, frozenset(extractions))
 
 
-def note_loaded(database: Database, customer: str, days: Sequence[dt.date]) -> None:
-    """Note of the landings whose days were all loaded that they are in the mart."""
-    held = sa.select(extraction.c.extraction_id).where(
-        extraction.c.customer == customer, extraction.c.first_day >= min(days), extraction.c.last_day <= max(days)
+def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    [(value,)] = connection.execute(
+        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
+    ).fetchall()
+    return str(value.decode())
+
+
+def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
+    """Note of the extractions whose days are all in the mart that they are; `loaded` says which are in which day."""
+    held = sa.select(extraction.c.extraction_id, extraction.c.first_day, extraction.c.last_day).where(
+        extraction.c.customer == customer,
+        extraction.c.first_day >= min(loaded),
+        extraction.c.last_day <= max(loaded),
     )
     with database.begin() as connection:
+        whole = [
+            row.extraction_id
+            for row in connection.execute(held)
+            if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
+        ]
         connection.execute(
             landing.update()
-            .where(landing.c.extraction_id.in_(held))
+            .where(landing.c.extraction_id.in_(whole))
             .values(loaded_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
         )
 

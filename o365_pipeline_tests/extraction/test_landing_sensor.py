@@ -129,7 +129,7 @@ def test_a_launch_is_asked_for_under_one_key_until_its_days_are_in_the_mart(
     [sealed] = tick(deployment, instance, factory).run_requests or []
     assert sealed.run_key == first.run_key
 
-    note_loaded(deployment.database, "contoso", [DAY])
+    note_loaded(deployment.database, "contoso", {DAY: [entry.extraction_id]})
 
     assert not tick(deployment, instance, factory).run_requests
 
