@@ -43,7 +43,7 @@ dev: $(VENV)/.installed
 	@$(BIN)/o365-pipeline dev
 
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .
