@@ -143,4 +143,3 @@ def test_what_must_hold_blocks_what_follows(definitions: dg.Definitions) -> None
         assert checks[f"raw/{dataset.asset_name}", "rows_landed_as_reported"]
         assert checks[f"raw/{dataset.asset_name}", "known_datasets_only"]
         assert checks[f"curated/{dataset.asset_name}", "keys_are_unique"]
-    assert checks["extraction", "known_datasets_only"]

@@ -288,6 +288,20 @@ def test_a_landing_that_is_short_of_rows_stays_unsealed_and_blocks_what_follows(
     assert not result.asset_materializations_for_node("curated__message")
 
 
+def test_a_dataset_that_the_catalogue_does_not_know_blocks_what_follows(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    deployment.lake.write("raw/contoso/planets/2026-11-16/r/part.json", b"{}")
+
+    result = runner.execute_day("landing_job", [RAW, CURATED])
+
+    [check] = [event for event in result.get_asset_check_evaluations() if event.check_name == "known_datasets_only"]
+    assert not check.passed
+    assert check.metadata["unknown"].value == "planets"
+    assert not result.asset_materializations_for_node("curated__message")
+
+
 def test_rows_per_day_are_shown_on_the_days_own_partition(runner: Runner, decide: Decide) -> None:
     decide()
     two_days = dict(range_tags("contoso", DAY, DAY + dt.timedelta(days=1)))

@@ -8,7 +8,6 @@ import dagster as dg
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
@@ -37,14 +36,6 @@ def claimant(context: dg.AssetExecutionContext) -> str:
     retry_policy=REATTACHING_RETRY,
     pool=FACTORY_POOL,
     deps=[APPROVAL],
-    check_specs=[
-        dg.AssetCheckSpec(
-            "known_datasets_only",
-            asset=EXTRACTION,
-            blocking=True,
-            description="Every dataset that the customer's factory was asked for is in the catalogue.",
-        )
-    ],
     description=(
         "Azure Data Factory runs, one per dataset and window of days, submitted only where the customer's approval in "
         "force covers them. A window that was submitted before is re-attached to, not paid for again."
@@ -71,18 +62,12 @@ def extraction(
             lines.append(f"| {entry.dataset} | {entry.window} | {entry.status} | {entry.factory_run_id} |")
             context.log.info(f"{entry.dataset} {entry.window}: factory run {entry.factory_run_id} {entry.status}")
     table = "\n".join(["| dataset | window | status | factory run |", "|---|---|---|---|", *lines])
-    unknown = sorted(entry.name for entry in customer.data_request.datasets if entry.name not in catalogue())
     return dg.MaterializeResult(
         metadata={
             "factory_runs_created": created,
             "factory_runs_reattached": len(lines) - created,
             "factory_runs": dg.MetadataValue.md(table),
         },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="known_datasets_only", passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}
-            )
-        ],
     )
 
 
