@@ -87,11 +87,6 @@ class Sandbox:
                 raise UsageError("App approver and owner cannot be the same user.")
             _append(connection, registration, State(state), approver, reason, self._clock())
 
-    def registrations(self) -> list[Registration]:
-        """Every data request that is before an approver, by tenant."""
-        with self._state.reading() as connection:
-            return [_registration(row) for row in connection.execute("SELECT * FROM registration ORDER BY tenant")]
-
     def standing_of(self, tenant_id: str, application_id: str) -> Standing:
         """Where the application stands in the tenant now."""
         with self._state.reading() as connection:
