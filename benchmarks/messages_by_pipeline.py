@@ -32,6 +32,7 @@ ENTRY = Extraction(
     first_day=DAY,
     last_day=DAY,
     columns=COLUMNS,
+    scope="{}",
     approval_event_id="benchmark",
     requested_by="raw",
     status="Succeeded",
@@ -40,6 +41,7 @@ ENTRY = Extraction(
     attempt=1,
     factory_run_id="run",
     submitted_at=NOON,
+    looked_at=None,
     error=None,
 )
 
@@ -53,9 +55,9 @@ def main(parts: Path, work: Path) -> None:
     done("start: database schema")
     manifest = _seal(lake, database)
     done("raw: count rows, seal")
-    curate(lake, DATASET, Landed(ENTRY, manifest), [DAY])
+    curate(lake, DATASET, Landed(ENTRY, manifest), [DAY], manifest.columns)
     done("curated: type, deduplicate, Parquet")
-    load_day(database, lake, CUSTOMER, DAY)
+    load_day(database, lake, CUSTOMER, DAY, [DATASET])
     done("mart: build, load 8 tables into SQLite")
 
 

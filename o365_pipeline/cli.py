@@ -17,10 +17,12 @@ import click
 import dagster as dg
 from rich.console import Console
 
-from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import State
+from o365_pipeline.consent.data_request import read_data_request
+from o365_pipeline.consent.request_diff import request_diff
 from o365_pipeline.customers import Customer
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.datasets import catalogue, short_name
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
 from o365_pipeline.terminal import progress, table
@@ -127,19 +129,76 @@ def consent() -> None:
 
 
 @consent.command()
-def show() -> None:
-    """Show where each customer's data request stands."""
+@click.option("--customer", "customer_name", help="One customer, with the history of its decisions.")
+def show(customer_name: str | None) -> None:
+    """Show where each customer's data request stands, and every decision about one of them."""
     deployment = load()
     now = dt.datetime.now(dt.UTC)
+    chosen = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
+    summaries = feed_ledger.summaries(deployment.database)
     rows = []
-    for customer in deployment.customers:
+    for customer in chosen:
         stands = approval_ledger.standing_of(deployment.database, customer, now)
         until = stands.approval.expires_at if stands.approval else None
-        approver = stands.approval.approver if stands.approval else None
         rows.append(
-            (customer.name, str(stands.state or "no decision read yet"), approver, until and f"{until:%Y-%m-%d}")
+            (
+                customer.name,
+                str(stands.state or "no decision read yet"),
+                stands.approval.approver if stands.approval else None,
+                until and f"{until:%Y-%m-%d}",
+                stands.days_left(now),
+                summaries[customer.name].aside if customer.name in summaries else 0,
+            )
         )
-    _stdout().print(table("Data requests", ("customer", "state", "approver", "until"), rows))
+    columns = ("customer", "state", "approver", "until", "days left", "records kept aside")
+    _stdout().print(table("Data requests", columns, rows))
+    for customer in chosen:
+        if (summary := summaries.get(customer.name)) and summary.missed:
+            click.echo(f"{customer.name}: decisions of {summary.missed} may be missing")
+    if len(chosen) == 1:
+        _show_history(deployment, chosen[0])
+
+
+def _show_history(deployment: Deployment, customer: Customer) -> None:
+    rows = [
+        (
+            f"{event.updated_at:%Y-%m-%d %H:%M}",
+            event.state.value,
+            event.approver,
+            event.expires_at and f"{event.expires_at:%Y-%m-%d}",
+            event.application_version,
+            ", ".join(short_name(entry.name) for entry in event.datasets),
+            event.reason,
+        )
+        for event in approval_ledger.events(deployment.database, customer)
+    ]
+    columns = ("decided (UTC)", "state", "by", "until", "version", "datasets", "reason")
+    _stdout().print(table(f"Decisions about the data request of {customer.name}", columns, rows))
+
+
+@consent.command()
+@click.option("--customer", "customer_name", help="Whose approval; the only customer where there is one.")
+@click.option(
+    "--request",
+    "path",
+    type=click.Path(path_type=Path),
+    help="TOML file of a changed data request. Default: the one that is configured.",
+)
+def diff(customer_name: str | None, path: Path | None) -> None:
+    """Show what a data request adds to and drops from the approval in force, and if it needs a new one.
+
+    A line that begins with + is asked for and not approved, one with - is approved and not asked for; ! marks what
+    would be refused without a new approval.
+    """
+    deployment = load()
+    customer = _customer(deployment, customer_name)
+    if path:
+        customer = customer.model_copy(update={"data_request": read_data_request(path)})
+    stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
+    compared = request_diff(customer, stands)
+    for difference in compared.differences:
+        click.echo(f"{difference.sign}{'!' if difference.needs_approval else ' '} {difference.what}")
+    click.echo(compared.verdict)
 
 
 @cli.group()

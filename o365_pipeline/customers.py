@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 from o365_pipeline.partitions import FIRST_DAY
+
+NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
+"""The kind of Office 365 plan that a tenant is on; each has its own Management Activity API."""
 
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
@@ -32,6 +36,10 @@ class Customer(BaseModel):
     container: str = Field(description="The account's container: the lake.")
     first_day: dt.date = Field(ge=FIRST_DAY, description="The first day of data to extract once approved.")
     initial_days: int = Field(ge=1, description="How many days the first window covers.")
+    national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
+    purge_grace_days: int = Field(
+        default=30, ge=0, description="How long data outlives its approval before it is purged."
+    )
     data_request: DataRequest
 
     @field_validator("tenant_id")
@@ -55,6 +63,12 @@ class Customers:
 
     def __init__(self, customers: Iterable[Customer]) -> None:
         self._customers = {customer.name: customer for customer in customers}
+
+    def __len__(self) -> int:
+        return len(self._customers)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._customers
 
     def __iter__(self) -> Iterator[Customer]:
         return iter(self._customers.values())

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from o365_pipeline.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.data_request import DataRequest, read_data_request
-from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers
+from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers, NationalCloud
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -38,6 +38,9 @@ SECRET_SETTINGS = ("O365_MART_URL", "O365_APPLICATION_SECRET")
 
 PATTERN_CHARACTERS = "*?[]'#%"
 """Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+
+FEED_POLL_SECONDS = 60
+"""Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
 
 PROJECT = Path(__file__).parents[1]
 SANDBOX_FIRST_DAY = dt.date(2026, 11, 16)
@@ -78,6 +81,8 @@ class Settings(BaseSettings):
     storage_account: str | None = None
     container: str | None = None
     application_secret: str | None = None
+    national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
+    purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
@@ -132,7 +137,7 @@ class Deployment:
         return {
             "database": self.database,
             "lake": self.lake,
-            "activity_feed": ActivityFeed(cloud=self.cloud),
+            "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
         }
@@ -234,6 +239,7 @@ def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) 
             "container": "lake",
             "first_day": settings.first_day or _sandbox_first_day(dt.datetime.now(dt.UTC).date()),
             "initial_days": settings.initial_days,
+            "purge_grace_days": settings.purge_grace_days,
             "data_request": request,
             **changes,
         }

@@ -24,6 +24,14 @@ class NotAuthorizedError(O365PipelineError):
     """No approval in force covers what was asked; the message names Data Connect's rule."""
 
 
+class FeedThrottledError(O365PipelineError):
+    """The Management Activity API wants to be left alone for some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the activity feed asks for a pause of {seconds:.0f} s")
+        self.seconds = seconds
+
+
 class ExtractionError(O365PipelineError):
     """Azure Data Factory refused, failed, cancelled or lost a run."""
 

@@ -6,6 +6,7 @@ What belongs here: ticking and executing, for commands that run in a terminal. W
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import threading
 import uuid
@@ -14,8 +15,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.curated.assets import curated_key
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
@@ -28,6 +30,8 @@ from o365_pipeline.raw.assets import raw_key
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PROGRESS_SECONDS = 0.5
+READING_SECONDS = 60
+LOG = logging.getLogger("o365_pipeline")
 RUN_KEY = "dagster/run_key"
 PROCESS = "o365/process"
 
@@ -56,8 +60,7 @@ class Headless:
         for addition in result.dynamic_partitions_requests or []:
             self._instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
         for event in result.asset_events:
-            if isinstance(event, dg.AssetMaterialization):
-                self._instance.report_runless_asset_event(event)
+            self._instance.report_runless_asset_event(event)
         return result.run_requests or []
 
     def add_customer(self, customer: Customer) -> None:
@@ -137,7 +140,7 @@ def extraction_of_days(
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
     wanted = [entry for entry in request.datasets if not datasets or entry.dataset in datasets]
-    headless.tick("consent_sensor")
+    read_consent(deployment, customer)
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
         submitter.authorized_by(customer, requested)
@@ -148,6 +151,18 @@ def extraction_of_days(
         asset_selection=[*keys, *MART_KEYS],
         tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
     )
+
+
+def read_consent(deployment: Deployment, customer: Customer) -> None:
+    """Read what the customer's approvers decided up to now.
+
+    Raises:
+        O365PipelineError: the feed does not answer, or has more to tell than can be read in a minute.
+    """
+    feed, now = deployment.resources["activity_feed"], dt.datetime.now(dt.UTC)
+    progress = read_feeds(deployment.database, feed, Customers([customer]), now, READING_SECONDS, LOG)
+    if progress.behind:
+        raise O365PipelineError(f"{customer.name}: the activity feed could not be read up to now; try again")
 
 
 def _message(error: str) -> str:

@@ -1,22 +1,31 @@
-"""The ledger's tables: what was approved, extracted, landed and purged.
+"""The ledger's tables: what was approved, extracted, landed and purged, and how far the feed was read.
 
-What belongs here: the tables alone. Each is written by one stage: `consent/approval_ledger.py`,
-`extraction/extraction_ledger.py`, `raw/landing.py`. Times are UTC without offset.
+What belongs here: the tables, and what recording in them has in common. Each is written by one stage: those of the
+feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `purge/`. Times are UTC without offset.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from o365_pipeline.database import metadata, timestamp
+
+IDS_PER_QUERY = 500
+"""SQL Server takes 2,100 parameters in a statement."""
 
 approval_event = sa.Table(
     "ledger_approval_event",
     metadata,
     sa.Column("customer", sa.String(100), primary_key=True),
     sa.Column("event_id", sa.String(100), primary_key=True, comment="Id of the audit record"),
+    sa.Column("sequence", sa.BigInteger, nullable=False, comment="1, 2, 3, ... in the order of recording"),
     sa.Column("application_id", sa.String(100), nullable=False),
+    sa.Column("application_version", sa.Unicode(100), nullable=False),
     sa.Column("state", sa.String(30), nullable=False),
+    sa.Column("created_at", timestamp(), nullable=False, comment="When the record was made"),
     sa.Column("updated_at", timestamp(), nullable=False, comment="When the approver decided"),
     sa.Column("expires_at", timestamp(), comment="When the approval ends"),
     sa.Column("approver", sa.Unicode(320)),
@@ -24,6 +33,66 @@ approval_event = sa.Table(
     sa.Column("event", sa.UnicodeText, nullable=False, comment="The whole event as JSON"),
     sa.Column("recorded_at", timestamp(), nullable=False),
     comment="Append-only: every consent event that was read, once",
+)
+sa.Index(None, approval_event.c.sequence, unique=True)
+
+approval_dataset = sa.Table(
+    "ledger_approval_dataset",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("event_id", sa.String(100), primary_key=True, comment="The event in ledger_approval_event"),
+    sa.Column("dataset", sa.String(100), primary_key=True, comment="Message_v1"),
+    sa.Column("columns", sa.UnicodeText, nullable=False, comment="The columns that it covers, with commas"),
+    sa.Column("scope", sa.UnicodeText, nullable=False, comment="Whose data: All, or the groups or the filter"),
+    sa.Column("deny_groups", sa.UnicodeText, nullable=False, comment="Groups whose members are left out, with commas"),
+    comment="Append-only: what each consent event says of each dataset",
+)
+
+operation = sa.Table(
+    "ledger_operation",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("record_id", sa.String(100), primary_key=True, comment="Id of the audit record"),
+    sa.Column("sequence", sa.BigInteger, nullable=False, comment="1, 2, 3, ... in the order of recording"),
+    sa.Column("dataset", sa.String(100), nullable=False, comment="Message_v1"),
+    sa.Column("pipeline_run_id", sa.String(100), index=True, comment="The factory run"),
+    sa.Column("status", sa.Unicode(50), nullable=False),
+    sa.Column("reason", sa.Unicode(4000)),
+    sa.Column("rows_counted", sa.BigInteger, comment="RowCount, as Microsoft counted"),
+    sa.Column("people_requested", sa.BigInteger, comment="ScopeCountRequested"),
+    sa.Column("people_delivered", sa.BigInteger, comment="ScopeCountDelivered"),
+    sa.Column("undelivered", sa.UnicodeText, nullable=False, comment="UndeliveredScope, a JSON list"),
+    sa.Column("started_at", timestamp()),
+    sa.Column("ended_at", timestamp()),
+    sa.Column("recorded_at", timestamp(), nullable=False),
+    comment="Append-only: what Microsoft counted of each extraction (record 183)",
+)
+sa.Index(None, operation.c.sequence, unique=True)
+
+record_aside = sa.Table(
+    "ledger_record_aside",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("record_id", sa.String(100), primary_key=True, comment="Id of the record, or a hash of its content"),
+    sa.Column("reason", sa.Unicode(1000), nullable=False, comment="Why it could not be read"),
+    sa.Column("record", sa.UnicodeText, nullable=False, comment="What was read, cut where it is very long"),
+    sa.Column("recorded_at", timestamp(), nullable=False),
+    comment="Records of the feed that could not be read, kept aside",
+)
+
+feed = sa.Table(
+    "ledger_feed",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("read_until", timestamp(), nullable=False, comment="What became available before it was read"),
+    sa.Column("window_end", timestamp(), comment="End of the window that is read in part"),
+    sa.Column("next_page", sa.UnicodeText, comment="Where its reading goes on"),
+    sa.Column("looked_at", timestamp(), comment="When the feed last answered, or was last asked in vain"),
+    sa.Column("not_before", timestamp(), comment="When the feed may be asked again, as it said"),
+    sa.Column("missed_from", timestamp(), comment="From when decisions may have been missed, the last time"),
+    sa.Column("missed_until", timestamp(), comment="Until when"),
+    sa.Column("told", sa.Unicode(200), comment="What the UI was last told of the customer's consent"),
+    comment="How far each customer's feed of audit records was read",
 )
 
 extraction = sa.Table(
@@ -34,7 +103,8 @@ extraction = sa.Table(
     sa.Column("dataset", sa.String(100), nullable=False),
     sa.Column("first_day", sa.Date, nullable=False),
     sa.Column("last_day", sa.Date, nullable=False),
-    sa.Column("columns", sa.UnicodeText, nullable=False, comment="The requested columns, a JSON list"),
+    sa.Column("columns", sa.UnicodeText, nullable=False, comment="The columns that it holds, a JSON list"),
+    sa.Column("scope", sa.UnicodeText, nullable=False, comment="Whose data was asked for, as JSON"),
     sa.Column("approval_event_id", sa.String(100), nullable=False, comment="The approval that allowed it"),
     sa.Column("requested_by", sa.String(20), nullable=False, comment="extraction (the job) or raw (an asset by hand)"),
     sa.Column("status", sa.String(20), nullable=False, index=True),
@@ -44,6 +114,7 @@ extraction = sa.Table(
     sa.Column("factory_run_id", sa.String(100)),
     sa.Column("submitted_at", timestamp()),
     sa.Column("finished_at", timestamp()),
+    sa.Column("looked_at", timestamp(), comment="When its copy activity was last looked at"),
     sa.Column("rows_reported", sa.BigInteger, comment="rowsCopied, as the factory counted"),
     sa.Column("files_reported", sa.BigInteger, comment="filesWritten, as the factory counted"),
     sa.Column("error", sa.Unicode(4000)),
@@ -71,6 +142,36 @@ purge = sa.Table(
     sa.Column("purge_id", sa.String(64), primary_key=True),
     sa.Column("customer", sa.String(100), nullable=False, index=True),
     sa.Column("reason", sa.Unicode(1000), nullable=False),
-    sa.Column("purged_at", timestamp(), nullable=False),
-    comment="What was deleted because an approval ended",
+    sa.Column("event_id", sa.String(100), comment="The consent event because of which; null where time ended it"),
+    sa.Column("what", sa.UnicodeText, nullable=False, comment="Extractions and columns to delete, as JSON"),
+    sa.Column("lake_objects", sa.BigInteger, nullable=False, comment="Objects found to delete or to write anew"),
+    sa.Column("lake_bytes", sa.BigInteger, nullable=False),
+    sa.Column("mart_rows", sa.BigInteger, nullable=False, comment="Rows of the mart from what was deleted"),
+    sa.Column("dagster_runs", sa.BigInteger, nullable=False, comment="Runs whose events were deleted from Dagster"),
+    sa.Column("started_at", timestamp(), nullable=False),
+    sa.Column("purged_at", timestamp(), comment="Null while the purge is unfinished"),
+    comment="What was deleted because an approval ended, or a new one covers less",
 )
+
+
+def naive_utc(moment: dt.datetime) -> dt.datetime:
+    """A moment as the ledger keeps it: UTC without offset."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def next_sequence(connection: sa.Connection, table: sa.Table) -> int:
+    """The next place in an append-only table.
+
+    Places are unique, so of two transactions that take one place the later fails and is repeated: whoever has read up
+    to a place has missed nothing before it.
+    """
+    return (connection.scalar(sa.select(sa.func.max(table.c.sequence))) or 0) + 1
+
+
+def not_recorded(connection: sa.Connection, key: sa.Column[str], customer: str, ids: Sequence[str]) -> list[str]:
+    """Those of a customer's ids that a table does not hold yet, in their order."""
+    known: set[str] = set()
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        some = ids[start : start + IDS_PER_QUERY]
+        known.update(connection.scalars(sa.select(key).where(key.table.c.customer == customer, key.in_(some))))
+    return [entry for entry in ids if entry not in known]

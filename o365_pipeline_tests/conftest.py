@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent, State
-from o365_pipeline.customers import Customer
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.consent.feed_reading import read_feeds
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
@@ -57,10 +58,6 @@ def decide(deployment: Deployment, customer: Customer) -> Callable[..., None]:
 
 
 def read_decisions(deployment: Deployment, customer: Customer) -> None:
-    """Record the feed's consent events, as the consent sensor does."""
-    now = dt.datetime.now(dt.UTC)
-    feed = deployment.resources["activity_feed"]
-    feed.start(customer.tenant_id)
-    records = feed.records(customer.tenant_id, now - dt.timedelta(days=6), now)
-    events = [ApprovalEvent.model_validate(record) for record in records if record["RecordType"] == CONSENT_RECORD_TYPE]
-    approval_ledger.record(deployment.database, customer, events, now)
+    """Record what the feed holds, as the consent sensor does."""
+    feed, now = deployment.resources["activity_feed"], dt.datetime.now(dt.UTC)
+    read_feeds(deployment.database, feed, Customers([customer]), now, 60, logging.getLogger())

@@ -344,18 +344,26 @@ def test_metadata_and_run_tags_name_nobody(runner: Runner, deployment: Deploymen
         assert mail not in text
 
 
-def test_the_nightly_schedule_asks_for_yesterday_of_every_approved_customer(runner: Runner) -> None:
+def test_the_nightly_schedule_asks_for_yesterday_of_every_customer_whose_approval_is_in_force(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
     schedule = runner.definitions.resolve_schedule_def("daily_extraction")
-    moment = dt.datetime(2026, 11, 24, 3, 30, tzinfo=dt.UTC)
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    resources = {name: deployment.resources[name] for name in ("database", "customers")}
 
     def requests() -> Any:
-        with dg.build_schedule_context(instance=runner.instance, scheduled_execution_time=moment) as context:
+        with dg.build_schedule_context(
+            instance=runner.instance, scheduled_execution_time=moment, resources=resources
+        ) as context:
             return schedule(context)
 
-    assert "No customer has approved" in str(requests().skip_message)
-    runner.instance.add_dynamic_partitions("customer", ["contoso"])
+    assert "No customer's approval is in force. contoso: no decision yet" in str(requests().skip_message)
+    decide()
+    runner.tick("consent_sensor")
     [request] = requests()
-    assert str(request.partition_key) == "contoso|2026-11-23"
+    assert str(request.partition_key) == f"contoso|{dt.datetime.now(dt.UTC).date()}"
+    decide(State.DENIED)
+    assert "contoso: Denied since" in str(requests().skip_message)
 
 
 def test_one_run_works_for_one_customer() -> None:

@@ -1,102 +1,225 @@
-"""The Office 365 Management Activity API: the feed in which consent records appear.
+"""The Office 365 Management Activity API: the feed in which consent and operation records appear.
 
-What belongs here: starting the subscription, listing content, fetching records, as Microsoft documents them (Office
-365 Management Activity API reference). What the records mean is `approvals.py`'s.
+What belongs here: the calls, their windows and pages, throttling, as Microsoft documents them (Office 365 Management
+Activity API reference). What records mean is `records.py`'s; how far a feed was read is `feed_reading.py`'s.
 """
 
 import datetime as dt
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
 from azure.core import PipelineClient
-from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
     HeadersPolicy,
     RequestIdPolicy,
     RetryPolicy,
+    SansIOHTTPPolicy,
     UserAgentPolicy,
 )
 from azure.core.rest import HttpRequest, HttpResponse
 from pydantic import Field
 
 from o365_pipeline.cloud import Cloud
+from o365_pipeline.customers import Customer, NationalCloud
+from o365_pipeline.errors import FeedThrottledError
 
 CONTENT_TYPE = "Audit.General"
 MAX_WINDOW = dt.timedelta(hours=24)
 MAX_AGE = dt.timedelta(days=7)
-ALREADY_ENABLED = "AF20024"
+ONE_SECOND = dt.timedelta(seconds=1)
+"""The finest that the API documents: the last second is asked for whole, and again the next time."""
+
+ROOTS: Mapping[NationalCloud, str] = {
+    "worldwide": "https://manage.office.com",
+    "gcc": "https://manage-gcc.office.com",
+    "gcc-high": "https://manage.office365.us",
+    "dod": "https://manage.protection.apps.mil",
+}
+"""The API's root for each kind of Office 365 plan."""
+
+ALREADY_ENABLED, TOO_MANY_REQUESTS, INVALID_PAGE = "AF20024", "AF429", "AF20031"
+NOT_SUBSCRIBED = ("AF20022", "AF20023")
+"""There is no subscription, or somebody disabled it."""
+
+GONE = (400, 404, 410)
+"""How content that does not exist (AF20050) or has expired (AF20051) is refused; asking again changes nothing."""
+
+DEFAULT_PAUSE_SECONDS = 60
+"""How long to leave the API alone that throttles and does not say for how long."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a tenant's feed was read: up to `start`; where a window was read in part, its end and next page."""
+
+    start: dt.datetime
+    end: dt.datetime | None = None
+    next_page: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a tenant's feed: its records, (blob, why) of what could not be read, and where to go on."""
+
+    position: Position
+    records: tuple[object, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+    is_last: bool = True
+    """True where there is nothing more to be read for now."""
+
+    subscribed: bool = False
+    """True where the subscription had to be started first."""
 
 
 class ActivityFeed(dg.ConfigurableResource):
     """Reads the audit records of customers' tenants."""
 
     cloud: dg.ResourceDependency[Cloud]
-    root: str = Field(
-        default="https://manage.office.com", description="The API's root; national clouds have their own."
+    poll_seconds: float = Field(
+        default=60,
+        description="How often each tenant's feed is asked; approvals take minutes to hours to appear in it.",
     )
 
-    @cached_property
-    def _client(self) -> PipelineClient[HttpRequest, HttpResponse]:
-        scope = f"{self.root}/.default"
-        return PipelineClient(
-            self.root,
-            policies=[
-                RequestIdPolicy(),
-                HeadersPolicy({"Accept": "application/json"}),
-                UserAgentPolicy(user_agent="o365-pipeline"),
-                RetryPolicy(),
-                BearerTokenCredentialPolicy(self.cloud.credential(), scope),
-            ],
-            transport=self.cloud.transport(),
-        )
-
-    def start(self, tenant_id: str) -> None:
-        """Subscribe to the tenant's audit records; starting again is harmless."""
-        request = HttpRequest("POST", self._url(tenant_id, "subscriptions/start"), params={"contentType": CONTENT_TYPE})
-        response = self._client.send_request(request)
-        if response.status_code >= 400 and ALREADY_ENABLED not in response.text():
-            raise HttpResponseError(response=response)
-
-    def records(self, tenant_id: str, start: dt.datetime, end: dt.datetime) -> Iterator[dict[str, Any]]:
-        """The records whose content became available from start (inclusive) to end (exclusive).
+    def read(self, customer: Customer, position: Position, now: dt.datetime) -> Page:
+        """One page of what became available after a position; a tenant that is not subscribed to is, first.
 
         Args:
-            tenant_id: whose audit records.
-            start: UTC, at most seven days back.
-            end: UTC; longer spans are asked for in windows of 24 hours.
+            customer: whose tenant.
+            position: at most seven days back.
+            now: until when at most; a window is cut after 24 hours.
+
+        Raises:
+            FeedThrottledError: the API wants to be left alone for a time.
+            azure.core.exceptions.AzureError: it does not answer, or refuses.
         """
-        while start < end:
-            window_end = min(start + MAX_WINDOW, end)
-            for uri in self._content_uris(tenant_id, start, window_end):
-                yield from self._get(HttpRequest("GET", uri)).json()
-            start = window_end
-
-    def _content_uris(self, tenant_id: str, start: dt.datetime, end: dt.datetime) -> Iterator[str]:
-        request = HttpRequest(
-            "GET",
-            self._url(tenant_id, "subscriptions/content"),
-            params={"contentType": CONTENT_TYPE, "startTime": _stamp(start), "endTime": _stamp(end)},
-        )
-        while True:
-            response = self._get(request)
-            for content in response.json():
-                yield content["contentUri"]
-            next_page = response.headers.get("NextPageUri")
-            if not next_page:
-                return
-            request = HttpRequest("GET", next_page)
-
-    def _get(self, request: HttpRequest) -> HttpResponse:
-        response = self._client.send_request(request)
+        second = now.replace(microsecond=0)
+        end = position.end or min(position.start + MAX_WINDOW, second + ONE_SECOND)
+        response = self._list(customer, position, end)
+        if subscribed := _answers(response, *NOT_SUBSCRIBED):
+            self._subscribe(customer)
+            response = self._list(customer, position, end)
+        if _answers(response, INVALID_PAGE) and position.next_page:
+            response = self._list(customer, Position(position.start), end)
         response.raise_for_status()
-        return response
+        blobs = {content["contentId"]: content["contentUri"] for content in response.json()}
+        records: list[object] = []
+        unreadable: list[tuple[str, str]] = []
+        for content_id, uri in blobs.items():
+            try:
+                records += self._records(customer, uri)
+            except ValueError as error:
+                unreadable.append((content_id, str(error)))
+        if next_page := response.headers.get("NextPageUri"):
+            onward = replace(position, end=end, next_page=next_page)
+        else:
+            onward = Position(min(end, second, _date_of(response) or end))
+        is_last = next_page is None and end > second
+        return Page(onward, tuple(records), tuple(unreadable), is_last, subscribed)
 
-    def _url(self, tenant_id: str, path: str) -> str:
-        return f"{self.root}/api/v1.0/{tenant_id}/activity/feed/{path}"
+    def _list(self, customer: Customer, position: Position, end: dt.datetime) -> HttpResponse:
+        if position.next_page:
+            return self._send(customer, HttpRequest("GET", position.next_page))
+        window = {"startTime": _stamp(position.start), "endTime": _stamp(end)}
+        request = HttpRequest("GET", _url(customer, "subscriptions/content"), params=_query() | window)
+        return self._send(customer, request)
+
+    def _subscribe(self, customer: Customer) -> None:
+        response = self._send(customer, HttpRequest("POST", _url(customer, "subscriptions/start"), params=_query()))
+        if not _answers(response, ALREADY_ENABLED):
+            response.raise_for_status()
+
+    def _records(self, customer: Customer, uri: str) -> list[object]:
+        """What a blob holds.
+
+        Raises:
+            ValueError: nothing that can be read, now or later; the message says why.
+        """
+        response = self._send(customer, HttpRequest("GET", uri))
+        if response.status_code in GONE:
+            raise ValueError(f"the blob is gone, or never was (HTTP {response.status_code})")
+        response.raise_for_status()
+        try:
+            content = response.json()
+        except ValueError:
+            raise ValueError("the blob is not JSON") from None
+        return content if isinstance(content, list) else [content]
+
+    def _send(self, customer: Customer, request: HttpRequest) -> HttpResponse:
+        client = _client(self.cloud, ROOTS[customer.national_cloud], customer.tenant_id)
+        # The vendor's tenant, on every request: without it one shares a quota with everybody who leaves it out.
+        url = request.url
+        if "PublisherIdentifier=" not in url:
+            publisher = customer.data_request.application_tenant_id
+            request.url = f"{url}{'&' if '?' in url else '?'}PublisherIdentifier={publisher}"
+        return client.send_request(request)
+
+
+class _Throttling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Turns the API's wish to be left alone into an error, so that nobody waits for it inside a tick."""
+
+    def on_response(
+        self, _request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, HttpResponse]
+    ) -> None:
+        answer = response.http_response
+        # Microsoft shows AF429 with status 403 (Troubleshooting the Office 365 Management Activity API).
+        busy = answer.status_code == 429 or _answers(answer, TOO_MANY_REQUESTS)
+        if busy or (answer.status_code >= 400 and "Retry-After" in answer.headers):
+            raise FeedThrottledError(_pause(answer.headers.get("Retry-After")))
+
+
+@lru_cache(maxsize=2048)
+def _client(cloud: Cloud, root: str, tenant_id: str) -> PipelineClient[HttpRequest, HttpResponse]:
+    """A client for one tenant, since a token is one tenant's; all share the cloud's transport."""
+    return PipelineClient(
+        root,
+        policies=[
+            RequestIdPolicy(),
+            HeadersPolicy({"Accept": "application/json"}),
+            UserAgentPolicy(user_agent="o365-pipeline"),
+            RetryPolicy(retry_total=3, retry_backoff_factor=0.3, retry_backoff_max=2),
+            BearerTokenCredentialPolicy(cloud.credential(tenant_id), f"{root}/.default"),
+            _Throttling(),
+        ],
+        transport=_transport(cloud),
+    )
+
+
+@lru_cache(maxsize=8)
+def _transport(cloud: Cloud) -> Any:
+    return cloud.transport()
+
+
+def _answers(response: HttpResponse, *codes: str) -> bool:
+    """Whether the API refuses with one of its codes."""
+    return response.status_code >= 400 and any(code in response.text() for code in codes)
+
+
+def _url(customer: Customer, path: str) -> str:
+    return f"{ROOTS[customer.national_cloud]}/api/v1.0/{customer.tenant_id}/activity/feed/{path}"
+
+
+def _query() -> dict[str, str]:
+    return {"contentType": CONTENT_TYPE}
 
 
 def _stamp(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    """A moment in the finest form that the API documents, to the second."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _date_of(response: HttpResponse) -> dt.datetime | None:
+    """The API's own clock: if ours is ahead, content of the time between must not be skipped."""
+    try:
+        return parsedate_to_datetime(response.headers.get("Date") or "").astimezone(dt.UTC)
+    except ValueError:
+        return None
+
+
+def _pause(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else DEFAULT_PAUSE_SECONDS

@@ -6,67 +6,137 @@ What belongs here: recording and reading events. What they add up to is `approva
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, standing
-from o365_pipeline.customers import Customer
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.ledger import approval_event
+from o365_pipeline.datasets import short_name
+from o365_pipeline.errors import NotAuthorizedError
+from o365_pipeline.ledger import approval_dataset, approval_event, naive_utc, next_sequence, not_recorded
 
 
-def record(database: Database, customer: Customer, events: Sequence[ApprovalEvent], now: dt.datetime) -> int:
-    """Keep the events that the ledger does not have yet; returns how many were new."""
+@dataclass(frozen=True)
+class RecordedDecision:
+    """What the fold needs of a recorded event, without the rest of it. Times are UTC."""
+
+    event_id: str
+    state: State
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    expires_at: dt.datetime | None
+
+
+def record(connection: sa.Connection, customer: Customer, events: Sequence[ApprovalEvent], now: dt.datetime) -> int:
+    """Keep the events that the ledger does not have yet, in the caller's transaction; returns how many were new.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
+    """
     once = {event.event_id: event for event in events}
-    if not once:
+    new = not_recorded(connection, approval_event.c.event_id, customer.name, list(once))
+    if not new:
         return 0
-    try:
-        return _record_new(database, customer, once, now)
-    except IntegrityError:
-        # Another process recorded some of them at the same time; what it did not is still new.
-        return _record_new(database, customer, once, now)
-
-
-def _record_new(database: Database, customer: Customer, once: Mapping[str, ApprovalEvent], now: dt.datetime) -> int:
-    with database.begin() as connection:
-        known = set(
-            connection.scalars(sa.select(approval_event.c.event_id).where(approval_event.c.customer == customer.name))
-        )
-        rows = [_row(customer, event, now) for event in once.values() if event.event_id not in known]
-        if rows:
-            connection.execute(approval_event.insert(), rows)
-    return len(rows)
+    first = next_sequence(connection, approval_event)
+    rows = [_row(customer, once[event_id], first + place, now) for place, event_id in enumerate(new)]
+    connection.execute(approval_event.insert(), rows)
+    if covered := [row for event_id in new for row in _dataset_rows(customer, once[event_id])]:
+        connection.execute(approval_dataset.insert(), covered)
+    return len(new)
 
 
 def events(database: Database, customer: Customer) -> list[ApprovalEvent]:
-    """The recorded events about the customer's data request."""
+    """The recorded events about the customer's data request, the oldest decision first."""
     query = (
         sa.select(approval_event.c.event)
         .where(approval_event.c.customer == customer.name)
         .where(approval_event.c.application_id == customer.data_request.application_id)
-        .order_by(approval_event.c.updated_at)
+        .order_by(approval_event.c.updated_at, approval_event.c.created_at, approval_event.c.event_id)
     )
     with database.begin() as connection:
         return [ApprovalEvent.model_validate_json(text) for text in connection.scalars(query)]
 
 
-def standing_of(database: Database, customer: Customer, at: dt.datetime) -> Standing:
+def standing_of(database: Database, customer: Customer, at: dt.datetime) -> Standing[ApprovalEvent]:
     """Where the customer's data request stands at a moment."""
     return standing(events(database, customer), at)
 
 
-def _row(customer: Customer, event: ApprovalEvent, now: dt.datetime) -> dict[str, object]:
+def standings(database: Database, customers: Customers, at: dt.datetime) -> dict[str, Standing[RecordedDecision]]:
+    """Where each customer's data request stands at a moment: one query for all of them."""
+    applications = {customer.name: customer.data_request.application_id for customer in customers}
+    names = ("customer", "application_id", "event_id", "state", "created_at", "updated_at", "expires_at")
+    decisions: dict[str, list[RecordedDecision]] = {name: [] for name in applications}
+    with database.begin() as connection:
+        for row in connection.execute(sa.select(*(approval_event.c[name] for name in names))):
+            if applications.get(row.customer) == row.application_id:
+                decisions[row.customer].append(
+                    RecordedDecision(
+                        row.event_id,
+                        State(row.state),
+                        row.created_at.replace(tzinfo=dt.UTC),
+                        row.updated_at.replace(tzinfo=dt.UTC),
+                        row.expires_at.replace(tzinfo=dt.UTC) if row.expires_at else None,
+                    )
+                )
+    return {name: standing(found, at) for name, found in decisions.items()}
+
+
+def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -> ApprovalEvent:
+    """The approval that lets the customer's data move.
+
+    Raises:
+        NotAuthorizedError: there is none; the message says where the data request stands.
+    """
+    stands = standing_of(database, customer, at)
+    if stands.approval is None:
+        raise NotAuthorizedError(
+            f"{customer.name}: no approval is in force ({stands}); its data stays where it is until an approver "
+            "says yes"
+        )
+    return stands.approval
+
+
+def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
+    """(sequence, customer) of the events recorded after a place in the ledger, at most so many."""
+    query = (
+        sa.select(approval_event.c.sequence, approval_event.c.customer)
+        .where(approval_event.c.sequence > sequence)
+        .order_by(approval_event.c.sequence)
+        .limit(limit)
+    )
+    with database.begin() as connection:
+        return [(row.sequence, row.customer) for row in connection.execute(query)]
+
+
+def _row(customer: Customer, event: ApprovalEvent, sequence: int, now: dt.datetime) -> dict[str, object]:
     return {
         "event_id": event.event_id,
         "customer": customer.name,
+        "sequence": sequence,
         "application_id": event.application_id,
+        "application_version": event.application_version[:100],
         "state": event.state.value,
-        "updated_at": event.updated_at.replace(tzinfo=None),
-        "expires_at": event.expires_at.replace(tzinfo=None) if event.expires_at else None,
-        "approver": event.approver,
-        "reason": event.reason,
+        "created_at": naive_utc(event.created_at),
+        "updated_at": naive_utc(event.updated_at),
+        "expires_at": naive_utc(event.expires_at) if event.expires_at else None,
+        "approver": event.approver[:320] if event.approver else None,
+        "reason": event.reason[:4000] if event.reason else None,
         "event": event.model_dump_json(),
-        "recorded_at": now.astimezone(dt.UTC).replace(tzinfo=None),
+        "recorded_at": naive_utc(now),
     }
+
+
+def _dataset_rows(customer: Customer, event: ApprovalEvent) -> Iterable[dict[str, object]]:
+    for entry in {short_name(entry.name): entry for entry in event.datasets}.values():
+        yield {
+            "customer": customer.name,
+            "event_id": event.event_id,
+            "dataset": short_name(entry.name),
+            "columns": ", ".join(entry.columns),
+            "scope": str(entry.scope),
+            "deny_groups": ", ".join(entry.deny_groups),
+        }

@@ -11,13 +11,17 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from o365_pipeline.consent.data_request import Scope
 
 CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""
+
+VALID_DAYS = 180
+"""How long an approval holds where its record does not say until when (Graph documentation: app authorization)."""
 
 
 class State(StrEnum):
@@ -30,8 +34,26 @@ class State(StrEnum):
     UPDATE_AVAILABLE = "UpdateAvailable"
 
 
+RESTRICTIVENESS = (State.PENDING, State.APPROVED, State.UPDATE_AVAILABLE, State.EXPIRED, State.DENIED)
+"""Of events of one moment the later in this order counts, so that a doubt never lets data move."""
+
+
+def in_utc(moment: dt.datetime) -> dt.datetime:
+    """A moment in UTC; one without an offset is UTC already."""
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def string_list(value: object) -> object:
+    """What records call a string list: a list, or a text of one: '["a", "b"]', '[a, b]', 'a, b'."""
+    if isinstance(value, str) and value.lstrip().startswith('["'):
+        return json.loads(value)
+    if isinstance(value, str):
+        return [part.strip() for part in value.strip("[]").split(",") if part.strip()]
+    return value or ()
+
+
 class ApprovedDataset(BaseModel):
-    """One dataset that an event covers: columns and scope."""
+    """One dataset that an event covers: columns, scope, and the groups whose members are left out."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -40,15 +62,13 @@ class ApprovedDataset(BaseModel):
     scope_kind: str = Field(default="All", validation_alias=AliasChoices("Scope", "scope_kind"))
     groups: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("ScopeList", "groups"))
     filter_uri: str | None = Field(default=None, validation_alias=AliasChoices("ScopeFiltersUris", "filter_uri"))
+    privacy_policy: str = Field(default="None", validation_alias=AliasChoices("PrivacyPolicyType", "privacy_policy"))
+    deny_groups: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("DenyGroups", "deny_groups"))
 
-    @field_validator("columns", "groups", mode="before")
+    @field_validator("columns", "groups", "deny_groups", mode="before")
     @classmethod
     def _from_string_list(cls, value: object) -> object:
-        if isinstance(value, str) and value.lstrip().startswith('["'):
-            return json.loads(value)
-        if isinstance(value, str):
-            return [part.strip() for part in value.strip("[]").split(",") if part.strip()]
-        return value or ()
+        return string_list(value)
 
     @field_validator("filter_uri", mode="before")
     @classmethod
@@ -59,15 +79,20 @@ class ApprovedDataset(BaseModel):
     def scope(self) -> Scope:
         return Scope.model_validate({"kind": self.scope_kind, "groups": self.groups, "filter_uri": self.filter_uri})
 
+    @model_validator(mode="after")
+    def _scope_is_one(self) -> ApprovedDataset:
+        _ = self.scope
+        return self
+
 
 class ApprovalEvent(BaseModel):
     """One consent record: who decided what, about which application, for which data, until when. Times are UTC."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    event_id: str = Field(validation_alias=AliasChoices("Id", "event_id"))
+    event_id: str = Field(max_length=100, validation_alias=AliasChoices("Id", "event_id"))
     created_at: dt.datetime = Field(validation_alias=AliasChoices("CreationTime", "created_at"))
-    application_id: str = Field(validation_alias=AliasChoices("ApplicationId", "application_id"))
+    application_id: str = Field(max_length=100, validation_alias=AliasChoices("ApplicationId", "application_id"))
     application_version: str = Field(
         default="", validation_alias=AliasChoices("ApplicationVersion", "application_version")
     )
@@ -79,7 +104,9 @@ class ApprovalEvent(BaseModel):
     state: State = Field(validation_alias=AliasChoices("State", "state"))
     approver: str | None = Field(default=None, validation_alias=AliasChoices("Approver", "approver"))
     reason: str | None = Field(default=None, validation_alias=AliasChoices("Reason", "reason"))
-    updated_at: dt.datetime = Field(validation_alias=AliasChoices("ApprovalUpdatedDateInUTC", "updated_at"))
+    updated_at: dt.datetime = Field(
+        validation_alias=AliasChoices("ApprovalUpdatedDateInUTC", "updated_at", "CreationTime")
+    )
     expires_at: dt.datetime | None = Field(
         default=None, validation_alias=AliasChoices("ApprovalExpiryDateInUTC", "expires_at")
     )
@@ -98,20 +125,62 @@ class ApprovalEvent(BaseModel):
     @field_validator("created_at", "updated_at", "expires_at", mode="after")
     @classmethod
     def _as_utc(cls, value: dt.datetime | None) -> dt.datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        return None if value is None else in_utc(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _approvals_end(cls, record: object) -> object:
+        """An approval ends, also where its record gives only the days, or not even those."""
+        if not isinstance(record, dict):
+            return record
+        given = {name: value for name, value in record.items() if value is not None}
+        decided = given.get("ApprovalUpdatedDateInUTC") or given.get("CreationTime")
+        if given.get("State") == State.APPROVED and decided and not given.get("ApprovalExpiryDateInUTC"):
+            days = dt.timedelta(days=int(given.get("ApprovalValidDays", VALID_DAYS)))
+            given["ApprovalExpiryDateInUTC"] = in_utc(dt.datetime.fromisoformat(str(decided))) + days
+        return given
+
+    def dataset(self, table_name: str) -> ApprovedDataset | None:
+        """What the event says of a dataset, by the name that Data Connect gives it."""
+        return next((entry for entry in self.datasets if entry.name == table_name), None)
+
+
+class Decision(Protocol):
+    """What of an event the fold looks at."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def created_at(self) -> dt.datetime: ...
+    @property
+    def updated_at(self) -> dt.datetime: ...
+    @property
+    def expires_at(self) -> dt.datetime | None: ...
+
+
+D = TypeVar("D", bound=Decision, covariant=True)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a data request stands: its state, and the approval in force if there is one."""
+class Standing(Generic[D]):
+    """Where a data request stands: its state, since when, and the approval in force if there is one."""
 
     state: State | None
-    approval: ApprovalEvent | None
+    approval: D | None
+    since: dt.datetime | None = None
+
+    def days_left(self, at: dt.datetime) -> int | None:
+        """Whole days until the approval in force ends."""
+        ends = self.approval.expires_at if self.approval else None
+        return (ends - at).days if ends else None
+
+    def __str__(self) -> str:
+        return f"{self.state} since {self.since:%Y-%m-%d %H:%M} UTC" if self.state and self.since else "no decision yet"
 
 
-def standing(events: Iterable[ApprovalEvent], at: dt.datetime) -> Standing:
+def standing(events: Iterable[D], at: dt.datetime) -> Standing[D]:
     """Fold one application's events, in any order and with repeats, into its standing at a moment.
 
     The previous approval goes on working after UpdateAvailable, and while a changed request is pending, until a new
@@ -119,13 +188,21 @@ def standing(events: Iterable[ApprovalEvent], at: dt.datetime) -> Standing:
     """
     once = {event.event_id: event for event in events if event.updated_at <= at}
     state: State | None = None
-    approval: ApprovalEvent | None = None
-    for event in sorted(once.values(), key=lambda event: (event.updated_at, event.created_at, event.event_id)):
-        state = event.state
+    approval: D | None = None
+    since: dt.datetime | None = None
+    for event in sorted(once.values(), key=_order):
+        if approval and approval.expires_at and approval.expires_at <= event.updated_at:
+            state, since, approval = State.EXPIRED, approval.expires_at, None
+        if event.state is not state:
+            state, since = event.state, event.updated_at
         if event.state is State.APPROVED:
             approval = event
         elif event.state in (State.DENIED, State.EXPIRED):
             approval = None
     if approval and approval.expires_at and approval.expires_at <= at:
-        return Standing(State.EXPIRED, None)
-    return Standing(state, approval)
+        return Standing(State.EXPIRED, None, approval.expires_at)
+    return Standing(state, approval, since)
+
+
+def _order(event: Decision) -> tuple[dt.datetime, dt.datetime, int, str]:
+    return event.updated_at, event.created_at, RESTRICTIVENESS.index(event.state), event.event_id

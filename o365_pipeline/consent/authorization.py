@@ -1,15 +1,18 @@
 """Data Connect's authorization rules, as pure functions: is this extraction covered by that approval?
 
 What belongs here: the rules that Data Connect applies to every run, checked before a run is paid for. Where the
-approval comes from is `approvals.py`'s. Source: Microsoft Graph documentation, app authorization.
+approval comes from is `approvals.py`'s. Source of each rule: Microsoft Graph documentation, app authorization.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import Standing
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.customers import Customer
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import NotAuthorizedError
 
 
@@ -26,6 +29,20 @@ class Ask:
     scope: Scope
 
 
+def ask_of(customer: Customer, dataset: Dataset, columns: tuple[str, ...], scope: Scope) -> Ask:
+    """What extracting these columns of a customer's dataset asks."""
+    request = customer.data_request
+    return Ask(
+        application_id=request.application_id,
+        application_tenant_id=request.application_tenant_id,
+        destination_tenant_id=customer.tenant_id,
+        sink=customer.sink,
+        dataset=dataset.table_name,
+        columns=columns,
+        scope=scope,
+    )
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why an extraction is not covered: the rule, what was asked, what is approved."""
@@ -38,52 +55,106 @@ class Refusal:
         return f"rule '{self.rule}': asked for {self.asked}; approved is {self.approved}"
 
 
-def refusal(ask: Ask, standing: Standing) -> Refusal | None:
+Rule = Callable[[Ask, ApprovalEvent], Refusal | None]
+
+
+def application_is_authorized(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The application id matches that of an authorized application."""
+    if ask.application_id == approval.application_id:
+        return None
+    return Refusal("the application is an authorized one", ask.application_id, approval.application_id)
+
+
+def application_tenant_is_the_registrations(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The application's tenant is that in which it is registered."""
+    if ask.application_tenant_id == approval.application_tenant_id:
+        return None
+    return Refusal(
+        "the application's tenant is the registration's", ask.application_tenant_id, approval.application_tenant_id
+    )
+
+
+def destination_tenant_is_approved(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The tenant that the data goes to is the approved one."""
+    if ask.destination_tenant_id == approval.destination_tenant_id:
+        return None
+    return Refusal(
+        "the destination's tenant is the approved one", ask.destination_tenant_id, approval.destination_tenant_id
+    )
+
+
+def destination_lies_within_the_sink(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The place that the data goes to lies within an approved sink."""
+    if any(_lies_within(ask.sink, sink) for sink in approval.sinks):
+        return None
+    return Refusal("the destination lies within the approved sink", ask.sink, ", ".join(approval.sinks) or "none")
+
+
+def dataset_is_authorized(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The dataset is one of the authorized ones."""
+    if approval.dataset(ask.dataset):
+        return None
+    names = ", ".join(entry.name for entry in approval.datasets)
+    return Refusal("the dataset is an authorized one", ask.dataset, names or "none")
+
+
+def columns_are_authorized(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """The requested columns are a subset of the dataset's authorized columns."""
+    approved = approval.dataset(ask.dataset)
+    known = approved.columns if approved else ()
+    if not (extra := [column for column in ask.columns if column not in known]):
+        return None
+    return Refusal(
+        "the columns are a subset of the authorized columns", f"{ask.dataset} {', '.join(extra)}", ", ".join(known)
+    )
+
+
+def scope_fits(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
+    """All allows any scope; List any subset of its groups; FilterUri only itself, character for character."""
+    approved = approval.dataset(ask.dataset)
+    if approved and _scope_fits(ask.scope, approved.scope):
+        return None
+    return Refusal(
+        "the scope fits the authorized scope", str(ask.scope), str(approved.scope) if approved else "nothing"
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    application_is_authorized,
+    application_tenant_is_the_registrations,
+    destination_tenant_is_approved,
+    destination_lies_within_the_sink,
+    dataset_is_authorized,
+    columns_are_authorized,
+    scope_fits,
+)
+"""In the order in which they are checked, after the first of all: that there is an approval in force."""
+
+
+def refusal(ask: Ask, standing: Standing[ApprovalEvent]) -> Refusal | None:
     """The first of Data Connect's rules that does not hold, or None where all hold."""
-    approval = standing.approval
-    if approval is None:
+    if standing.approval is None:
         state = standing.state or "nothing: no approver has decided yet"
         return Refusal("the application's authorization is approved", f"application {ask.application_id}", str(state))
-    if ask.application_id != approval.application_id:
-        return Refusal("the application is an authorized one", ask.application_id, approval.application_id)
-    if ask.application_tenant_id != approval.application_tenant_id:
-        return Refusal(
-            "the application's tenant is the registration's", ask.application_tenant_id, approval.application_tenant_id
-        )
-    if ask.destination_tenant_id != approval.destination_tenant_id:
-        return Refusal(
-            "the destination's tenant is the approved one", ask.destination_tenant_id, approval.destination_tenant_id
-        )
-    if not any(_lies_within(ask.sink, sink) for sink in approval.sinks):
-        return Refusal("the destination lies within the approved sink", ask.sink, ", ".join(approval.sinks) or "none")
-    approved = next((entry for entry in approval.datasets if entry.name == ask.dataset), None)
-    if approved is None:
-        names = ", ".join(entry.name for entry in approval.datasets)
-        return Refusal("the dataset is an authorized one", ask.dataset, names or "none")
-    if extra := [column for column in ask.columns if column not in approved.columns]:
-        return Refusal(
-            "the columns are a subset of the authorized columns",
-            f"{ask.dataset} {', '.join(extra)}",
-            ", ".join(approved.columns),
-        )
-    if not _scope_fits(ask.scope, approved.scope):
-        return Refusal("the scope fits the authorized scope", str(ask.scope), str(approved.scope))
-    return None
+    found = (rule(ask, standing.approval) for rule in RULES)
+    return next((reason for reason in found if reason), None)
 
 
-def authorize(ask: Ask, standing: Standing) -> None:
-    """Let an extraction pass that the approval in force covers.
+def authorize(ask: Ask, standing: Standing[ApprovalEvent]) -> ApprovalEvent:
+    """Let an extraction pass that the approval in force covers; returns that approval.
 
     Raises:
         NotAuthorizedError: a rule does not hold; the message names it and says what to do.
     """
-    if reason := refusal(ask, standing):
-        remedy = (
-            "ask the customer's approver to approve the data request"
-            if standing.approval is None
-            else "change the data request, or have it approved anew"
-        )
-        raise NotAuthorizedError(f"not authorized by {reason}; nothing was extracted: {remedy}")
+    reason = refusal(ask, standing)
+    if reason is None and standing.approval is not None:
+        return standing.approval
+    remedy = (
+        "ask the customer's approver to approve the data request"
+        if standing.approval is None
+        else "change the data request, or have it approved anew; o365-pipeline consent diff shows the difference"
+    )
+    raise NotAuthorizedError(f"not authorized by {reason}; nothing was extracted: {remedy}")
 
 
 def _lies_within(sink: str, approved: str) -> bool:

@@ -33,8 +33,6 @@ class Scope(BaseModel):
     def _parts_fit_kind(self) -> Scope:
         if (self.kind == "List") != bool(self.groups) or (self.kind == "FilterUri") != bool(self.filter_uri):
             raise ValueError("scope: kind List takes groups, kind FilterUri takes filter_uri, kind All takes neither")
-        if len(self.groups) > MAX_GROUPS:
-            raise ValueError(f"scope: at most {MAX_GROUPS} groups, not {len(self.groups)}")
         return self
 
     def __str__(self) -> str:
@@ -57,6 +55,8 @@ class RequestedDataset(BaseModel):
         dataset = catalogue()[self.name]
         for column in self.columns:
             dataset.column(column)
+        if len(self.scope.groups) > MAX_GROUPS:
+            raise ValueError(f"scope: at most {MAX_GROUPS} groups, not {len(self.scope.groups)}")
         missing = [key for key in dataset.natural_key if key not in (*self.columns, *SYSTEM_COLUMNS)]
         if missing:
             raise UsageError(f"{self.name}: the columns must include the key, {', '.join(missing)}")

@@ -1,25 +1,35 @@
 """The consent sensor: reads what approvers decided and, once approved, asks for the windows agreed on.
 
-What belongs here: the tick. How consent is read, kept and judged is in the other files of this folder.
+What belongs here: the tick, bounded however many customers there are. How consent is read, kept and judged is in the
+other files of this folder.
 """
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
-from azure.core.exceptions import AzureError
-from pydantic import ValidationError
 
-from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.activity_feed import MAX_AGE, ActivityFeed
-from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent
-from o365_pipeline.consent.assets import reported
+from o365_pipeline.consent import approval_ledger, feed_ledger
+from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.approval_ledger import RecordedDecision
+from o365_pipeline.consent.approvals import Decision, Standing
+from o365_pipeline.consent.assets import reports
+from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.partitions import CUSTOMERS, customer_partitions, range_tags
 
 EXTRACTION_JOB = "extraction_job"
+READING_SECONDS = 3.0
+"""How long one tick asks the feeds for pages; the next goes on where it stopped."""
+
+MAX_REQUESTS, MAX_REPORTS, MAX_ADDED = 25, 25, 1000
+"""How many runs one tick asks for, customers it reports on, partitions it adds; the rest follows in the next."""
+
+SHOWN_WAITING = 10
+
+Stands = Mapping[str, Standing[RecordedDecision]]
 
 
 def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -30,8 +40,9 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
         minimum_interval_seconds=5,
         default_status=default_status,
         description=(
-            "Reads the approvers' decisions from the Office 365 Management Activity API and records each once. "
-            "A customer whose data request is approved becomes a partition, and its agreed days are extracted."
+            "Reads the approvers' decisions and Microsoft's counts of what was extracted from the Office 365 "
+            "Management Activity API and records each once. Once a customer's data request is approved, its agreed "
+            "days are extracted."
         ),
     )
     def consent_sensor(
@@ -41,40 +52,27 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
-        cursors: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-        requests: list[dg.RunRequest] = []
-        reports: list[dg.AssetMaterialization] = []
-        approved: list[str] = []
-        waiting: list[str] = []
-        for customer in customers:
-            try:
-                new = _read_decisions(context, activity_feed, database, customer, cursors.get(customer.name), now)
-                cursors[customer.name] = now.isoformat()
-            except AzureError as error:
-                context.log.error(f"{customer.name}: the activity feed does not answer, read again next time: {error}")
-                new = 0
-            standing = approval_ledger.standing_of(database, customer, now)
-            if new:
-                reports.append(reported(customer, standing))
-            if standing.approval is None:
-                waiting.append(f"{customer.name}: {standing.state or 'no decision yet'}")
-                continue
-            approved.append(customer.name)
-            requests += initial_requests(customer, standing.approval, now.date())
+        progress = read_feeds(database, activity_feed, customers, now, READING_SECONDS, context.log)
+        if progress.aside:
+            context.log.warning(
+                f"{progress.aside} records of the feed could not be read; the table ledger_record_aside keeps them"
+            )
+        stands = approval_ledger.standings(database, customers, now)
+        asked_up_to, requests = _asked(database, customers, stands, _asked_before(context.cursor), now)
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
-        added = [name for name in approved if name not in known]
+        added = [customer.name for customer in customers if customer.name not in known][:MAX_ADDED]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=f"Waiting for approval: {'; '.join(waiting)}" if waiting and not requests else None,
+            skip_reason=None if requests else _waiting(stands, progress.behind),
             dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
-            asset_events=reports,
-            cursor=json.dumps(cursors),
+            asset_events=_told(database, customers, stands, now),
+            cursor=json.dumps({"asked_up_to": asked_up_to}),
         )
 
     return consent_sensor
 
 
-def initial_requests(customer: Customer, approval: ApprovalEvent, today: dt.date) -> list[dg.RunRequest]:
+def initial_requests(customer: Customer, approval: Decision, today: dt.date) -> list[dg.RunRequest]:
     """The extraction of the agreed days that are over, asked for once under each approval.
 
     What was extracted under an earlier approval is re-attached to, not paid for again.
@@ -92,45 +90,51 @@ def initial_requests(customer: Customer, approval: ApprovalEvent, today: dt.date
     ]
 
 
-def _read_decisions(
-    context: dg.SensorEvaluationContext,
-    feed: ActivityFeed,
-    database: Database,
-    customer: Customer,
-    last_read: str | None,
-    now: dt.datetime,
-) -> int:
-    """Record the consent events since the last tick; returns how many are new."""
-    oldest = now - MAX_AGE + dt.timedelta(minutes=1)
-    if last_read:
-        start = dt.datetime.fromisoformat(last_read)
-        if start < oldest:
-            context.log.warning(
-                f"{customer.name}: consent was last read {start:%Y-%m-%d %H:%M} UTC; the feed reaches back seven days, "
-                f"so decisions before {oldest:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
-            )
-    else:
-        feed.start(customer.tenant_id)
-        start = oldest
-    events = _consent_events(context, feed.records(customer.tenant_id, max(start, oldest), now), customer)
-    new = approval_ledger.record(database, customer, events, now)
-    context.log.debug(f"{customer.name}: {new} new consent events")
-    return new
+def _asked_before(cursor: str | None) -> int:
+    """The place in the ledger up to which decisions were acted on.
+
+    Dagster keeps the cursor once the runs that a tick asked for are launched; a tick that dies before is repeated, and
+    asks for the same runs under the same keys.
+    """
+    return int(json.loads(cursor).get("asked_up_to", 0)) if cursor else 0
 
 
-def _consent_events(
-    context: dg.SensorEvaluationContext, records: Iterable[dict[str, object]], customer: Customer
-) -> list[ApprovalEvent]:
-    events = []
-    for record in records:
-        if record.get("RecordType") != CONSENT_RECORD_TYPE:
-            continue
-        try:
-            event = ApprovalEvent.model_validate(record)
-        except ValidationError as error:
-            fields = ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors())
-            context.log.warning(f"{customer.name}: a consent record was left aside, its {fields} cannot be read")
-            continue
-        if event.destination_tenant_id == customer.tenant_id:
-            events.append(event)
+def _asked(
+    database: Database, customers: Customers, stands: Stands, after: int, now: dt.datetime
+) -> tuple[int, list[dg.RunRequest]]:
+    """The runs that decisions recorded after a place in the ledger lead to, and the place reached."""
+    requests: dict[str, list[dg.RunRequest]] = {}
+    for sequence, name in approval_ledger.decided_after(database, after, limit=1000):
+        if len(requests) == MAX_REQUESTS and name not in requests:
+            break
+        after = sequence
+        approval = stands[name].approval if name in stands else None
+        if approval is not None and (asked := initial_requests(customers[name], approval, now.date())):
+            requests[name] = asked
+    return after, [request for asked in requests.values() for request in asked]
+
+
+def _told(
+    database: Database, customers: Customers, stands: Stands, now: dt.datetime
+) -> Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Reports on the customers whose standing, days left or history the UI does not show yet."""
+    events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = []
+    for name, summary in feed_ledger.untold(database, stands, now, MAX_REPORTS).items():
+        customer = customers[name]
+        history = approval_ledger.events(database, customer)
+        events += reports(customer, history, now, summary.aside, summary.missed)
     return events
+
+
+def _waiting(stands: Stands, behind: Iterable[str]) -> str:
+    """Why nothing is asked for: who has not approved, and whose feed is still being read."""
+    waiting = [
+        f"{name}: {standing.state or 'no decision yet'}" for name, standing in stands.items() if not standing.approval
+    ]
+    parts = []
+    if waiting:
+        more = f"; and {len(waiting) - SHOWN_WAITING} more" if len(waiting) > SHOWN_WAITING else ""
+        parts.append(f"Waiting for approval: {'; '.join(waiting[:SHOWN_WAITING])}{more}")
+    if unread := len(list(behind)):
+        parts.append(f"the feeds of {unread} customers are read on in the next tick")
+    return ". ".join(parts) or "No new decision."

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.customers import Customers
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.errors import LandingError
+from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.failures import explained
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import first_rows, masked_preview, table_schema
@@ -71,7 +72,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)
-            customer = customers[work.customer].name
+            customer = work.customer
+            columns = _approved_columns(database, customers[customer], dataset)
             landings = landings_of(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
@@ -81,7 +83,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             counts: dict[dt.date, Counts] = {}
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
-                counts.update(curate(lake, dataset, landed, days))
+                counts.update(curate(lake, dataset, landed, days, columns))
             for day, found in counts.items():
                 context.add_asset_metadata(
                     {
@@ -95,6 +97,20 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         return _result(lake, dataset, customer, counts)
 
     return curated
+
+
+def _approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
+    """The columns of the dataset that the approval in force covers.
+
+    Raises:
+        NotAuthorizedError: no approval is in force, or it does not name the dataset.
+    """
+    approved = approval_in_force(database, customer, dt.datetime.now(dt.UTC)).dataset(dataset.table_name)
+    if approved is None:
+        raise NotAuthorizedError(
+            f"{customer.name}: the approval in force does not name {dataset.name}; what landed stays where it is"
+        )
+    return approved.columns
 
 
 def _each_once(landings: Sequence[Landed]) -> list[Landed]:

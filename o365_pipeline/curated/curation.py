@@ -53,12 +53,18 @@ def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
     return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
 
 
-def curate(lake: Lake, dataset: Dataset, landed: Landed, days: Sequence[dt.date]) -> dict[dt.date, Counts]:
-    """Write the days' Parquet files from one landing, read once; returns where the rows went, per day."""
+def curate(
+    lake: Lake, dataset: Dataset, landed: Landed, days: Sequence[dt.date], columns: Sequence[str]
+) -> dict[dt.date, Counts]:
+    """Write the days' Parquet files from one landing, read once; returns where the rows went, per day.
+
+    Args:
+        columns: those that may go on; whatever else the landing holds stays in the lake's raw files.
+    """
     with duck() as (connection, directory):
         define_time_zones(connection)
         _read(connection, lake, landed.manifest, directory)
-        _type(connection, dataset, landed.manifest)
+        _type(connection, dataset, landed.manifest, columns)
         return {day: _write_day(connection, lake, dataset, landed.manifest, day, directory) for day in days}
 
 
@@ -115,9 +121,9 @@ def _sort_out(odd: Path, target: Path, rejected: Path, refused: frozenset[int]) 
                 rejects.write(json.dumps({"line": piece.line, "raw": raw, "reason": reason}) + "\n")
 
 
-def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest) -> None:
+def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest, columns: Sequence[str]) -> None:
     """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
-    fields = fields_of(dataset, manifest.columns)
+    fields = fields_of(dataset, [name for name in manifest.columns if name in columns])
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.curated_key]
     problems = ", ".join([*fields.problems, *missing_key])

@@ -1,6 +1,6 @@
 """The catalogue of Data Connect datasets that drives every stage."""
 
 from o365_pipeline.datasets.catalogue import Catalogue, catalogue
-from o365_pipeline.datasets.model import SYSTEM_COLUMNS, Column, Dataset, snake_case
+from o365_pipeline.datasets.model import SYSTEM_COLUMNS, Column, Dataset, short_name, snake_case
 
-__all__ = ["SYSTEM_COLUMNS", "Catalogue", "Column", "Dataset", "catalogue", "snake_case"]
+__all__ = ["SYSTEM_COLUMNS", "Catalogue", "Column", "Dataset", "catalogue", "short_name", "snake_case"]

@@ -26,6 +26,11 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def short_name(table_name: str) -> str:
+    """`BasicDataSet_v0.Message_v1` -> `Message_v1`."""
+    return table_name.rpartition(".")[2]
+
+
 class Column(BaseModel):
     """One documented column of a dataset."""
 
@@ -101,7 +106,7 @@ class Dataset(BaseModel):
     @property
     def name(self) -> str:
         """The short name with its version: Message_v1."""
-        return self.table_name.partition(".")[2]
+        return short_name(self.table_name)
 
     @property
     def asset_name(self) -> str:

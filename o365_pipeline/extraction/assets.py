@@ -5,6 +5,7 @@ What belongs here: what Dagster sees of extraction. The steps are in `submission
 
 import dagster as dg
 
+from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
@@ -16,6 +17,7 @@ from o365_pipeline.failures import explained
 from o365_pipeline.partitions import CUSTOMERS, customer_day_partitions, customer_days, partition_key
 
 EXTRACTION = dg.AssetKey("extraction")
+MAX_REASON = 2_000
 FACTORY_POOL = "data_factory"
 REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Safe to repeat: a retry finds the factory run that was made for its window."""
@@ -82,13 +84,28 @@ extraction_job = dg.define_asset_job(
     job=extraction_job,
     cron_schedule="30 3 * * *",
     execution_timezone="UTC",
-    description="Every night at 03:30 UTC: yesterday's data of every approved customer.",
+    description="Every night at 03:30 UTC: yesterday's data of every customer whose approval is in force.",
 )
-def daily_extraction(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    yesterday = (context.scheduled_execution_time - ONE_DAY).date()
-    approved = context.instance.get_dynamic_partitions(CUSTOMERS)
+def daily_extraction(
+    context: dg.ScheduleEvaluationContext,
+    database: dg.ResourceParam[Database],
+    customers: dg.ResourceParam[Customers],
+) -> list[dg.RunRequest] | dg.SkipReason:
+    moment = context.scheduled_execution_time
+    yesterday = (moment - ONE_DAY).date()
+    known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
+    stands = approval_ledger.standings(database, customers, moment)
+    approved = [name for name, standing in stands.items() if standing.approval and name in known]
+    skipped = [f"{name}: {stands[name]}" for name in stands if name not in approved]
     if not approved:
-        return dg.SkipReason("No customer has approved a data request yet.")
+        return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
+    for reason in skipped:
+        context.log.info(f"skipped, no approval is in force: {reason}")
     return [
-        dg.RunRequest(run_key=f"{name}:{yesterday}", partition_key=partition_key(name, yesterday)) for name in approved
+        dg.RunRequest(
+            run_key=f"{name}:{yesterday}",
+            partition_key=partition_key(name, yesterday),
+            tags={"o365/customer": name},
+        )
+        for name in approved
     ]

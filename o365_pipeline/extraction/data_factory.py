@@ -21,7 +21,11 @@ from o365_pipeline.errors import ExtractionError
 from o365_pipeline.extraction import factory_definitions as definitions
 
 SUCCEEDED = "Succeeded"
-FINISHED = (SUCCEEDED, "Failed", "Cancelled")
+IN_PROGRESS = "InProgress"
+FAILED = "Failed"
+FINISHED = (SUCCEEDED, FAILED, "Cancelled")
+WAITING_FOR_CONSENT = ("RequestingConsent", "ConsentPending")
+"""What a copy activity shows in a tenant with Privileged Access Management, the way of consent until 2023."""
 
 
 @dataclass(frozen=True)
@@ -98,23 +102,36 @@ class DataFactory(dg.ConfigurableResource):
 
     def copy_outcome(self, customer: Customer, run: FactoryRun) -> CopyOutcome:
         """What the run's copy activity counted, or why it failed."""
-        now = dt.datetime.now(dt.UTC)
-        filters = adf.RunFilterParameters(
-            last_updated_after=now - dt.timedelta(days=45), last_updated_before=now + dt.timedelta(hours=1)
-        )
-        page = self._client(customer).activity_runs.query_by_pipeline_run(
-            customer.resource_group, customer.factory, run.run_id, filters
-        )
-        if not page.value:
+        activity = self._copy_activity(customer, run.run_id)
+        if activity is None:
             return CopyOutcome(None, None, run.message or None)
-        activity = page.value[-1]
         output: dict[str, Any] = activity.output or {}
         error: dict[str, Any] = activity.error or {}
         text = " ".join(str(error[part]) for part in ("errorCode", "message") if error.get(part))
         return CopyOutcome(output.get("rowsCopied"), output.get("filesWritten"), text or run.message or None)
 
+    def is_waiting_for_consent(self, customer: Customer, run_id: str) -> bool:
+        """Whether the run waits for an approver of Privileged Access Management; the request lapses after 24 hours."""
+        activity = self._copy_activity(customer, run_id)
+        if activity is None:
+            return False
+        details = (activity.output or {}).get("executionDetails") or []
+        shown = [activity.status, *(detail.get("status") for detail in details)]
+        return any(status in WAITING_FOR_CONSENT for status in shown)
+
     def cancel(self, customer: Customer, run_id: str) -> None:
         self._client(customer).pipeline_runs.cancel(customer.resource_group, customer.factory, run_id)
+
+    def _copy_activity(self, customer: Customer, run_id: str) -> adf.ActivityRun | None:
+        """The run's copy activity, the newest attempt of it; None before it has begun."""
+        now = dt.datetime.now(dt.UTC)
+        filters = adf.RunFilterParameters(
+            last_updated_after=now - dt.timedelta(days=45), last_updated_before=now + dt.timedelta(hours=1)
+        )
+        page = self._client(customer).activity_runs.query_by_pipeline_run(
+            customer.resource_group, customer.factory, run_id, filters
+        )
+        return page.value[-1] if page.value else None
 
     def _client(self, customer: Customer) -> DataFactoryManagementClient:
         return _client(self.cloud, customer.subscription_id)

@@ -18,9 +18,14 @@ from o365_pipeline.database import Database
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing
 
-CLAIMED = "Claimed"
-UNDER_WAY = (CLAIMED, "Queued", "InProgress", "Canceling")
-ENDED_BADLY = ("Failed", "Cancelled")
+CLAIMED, CANCELING = "Claimed", "Canceling"
+CONSENT_PENDING = "ConsentPending"
+"""In progress to the factory, but waiting for an approver (Privileged Access Management)."""
+
+UNDER_WAY = (CLAIMED, "Queued", "InProgress", CONSENT_PENDING, CANCELING)
+PURGED = "Purged"
+WITHOUT_DATA = ("Failed", "Cancelled", PURGED)
+"""A window with such an extraction may be extracted again."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Extraction:
     first_day: dt.date
     last_day: dt.date
     columns: tuple[str, ...]
+    scope: str
     approval_event_id: str
     requested_by: str
     status: str
@@ -41,6 +47,7 @@ class Extraction:
     attempt: int
     factory_run_id: str | None
     submitted_at: dt.datetime | None
+    looked_at: dt.datetime | None
     error: str | None
 
     @property
@@ -52,8 +59,8 @@ class Extraction:
         return self.status in UNDER_WAY
 
     @property
-    def ended_badly(self) -> bool:
-        return self.status in ENDED_BADLY
+    def is_without_data(self) -> bool:
+        return self.status in WITHOUT_DATA
 
     def folder(self, asset_name: str) -> str:
         """Where the factory puts the window's files; each run has a folder of its own below."""
@@ -83,7 +90,7 @@ def overlapping(
         extraction.c.dataset == dataset,
         extraction.c.first_day <= last_day,
         extraction.c.last_day >= first_day,
-        extraction.c.status.not_in(ENDED_BADLY),
+        extraction.c.status.not_in(WITHOUT_DATA),
     )
 
 
@@ -93,7 +100,7 @@ def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]
         sa.select(extraction.c.customer, extraction.c.first_day, extraction.c.last_day)
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .where(extraction.c.requested_by == "extraction")
-        .where(extraction.c.status.not_in(ENDED_BADLY))
+        .where(extraction.c.status.not_in(WITHOUT_DATA))
         .where(landing.c.loaded_at.is_(None))
         .distinct()
         .subquery()
@@ -131,6 +138,7 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
         .where(extraction.c.attempt == found.attempt)
         .values(
             columns=json.dumps(wanted.columns),
+            scope=wanted.scope,
             approval_event_id=wanted.approval_event_id,
             requested_by=wanted.requested_by,
             status=CLAIMED,
@@ -139,6 +147,7 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
             attempt=found.attempt + 1,
             factory_run_id=None,
             submitted_at=None,
+            looked_at=None,
             finished_at=None,
             error=None,
         )
@@ -179,12 +188,33 @@ def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
 
 
 def set_status(database: Database, extraction_id: str, run_id: str, status: str, error: str | None = None) -> None:
-    """Note what the factory says of the window's run; a run that was replaced is not noted."""
+    """Note what the factory says of the window's run; a run that was replaced is not noted, a first error stays."""
     with database.begin() as connection:
         connection.execute(
             extraction.update()
             .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-            .values(status=status, error=error[:4000] if error else None)
+            .values(status=status, error=sa.func.coalesce(extraction.c.error, error[:4000] if error else None))
+        )
+
+
+def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: str) -> None:
+    """Note that the factory was asked to cancel the window's run, and why."""
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+            .where(extraction.c.status.in_(UNDER_WAY))
+            .values(status=CANCELING, error=reason[:4000])
+        )
+
+
+def note_look(database: Database, extraction_id: str, status: str, now: dt.datetime) -> None:
+    """Note that the copy activity of a run in progress was looked at, and what it shows."""
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.status.in_(UNDER_WAY))
+            .values(status=status, looked_at=now)
         )
 
 

@@ -3,12 +3,14 @@
 What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs.
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import dagster as dg
 
+from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
@@ -16,6 +18,7 @@ from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.revocation import cancel_revoked
 from o365_pipeline.partitions import range_tags
 
 LANDING_JOB = "landing_job"
@@ -33,8 +36,9 @@ def build_landing_sensor(
         minimum_interval_seconds=5,
         default_status=default_status,
         description=(
-            "Watches the factory runs under way with one query per factory and tick. When all datasets of a customer's "
-            "window have ended, one run takes what landed from the lake to the mart."
+            "Watches the factory runs under way with one query per factory and tick, and cancels those that the "
+            "approvers no longer allow. When all datasets of a customer's window have ended, one run takes what landed "
+            "from the lake to the mart, while an approval is in force."
         ),
     )
     def landing_sensor(
@@ -44,19 +48,25 @@ def build_landing_sensor(
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         names = [customer.name for customer in customers]
+        stands = approval_ledger.standings(database, customers, dt.datetime.now(dt.UTC))
+        cancel_revoked(database, data_factory, customers, ledger.under_way(database, names), stands, context.log)
         watch.refresh(database, data_factory, customers, ledger.under_way(database, names), context.log)
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
         for window in _windows(ledger.not_loaded(database, names)):
-            under_way = [entry for entry in window if entry.is_under_way]
-            if under_way:
-                done = len(window) - len(under_way)
-                waiting.append(f"{window[0].customer} {window[0].window}: {done} of {len(window)} datasets have ended")
+            if any(entry.is_under_way for entry in window):
+                waiting.append(_progress(window))
+                continue
+            if stands[window[0].customer].approval is None:
+                waiting.append(
+                    f"{window[0].customer} {window[0].window}: no approval is in force ({stands[window[0].customer]}), "
+                    "what landed stays where it is"
+                )
                 continue
             if len(requests) == MAX_LAUNCHES:
                 break
             for entry in window:
-                if entry.ended_badly:
+                if entry.is_without_data:
                     context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
             requests.append(landing_request([e for e in window if e.status == SUCCEEDED], mart_assets))
         return dg.SensorResult(
@@ -65,6 +75,14 @@ def build_landing_sensor(
         )
 
     return landing_sensor
+
+
+def _progress(window: Sequence[Extraction]) -> str:
+    """How far a window's datasets are, and how many wait for somebody's consent."""
+    done = sum(not entry.is_under_way for entry in window)
+    pending = sum(entry.status == ledger.CONSENT_PENDING for entry in window)
+    waits = f"; {pending} wait: {watch.CONSENT_WANTED}" if pending else ""
+    return f"{window[0].customer} {window[0].window}: {done} of {len(window)} datasets have ended{waits}"
 
 
 def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:

@@ -7,11 +7,11 @@ the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.authorization import Ask, authorize
+from o365_pipeline.consent.authorization import ask_of, authorize
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
@@ -20,9 +20,14 @@ from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.windows import Window, extraction_id, missing_windows
+from o365_pipeline.ledger import naive_utc
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
 """Submitting takes seconds; a claim older than this belongs to a process that died, and what it lost is renewed."""
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Submitter:
     factory: DataFactory
     claimant: str
     requested_by: str
+    clock: Callable[[], dt.datetime] = utc_now
 
     def submit_days(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> Submission:
         """See to it that every day of the dataset is extracted or under way.
@@ -52,9 +58,7 @@ class Submitter:
             ExtractionError: the factory refused, or another process is submitting the window right now.
         """
         existing, wanted = self._covered(customer, requested, days)
-        if wanted:
-            approval = self.authorized_by(customer, requested)
-        made = [self._submit(customer, requested, window, approval) for window in wanted]
+        made = [self._submit(customer, requested, window) for window in wanted]
         created = sum(new for _, new in made)
         extractions = sorted([*existing, *(entry for entry, _ in made)], key=lambda entry: entry.first_day)
         return Submission(tuple(extractions), created, len(extractions) - created)
@@ -75,7 +79,7 @@ class Submitter:
         self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]
     ) -> tuple[set[Extraction], list[Window]]:
         """The extractions that hold days already, and the windows that are missing."""
-        today = _now().date()
+        today = self.clock().date()
         if max(days) >= today:
             raise UsageError(f"{max(days)} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
         name = requested.dataset.name
@@ -93,30 +97,17 @@ class Submitter:
         Raises:
             NotAuthorizedError: no approval in force covers it.
         """
-        request = customer.data_request
-        ask = Ask(
-            application_id=request.application_id,
-            application_tenant_id=request.application_tenant_id,
-            destination_tenant_id=customer.tenant_id,
-            sink=customer.sink,
-            dataset=requested.dataset.table_name,
-            columns=requested.columns,
-            scope=requested.scope,
-        )
-        standing = approval_ledger.standing_of(self.database, customer, dt.datetime.now(dt.UTC))
+        ask = ask_of(customer, requested.dataset, requested.columns, requested.scope)
+        standing = approval_ledger.standing_of(self.database, customer, self.clock())
         try:
-            authorize(ask, standing)
+            return authorize(ask, standing).event_id
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
-        assert standing.approval is not None
-        return standing.approval.event_id
 
-    def _submit(
-        self, customer: Customer, requested: RequestedDataset, window: Window, approval: str
-    ) -> tuple[Extraction, bool]:
+    def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> tuple[Extraction, bool]:
         """The window's extraction, and whether this call created its factory run."""
         key = extraction_id(customer.name, requested.dataset.name, window)
-        now = _now()
+        now = self._now()
         wanted = Extraction(
             extraction_id=key,
             customer=customer.name,
@@ -124,7 +115,8 @@ class Submitter:
             first_day=window.first_day,
             last_day=window.last_day,
             columns=requested.columns,
-            approval_event_id=approval,
+            scope=requested.scope.model_dump_json(),
+            approval_event_id=self.authorized_by(customer, requested),
             requested_by=self.requested_by,
             status=ledger.CLAIMED,
             claim=self.claimant,
@@ -132,6 +124,7 @@ class Submitter:
             attempt=1,
             factory_run_id=None,
             submitted_at=None,
+            looked_at=None,
             error=None,
         )
         first_claimed_at = now
@@ -139,7 +132,7 @@ class Submitter:
         if not ledger.claim(self.database, wanted):
             found = ledger.find(self.database, key)
             assert found is not None
-            if found.factory_run_id and not found.ended_badly:
+            if found.factory_run_id and not found.is_without_data:
                 return found, False
             self._take_over(found, wanted)
             if found.status == ledger.CLAIMED:
@@ -154,21 +147,24 @@ class Submitter:
                 "endTime": window.end,
                 "folder": wanted.folder(requested.dataset.asset_name),
             }
-            if not ledger.renew(self.database, key, self.claimant, _now()):
+            if not ledger.renew(self.database, key, self.claimant, self._now()):
                 raise ExtractionError(f"{_named(wanted)} was taken over by another run: retry in a minute")
             run_id = self.factory.create_run(customer, requested, parameters)
-        ledger.attach(self.database, key, self.claimant, run_id, _now())
+        ledger.attach(self.database, key, self.claimant, run_id, self._now())
         attached = ledger.find(self.database, key)
         assert attached is not None
         return attached, created
 
     def _take_over(self, found: Extraction, wanted: Extraction) -> None:
-        may_be_taken = found.ended_badly or self._claimant_is_gone(found)
+        may_be_taken = found.is_without_data or self._claimant_is_gone(found)
         if not (may_be_taken and ledger.take_over(self.database, found, wanted)):
             raise ExtractionError(f"{_named(wanted)} is being submitted by another run: retry in a minute")
 
     def _claimant_is_gone(self, entry: Extraction) -> bool:
-        return entry.claim == self.claimant or _now() - entry.claimed_at > CLAIM_LIFETIME
+        return entry.claim == self.claimant or self._now() - entry.claimed_at > CLAIM_LIFETIME
+
+    def _now(self) -> dt.datetime:
+        return naive_utc(self.clock())
 
     def _run_already_made(self, customer: Customer, key: str, claimed_at: dt.datetime) -> str | None:
         """The factory run of a claimant that died between creating it and noting it."""
@@ -179,7 +175,3 @@ class Submitter:
 
 def _named(entry: Extraction) -> str:
     return f"{entry.customer} {entry.dataset} {entry.window}"
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

@@ -16,10 +16,19 @@ from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
-from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory, FactoryRun
+from o365_pipeline.extraction.data_factory import FAILED, IN_PROGRESS, SUCCEEDED, DataFactory, FactoryRun
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.ledger import naive_utc
 
+CONSENT_WANTED = "an approver of Privileged Access Management has to consent within 24 hours"
+CONSENT_LAPSED = (
+    "it waited for an approver of Privileged Access Management, who did not consent (a request lapses after 24 hours): "
+    "ask the approver, then extract again"
+)
 CLOCK_SKEW = dt.timedelta(hours=1)
+LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
+"""How often the copy activity of a run in progress is looked at, and of how many runs at a time; each is a call."""
+
 POLL_SECONDS = (1.0, 60.0)
 """The first and the longest pause between two looks at a factory run."""
 
@@ -40,7 +49,7 @@ def refresh(
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    changed = 0
+    changed = looks = 0
     for name, entries in submitted.items():
         customer = customers[name]
         oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
@@ -51,10 +60,30 @@ def refresh(
             continue
         for entry in entries:
             run = runs.get(entry.factory_run_id or "")
-            if run and run.status != entry.status:
+            if run and run.status == IN_PROGRESS and _is_due(entry) and looks < LOOKS_PER_CALL:
+                looks += 1
+                changed += _look(database, factory, customer, entry)
+            elif run and run.status != _as_the_factory_says(entry):
                 _note(database, factory, customer, entry, run)
                 changed += 1
     return changed
+
+
+def _is_due(entry: Extraction) -> bool:
+    last = entry.looked_at or entry.submitted_at
+    return last is not None and naive_utc(dt.datetime.now(dt.UTC)) - last >= LOOK_PAUSE
+
+
+def _look(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> bool:
+    """Look at the copy activity of a run in progress; True where it shows something new."""
+    waits = factory.is_waiting_for_consent(customer, entry.factory_run_id or "")
+    status = ledger.CONSENT_PENDING if waits else IN_PROGRESS
+    ledger.note_look(database, entry.extraction_id, status, naive_utc(dt.datetime.now(dt.UTC)))
+    return status != entry.status
+
+
+def _as_the_factory_says(entry: Extraction) -> str:
+    return IN_PROGRESS if entry.status == ledger.CONSENT_PENDING else entry.status
 
 
 def wait(
@@ -74,8 +103,12 @@ def wait(
     started, told = time.monotonic(), ""
     while True:
         run = factory.run(customer, run_id)
-        if run.status != told:
-            told = run.status
+        waits = run.status == IN_PROGRESS and factory.is_waiting_for_consent(customer, run_id)
+        if waits:
+            _look(database, factory, customer, entry)
+        status = f"{ledger.CONSENT_PENDING}: {CONSENT_WANTED}" if waits else run.status
+        if status != told:
+            told = status
             waited = time.monotonic() - started
             log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {told} ({waited:.0f} s waited)")
         if run.is_finished:
@@ -104,5 +137,8 @@ def _note(database: Database, factory: DataFactory, customer: Customer, entry: E
     if run.is_finished:
         outcome = factory.copy_outcome(customer, run)
         ledger.set_counts(database, entry.extraction_id, outcome.rows, outcome.files, run.ended_at)
-        error = outcome.error if run.status != SUCCEEDED else None
+        error = (outcome.error or run.message) if run.status != SUCCEEDED else None
+        present = ledger.find(database, entry.extraction_id)
+        if error and run.status == FAILED and present and present.status == ledger.CONSENT_PENDING:
+            error = f"{CONSENT_LAPSED}. The factory says: {error}"
     ledger.set_status(database, entry.extraction_id, run.run_id, run.status, error)

@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 
+from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -106,9 +107,11 @@ def mart(
     with explained():
         work = customer_days(context.partition_keys)
         customer = customers[work.customer]
+        approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
+    datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
     loaded: dict[dt.date, frozenset[str]] = {}
     for day in work.days:
-        day_loaded = load_day(database, lake, customer.name, day)
+        day_loaded = load_day(database, lake, customer.name, day, datasets)
         loaded[day] = day_loaded.extractions
         for table, count in day_loaded.rows.items():
             context.add_asset_metadata(

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.mart.build import prepare, rows_of
@@ -34,16 +34,19 @@ class DayLoaded:
     extractions: frozenset[str]
 
 
-def load_day(database: Database, lake: Lake, customer: str, day: dt.date) -> DayLoaded:
+def load_day(database: Database, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
     """Replace the customer's day in every table by what is curated for it.
 
     A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
+
+    Args:
+        datasets: those that may be used; the others count as empty, whatever is curated of them.
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
         for dataset in catalogue():
             path = path_of(CURATED, dataset, customer, day)
-            if lake.exists(path):
+            if dataset in datasets and lake.exists(path):
                 [file] = lake.stage([path], directory)
                 extractions.add(_extraction_of(connection, file))
                 source = f"SELECT * FROM read_parquet('{file}')"

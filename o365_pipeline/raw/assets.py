@@ -105,7 +105,9 @@ def _extractions(
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
     me = claimant(context)
-    submission = Submitter(database, factory, me, "raw").submit_days(customer, requested, work.days)
+    submitter = Submitter(database, factory, me, "raw")
+    submitter.authorized_by(customer, requested)
+    submission = submitter.submit_days(customer, requested, work.days)
     under_way = [entry for entry in submission.extractions if entry.is_under_way]
     try:
         for entry in under_way:

@@ -67,7 +67,7 @@ class SandboxCloud(Cloud):
         )
         return sandbox_app(factories)
 
-    def credential(self) -> TokenCredential:
+    def credential(self, tenant_id: str | None = None) -> TokenCredential:  # noqa: ARG002 - one token for all
         return SandboxCredential()
 
     def transport(self) -> RequestsTransport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -12,110 +12,88 @@ import pytest
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.sensor import build_consent_sensor, initial_requests
-from o365_pipeline.customers import Customer
+from o365_pipeline.consent.sensor import MAX_REQUESTS, build_consent_sensor, initial_requests
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment
+from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
 SENSOR = build_consent_sensor(dg.DefaultSensorStatus.STOPPED)
-NOW = dt.datetime.now(dt.UTC)
 
 
-class FakeFeed:
-    """A feed in memory: what it holds, and what it was asked."""
+@pytest.fixture
+def tick(deployment: Deployment, instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
+    """Evaluate the sensor once, as the daemon does."""
 
-    def __init__(self, *records: dict[str, Any]) -> None:
-        self._records = records
-        self.asked: list[tuple[dt.datetime, dt.datetime]] = []
-        self.started: list[str] = []
+    def tick(feed: FakeFeed, cursor: str | None = None, customers: Customers | None = None) -> dg.SensorResult:
+        resources = {**deployment.resources, "activity_feed": feed}
+        if customers:
+            resources["customers"] = customers
+        with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+            result = SENSOR(context)
+        assert isinstance(result, dg.SensorResult)
+        for addition in result.dynamic_partitions_requests or []:
+            instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
+        return result
 
-    def start(self, tenant_id: str) -> None:
-        self.started.append(tenant_id)
-
-    def records(self, tenant_id: str, start: dt.datetime, end: dt.datetime) -> Iterator[dict[str, Any]]:
-        self.asked.append((start, end))
-        yield from self._records
-
-
-def record(customer: Customer, identifier: str = "e1", **changes: Any) -> dict[str, Any]:
-    request = customer.data_request
-    return {
-        "Id": identifier,
-        "RecordType": 217,
-        "CreationTime": NOW.isoformat(),
-        "ApplicationId": request.application_id,
-        "AppRegistrationTenantId": request.application_tenant_id,
-        "DestinationTenantId": customer.tenant_id,
-        "DestinationSinks": [customer.sink],
-        "Approver": "approver@contoso.example",
-        "State": "Approved",
-        "ApprovalUpdatedDateInUTC": (NOW - dt.timedelta(minutes=5)).isoformat(),
-        "ApprovalExpiryDateInUTC": (NOW + dt.timedelta(days=180)).isoformat(),
-        "Datasets": [],
-        **changes,
-    }
+    return tick
 
 
-def tick(
-    deployment: Deployment, instance: dg.DagsterInstance, feed: FakeFeed, cursor: str | None = None
-) -> dg.SensorResult:
-    resources = {**deployment.resources, "activity_feed": feed}
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
-        result = SENSOR(context)
-    assert isinstance(result, dg.SensorResult)
-    return result
+Tick = Callable[..., dg.SensorResult]
 
 
-def test_an_approval_adds_the_customer_and_asks_for_the_agreed_days(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
-) -> None:
-    result = tick(deployment, instance, FakeFeed(record(customer)))
+def keys(result: dg.SensorResult) -> list[str | None]:
+    return [request.run_key for request in result.run_requests or []]
+
+
+def test_an_approval_asks_for_the_agreed_days(tick: Tick, customer: Customer) -> None:
+    result = tick(FakeFeed(record(customer)))
 
     [request] = result.run_requests or []
     assert request.job_name == "extraction_job"
     assert request.tags["dagster/asset_partition_range_start"] == "contoso|2026-11-16"
-    [addition] = result.dynamic_partitions_requests or []
-    assert list(addition.partition_keys) == ["contoso"]
 
 
-def test_the_same_approval_is_recorded_once_and_asks_under_the_same_key(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
+def test_every_customer_is_a_partition_from_the_first_tick_on(tick: Tick, instance: dg.DagsterInstance) -> None:
+    tick(FakeFeed())
+
+    assert instance.get_dynamic_partitions("customer") == ["contoso"]
+
+
+def test_an_approval_is_recorded_once_and_asked_for_once(
+    tick: Tick, deployment: Deployment, customer: Customer
 ) -> None:
     feed = FakeFeed(record(customer), record(customer))
-    first = tick(deployment, instance, feed)
-    second = tick(deployment, instance, feed, first.cursor)
+    first = tick(feed)
+    second = tick(feed, first.cursor)
 
     assert len(approval_ledger.events(deployment.database, customer)) == 1
-    assert [request.run_key for request in first.run_requests or []] == [
-        request.run_key for request in second.run_requests or []
-    ]
-    assert second.asset_events == []
+    assert len(keys(first)) == 1
+    assert keys(second) == []
 
 
-def test_the_subscription_is_started_once_and_reading_goes_on_where_it_stopped(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
-) -> None:
-    feed = FakeFeed()
-    first = tick(deployment, instance, feed)
-    tick(deployment, instance, feed, first.cursor)
+def test_a_tick_that_was_lost_asks_again_under_the_same_keys(tick: Tick, customer: Customer) -> None:
+    feed = FakeFeed(record(customer))
+    lost = tick(feed)
 
-    assert feed.started == [customer.tenant_id]
-    (start, end), (next_start, _) = feed.asked
-    assert dt.timedelta(days=6) < end - start <= dt.timedelta(days=7)
-    assert next_start == end
+    repeated = tick(feed)
+
+    assert keys(repeated) == keys(lost) != []
 
 
-def test_a_sensor_that_slept_too_long_says_what_it_may_have_missed(
-    deployment: Deployment,
-    customer: Customer,
-    instance: dg.DagsterInstance,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    cursor = json.dumps({customer.name: (NOW - dt.timedelta(days=9)).isoformat()})
+def test_a_cursor_of_before_is_understood(tick: Tick, customer: Customer) -> None:
+    cursor = json.dumps({customer.name: NOW.isoformat()})
 
-    tick(deployment, instance, FakeFeed(), cursor)
+    assert len(keys(tick(FakeFeed(record(customer)), cursor))) == 1
 
-    assert "decisions before" in capfd.readouterr().err + caplog.text
+
+def test_a_renewed_approval_asks_again_under_a_key_of_its_own(tick: Tick, customer: Customer) -> None:
+    first = tick(FakeFeed(record(customer)))
+    renewed = record(customer, "e2", ApprovalUpdatedDateInUTC=NOW.isoformat())
+
+    second = tick(FakeFeed(renewed), first.cursor)
+
+    assert len(keys(second)) == 1
+    assert keys(second) != keys(first)
 
 
 @pytest.mark.parametrize(
@@ -123,53 +101,29 @@ def test_a_sensor_that_slept_too_long_says_what_it_may_have_missed(
     [{"State": "Perhaps"}, {"ApplicationId": None}, {"ApprovalUpdatedDateInUTC": "soon"}, {"Datasets": "all"}],
 )
 def test_a_record_that_cannot_be_read_never_blocks_the_others(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance, changes: dict[str, Any]
+    tick: Tick, deployment: Deployment, customer: Customer, changes: dict[str, Any]
 ) -> None:
     feed = FakeFeed(record(customer, "bad", **changes), record(customer, "good"))
 
-    result = tick(deployment, instance, feed)
-
-    assert result.run_requests
+    assert keys(tick(feed))
     assert [event.event_id for event in approval_ledger.events(deployment.database, customer)] == ["good"]
 
 
 @pytest.mark.parametrize("changes", [{"RecordType": 183}, {"DestinationTenantId": "other"}, {"ApplicationId": "other"}])
-def test_records_about_something_else_approve_nothing(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance, changes: dict[str, Any]
-) -> None:
-    result = tick(deployment, instance, FakeFeed(record(customer, **changes)))
+def test_records_about_something_else_approve_nothing(tick: Tick, customer: Customer, changes: dict[str, Any]) -> None:
+    result = tick(FakeFeed(record(customer, **changes)))
 
     assert not result.run_requests
     assert "Waiting for approval" in str(result.skip_reason)
 
 
-def test_an_approval_that_was_taken_back_asks_for_nothing(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
-) -> None:
+def test_an_approval_that_was_taken_back_asks_for_nothing(tick: Tick, customer: Customer) -> None:
     revoked = record(customer, "e2", State="Denied", ApprovalUpdatedDateInUTC=NOW.isoformat())
 
-    result = tick(deployment, instance, FakeFeed(revoked, record(customer)))
+    result = tick(FakeFeed(revoked, record(customer)))
 
     assert not result.run_requests
     assert "contoso: Denied" in str(result.skip_reason)
-
-
-def test_the_real_feed_is_read_in_windows_and_pages(
-    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
-) -> None:
-    request = customer.data_request
-    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
-    for number in range(12):
-        state = State.DENIED if number % 2 else State.APPROVED
-        deployment.sandbox.decide(customer.tenant_id, request.application_id, state, "approver@contoso.example")
-    feed = deployment.resources["activity_feed"]
-    feed.start(customer.tenant_id)
-    feed.start(customer.tenant_id)
-    now = dt.datetime.now(dt.UTC)
-
-    records = list(feed.records(customer.tenant_id, now - dt.timedelta(days=6, hours=23), now))
-
-    assert len([entry for entry in records if entry["RecordType"] == 217]) == 13
 
 
 def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer: Customer) -> None:
@@ -180,3 +134,80 @@ def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer:
 
     assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-18"
     assert initial_requests(week, approval, dt.date(2026, 11, 16)) == []
+
+
+def test_many_customers_are_asked_for_in_bounded_parts_each_once(tick: Tick, customer: Customer) -> None:
+    customers = many(customer, 120)
+    feed = FakeFeed(*(record(one, f"event-{one.name}") for one in customers))
+    asked: list[str | None] = []
+    cursor = None
+
+    for _ in range(120 // MAX_REQUESTS + 2):
+        result = tick(feed, cursor, customers)
+        cursor = result.cursor
+        assert len(result.run_requests or []) <= MAX_REQUESTS
+        assert len(result.asset_events) <= 2 * MAX_REQUESTS
+        assert len(cursor or "") < 64 * 1024
+        asked += keys(result)
+
+    assert len(asked) == len(set(asked)) == 120
+
+
+def reports(result: dg.SensorResult) -> tuple[dg.AssetMaterialization, dg.AssetCheckEvaluation]:
+    materialization, evaluation = result.asset_events
+    assert isinstance(materialization, dg.AssetMaterialization)
+    assert isinstance(evaluation, dg.AssetCheckEvaluation)
+    return materialization, evaluation
+
+
+def test_the_ui_is_told_the_state_the_days_left_and_the_history_of_each_customer(
+    tick: Tick, customer: Customer
+) -> None:
+    pending = record(customer, "e0", State="PendingAuthorization", ApprovalUpdatedDateInUTC="2026-11-20T08:00:00Z")
+    result = tick(FakeFeed(pending, record(customer)))
+
+    materialization, evaluation = reports(result)
+    assert materialization.partition == evaluation.partition == "contoso"
+    assert materialization.metadata["state"].value == "Approved"
+    assert materialization.metadata["days_left"].value == 179
+    assert "| PendingAuthorization |" in str(materialization.metadata["history"].value)
+    assert evaluation.passed
+
+
+def test_what_the_ui_was_told_is_not_told_again(tick: Tick, customer: Customer) -> None:
+    first = tick(FakeFeed(record(customer)))
+
+    assert tick(FakeFeed(), first.cursor).asset_events == []
+
+
+@pytest.mark.parametrize(
+    ("days", "passed", "severity", "says"),
+    [
+        (31, True, dg.AssetCheckSeverity.WARN, "30 days left"),
+        (29, False, dg.AssetCheckSeverity.WARN, "ends in 28 days"),
+        (-1, False, dg.AssetCheckSeverity.ERROR, "expired"),
+    ],
+)
+def test_the_check_warns_thirty_days_before_the_end_and_fails_from_then_on(
+    tick: Tick, customer: Customer, days: int, passed: bool, severity: dg.AssetCheckSeverity, says: str
+) -> None:
+    given = (NOW - dt.timedelta(days=100)).isoformat()
+    ends = (NOW + dt.timedelta(days=days)).isoformat()
+
+    result = tick(FakeFeed(record(customer, ApprovalUpdatedDateInUTC=given, ApprovalExpiryDateInUTC=ends)))
+
+    _, evaluation = reports(result)
+    assert evaluation.passed is passed
+    assert evaluation.severity is severity
+    assert says in (evaluation.description or "")
+
+
+def test_the_ui_is_not_told_who_decided_or_why(tick: Tick, customer: Customer) -> None:
+    denied = record(customer, State=State.DENIED, Reason="Ada Lovelace objects", Approver="ada@contoso.example")
+
+    result = tick(FakeFeed(denied))
+
+    told = repr(result.asset_events) + str(result.skip_reason) + str(result.cursor)
+    assert "Denied" in told
+    assert "Ada" not in told
+    assert "ada@" not in told

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from o365_pipeline.consent.data_request import Scope, read_data_request
+from o365_pipeline.consent.data_request import RequestedDataset, Scope, read_data_request
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import SettingsError
 
@@ -58,9 +58,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         {"kind": "List"},
         {"kind": "All", "groups": ["g"]},
         {"kind": "FilterUri"},
-        {"kind": "List", "groups": [f"g{n}" for n in range(11)]},
     ],
 )
 def test_a_scope_whose_parts_do_not_fit_its_kind_is_refused(parts: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Scope.model_validate(parts)
+
+
+def test_a_request_for_more_than_ten_groups_is_refused() -> None:
+    groups = [f"g{number}" for number in range(11)]
+
+    with pytest.raises(ValidationError, match="at most 10 groups, not 11"):
+        RequestedDataset.model_validate(
+            {"name": "User_v1", "columns": ["id"], "scope": {"kind": "List", "groups": groups}}
+        )

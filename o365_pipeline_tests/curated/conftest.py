@@ -60,10 +60,10 @@ class Landing:
         )
         self.rows_landed = manifest.rows
         extraction = Extraction(
-            "x1", "contoso", dataset.name, FIRST, last_day, manifest.columns, "e1", "extraction", "Succeeded", "me",
-            dt.datetime(2026, 11, 17), 1, "r1", None, None,
+            "x1", "contoso", dataset.name, FIRST, last_day, manifest.columns, "{}", "e1", "extraction", "Succeeded",
+            "me", dt.datetime(2026, 11, 17), 1, "r1", None, None, None,
         )  # fmt: skip
-        return curate(self.lake, dataset, Landed(extraction, manifest), extraction.window.days)
+        return curate(self.lake, dataset, Landed(extraction, manifest), extraction.window.days, manifest.columns)
 
     def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
         path = path_of(stage, catalogue()[dataset_name], "contoso", day)

@@ -143,7 +143,8 @@ def test_extractions_of_customers_elsewhere_are_left_alone(
 ) -> None:
     elsewhere = customer.model_copy(update={"name": "fabrikam"})
     events = approval_ledger.events(deployment.database, customer)
-    approval_ledger.record(deployment.database, elsewhere, events, dt.datetime.now(dt.UTC))
+    with deployment.database.begin() as connection:
+        approval_ledger.record(connection, elsewhere, events, dt.datetime.now(dt.UTC))
     factory.set(submitter, elsewhere, "User_v1", "Succeeded")
 
     assert "No factory run is under way" in str(tick(deployment, instance, factory).skip_reason)

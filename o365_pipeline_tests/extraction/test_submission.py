@@ -197,23 +197,22 @@ def test_the_claim_of_a_process_that_died_is_taken_over(
     customer: Customer,
     messages: RequestedDataset,
     decide: Decide,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decide()
     factory.die_after_creating()
     with pytest.raises(KeyboardInterrupt):
         submitter.submit_days(customer, messages, [DAY])
-    later = dt.datetime.now(dt.UTC).replace(tzinfo=None) + CLAIM_LIFETIME * 2
-    monkeypatch.setattr("o365_pipeline.extraction.submission._now", lambda: later)
+    later = dt.datetime.now(dt.UTC) + CLAIM_LIFETIME * 2
+    successor = Submitter(deployment.database, factory, "run-b", "raw", clock=lambda: later)
 
-    submission = Submitter(deployment.database, factory, "run-b", "raw").submit_days(customer, messages, [DAY])
+    submission = successor.submit_days(customer, messages, [DAY])
 
     assert len(factory.runs) == 1
     assert submission.extractions[0].claim == "run-b"
 
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled"])
-def test_a_window_whose_run_ended_badly_is_asked_for_again(
+def test_a_window_whose_run_is_without_data_is_asked_for_again(
     deployment: Deployment,
     submitter: Submitter,
     factory: FakeFactory,
@@ -287,12 +286,11 @@ def test_a_claimant_that_was_taken_over_creates_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decide()
-    other = Submitter(deployment.database, factory, "run-b", "raw")
-    later = dt.datetime.now(dt.UTC).replace(tzinfo=None) + CLAIM_LIFETIME * 2
+    later = dt.datetime.now(dt.UTC) + CLAIM_LIFETIME * 2
+    other = Submitter(deployment.database, factory, "run-b", "raw", clock=lambda: later)
 
     def slow_deployment(*_: object) -> None:
         monkeypatch.setattr(FakeFactory, "deploy", lambda *_: None)
-        monkeypatch.setattr("o365_pipeline.extraction.submission._now", lambda: later)
         other.submit_days(customer, messages, [DAY])
 
     monkeypatch.setattr(FakeFactory, "deploy", slow_deployment)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.activity_feed import ActivityFeed, Position
 from o365_pipeline.consent.approvals import ApprovalEvent, State
+from o365_pipeline.consent.records import sort_out
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
@@ -138,10 +139,9 @@ def test_content_needs_a_subscription_which_is_started_once(world: World) -> Non
 def test_the_pipeline_reads_the_sandbox_by_configuration_alone(tmp_path: Path) -> None:
     cloud = SandboxCloud(home=str(tmp_path), lake_url=f"file://{tmp_path / 'lake'}")
     Sandbox(tmp_path).register("t1", customer().data_request, [customer().sink])
-    feed = ActivityFeed(cloud=cloud)
-    feed.start("t1")
     now = dt.datetime.now(dt.UTC)
 
-    records = list(feed.records("t1", now - dt.timedelta(days=6), now + dt.timedelta(minutes=1)))
+    page = ActivityFeed(cloud=cloud).read(customer(), Position(now - dt.timedelta(hours=1)), now)
 
-    assert [record["State"] for record in records] == ["PendingAuthorization"]
+    assert page.subscribed
+    assert [event.state for event in sort_out(page.records, "t1").approvals] == [State.PENDING]

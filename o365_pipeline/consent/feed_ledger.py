@@ -1,0 +1,161 @@
+"""How far each customer's feed was read, what of it could not be read, and what the UI was told because of it.
+
+What belongs here: reading and changing `ledger_feed` and `ledger_record_aside`. Asking the feeds is
+`feed_reading.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from o365_pipeline.consent.activity_feed import MAX_AGE, MAX_WINDOW, Position
+from o365_pipeline.consent.approvals import Decision, Standing
+from o365_pipeline.consent.records import SetAside
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.ledger import approval_event, naive_utc, not_recorded
+from o365_pipeline.ledger import feed as feed_table
+from o365_pipeline.ledger import record_aside as aside_table
+
+MARGIN = dt.timedelta(minutes=1)
+"""So much younger than seven days is the oldest content that is asked for."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a customer's feed is read on, and when it may be asked. Times are UTC."""
+
+    position: Position
+    looked_at: dt.datetime | None = None
+    not_before: dt.datetime | None = None
+    missed: tuple[dt.datetime, dt.datetime] | None = None
+
+    def is_due(self, now: dt.datetime, poll_seconds: float) -> bool:
+        if self.not_before and now < self.not_before:
+            return False
+        in_part = self.position.next_page is not None or now - self.position.start > MAX_WINDOW
+        return in_part or self.looked_at is None or (now - self.looked_at).total_seconds() >= poll_seconds
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What there is to tell of a customer's feed: records kept aside, and the time of which some may be missing."""
+
+    aside: int
+    missed: str | None
+
+
+def places_of(database: Database, customers: Customers, now: dt.datetime, log: logging.Logger) -> dict[str, Place]:
+    """Where each customer's feed is read on; what is older than the feed reaches back is noted as missed."""
+    with database.begin() as connection:
+        rows = {row.customer: row for row in connection.execute(sa.select(feed_table))}
+    oldest = now - MAX_AGE + MARGIN
+    places: dict[str, Place] = {}
+    for customer in customers:
+        row = rows.get(customer.name)
+        if row is None:
+            places[customer.name] = Place(Position(oldest))
+            continue
+        start = _utc(row.read_until)
+        missed = (_utc(row.missed_from), _utc(row.missed_until)) if row.missed_from else None
+        position = Position(start, _utc(row.window_end) if row.window_end else None, row.next_page)
+        if start < oldest:
+            log.warning(
+                f"{customer.name}: consent was last read {start:%Y-%m-%d %H:%M} UTC; the feed reaches back seven days, "
+                f"so decisions before {oldest:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
+            )
+            position, missed = Position(oldest), (start, oldest)
+        places[customer.name] = Place(
+            position,
+            _utc(row.looked_at) if row.looked_at else None,
+            _utc(row.not_before) if row.not_before else None,
+            missed,
+        )
+    return places
+
+
+def record_aside(connection: sa.Connection, customer: Customer, found: Sequence[SetAside], now: dt.datetime) -> int:
+    once = {entry.record_id: entry for entry in found}
+    new = not_recorded(connection, aside_table.c.record_id, customer.name, list(once))
+    if new:
+        connection.execute(
+            aside_table.insert(),
+            [
+                {
+                    "customer": customer.name,
+                    "record_id": record_id,
+                    "reason": once[record_id].reason,
+                    "record": once[record_id].text,
+                    "recorded_at": naive_utc(now),
+                }
+                for record_id in new
+            ],
+        )
+    return len(new)
+
+
+def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
+    position = place.position
+    values = {
+        "read_until": naive_utc(position.start),
+        "window_end": naive_utc(position.end) if position.end else None,
+        "next_page": position.next_page,
+        "looked_at": naive_utc(place.looked_at) if place.looked_at else None,
+        "not_before": naive_utc(place.not_before) if place.not_before else None,
+        "missed_from": naive_utc(place.missed[0]) if place.missed else None,
+        "missed_until": naive_utc(place.missed[1]) if place.missed else None,
+    }
+    changed = connection.execute(feed_table.update().where(feed_table.c.customer == customer.name).values(values))
+    if not changed.rowcount:
+        connection.execute(feed_table.insert().values(customer=customer.name, **values))
+
+
+def summaries(database: Database) -> dict[str, Summary]:
+    """The summary of every customer whose feed was ever read."""
+    aside = sa.select(aside_table.c.customer, sa.func.count().label("n")).group_by(aside_table.c.customer)
+    with database.begin() as connection:
+        counts = {row.customer: row.n for row in connection.execute(aside)}
+        return {
+            row.customer: Summary(counts.get(row.customer, 0), _missed(row))
+            for row in connection.execute(sa.select(feed_table))
+        }
+
+
+def untold(
+    database: Database, stands: Mapping[str, Standing[Decision]], at: dt.datetime, limit: int
+) -> dict[str, Summary]:
+    """Customers of whom there is something new to tell, at most so many; from now on it counts as told.
+
+    What is told and then lost, because the process dies, is told again when a day has passed: the days left are part
+    of it.
+    """
+    found = summaries(database)
+    count = sa.select(approval_event.c.customer, sa.func.count().label("n")).group_by(approval_event.c.customer)
+    with database.begin() as connection:
+        events = {row.customer: row.n for row in connection.execute(count)}
+        told = {
+            row.customer: row.told for row in connection.execute(sa.select(feed_table.c.customer, feed_table.c.told))
+        }
+        news: dict[str, Summary] = {}
+        for name, standing in stands.items():
+            if name not in found or len(news) == limit:
+                continue
+            summary = found[name]
+            text = f"{standing.state}|{standing.days_left(at)}|{events.get(name, 0)}|{summary.aside}|{summary.missed}"
+            if text != told[name]:
+                news[name] = summary
+                connection.execute(feed_table.update().where(feed_table.c.customer == name).values(told=text))
+    return news
+
+
+def _missed(row: sa.Row[tuple[object, ...]]) -> str | None:
+    return f"{row.missed_from:%Y-%m-%d %H:%M} to {row.missed_until:%Y-%m-%d %H:%M} UTC" if row.missed_from else None
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=dt.UTC)

@@ -1,0 +1,152 @@
+"""Reading the customers' feeds into the ledger: bounded in time, page by page, resumable at any moment.
+
+What belongs here: whose feed is read next, and the transaction that keeps a page's records together with the place
+after it. A page that is read twice, by two sensors or after a crash, is recorded once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from azure.core.exceptions import AzureError
+from sqlalchemy.exc import IntegrityError
+
+from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
+from o365_pipeline.consent.activity_feed import ActivityFeed, Page
+from o365_pipeline.consent.feed_ledger import Place
+from o365_pipeline.consent.records import SetAside, Sorted, sort_out
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.errors import FeedThrottledError
+
+WORKERS = 8
+"""Feeds asked at the same time."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What reading came to: new records by kind, and the customers whose feeds have more to be read."""
+
+    approvals: int = 0
+    operations: int = 0
+    aside: int = 0
+    behind: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What asking a customer's feed for a page came to."""
+
+    customer: Customer
+    place: Place
+    found: Sorted = field(default_factory=Sorted)
+    is_last: bool = True
+    failed: bool = False
+
+
+def read_feeds(
+    database: Database,
+    feed: ActivityFeed,
+    customers: Customers,
+    now: dt.datetime,
+    seconds: float,
+    log: logging.Logger,
+) -> Progress:
+    """Read what became available in the feeds that are due, those first that were looked at longest ago.
+
+    Args:
+        seconds: after so long no further page is asked for; the next call goes on where this one stopped.
+    """
+    places = feed_ledger.places_of(database, customers, now, log)
+    due = [customer for customer in customers if places[customer.name].is_due(now, feed.poll_seconds)]
+    queue = deque(
+        sorted(due, key=lambda customer: places[customer.name].looked_at or dt.datetime.min.replace(tzinfo=dt.UTC))
+    )
+    behind = {customer.name for customer in due}
+    progress = Progress()
+    deadline = time.monotonic() + seconds
+    with ThreadPoolExecutor(WORKERS) as pool:
+        asked: dict[Future[Page], Customer] = {}
+        while True:
+            while queue and len(asked) < 2 * WORKERS and time.monotonic() < deadline:
+                customer = queue.popleft()
+                asked[pool.submit(feed.read, customer, places[customer.name].position, now)] = customer
+            if not asked:
+                return replace(progress, behind=frozenset(behind))
+            done, _ = wait(asked, return_when=FIRST_COMPLETED)
+            answers = [
+                _answer(customer, places[customer.name], future, now, feed.poll_seconds, log)
+                for future, customer in [(future, asked.pop(future)) for future in done]
+            ]
+            progress = _keep(database, answers, now, progress)
+            for answer in answers:
+                places[answer.customer.name] = answer.place
+                if not answer.is_last:
+                    queue.append(answer.customer)
+                elif not answer.failed:
+                    behind.discard(answer.customer.name)
+
+
+def _answer(
+    customer: Customer,
+    place: Place,
+    future: Future[Page],
+    now: dt.datetime,
+    poll_seconds: float,
+    log: logging.Logger,
+) -> _Answer:
+    """What a feed answered, and where its reading goes on; a feed that fails is left alone for a time."""
+    try:
+        page = future.result()
+    except FeedThrottledError as error:
+        log.info(f"{customer.name}: {error}; it is read on after that")
+        pause = dt.timedelta(seconds=error.seconds)
+        return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
+    except AzureError as error:
+        log.error(f"{customer.name}: the activity feed does not answer, read again next time: {one_line(error)}")
+        pause = dt.timedelta(seconds=poll_seconds)
+        return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
+    if page.subscribed and place.looked_at:
+        log.warning(f"{customer.name}: somebody ended the subscription to the feed; it was started again")
+        place = replace(place, missed=(place.position.start, now))
+    place = replace(place, position=page.position, looked_at=now, not_before=None)
+    found = sort_out(page.records, customer.tenant_id)
+    lost = tuple(SetAside(content_id[:100], reason, "") for content_id, reason in page.unreadable)
+    return _Answer(customer, place, replace(found, aside=found.aside + lost), page.is_last)
+
+
+def _keep(database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress) -> Progress:
+    """Keep what was found, and the places after it, in one transaction; returns the progress with it."""
+    try:
+        counts = _keep_once(database, answers, now)
+    except IntegrityError:
+        # Another sensor recorded some of it at the same time; what it did not is still new.
+        counts = _keep_once(database, answers, now)
+    approvals, operations, aside = counts
+    return replace(
+        progress,
+        approvals=progress.approvals + approvals,
+        operations=progress.operations + operations,
+        aside=progress.aside + aside,
+    )
+
+
+def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int]:
+    approvals = operations = aside = 0
+    with database.begin() as connection:
+        for answer in answers:
+            approvals += approval_ledger.record(connection, answer.customer, answer.found.approvals, now)
+            operations += operation_ledger.record(connection, answer.customer, answer.found.operations, now)
+            aside += feed_ledger.record_aside(connection, answer.customer, answer.found.aside, now)
+            feed_ledger.move(connection, answer.customer, answer.place)
+    return approvals, operations, aside
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

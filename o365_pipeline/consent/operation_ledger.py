@@ -1,0 +1,68 @@
+"""The operation ledger: what Microsoft counted of each extraction, recorded once; never changed.
+
+What belongs here: recording and reading `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from o365_pipeline.consent.operations import Operation
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import short_name
+from o365_pipeline.ledger import naive_utc, next_sequence, not_recorded, operation
+
+
+def record(connection: sa.Connection, customer: Customer, operations: Sequence[Operation], now: dt.datetime) -> int:
+    """Keep the operations of the customer's application that the ledger does not have yet; returns how many were new.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
+    """
+    ours = customer.data_request.application_id
+    once = {entry.record_id: entry for entry in operations if entry.application_id == ours}
+    new = not_recorded(connection, operation.c.record_id, customer.name, list(once))
+    if not new:
+        return 0
+    first = next_sequence(connection, operation)
+    connection.execute(
+        operation.insert(),
+        [_row(customer, once[record_id], first + place, now) for place, record_id in enumerate(new)],
+    )
+    return len(new)
+
+
+def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
+    """(sequence, dataset) of the operations recorded after a place in the ledger, at most so many."""
+    query = (
+        sa.select(operation.c.sequence, operation.c.dataset)
+        .where(operation.c.sequence > sequence)
+        .order_by(operation.c.sequence)
+        .limit(limit)
+    )
+    with database.begin() as connection:
+        return [(row.sequence, row.dataset) for row in connection.execute(query)]
+
+
+def _row(customer: Customer, entry: Operation, sequence: int, now: dt.datetime) -> dict[str, object]:
+    return {
+        "customer": customer.name,
+        "record_id": entry.record_id,
+        "sequence": sequence,
+        "dataset": short_name(entry.dataset),
+        "pipeline_run_id": entry.pipeline_run_id,
+        "status": entry.status,
+        "reason": entry.reason[:4000] if entry.reason else None,
+        "rows_counted": entry.rows,
+        "people_requested": entry.people_requested,
+        "people_delivered": entry.people_delivered,
+        "undelivered": json.dumps(entry.undelivered),
+        "started_at": naive_utc(entry.started_at) if entry.started_at else None,
+        "ended_at": naive_utc(entry.ended_at) if entry.ended_at else None,
+        "recorded_at": naive_utc(now),
+    }

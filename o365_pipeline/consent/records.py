@@ -1,0 +1,86 @@
+"""Records of the feed, sorted: consent (217), operations (183), what cannot be read, and everything else.
+
+What belongs here: telling records apart. What consent means is `approvals.py`'s, what operations are `operations.py`'s.
+Audit.General carries all kinds of records of a tenant; those of other types are none of this project's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+
+from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent
+from o365_pipeline.consent.operations import OPERATION_RECORD_TYPE, Operation
+
+MAX_KEPT_TEXT = 100_000
+"""How many characters of an unreadable record are kept."""
+
+MODELS: dict[int, type[BaseModel]] = {CONSENT_RECORD_TYPE: ApprovalEvent, OPERATION_RECORD_TYPE: Operation}
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A record that could not be read, kept with the reason; the reason never repeats the record's values."""
+
+    record_id: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """A page's records by what they are."""
+
+    approvals: tuple[ApprovalEvent, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    aside: tuple[SetAside, ...] = ()
+
+
+def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
+    """Sort the records of a tenant's feed; consent to move data to another tenant is left out.
+
+    Args:
+        records: what the blobs hold, JSON values of any kind.
+        tenant_id: whose feed it is, in small letters.
+    """
+    approvals: list[ApprovalEvent] = []
+    operations: list[Operation] = []
+    aside: list[SetAside] = []
+    for record in records:
+        if not isinstance(record, dict) or not isinstance(record.get("RecordType"), int):
+            aside.append(_set_aside(record, "not an audit record: no RecordType"))
+            continue
+        model = MODELS.get(record["RecordType"])
+        if model is None:
+            continue
+        try:
+            read = model.model_validate(record)
+        except ValidationError as error:
+            aside.append(_set_aside(record, _reason(record["RecordType"], error)))
+            continue
+        if isinstance(read, Operation):
+            operations.append(read)
+        elif isinstance(read, ApprovalEvent) and read.destination_tenant_id == tenant_id:
+            approvals.append(read)
+    return Sorted(tuple(approvals), tuple(operations), tuple(aside))
+
+
+def _set_aside(record: object, reason: str) -> SetAside:
+    """Keep a record with the reason, under its own id or one made of its content."""
+    text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
+    own_id = record.get("Id") if isinstance(record, dict) else None
+    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+    return SetAside(own_id if isinstance(own_id, str) and len(own_id) <= 100 else digest, reason, text[:MAX_KEPT_TEXT])
+
+
+def _reason(record_type: int, error: ValidationError) -> str:
+    """Which fields are wrong and how, without what they hold."""
+    problems = (
+        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['type'].replace('_', ' ')}"
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    return f"record type {record_type}, {'; '.join(problems)}"[:1000]
