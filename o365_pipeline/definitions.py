@@ -12,6 +12,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import daily_extraction, extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.mart.assets import MART_KEYS, mart
+from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
 
 landing_job = dg.define_asset_job(
@@ -33,9 +34,13 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             mart,
         ],
         asset_checks=[approval_is_in_force],
-        jobs=[extraction_job, landing_job],
+        jobs=[extraction_job, landing_job, purge_job],
         schedules=[daily_extraction],
-        sensors=[build_consent_sensor(sensors), build_landing_sensor(MART_KEYS, sensors)],
+        sensors=[
+            build_consent_sensor(sensors),
+            build_landing_sensor(MART_KEYS, sensors),
+            build_purge_sensor(sensors),
+        ],
         resources=deployment.resources,
         executor=dg.in_process_executor,
     )

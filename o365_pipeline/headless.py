@@ -88,7 +88,7 @@ class Headless:
             result = self._definitions.resolve_job_def(request.job_name or "").execute_in_process(
                 instance=self._instance,
                 run_id=run_id,
-                run_config=QUIET,
+                run_config={**request.run_config, **QUIET},
                 tags=tags,
                 asset_selection=list(request.asset_selection) if request.asset_selection else None,
                 raise_on_error=False,

@@ -23,62 +23,15 @@ from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_days, partition_key, range_tags
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import Runner, failure, mart_rows
 
 Decide = Callable[..., None]
 RAW, CURATED = dg.AssetKey(["raw", "message"]), dg.AssetKey(["curated", "message"])
 
 
-class Runner:
-    """Ticks sensors and executes jobs on a test's own instance."""
-
-    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
-        self.definitions = build_definitions(deployment)
-        self.deployment = deployment
-        self.instance = instance
-
-    def tick(self, name: str, cursor: str | None = None) -> dg.SensorResult:
-        with dg.build_sensor_context(
-            instance=self.instance, cursor=cursor, resources=dict(self.deployment.resources)
-        ) as context:
-            result = self.definitions.resolve_sensor_def(name)(context)
-        assert isinstance(result, dg.SensorResult)
-        for addition in result.dynamic_partitions_requests or []:
-            self.instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
-        return result
-
-    def execute(self, job: str, tags: dict[str, str], assets: list[dg.AssetKey] | None = None) -> Any:
-        self.instance.add_dynamic_partitions("customer", ["contoso"])
-        return self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, asset_selection=assets, raise_on_error=False
-        )
-
-    def execute_day(self, job: str, assets: list[dg.AssetKey] | None = None, day: dt.date = DAY) -> Any:
-        return self.execute(job, dict(range_tags("contoso", day, day)), assets)
-
-    def move(self) -> None:
-        """From the approval to the mart, as the daemon does it."""
-        for request in self.tick("consent_sensor").run_requests or []:
-            assert self.execute(request.job_name or "", dict(request.tags)).success
-        for request in self.tick("landing_sensor").run_requests or []:
-            assert self.execute(request.job_name or "", dict(request.tags), list(request.asset_selection or [])).success
-
-
 @pytest.fixture
 def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
     return Runner(deployment, instance)
-
-
-def mart_rows(deployment: Deployment) -> dict[str, list[tuple[Any, ...]]]:
-    with deployment.database.begin() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key))]
-            for table in MART_TABLES
-        }
-
-
-def failure(result: Any) -> str:
-    [event] = [event for event in result.all_events if event.is_step_failure]
-    return str(event.step_failure_data.error_display_string)
 
 
 def test_nothing_moves_before_the_approval(runner: Runner, deployment: Deployment, customer: Customer) -> None:

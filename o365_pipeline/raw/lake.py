@@ -5,7 +5,8 @@ What belongs here: putting, getting, listing and staging objects. What the objec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,7 @@ from obstore.store import AzureStore, LocalStore, ObjectStore
 from pydantic import Field
 
 CHUNK_BYTES = 8 * 1024 * 1024
+DELETED_AT_ONCE = 250
 
 
 class Lake(dg.ConfigurableResource):
@@ -59,6 +61,12 @@ class Lake(dg.ConfigurableResource):
         except FileNotFoundError:
             return False
         return True
+
+    def delete(self, paths: Sequence[str]) -> None:
+        """Delete objects; one that is gone already is no error."""
+        for start in range(0, len(paths), DELETED_AT_ONCE):
+            with suppress(FileNotFoundError):
+                obstore.delete(self.store, list(paths[start : start + DELETED_AT_ONCE]))
 
     def objects(self, prefix: str) -> list[tuple[str, int]]:
         """(path, bytes) of the objects under a prefix, in the order of their paths."""

@@ -118,9 +118,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.Unicode(1000), nullable=False),
         sa.Column("event_id", sa.String(100), comment="The consent event because of which; null where time ended it"),
         sa.Column("what", sa.UnicodeText(), nullable=False, comment="Extractions and columns to delete, as JSON"),
-        sa.Column("lake_objects", sa.BigInteger(), nullable=False, comment="Objects found to delete or to write anew"),
-        sa.Column("lake_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("mart_rows", sa.BigInteger(), nullable=False, comment="Rows of the mart from what was deleted"),
+        sa.Column(
+            "lake_objects", sa.BigInteger(), comment="Objects deleted or written anew; null until they are counted"
+        ),
+        sa.Column("lake_bytes", sa.BigInteger()),
+        sa.Column("mart_rows", sa.BigInteger(), comment="Rows of the mart from what was deleted"),
         sa.Column(
             "dagster_runs", sa.BigInteger(), nullable=False, comment="Runs whose events were deleted from Dagster"
         ),

@@ -1,0 +1,72 @@
+"""Coverage: since when the approvers no longer allow what was extracted under an earlier approval.
+
+What belongs here: that question, as a pure function of the events. Deleting what it finds is the purge's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
+from o365_pipeline.consent.authorization import Ask, scope_fits
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an extraction holds, as it was asked, and the groups whose members the approval of then left out."""
+
+    ask: Ask
+    deny_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """When something ceased to be covered, and the event that made it so; no event where an approval just ended."""
+
+    since: dt.datetime
+    event_id: str | None
+    reason: str
+
+
+def lapses(held: Held, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapping[str, Lapse]:
+    """For each column that is held and not covered at a moment, since when without a break.
+
+    A narrower scope, or further groups to leave out, make all columns lapse: whose rows are meant cannot be told from
+    the rows.
+    """
+    found: dict[str, Lapse] = {}
+    for moment in _turning_points(events, at):
+        known = [event for event in events if event.updated_at <= moment]
+        stands = standing(known, moment)
+        covered = _covered_columns(held, stands.approval)
+        because = None if stands.state is State.EXPIRED and stands.since == moment else _last(known)
+        reason = (
+            str(stands) if stands.approval is None else f"not covered by the approval of {moment:%Y-%m-%d %H:%M} UTC"
+        )
+        for column in held.ask.columns:
+            if column in covered:
+                found.pop(column, None)
+            else:
+                found.setdefault(column, Lapse(moment, because, reason))
+    return found
+
+
+def _turning_points(events: Sequence[ApprovalEvent], at: dt.datetime) -> list[dt.datetime]:
+    """The moments up to now at which the standing may have changed."""
+    moments = {event.updated_at for event in events} | {event.expires_at for event in events if event.expires_at}
+    return sorted(moment for moment in moments if moment <= at)
+
+
+def _covered_columns(held: Held, approval: ApprovalEvent | None) -> frozenset[str]:
+    approved = approval.dataset(held.ask.dataset) if approval else None
+    if approval is None or approved is None or scope_fits(held.ask, approval):
+        return frozenset()
+    if not set(approved.deny_groups) <= set(held.deny_groups):
+        return frozenset()
+    return frozenset(approved.columns)
+
+
+def _last(events: Sequence[ApprovalEvent]) -> str:
+    return max(events, key=lambda event: (event.updated_at, event.created_at, event.event_id)).event_id

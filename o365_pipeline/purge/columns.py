@@ -1,0 +1,100 @@
+"""Columns taken out of landings: the raw files written anew without them, and the manifest that names them.
+
+What belongs here: one landing at a time. A landing counts by its manifest, which is replaced whole: before that readers
+see the old files, after it the new ones, and what the manifest does not name is deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import duckdb
+import sqlalchemy as sa
+
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.database import Database
+from o365_pipeline.ledger import extraction, landing
+from o365_pipeline.raw.json_lines import objects_in, pieces
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import Manifest, Part
+
+LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+"""One column as lines of text; JSON holds neither line breaks nor control characters as they are."""
+
+
+def take_out(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
+    """Take columns out of a sealed landing, raw files and manifest; doing it again changes nothing.
+
+    Lines that cannot be read might hold anything, so they are left out of the new files.
+    """
+    path, manifest = _manifest_path(database, extraction_id), manifest_of(database, lake, extraction_id)
+    if path is None or manifest is None:
+        return
+    if gone := [name for name in manifest.columns if name in columns]:
+        manifest = _without(lake, manifest, gone)
+        lake.write(path, manifest.model_dump_json(indent=2).encode())
+    named = {part.path for part in manifest.parts} | {path}
+    folder = str(PurePosixPath(path).parent)
+    lake.delete([found for found, _ in lake.objects(folder) if found not in named])
+    with database.begin() as connection:
+        connection.execute(
+            extraction.update()
+            .where(extraction.c.extraction_id == extraction_id)
+            .values(columns=json.dumps(manifest.columns))
+        )
+        connection.execute(
+            landing.update()
+            .where(landing.c.extraction_id == extraction_id)
+            .values(rows_landed=manifest.rows, bytes_landed=manifest.size)
+        )
+
+
+def manifest_of(database: Database, lake: Lake, extraction_id: str) -> Manifest | None:
+    """The manifest of an extraction's sealed landing."""
+    path = _manifest_path(database, extraction_id)
+    return Manifest.model_validate_json(lake.read(path)) if path else None
+
+
+def _manifest_path(database: Database, extraction_id: str) -> str | None:
+    with database.begin() as connection:
+        return connection.scalar(sa.select(landing.c.manifest).where(landing.c.extraction_id == extraction_id))
+
+
+def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest:
+    digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
+    parts: list[Part] = []
+    with duck() as (connection, directory):
+        for part in manifest.parts:
+            target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
+            [local] = lake.stage([part.path], directory)
+            new = directory / "new.json"
+            rows = _rewrite(connection, local, new, part.is_clean, columns)
+            lake.write(str(target), new)
+            parts.append(Part(path=str(target), size=new.stat().st_size, rows=rows, is_clean=True))
+            new.unlink()
+    kept = tuple(name for name in manifest.columns if name not in columns)
+    rows = sum(part.rows for part in parts)
+    return manifest.model_copy(update={"columns": kept, "parts": tuple(parts), "rows_reported": rows})
+
+
+def _rewrite(
+    connection: duckdb.DuckDBPyConnection,
+    source: Path,
+    target: Path,
+    is_clean: bool,
+    columns: Sequence[str],
+) -> int:
+    """Write a file's objects without the columns, one on a line; returns how many."""
+    if not is_clean:
+        readable = target.with_name("readable.json")
+        with readable.open("w", encoding="utf-8") as file:
+            file.writelines(f"{piece.text}\n" for piece in pieces(source) if piece.reason is None)
+        source = readable
+    # v0 datasets write PascalCase what v1 datasets write camelCase.
+    spellings = {spelling for name in columns for spelling in (name, name[0].swapcase() + name[1:])}
+    patch = json.dumps(dict.fromkeys(sorted(spellings))).replace("'", "''")
+    query = f"SELECT json_merge_patch(json, '{patch}')::VARCHAR FROM {objects_in([source])} WHERE json IS NOT NULL"
+    return int(connection.execute(f"COPY ({query}) TO '{target}' {LINES}").fetchall()[0][0])

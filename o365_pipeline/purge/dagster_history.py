@@ -1,0 +1,104 @@
+"""What Dagster remembers of purged data: previews, schemas and counts in the events of runs.
+
+What belongs here: deleting those events, and telling the UI what is left. Dagster deletes events run by run; it keeps
+an asset's latest materialization until there is a later one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Sequence
+
+import dagster as dg
+
+from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.partitions import partition_key
+from o365_pipeline.raw.assets import raw_key
+
+PARTITIONS_PER_QUERY = 200
+RECORDS_PER_QUERY = 500
+
+
+def forget(
+    instance: dg.DagsterInstance, customer: str, days: Collection[dt.date], live: Collection[tuple[Dataset, dt.date]]
+) -> int:
+    """Delete the runs whose events tell of a customer's days; returns how many.
+
+    Partitions that still hold data are reported anew, without a preview.
+    """
+    keys = _keys()
+    told: dict[dg.AssetKey, set[str]] = {key: set() for key in keys}
+    runs: set[str] = set()
+    for key in keys:
+        for partition, run_id in _materialized(instance, key, customer, days):
+            told[key].add(partition)
+            runs.add(run_id)
+    existing = [run_id for run_id in runs if instance.has_run(run_id)]
+    for run_id in existing:
+        instance.delete_run(run_id)
+    for key in keys:
+        _report(instance, key, customer, told[key], _kept(key, customer, live))
+    instance.wipe_asset_cached_status(keys)
+    return len(existing)
+
+
+def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool:
+    """Whether another run works for the customer, whose events would come too late to be forgotten."""
+    statuses = [
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    runs = instance.get_runs(dg.RunsFilter(tags={"o365/customer": customer}, statuses=statuses), limit=2)
+    return any(run.run_id != run_id for run in runs)
+
+
+def _keys() -> Sequence[dg.AssetKey]:
+    return [*(key(dataset) for key in (raw_key, curated_key) for dataset in catalogue()), *MART_KEYS]
+
+
+def _materialized(
+    instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, days: Collection[dt.date]
+) -> Iterator[tuple[str, str]]:
+    """(partition, run id) of the materializations of a customer's days."""
+    partitions = [partition_key(customer, day) for day in sorted(days)]
+    for start in range(0, len(partitions), PARTITIONS_PER_QUERY):
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions[start : start + PARTITIONS_PER_QUERY])
+        cursor = None
+        while True:
+            found = instance.fetch_materializations(wanted, limit=RECORDS_PER_QUERY, cursor=cursor)
+            yield from ((record.partition_key or "", record.run_id) for record in found.records)
+            cursor = found.cursor
+            if not found.has_more:
+                break
+
+
+def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.date]]) -> set[str]:
+    """The partitions of an asset that still hold data."""
+    datasets = {dataset for dataset, _ in live if key in (raw_key(dataset), curated_key(dataset))}
+    if key in MART_KEYS:
+        return {partition_key(customer, day) for _, day in live}
+    return {partition_key(customer, day) for dataset, day in live if dataset in datasets}
+
+
+def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told: set[str], kept: set[str]) -> None:
+    """Tell of partitions that hold data still; and where the latest that is known of an asset is gone, tell that."""
+    for partition in sorted(told & kept):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                key, partition=partition, description="Written anew when what is no longer approved was purged."
+            )
+        )
+    latest = instance.get_latest_materialization_event(key)
+    event = latest.asset_materialization if latest else None
+    if event and event.partition in told - kept and event.metadata.get("purged") is None:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                key,
+                partition=event.partition,
+                description=f"Purged: nothing of {customer} is kept that its approvers no longer allow.",
+                metadata={"purged": True, "dagster/row_count": 0},
+            )
+        )

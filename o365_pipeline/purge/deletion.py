@@ -1,0 +1,210 @@
+"""The deletion that a plan asks for, in the lake and in the mart: recorded first, then done, repeatable at any moment.
+
+What belongs here: the order of the steps. The plan is `plan.py`'s; what Dagster remembers is `dagster_history.py`'s. A
+purge that is killed is found unfinished in the ledger and done again to its end, whatever was decided since.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, WITHOUT_DATA
+from o365_pipeline.extraction.windows import Window
+from o365_pipeline.ledger import IDS_PER_QUERY, extraction, landing, naive_utc
+from o365_pipeline.ledger import purge as purge_table
+from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.purge.columns import manifest_of, take_out
+from o365_pipeline.purge.plan import Deletion, Plan
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import landings_of
+
+CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
+
+Days = set[tuple[Dataset, dt.date]]
+
+
+def unfinished(database: Database, customer: Customer) -> Plan | None:
+    """A purge of the customer that was begun and not ended."""
+    query = sa.select(purge_table).where(purge_table.c.customer == customer.name, purge_table.c.purged_at.is_(None))
+    with database.begin() as connection:
+        row = connection.execute(query.order_by(purge_table.c.started_at)).first()
+    if row is None:
+        return None
+    deletions = tuple(Deletion.model_validate(entry) for entry in json.loads(row.what))
+    return Plan(customer=row.customer, reason=row.reason, event_id=row.event_id, deletions=deletions)
+
+
+def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
+    """Record what is going to be deleted, and from this moment count it as not there; beginning again is harmless."""
+    row = {
+        "purge_id": plan.purge_id,
+        "customer": plan.customer,
+        "reason": plan.reason,
+        "event_id": plan.event_id,
+        "what": json.dumps([deletion.model_dump() for deletion in plan.deletions]),
+        "dagster_runs": 0,
+        "started_at": naive_utc(now),
+    }
+    with suppress(IntegrityError), database.begin() as connection:
+        connection.execute(purge_table.insert().values(row))
+        for ids in _portions(plan.whole):
+            connection.execute(extraction.update().where(extraction.c.extraction_id.in_(ids)).values(status=PURGED))
+            connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(ids)))
+
+
+def delete(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
+    """Delete what the plan says, and whatever else the ledgers do not know; returns the days that were touched."""
+    touched = _days_of(database, plan)
+    _count(database, lake, customer, plan)
+    stripped: Days = set()
+    for deletion in plan.deletions:
+        if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
+            dataset, window = found
+            take_out(lake, database, deletion.extraction_id, deletion.columns)
+            stripped |= {(dataset, day) for day in window.days}
+    live = live_days(database, customer)
+    lake.delete([path for path, _ in _dead_objects(database, lake, customer, live)])
+    _curate_again(database, lake, customer, stripped & live)
+    _rebuild_mart(database, lake, customer, touched, {day for _, day in live})
+    database.compact()
+    return touched
+
+
+def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) -> None:
+    """Record that the purge came to its end."""
+    with database.begin() as connection:
+        connection.execute(
+            purge_table.update()
+            .where(purge_table.c.purge_id == plan.purge_id, purge_table.c.purged_at.is_(None))
+            .values(purged_at=naive_utc(now), dagster_runs=purge_table.c.dagster_runs + dagster_runs)
+        )
+
+
+def live_days(database: Database, customer: Customer) -> Days:
+    """The (dataset, day) pairs of the customer that a sealed landing holds."""
+    query = (
+        sa.select(extraction.c.dataset, extraction.c.first_day, extraction.c.last_day)
+        .join(landing, landing.c.extraction_id == extraction.c.extraction_id)
+        .where(extraction.c.customer == customer.name, extraction.c.status.not_in(WITHOUT_DATA))
+    )
+    with database.begin() as connection:
+        return {
+            (catalogue()[row.dataset], day)
+            for row in connection.execute(query)
+            if row.dataset in catalogue()
+            for day in Window(row.first_day, row.last_day).days
+        }
+
+
+def _dead_objects(database: Database, lake: Lake, customer: Customer, live: Days) -> list[tuple[str, int]]:
+    """The customer's objects that no extraction or landing accounts for."""
+    name = customer.name
+    folders = _live_folders(database, customer)
+    dead = [
+        (path, size)
+        for path, size in lake.objects(f"raw/{name}")
+        if not any(path.startswith(f"{folder}/") for folder in _parents(path, folders))
+    ]
+    alive = {path_of(stage, dataset, name, day) for stage in CURATED_STAGES for dataset, day in live}
+    for stage in CURATED_STAGES:
+        for dataset_folder in lake.folders(stage):
+            dead += [found for found in lake.objects(f"{stage}/{dataset_folder}/{name}") if found[0] not in alive]
+    return dead
+
+
+def _parents(path: str, folders: set[str]) -> list[str]:
+    """Those of the folders that a raw object can lie in: its window's and its run's."""
+    parts = path.split("/")
+    return [folder for folder in ("/".join(parts[:4]), "/".join(parts[:5])) if folder in folders]
+
+
+def _live_folders(database: Database, customer: Customer) -> set[str]:
+    """The folders of factory runs that count; of a window whose run is being asked for, the whole window's."""
+    query = sa.select(extraction).where(
+        extraction.c.customer == customer.name, extraction.c.status.not_in(WITHOUT_DATA)
+    )
+    with database.begin() as connection:
+        rows = connection.execute(query).all()
+    folders = set()
+    for row in rows:
+        if row.dataset in catalogue():
+            window = f"raw/{customer.name}/{catalogue()[row.dataset].asset_name}/{Window(row.first_day, row.last_day)}"
+            folders.add(window if row.status == CLAIMED else f"{window}/{row.factory_run_id}")
+    return folders
+
+
+def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days) -> None:
+    """Write the days' curated files anew from landings whose columns changed."""
+    for dataset in {dataset for dataset, _ in days}:
+        of_dataset = sorted(day for found, day in days if found == dataset)
+        landings = landings_of(database, lake, customer.name, dataset, of_dataset)
+        for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+            held = [day for day in of_dataset if landings.get(day) is landed]
+            curate(lake, dataset, landed, held, landed.manifest.columns)
+
+
+def _rebuild_mart(
+    database: Database, lake: Lake, customer: Customer, touched: set[dt.date], live: set[dt.date]
+) -> None:
+    """Load the touched days anew from what is left, and delete days of which nothing is."""
+    approval = approval_ledger.standing_of(database, customer, dt.datetime.now(dt.UTC)).approval
+    datasets = [dataset for dataset in catalogue() if approval and approval.dataset(dataset.table_name)]
+    for day in sorted(touched & live):
+        load_day(database, lake, customer.name, day, datasets)
+    with database.begin() as connection:
+        for table in MART_TABLES:
+            days = connection.scalars(sa.select(table.c.day).where(table.c.customer == customer.name).distinct()).all()
+            for day in set(days) - live:
+                connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
+
+
+def _count(database: Database, lake: Lake, customer: Customer, plan: Plan) -> None:
+    """Record how much the plan's deletion concerns, before anything of it is deleted."""
+    of_plan = purge_table.c.purge_id == plan.purge_id
+    with database.begin() as connection:
+        if connection.scalar(sa.select(purge_table.c.lake_objects).where(of_plan)) is not None:
+            return
+    objects = _dead_objects(database, lake, customer, live_days(database, customer))
+    for deletion in plan.deletions:
+        if deletion.columns and (manifest := manifest_of(database, lake, deletion.extraction_id)):
+            objects += [(part.path, part.size) for part in manifest.parts]
+    rows = 0
+    with database.begin() as connection:
+        for table in MART_TABLES:
+            for ids in _portions([deletion.extraction_id for deletion in plan.deletions]):
+                count = sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))
+                rows += connection.scalar(count) or 0
+        connection.execute(
+            purge_table.update()
+            .where(of_plan)
+            .values(lake_objects=len(objects), lake_bytes=sum(size for _, size in objects), mart_rows=rows)
+        )
+
+
+def _days_of(database: Database, plan: Plan) -> set[dt.date]:
+    windows = (_window_of(database, deletion.extraction_id) for deletion in plan.deletions)
+    return {day for found in windows if found for day in found[1].days}
+
+
+def _window_of(database: Database, extraction_id: str) -> tuple[Dataset, Window] | None:
+    with database.begin() as connection:
+        row = connection.execute(sa.select(extraction).where(extraction.c.extraction_id == extraction_id)).first()
+    if row is None or row.dataset not in catalogue():
+        return None
+    return catalogue()[row.dataset], Window(row.first_day, row.last_day)
+
+
+def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))

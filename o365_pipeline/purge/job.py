@@ -1,0 +1,127 @@
+"""The purge job, and the sensor that launches it when a grace is over.
+
+What belongs here: what Dagster sees of purging. What is deleted is `plan.py`'s, how is `deletion.py`'s.
+"""
+
+import datetime as dt
+import json
+
+import dagster as dg
+from pydantic import Field
+
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.failures import explained
+from o365_pipeline.purge import deletion
+from o365_pipeline.purge.dagster_history import forget, is_at_work
+from o365_pipeline.purge.plan import Plan, due, next_due
+from o365_pipeline.raw.lake import Lake
+
+PURGE_JOB = "purge_job"
+MAX_CUSTOMERS = 50
+"""How many customers one tick looks at; the next goes on after them."""
+
+MAX_ROUNDS = 10
+"""How many plans one run carries out: an unfinished one first, then what is due."""
+
+
+class PurgeConfig(dg.Config):
+    """Whose data."""
+
+    customer: str = Field(description="The customer of whose data is deleted what no approval covers any more.")
+
+
+@dg.op(
+    description="Deletes what no approval of the customer has covered for longer than the grace, and records it.",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=30),
+)
+def purge(
+    context: dg.OpExecutionContext,
+    config: PurgeConfig,
+    database: dg.ResourceParam[Database],
+    lake: Lake,
+    customers: dg.ResourceParam[Customers],
+) -> None:
+    with explained():
+        customer = customers[config.customer]
+    if is_at_work(context.instance, customer.name, context.run.run_id):
+        raise dg.RetryRequested(max_retries=10, seconds_to_wait=30)
+    for _ in range(MAX_ROUNDS):
+        now = dt.datetime.now(dt.UTC)
+        plan = deletion.unfinished(database, customer) or due(database, customer, now)
+        if plan is None:
+            context.log.info(f"{customer.name}: nothing more is to be purged")
+            return
+        carry_out(context.instance, database, lake, customer, plan)
+        context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
+
+
+def carry_out(instance: dg.DagsterInstance, database: Database, lake: Lake, customer: Customer, plan: Plan) -> None:
+    """Begin a purge, or go on with one that was begun, and end it."""
+    deletion.begin(database, plan, dt.datetime.now(dt.UTC))
+    days = deletion.delete(database, lake, customer, plan)
+    runs = forget(instance, customer.name, days, deletion.live_days(database, customer))
+    deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
+
+
+@dg.job(
+    name=PURGE_JOB,
+    executor_def=dg.in_process_executor,
+    description=(
+        "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
+        "covered for longer than the grace. Launched by the purge sensor; to repeat it does no harm."
+    ),
+)
+def purge_job() -> None:
+    purge()
+
+
+def purge_request(customer: str, run_key: str | None = None) -> dg.RunRequest:
+    """The run that purges what is due of a customer."""
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=PURGE_JOB,
+        run_config=dg.RunConfig(ops={"purge": PurgeConfig(customer=customer)}),
+        tags={"o365/customer": customer},
+    )
+
+
+def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor, on or off until somebody says otherwise in the UI."""
+
+    @dg.sensor(
+        job_name=PURGE_JOB,
+        minimum_interval_seconds=600,
+        default_status=default_status,
+        description=(
+            "Launches the purge of customers whose data outlives its approval by more than the grace, and says whose "
+            "will be purged when."
+        ),
+    )
+    def purge_sensor(
+        context: dg.SensorEvaluationContext,
+        database: dg.ResourceParam[Database],
+        customers: dg.ResourceParam[Customers],
+    ) -> dg.SensorResult:
+        now = dt.datetime.now(dt.UTC)
+        after = json.loads(context.cursor)["after"] if context.cursor else ""
+        names = sorted(customer.name for customer in customers)
+        chosen = [name for name in names if name > after][:MAX_CUSTOMERS]
+        requests: list[dg.RunRequest] = []
+        coming: list[str] = []
+        for name in chosen:
+            customer = customers[name]
+            plan = deletion.unfinished(database, customer) or due(database, customer, now)
+            if plan:
+                # Under a key of its hour a purge that failed is asked for again, but not at every tick.
+                requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
+            elif day := next_due(database, customer, now):
+                coming.append(f"{name}: what is no longer approved is purged on {day:%Y-%m-%d}")
+        is_last = not chosen or chosen[-1] == names[-1]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "; ".join(coming) or "Nothing is to be purged.",
+            cursor=json.dumps({"after": "" if is_last else chosen[-1]}),
+        )
+
+    return purge_sensor
