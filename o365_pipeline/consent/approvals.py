@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 class ApprovedDataset(BaseModel):
-    """One dataset that an event covers: columns and scope."""
+    """One dataset that an event covers: columns, scope, and the groups that the approver left out."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -40,8 +40,9 @@ class ApprovedDataset(BaseModel):
     scope_kind: str = Field(default="All", validation_alias=AliasChoices("Scope", "scope_kind"))
     groups: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("ScopeList", "groups"))
     filter_uri: str | None = Field(default=None, validation_alias=AliasChoices("ScopeFiltersUris", "filter_uri"))
+    deny_groups: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("DenyGroups", "deny_groups"))
 
-    @field_validator("columns", "groups", mode="before")
+    @field_validator("columns", "groups", "deny_groups", mode="before")
     @classmethod
     def _from_string_list(cls, value: object) -> object:
         if isinstance(value, str) and value.lstrip().startswith('["'):
