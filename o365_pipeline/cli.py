@@ -23,6 +23,7 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
+from o365_pipeline.sandbox import admin_center
 from o365_pipeline.terminal import progress, table
 
 BAD_INPUT = (DatabaseError, SettingsError, UsageError)
@@ -85,8 +86,7 @@ def dev(port: int, host: str) -> None:
     deployment = load()
     deployment.use_dagster_home()
     if deployment.is_sandbox:
-        for customer in deployment.customers:
-            deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+        _register(deployment)
     arguments = ["dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
     dagster = str(Path(sys.executable).with_name("dagster"))
     os.execv(dagster, [dagster, *arguments])  # noqa: S606 - it replaces this process
@@ -147,16 +147,35 @@ def sandbox() -> None:
     """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""
 
 
-def _decide(state: State, approver: str, reason: str | None) -> None:
-    deployment = load()
+def _register(deployment: Deployment) -> None:
+    """Put the deployment's data requests before the sandbox's approvers."""
     for customer in deployment.customers:
         deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+
+
+def _decide(state: State, approver: str, reason: str | None) -> None:
+    deployment = load()
+    _register(deployment)
+    for customer in deployment.customers:
         deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
         click.echo(f"{customer.name}: {state} by {approver}")
 
 
-APPROVER = click.option("--approver", default="approver@contoso.example", show_default=True, help="Who decides.")
+APPROVER = click.option("--approver", default=admin_center.APPROVER, show_default=True, help="Who decides.")
 REASON = click.option("--reason", help="Why.")
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3001, show_default=True, help="Where the page listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
+def serve(port: int, host: str) -> None:
+    """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
+    from o365_pipeline.sandbox import approver_page, web_server
+
+    deployment = load()
+    _register(deployment)
+    app = approver_page.approver_app(deployment.sandbox)
+    web_server.serve(app, host, port, lambda address: click.echo(f"The approver's page: {address} (Ctrl-C ends it)"))
 
 
 @sandbox.command()
