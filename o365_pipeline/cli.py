@@ -20,11 +20,12 @@ from rich.console import Console
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.consent.request_diff import request_diff
+from o365_pipeline.consent.request_change import refusals, request_change
 from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue, short_name
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
+from o365_pipeline.sandbox import admin_center
 from o365_pipeline.terminal import progress, table
 
 BAD_INPUT = (DatabaseError, SettingsError, UsageError)
@@ -87,8 +88,7 @@ def dev(port: int, host: str) -> None:
     deployment = load()
     deployment.use_dagster_home()
     if deployment.is_sandbox:
-        for customer in deployment.customers:
-            deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+        _register(deployment)
     arguments = ["dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
     dagster = str(Path(sys.executable).with_name("dagster"))
     os.execv(dagster, [dagster, *arguments])  # noqa: S606 - it replaces this process
@@ -187,18 +187,24 @@ def _show_history(deployment: Deployment, customer: Customer) -> None:
 def diff(customer_name: str | None, path: Path | None) -> None:
     """Show what a data request adds to and drops from the approval in force, and if it needs a new one.
 
-    A line that begins with + is asked for and not approved, one with - is approved and not asked for; ! marks what
-    would be refused without a new approval.
+    A line that begins with + is asked for and not approved, one with - is approved and not asked for.
     """
     deployment = load()
     customer = _customer(deployment, customer_name)
     if path:
         customer = customer.model_copy(update={"data_request": read_data_request(path)})
     stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
-    compared = request_diff(customer, stands)
-    for difference in compared.differences:
-        click.echo(f"{difference.sign}{'!' if difference.needs_approval else ' '} {difference.what}")
-    click.echo(compared.verdict)
+    if stands.approval:
+        change = request_change(stands.approval, customer.data_request, [customer.sink])
+        for line in change.lines():
+            click.echo(line)
+    refused = refusals(customer, stands)
+    for reason in refused:
+        click.echo(f"refused today by {reason}")
+    if refused:
+        click.echo("A new approval is needed before this is put to work.")
+    else:
+        click.echo("No new approval is needed: the approval in force covers all that is asked.")
 
 
 @cli.group()
@@ -206,16 +212,35 @@ def sandbox() -> None:
     """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""
 
 
-def _decide(state: State, approver: str, reason: str | None) -> None:
-    deployment = load()
+def _register(deployment: Deployment) -> None:
+    """Put the deployment's data requests before the sandbox's approvers."""
     for customer in deployment.customers:
         deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+
+
+def _decide(state: State, approver: str, reason: str | None) -> None:
+    deployment = load()
+    _register(deployment)
+    for customer in deployment.customers:
         deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
         click.echo(f"{customer.name}: {state} by {approver}")
 
 
-APPROVER = click.option("--approver", default="approver@contoso.example", show_default=True, help="Who decides.")
+APPROVER = click.option("--approver", default=admin_center.APPROVER, show_default=True, help="Who decides.")
 REASON = click.option("--reason", help="Why.")
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3001, show_default=True, help="Where the page listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
+def serve(port: int, host: str) -> None:
+    """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
+    from o365_pipeline.sandbox import approver_page, web_server
+
+    deployment = load()
+    _register(deployment)
+    app = approver_page.approver_app(deployment.sandbox)
+    web_server.serve(app, host, port, lambda address: click.echo(f"The approver's page: {address} (Ctrl-C ends it)"))
 
 
 @sandbox.command()

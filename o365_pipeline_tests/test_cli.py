@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from o365_pipeline import cli
@@ -166,6 +171,32 @@ def test_a_denied_request_is_shown_and_refused(command: Command, home: Path) -> 
     assert factory_runs(home) == 0
 
 
+def test_the_approvers_page_is_served_until_it_is_interrupted(home: Path) -> None:
+    code = "from o365_pipeline.cli import main; main()"
+    arguments = [sys.executable, "-c", code, "sandbox", "serve", "--port", "0"]
+
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        told = process.stdout.readline()
+        [address] = re.findall(r"http://127\.0\.0\.1:\d+", told)
+        shown = httpx2.get(address).text
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+
+    assert "Office 365 insights" in shown
+    assert process.returncode == 0
+    assert errors == ""
+
+
+def test_a_port_in_use_is_one_line_and_status_2(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = command("sandbox", "serve", "--port", port)
+
+    assert ended.status == 2
+    assert ended.stderr.count("\n") == 1
+    assert f"nothing can listen on 127.0.0.1 port {port}: Address already in use; give another --port" in ended.stderr
+
+
 def test_the_owner_cannot_approve(command: Command) -> None:
     ended = command("sandbox", "approve", "--approver", "developer@contoso.example")
 
@@ -229,7 +260,9 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert "hunter2" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["demo"], ["dev"], ["extract"], ["consent", "show"], ["sandbox", "approve"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["demo"], ["dev"], ["extract"], ["consent", "show"], ["sandbox", "approve"], ["sandbox", "serve"]]
+)
 def test_every_command_explains_itself(command: Command, arguments: list[str]) -> None:
     ended = command(*arguments, "--help")
 

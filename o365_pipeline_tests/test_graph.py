@@ -122,8 +122,13 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "extraction_job",
         "landing_job",
+        "purge_job",
     }
-    assert {sensor.name for sensor in repository.sensor_defs} == {"consent_sensor", "landing_sensor"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "consent_sensor",
+        "landing_sensor",
+        "purge_sensor",
+    }
     assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction"}
 
 

@@ -5,11 +5,12 @@ materializes consent; approvers give it.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -19,6 +20,10 @@ APPROVAL = dg.AssetKey(["consent", "approval"])
 IN_FORCE_CHECK = "approval_is_in_force"
 WARNING_DAYS = 30
 """An approval that ends sooner is worth asking for again."""
+
+SHOWN_CASES = 20
+HISTORY_ROWS = 50
+"""The newest decisions; `o365-pipeline consent show` shows all."""
 
 approval = dg.AssetSpec(
     APPROVAL,
@@ -36,38 +41,57 @@ approval = dg.AssetSpec(
 @dg.asset_check(
     asset=APPROVAL,
     name=IN_FORCE_CHECK,
-    partitions_def=customer_partitions,
     description=(
-        f"An approval that was given is in force: a warning {WARNING_DAYS} days before it expires, "
-        "a failure from then on."
+        f"No customer's approval has expired: a warning {WARNING_DAYS} days before one does, a failure from then on."
     ),
 )
-def approval_is_in_force(
-    context: dg.AssetCheckExecutionContext,
-    database: dg.ResourceParam[Database],
-    customers: dg.ResourceParam[Customers],
+def approvals_are_in_force(
+    database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
-    customer = customers[context.partition_key]
     now = dt.datetime.now(dt.UTC)
-    passed, severity, description = judged(approval_ledger.standing_of(database, customer, now), now)
-    return dg.AssetCheckResult(passed=passed, severity=severity, description=description)
+    return judged(approval_ledger.standings(database, customers, now), now)
 
 
-def judged(stands: Standing[ApprovalEvent], at: dt.datetime) -> tuple[bool, dg.AssetCheckSeverity, str]:
-    """Whether a standing passes the check; how bad it is if not; and why."""
-    left = stands.days_left(at)
-    if stands.state is State.EXPIRED:
-        return False, dg.AssetCheckSeverity.ERROR, f"The approval expired: {stands}. Ask the approver to renew it."
-    if left is not None and left < WARNING_DAYS:
-        return False, dg.AssetCheckSeverity.WARN, f"The approval ends in {left} days. Ask the approver to renew it."
-    ends = f"; {left} days left" if left is not None else ""
-    return True, dg.AssetCheckSeverity.WARN, f"{stands}{ends}"
+def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckResult:
+    """The check of all customers' standings; it names those that need the approver, the most urgent first."""
+    expired = [name for name, standing in stands.items() if standing.state is State.EXPIRED]
+    ending = {
+        name: left
+        for name, standing in stands.items()
+        if (left := standing.days_left(at)) is not None and left < WARNING_DAYS
+    }
+    cases = [f"{name}: expired" for name in expired]
+    cases += [f"{name}: ends in {left} days" for name, left in sorted(ending.items(), key=lambda item: item[1])]
+    return dg.AssetCheckResult(
+        asset_key=APPROVAL,
+        check_name=IN_FORCE_CHECK,
+        passed=not cases,
+        severity=dg.AssetCheckSeverity.ERROR if expired else dg.AssetCheckSeverity.WARN,
+        description=f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}" if cases else "All are in force.",
+        metadata={"expired": len(expired), "ending_soon": len(ending), "customers": len(stands)},
+    )
 
 
-def reports(
+def evaluated(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckEvaluation:
+    """The same, as a sensor reports it.
+
+    It has no partition: outside of runs Dagster (1.13) records a check once for each partition, and never again.
+    """
+    result = judged(stands, at)
+    return dg.AssetCheckEvaluation(
+        asset_key=APPROVAL,
+        check_name=IN_FORCE_CHECK,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+
+
+def report(
     customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, aside: int, missed: str | None
-) -> tuple[dg.AssetMaterialization, dg.AssetCheckEvaluation]:
-    """The present standing of a customer's data request and its history, for the UI; they name nobody.
+) -> dg.AssetMaterialization:
+    """The present standing of a customer's data request and its history, for the UI; it names nobody.
 
     Args:
         aside: how many records of the customer's feed could not be read.
@@ -87,20 +111,8 @@ def reports(
     }
     if missed:
         metadata["decisions_may_be_missing"] = dg.MetadataValue.text(missed)
-    passed, severity, description = judged(stands, at)
-    return (
-        dg.AssetMaterialization(
-            APPROVAL, partition=customer.name, description=f"{customer.name}: {stands}", metadata=metadata
-        ),
-        dg.AssetCheckEvaluation(
-            asset_key=APPROVAL,
-            check_name=IN_FORCE_CHECK,
-            passed=passed,
-            severity=severity,
-            description=description,
-            metadata={"state": str(stands.state or "no decision yet")},
-            partition=customer.name,
-        ),
+    return dg.AssetMaterialization(
+        APPROVAL, partition=customer.name, description=f"{customer.name}: {stands}", metadata=metadata
     )
 
 
@@ -123,7 +135,3 @@ def _history(events: Sequence[ApprovalEvent]) -> str:
     return "\n".join(
         ["| when (UTC) | state | version | datasets | until |", "|---|---|---|---|---|", *rows[:HISTORY_ROWS]]
     )
-
-
-HISTORY_ROWS = 50
-"""The newest; `o365-pipeline consent show` shows all."""

@@ -66,6 +66,11 @@ class RequestedDataset(BaseModel):
     def dataset(self) -> Dataset:
         return catalogue()[self.name]
 
+    @property
+    def content_columns(self) -> tuple[str, ...]:
+        """Those of the columns that hold what people wrote."""
+        return tuple(column for column in self.columns if column in self.dataset.content_columns)
+
 
 class DataRequest(BaseModel):
     """An application's registration with Data Connect: approval covers all of it or nothing."""
@@ -77,6 +82,11 @@ class DataRequest(BaseModel):
     application_tenant_id: str = Field(description="The tenant of the app registration: the vendor's or one's own.")
     application_version: str = "1.0.0"
     owner: str = Field(description="Who registered the application; Data Connect refuses the owner as approver.")
+    policies: tuple[str, ...] = Field(
+        default=(),
+        description="The Azure policies that the application was published with; the approver is shown them "
+        "(Microsoft: Data Connect policies).",
+    )
     datasets: tuple[RequestedDataset, ...] = Field(min_length=1)
 
     @field_validator("application_id", "application_tenant_id")

@@ -14,7 +14,7 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import Decision, Standing
-from o365_pipeline.consent.assets import reports
+from o365_pipeline.consent.assets import evaluated, report
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -117,13 +117,13 @@ def _asked(
 def _told(
     database: Database, customers: Customers, stands: Stands, now: dt.datetime
 ) -> Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Reports on the customers whose standing, days left or history the UI does not show yet."""
-    events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = []
-    for name, summary in feed_ledger.untold(database, stands, now, MAX_REPORTS).items():
-        customer = customers[name]
-        history = approval_ledger.events(database, customer)
-        events += reports(customer, history, now, summary.aside, summary.missed)
-    return events
+    """Reports on the customers whose standing, days left or history the UI does not show yet, and the check of all."""
+    news = feed_ledger.untold(database, stands, now, MAX_REPORTS)
+    reports = [
+        report(customers[name], approval_ledger.events(database, customers[name]), now, summary.aside, summary.missed)
+        for name, summary in news.items()
+    ]
+    return [*reports, evaluated(stands, now)] if reports else []
 
 
 def _waiting(stands: Stands, behind: Iterable[str]) -> str:

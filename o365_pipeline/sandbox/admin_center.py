@@ -1,7 +1,8 @@
 """The Microsoft 365 admin center: data requests are registered there, and approvers decide on them.
 
 What belongs here: registering, deciding, and looking at what stands. The rules of approval are
-`consent.approvals`'; the feed that carries the decisions is `activity_feed.py`'s.
+`consent.approvals`'; how a registered request reads is `registrations.py`'s; the feed that carries the decisions is
+`activity_feed.py`'s; the page to decide on is `approver_page.py`.
 """
 
 from __future__ import annotations
@@ -19,19 +20,20 @@ from o365_pipeline.consent.data_request import DataRequest, RequestedDataset
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.audit_records import append_record, consent_events
 from o365_pipeline.sandbox.clock import Clock, utc_now
+from o365_pipeline.sandbox.registrations import (
+    RegisteredRequest,
+    Registration,
+    all_registrations,
+    registered_request,
+    registration_of,
+)
 from o365_pipeline.sandbox.state import State as SandboxState
 
 APPROVAL_DAYS = 180
+APPROVER = "approver@contoso.example"
+"""Who approves in the sandbox where nobody else is named."""
+
 SERVICE_USER = "MicrosoftGraphDataConnect"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """A data request as the tenant's approvers see it."""
-
-    tenant_id: str
-    data_request: DataRequest
-    sinks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Sandbox:
         """Put a data request before the tenant's approvers; an unchanged one changes nothing."""
         registration = Registration(tenant_id, data_request, tuple(sinks))
         with self._state.writing() as connection:
-            if _registered(connection, tenant_id, data_request.application_id) == registration:
+            if registration_of(connection, tenant_id, data_request.application_id) == registration:
                 return
             connection.execute(
                 "INSERT OR REPLACE INTO registration (tenant, application, data_request, sinks) VALUES (?, ?, ?, ?)",
@@ -64,28 +66,50 @@ class Sandbox:
             now = self._clock()
             stands = standing(consent_events(connection, tenant_id, data_request.application_id), now)
             state = State.UPDATE_AVAILABLE if stands.approval else State.PENDING
-            _append(connection, registration, state, None, None, now)
+            _append(connection, registration, state, now)
 
     def decide(
-        self, tenant_id: str, application_id: str, state: State | str, approver: str, reason: str | None = None
+        self,
+        tenant_id: str,
+        application_id: str,
+        state: State | str,
+        approver: str,
+        reason: str | None = None,
+        deny_groups: Sequence[str] = (),
     ) -> None:
-        """Approve what is registered, for 180 days, or deny it; denying what was approved revokes it.
+        """Approve what is registered, for 180 days and but for the members of some groups, or deny it.
+
+        Denying what was approved revokes it.
 
         Raises:
-            UsageError: nothing is registered under that id, the approver owns the application, or the state is
-                neither Approved nor Denied.
+            UsageError: nothing is registered under that id, the approver owns the application, the state is neither
+                Approved nor Denied, or a denial names groups.
         """
         if state not in (State.APPROVED, State.DENIED):
             raise UsageError(f"an approver decides {State.APPROVED} or {State.DENIED}, not {state}")
+        if deny_groups and state != State.APPROVED:
+            raise UsageError(f"only {State.APPROVED} leaves out groups; {state} takes none")
         with self._state.writing() as connection:
-            registration = _registered(connection, tenant_id, application_id)
+            registration = registration_of(connection, tenant_id, application_id)
             if registration is None:
                 raise UsageError(
                     f"application {application_id} has no data request in tenant {tenant_id}: register it first"
                 )
             if approver.casefold() == registration.data_request.owner.casefold():
                 raise UsageError("App approver and owner cannot be the same user.")
-            _append(connection, registration, State(state), approver, reason, self._clock())
+            _append(connection, registration, State(state), self._clock(), approver, reason, deny_groups)
+
+    def data_requests(self) -> list[RegisteredRequest]:
+        """Every data request registered in any tenant, as it stands now."""
+        with self._state.reading() as connection:
+            now = self._clock()
+            return [registered_request(connection, entry, now) for entry in all_registrations(connection)]
+
+    def data_request(self, tenant_id: str, application_id: str) -> RegisteredRequest | None:
+        """One application's data request in a tenant, as it stands now; None where none is registered."""
+        with self._state.reading() as connection:
+            registration = registration_of(connection, tenant_id, application_id)
+            return registered_request(connection, registration, self._clock()) if registration else None
 
     def standing_of(self, tenant_id: str, application_id: str) -> Standing:
         """Where the application stands in the tenant now."""
@@ -101,25 +125,14 @@ class Sandbox:
             ]
 
 
-def _registered(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> Registration | None:
-    row = connection.execute(
-        "SELECT * FROM registration WHERE tenant = ? AND application = ?", (tenant_id, application_id)
-    ).fetchone()
-    return _registration(row) if row else None
-
-
-def _registration(row: sqlite3.Row) -> Registration:
-    request = DataRequest.model_validate_json(row["data_request"])
-    return Registration(row["tenant"], request, tuple(json.loads(row["sinks"])))
-
-
 def _append(
     connection: sqlite3.Connection,
     registration: Registration,
     state: State,
-    approver: str | None,
-    reason: str | None,
     now: dt.datetime,
+    approver: str | None = None,
+    reason: str | None = None,
+    deny_groups: Sequence[str] = (),
 ) -> None:
     request = registration.data_request
     approved = state is State.APPROVED
@@ -135,18 +148,19 @@ def _append(
         "DestinationTenantId": registration.tenant_id,
         "Reason": reason,
         "State": state.value,
-        "Datasets": [_dataset(requested) for requested in request.datasets],
+        "Datasets": [_dataset(requested, deny_groups) for requested in request.datasets],
     }
     append_record(connection, registration.tenant_id, CONSENT_RECORD_TYPE, approver or SERVICE_USER, now, fields)
 
 
-def _dataset(requested: RequestedDataset) -> dict[str, Any]:
+def _dataset(requested: RequestedDataset, deny_groups: Sequence[str]) -> dict[str, Any]:
     scope = requested.scope
+    left_out = {"PrivacyPolicyType": "DenyList", "DenyGroups": list(deny_groups)}
     return {
         "DatasetName": requested.dataset.table_name,
         "DatasetColumns": list(requested.columns),
         "Scope": scope.kind,
         "ScopeList": list(scope.groups),
         "ScopeFiltersUris": [scope.filter_uri] if scope.filter_uri else [],
-        "PrivacyPolicyType": "None",
+        **(left_out if deny_groups else {"PrivacyPolicyType": "None"}),
     }

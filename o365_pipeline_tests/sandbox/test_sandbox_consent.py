@@ -145,3 +145,39 @@ def test_the_pipeline_reads_the_sandbox_by_configuration_alone(tmp_path: Path) -
 
     assert page.subscribed
     assert [event.state for event in sort_out(page.records, "t1").approvals] == [State.PENDING]
+
+
+def test_deny_groups_stand_in_every_dataset_of_the_approval(world: World) -> None:
+    world.subscribe()
+    world.sandbox.register("t1", world.customer.data_request, [world.customer.sink])
+    world.sandbox.decide("t1", "app", State.APPROVED, APPROVER, deny_groups=["g1", "g2"])
+    world.sandbox.decide("t1", "app", State.APPROVED, APPROVER)
+    world.clock.forward(minutes=1)
+
+    [_, without_some, with_all] = world.records()
+
+    assert [entry["DenyGroups"] for entry in without_some["Datasets"]] == [["g1", "g2"]] * 2
+    assert {entry["PrivacyPolicyType"] for entry in without_some["Datasets"]} == {"DenyList"}
+    assert {entry["PrivacyPolicyType"] for entry in with_all["Datasets"]} == {"None"}
+    assert not [entry for entry in with_all["Datasets"] if "DenyGroups" in entry]
+    assert ApprovalEvent.model_validate(without_some).datasets[0].deny_groups == ("g1", "g2")
+
+
+def test_only_an_approval_leaves_out_groups(world: World) -> None:
+    world.sandbox.register("t1", world.customer.data_request, [world.customer.sink])
+    with pytest.raises(UsageError, match="only Approved leaves out groups"):
+        world.sandbox.decide("t1", "app", State.DENIED, APPROVER, "no", deny_groups=["g1"])
+
+
+def test_data_requests_are_read_over_all_tenants_with_standing_and_history(world: World) -> None:
+    world.approve()
+    world.clock.forward(days=10)
+    world.sandbox.register("t0", world.customer.data_request, [world.customer.sink])
+
+    waiting, approved = world.sandbox.data_requests()
+
+    assert (waiting.registration.tenant_id, waiting.state, waiting.days_left) == ("t0", State.PENDING, None)
+    assert (approved.registration.tenant_id, approved.state, approved.days_left) == ("t1", State.APPROVED, 170)
+    assert [event.state for event in approved.history] == [State.APPROVED, State.PENDING]
+    assert world.sandbox.data_request("t1", "app") == approved
+    assert world.sandbox.data_request("t1", "nope") is None

@@ -1,0 +1,98 @@
+"""Registered data requests as an approver looks at them: where each stands, and what was ever said about it.
+
+What belongs here: reading what is kept. Deciding is `admin_center.py`'s; what a change adds and drops is
+`consent/request_change.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import sqlite3
+from dataclasses import dataclass
+
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
+from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.consent.request_change import RequestChange, request_change
+from o365_pipeline.sandbox.audit_records import consent_events
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A data request as the tenant's approvers see it."""
+
+    tenant_id: str
+    data_request: DataRequest
+    sinks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RegisteredRequest:
+    """A registration at a moment: its standing, and its history with the latest event first."""
+
+    registration: Registration
+    standing: Standing[ApprovalEvent]
+    history: tuple[ApprovalEvent, ...]
+    at: dt.datetime
+
+    @property
+    def state(self) -> State:
+        return self.standing.state or State.PENDING
+
+    @property
+    def until(self) -> dt.datetime | None:
+        """When the latest approval ends or ended; None where there was none."""
+        return next((event.expires_at for event in self.history if event.state is State.APPROVED), None)
+
+    @property
+    def days_left(self) -> int | None:
+        """Days until the approval in force ends, the last one begun counted; None without one."""
+        approval = self.standing.approval
+        return math.ceil((approval.expires_at - self.at) / DAY) if approval and approval.expires_at else None
+
+    @property
+    def deny_groups(self) -> tuple[str, ...]:
+        """The groups whose members the approval in force leaves out."""
+        return deny_groups(self.standing.approval) if self.standing.approval else ()
+
+    @property
+    def change(self) -> RequestChange | None:
+        """What the registration adds to and drops from the approval in force; None where it is no change of one."""
+        if self.state is not State.UPDATE_AVAILABLE or self.standing.approval is None:
+            return None
+        return request_change(self.standing.approval, self.registration.data_request, self.registration.sinks)
+
+
+def deny_groups(event: ApprovalEvent) -> tuple[str, ...]:
+    """The groups that an approval leaves out of any of its datasets, each once."""
+    return tuple(dict.fromkeys(group for dataset in event.datasets for group in dataset.deny_groups))
+
+
+def registration_of(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> Registration | None:
+    """What is registered under that application in that tenant."""
+    row = connection.execute(
+        "SELECT * FROM registration WHERE tenant = ? AND application = ?", (tenant_id, application_id)
+    ).fetchone()
+    return _registration(row) if row else None
+
+
+def all_registrations(connection: sqlite3.Connection) -> list[Registration]:
+    """What is registered in any tenant, by application and tenant."""
+    registrations = [_registration(row) for row in connection.execute("SELECT * FROM registration")]
+    return sorted(registrations, key=lambda entry: (entry.data_request.application_name, entry.tenant_id))
+
+
+def registered_request(
+    connection: sqlite3.Connection, registration: Registration, at: dt.datetime
+) -> RegisteredRequest:
+    """The registration as it stands at a moment."""
+    events = consent_events(connection, registration.tenant_id, registration.data_request.application_id)
+    return RegisteredRequest(registration, standing(events, at), tuple(reversed(events)), at)
+
+
+def _registration(row: sqlite3.Row) -> Registration:
+    request = DataRequest.model_validate_json(row["data_request"])
+    return Registration(row["tenant"], request, tuple(json.loads(row["sinks"])))

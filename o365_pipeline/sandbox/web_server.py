@@ -1,0 +1,37 @@
+"""Serves a web application on this machine until it is interrupted.
+
+What belongs here: listening and serving. What is served is the caller's.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from o365_pipeline.errors import UsageError
+
+
+def serve(app: ASGIApp, host: str, port: int, tell: Callable[[str], None]) -> None:
+    """Tell the address, then serve until Ctrl-C.
+
+    Raises:
+        UsageError: nothing can listen there, as when the port is in use.
+    """
+    with _listening(host, port) as listener:
+        shown = f"[{host}]" if ":" in host else host
+        tell(f"http://{shown}:{listener.getsockname()[1]}")
+        try:
+            uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
+        except KeyboardInterrupt:
+            return
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        raise UsageError(f"nothing can listen on {host} port {port}: {reason}; give another --port") from error
