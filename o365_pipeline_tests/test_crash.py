@@ -16,7 +16,8 @@ import pytest
 from o365_pipeline.deployment import Deployment, load
 
 EXTRACT = [sys.executable, "-c", "from o365_pipeline.cli import main; main()", "extract", "--from", "2026-11-16"]
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
+"""A worker killed between asking for a run and noting it holds its window for a minute, and its repeat waits."""
 
 
 def sandbox(home: Path, seconds: float = 3) -> Deployment:

@@ -1,0 +1,253 @@
+"""Reading feeds into the ledger: bounded, resumable, once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from azure.core.exceptions import ServiceRequestError
+
+from o365_pipeline.consent import approval_ledger, feed_ledger
+from o365_pipeline.consent.activity_feed import Page, Position
+from o365_pipeline.consent.feed_reading import Progress, read_feeds
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.errors import FeedThrottledError
+from o365_pipeline.ledger import operation, record_aside
+from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
+
+LOG = logging.getLogger("o365_pipeline")
+MINUTE = dt.timedelta(minutes=1)
+
+
+class PagedFeed(FakeFeed):
+    """A feed whose records come one to a page, each page but the last leading to the next."""
+
+    def read(self, customer: Customer, position: Position, now: dt.datetime) -> Page:
+        super().read(customer, position, now)
+        mine = self._records[customer.tenant_id]
+        place = int(position.next_page or 0)
+        if place + 1 < len(mine):
+            return Page(Position(position.start, now, str(place + 1)), (mine[place],), is_last=False)
+        return Page(Position(now), (mine[place],))
+
+
+class TroubledFeed(FakeFeed):
+    """A feed that fails for some customers."""
+
+    def __init__(self, troubles: dict[str, Exception], *records: dict[str, Any]) -> None:
+        super().__init__(*records)
+        self.troubles = troubles
+
+    def read(self, customer: Customer, position: Position, now: dt.datetime) -> Page:
+        page = super().read(customer, position, now)
+        if trouble := self.troubles.get(customer.name):
+            raise trouble
+        return page
+
+
+Read = Callable[..., Progress]
+
+
+@pytest.fixture
+def read(deployment: Deployment) -> Read:
+    def read(feed: FakeFeed, customers: Customers, now: dt.datetime = NOW, seconds: float = 60) -> Progress:
+        return read_feeds(deployment.database, feed, customers, now, seconds, LOG)  # type: ignore[arg-type]
+
+    return read
+
+
+def ids(deployment: Deployment, customer: Customer) -> list[str]:
+    return sorted(event.event_id for event in approval_ledger.events(deployment.database, customer))
+
+
+def test_all_pages_of_all_customers_are_read(read: Read, deployment: Deployment, customer: Customer) -> None:
+    customers = many(customer, 5)
+    feed = PagedFeed(*(record(one, f"{one.name}-{number}") for one in customers for number in range(4)))
+
+    progress = read(feed, customers)
+
+    assert progress.approvals == 20
+    assert progress.behind == frozenset()
+    for one in customers:
+        assert ids(deployment, one) == [f"{one.name}-{number}" for number in range(4)]
+
+
+def test_reading_goes_on_at_the_page_where_a_tick_stopped(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    feed = PagedFeed(*(record(customer, f"e{number}") for number in range(3)))
+    customers = Customers([customer])
+    place = feed_ledger.places_of(deployment.database, customers, NOW, LOG)[customer.name]
+    page = feed.read(customer, place.position, NOW)
+    with deployment.database.begin() as connection:
+        feed_ledger.move(connection, customer, feed_ledger.Place(page.position, NOW))
+    feed.asked.clear()
+
+    read(feed, customers)
+
+    assert [position.next_page for _, position in feed.asked] == ["1", "2"]
+    assert ids(deployment, customer) == ["e1", "e2"]
+
+
+def test_a_tick_without_time_left_reads_nothing_and_the_next_goes_on(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    customers = many(customer, 3)
+    feed = FakeFeed(*(record(one, one.name) for one in customers))
+
+    assert read(feed, customers, seconds=0).behind == {one.name for one in customers}
+    assert read(feed, customers).behind == frozenset()
+
+
+def test_those_looked_at_longest_ago_come_first(read: Read, customer: Customer) -> None:
+    first, second, third = many(customer, 3)
+    feed = FakeFeed()
+    read(feed, Customers([second]), NOW)
+    read(feed, Customers([third]), NOW + MINUTE)
+    feed.asked.clear()
+
+    read(feed, Customers([third, second, first]), NOW + 2 * MINUTE)
+
+    assert [name for name, _ in feed.asked] == [first.name, second.name, third.name]
+
+
+def test_a_feed_is_asked_no_more_often_than_its_pace(read: Read, customer: Customer) -> None:
+    feed = FakeFeed()
+    feed.poll_seconds = 60
+    read(feed, Customers([customer]), NOW)
+    feed.asked.clear()
+
+    read(feed, Customers([customer]), NOW + MINUTE / 2)
+    assert feed.asked == []
+    read(feed, Customers([customer]), NOW + MINUTE)
+    assert len(feed.asked) == 1
+
+
+def test_a_feed_that_throttles_is_left_alone_for_as_long_as_it_says(read: Read, customer: Customer) -> None:
+    feed = TroubledFeed({customer.name: FeedThrottledError(300)}, record(customer))
+    customers = Customers([customer])
+    assert read(feed, customers).behind == {customer.name}
+    feed.troubles.clear()
+    feed.asked.clear()
+
+    read(feed, customers, NOW + 4 * MINUTE)
+    assert feed.asked == []
+    assert read(feed, customers, NOW + 6 * MINUTE).approvals == 1
+
+
+def test_a_feed_that_does_not_answer_stops_no_other_and_is_read_later(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    customers = many(customer, 3)
+    [silent, *others] = customers
+    feed = TroubledFeed({silent.name: ServiceRequestError("no route")}, *(record(one, one.name) for one in customers))
+
+    progress = read(feed, customers)
+
+    assert progress.behind == {silent.name}
+    assert [ids(deployment, one) for one in others] == [[one.name] for one in others]
+    feed.troubles.clear()
+    assert read(feed, customers, NOW + MINUTE).behind == frozenset()
+    assert ids(deployment, silent) == [silent.name]
+
+
+def test_sensors_started_twice_record_each_event_once(deployment: Deployment, customer: Customer) -> None:
+    customers = many(customer, 40)
+    feed = PagedFeed(*(record(one, f"{one.name}-{number}") for one in customers for number in range(3)))
+    together = threading.Barrier(3)
+
+    def sensor(_: int) -> None:
+        together.wait()
+        read_feeds(deployment.database, feed, customers, NOW, 60, LOG)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(sensor, range(3)))
+
+    for one in customers:
+        assert ids(deployment, one) == [f"{one.name}-{number}" for number in range(3)]
+    recorded = approval_ledger.decided_after(deployment.database, 0, 1000)
+    assert [sequence for sequence, _ in recorded] == list(range(1, 121))
+
+
+def test_records_out_of_order_and_twice_in_a_page_are_recorded_once(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    later = record(customer, "e2", ApprovalUpdatedDateInUTC=NOW.isoformat())
+
+    progress = read(FakeFeed(later, record(customer), later), Customers([customer]))
+
+    assert progress.approvals == 2
+    assert [event.event_id for event in approval_ledger.events(deployment.database, customer)] == ["e1", "e2"]
+
+
+def test_what_cannot_be_read_is_kept_aside_with_a_reason_that_repeats_no_value(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    broken = [
+        record(customer, "b1", State="Ada Lovelace"),
+        record(customer, "b2", Datasets=[{"DatasetName": "X", "DatasetColumns": ["a"], "Scope": "Ada Lovelace"}]),
+        {"Id": "b3", "Feed": customer.tenant_id, "Text": "Ada Lovelace"},
+        record(customer, "b4", RecordType=183, Status="Ada Lovelace"),
+    ]
+
+    progress = read(FakeFeed(*broken, record(customer, "good")), Customers([customer]))
+    again = read(FakeFeed(*broken), Customers([customer]), NOW + MINUTE)
+
+    assert (progress.aside, again.aside) == (4, 0)
+    assert ids(deployment, customer) == ["good"]
+    with deployment.database.begin() as connection:
+        kept = connection.execute(sa.select(record_aside).order_by(record_aside.c.record_id)).all()
+    assert [row.record_id for row in kept] == ["b1", "b2", "b3", "b4"]
+    assert all("Ada Lovelace" in row.record for row in kept)
+    assert not [row.reason for row in kept if "Ada" in row.reason]
+    assert "State: enum" in kept[0].reason
+
+
+def test_records_of_other_kinds_are_none_of_our_business(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    others = [record(customer, f"o{kind}", RecordType=kind) for kind in (1, 25, 9999)]
+
+    assert read(FakeFeed(*others), Customers([customer])) == Progress()
+
+
+def test_operations_of_ones_own_application_are_recorded_once(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    counted = {"DatasetName": "BasicDataSet_v0.Message_v1", "Status": "Succeeded", "RowCount": 7}
+    ours = record(customer, "o1", RecordType=183, UndeliveredScope='["u1"]', PipelineRunId="r1", **counted)
+    theirs = record(customer, "o2", RecordType=183, ApplicationId="other", **counted)
+
+    assert read(FakeFeed(ours, theirs, ours), Customers([customer])).operations == 1
+
+    with deployment.database.begin() as connection:
+        [row] = connection.execute(sa.select(operation)).all()
+    assert (row.dataset, row.pipeline_run_id, row.rows_counted, row.undelivered) == ("Message_v1", "r1", 7, '["u1"]')
+
+
+def test_a_sensor_that_slept_too_long_says_what_it_may_have_missed(
+    read: Read, deployment: Deployment, customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    customers = Customers([customer])
+    read(FakeFeed(), customers, NOW - dt.timedelta(days=9))
+
+    read(feed := FakeFeed(), customers, NOW)
+
+    assert "decisions before" in caplog.text
+    [(_, position)] = feed.asked
+    assert dt.timedelta(days=6) < NOW - position.start < dt.timedelta(days=7)
+    missed = feed_ledger.summaries(deployment.database)[customer.name].missed or ""
+    assert missed.startswith(f"{NOW - dt.timedelta(days=9):%Y-%m-%d %H:%M} to")
+
+
+def test_a_new_customer_has_missed_nothing(read: Read, deployment: Deployment, customer: Customer) -> None:
+    read(FakeFeed(), Customers([customer]))
+
+    assert feed_ledger.summaries(deployment.database)[customer.name].missed is None
