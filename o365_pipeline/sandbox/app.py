@@ -15,6 +15,7 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.activity_feed import feed_routes
 from o365_pipeline.sandbox.arm import DOCUMENT_KINDS, arm_routes
 from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
 
@@ -24,13 +25,13 @@ class DocumentKindConvertor(StringConvertor):
     regex = "|".join(DOCUMENT_KINDS)
 
 
-def sandbox_app(factories: Factories) -> Starlette:
-    """Both services over one state."""
+def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
+    """Both services over one state; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
             Host("management.azure.com", Router(arm_routes(factories))),
-            Host("manage.office.com", Router(feed_routes(factories.state, factories.clock))),
+            Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, feed_faults))),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},

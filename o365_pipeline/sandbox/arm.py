@@ -16,7 +16,8 @@ from starlette.routing import Route
 from o365_pipeline.sandbox.clock import moment, stamp
 from o365_pipeline.sandbox.documents import Document, Documents
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.factory_runs import Factories, Run, activity_run_id
+from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.runs import Run
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2018-06-01"
@@ -76,7 +77,7 @@ def arm_routes(factories: Factories) -> list[Route]:
     def query_activities(request: Request, _: Body) -> Response:
         _check_version(request)
         run = factories.run(_factory(request), request.path_params["run_id"])
-        return JSONResponse({"value": [] if run.status == "Queued" or run.job is None else [_activity_run(run)]})
+        return JSONResponse({"value": [_activity_run(run)] if run.has_started and run.job else []})
 
     document = FACTORY + "/{kind:document_kind}/{name}"
     run = FACTORY + "/pipelineruns/{run_id}"
@@ -160,7 +161,7 @@ def _activity_run(run: Run) -> dict[str, Any]:
     return {
         "activityName": run.job.activity,
         "activityType": "Copy",
-        "activityRunId": activity_run_id(run),
+        "activityRunId": run.activity_run_id,
         "pipelineName": run.pipeline,
         "pipelineRunId": run.run_id,
         "linkedServiceName": "",

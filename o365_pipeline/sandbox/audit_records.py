@@ -31,8 +31,14 @@ def append_record(
     user_id: str,
     at: dt.datetime,
     fields: dict[str, Any],
+    available_at: dt.datetime | None = None,
 ) -> None:
-    """Add a record to the tenant's feed, inside the caller's transaction."""
+    """Add a record to the tenant's feed, inside the caller's transaction.
+
+    Args:
+        at: when what it tells of happened.
+        available_at: when the feed has it; at once where that is not said.
+    """
     (last,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM record").fetchone()
     # Ids grow, so that two decisions within one tick of the clock are read back in the order in which they were made.
     content_id = f"{last + 1:08x}-{record_type:04d}-4000-8000-{secrets.token_hex(6)}"
@@ -51,7 +57,7 @@ def append_record(
     connection.execute(
         "INSERT INTO record (sequence, content_id, tenant, record_type, available_at, content) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        (last + 1, content_id, tenant_id, record_type, stamp(at), json.dumps(record)),
+        (last + 1, content_id, tenant_id, record_type, stamp(available_at or at), json.dumps(record)),
     )
 
 
@@ -63,3 +69,11 @@ def consent_events(connection: sqlite3.Connection, tenant_id: str, application_i
     )
     events = (ApprovalEvent.model_validate_json(row["content"]) for row in rows)
     return [event for event in events if event.application_id == application_id]
+
+
+def deny_groups(connection: sqlite3.Connection, event_id: str, table_name: str) -> tuple[str, ...]:
+    """The groups whose members an approval leaves out of a dataset, as its record says."""
+    (content,) = connection.execute("SELECT content FROM record WHERE content_id = ?", (event_id,)).fetchone()
+    datasets = [entry for entry in json.loads(content)["Datasets"] if entry["DatasetName"] == table_name]
+    lists = [entry.get("DenyGroups") or () for entry in datasets if entry.get("PrivacyPolicyType") == "DenyList"]
+    return tuple(group for groups in lists for group in groups)

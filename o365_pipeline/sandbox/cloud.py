@@ -19,6 +19,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox.app import sandbox_app
 from o365_pipeline.sandbox.data_connect import Tenant
 from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.tenant_data import FileTenant
@@ -53,6 +54,24 @@ class SandboxCloud(Cloud):
         default=None,
         description="A folder of files in Data Connect's format, <dataset>.json, that stand in for synthetic rows.",
     )
+    out_of_region: float = Field(
+        default=0.0, description="The share of people whose mailbox lies in another region than the factory."
+    )
+    failing: float = Field(default=0.0, description="The share of people whose mailbox cannot be read.")
+    feed_lag_seconds: float = Field(
+        default=0, description="How long after a run's end its operation record comes into the activity feed."
+    )
+    miscount: int = Field(
+        default=0, description="By how many rows Microsoft's operation record differs from the factory's count."
+    )
+    privileged_access: bool = Field(
+        default=False, description="Whether a run that no approval covers waits for one, as in older tenants."
+    )
+
+    @cached_property
+    def feed_faults(self) -> FeedFaults:
+        """What goes wrong with the activity feed of this object; Dagster's runs and sensors work with copies of it."""
+        return FeedFaults()
 
     @cached_property
     def app(self) -> Starlette:
@@ -60,12 +79,19 @@ class SandboxCloud(Cloud):
         tenant: Tenant = (
             FileTenant(Path(self.tenant_data))
             if self.tenant_data
-            else SyntheticTenant(users=self.users, seed=self.seed, mails_per_day=self.mails_per_day)
+            else SyntheticTenant(self.users, self.seed, self.mails_per_day, self.out_of_region, self.failing)
         )
         factories = Factories(
-            State(Path(self.home)), Lake(url=self.lake_url), tenant, self.queued_seconds, self.run_seconds
+            State(Path(self.home)),
+            Lake(url=self.lake_url),
+            tenant,
+            self.queued_seconds,
+            self.run_seconds,
+            feed_lag_seconds=self.feed_lag_seconds,
+            miscount=self.miscount,
+            privileged_access=self.privileged_access,
         )
-        return sandbox_app(factories)
+        return sandbox_app(factories, self.feed_faults)
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:  # noqa: ARG002 - one token for all
         return SandboxCredential()

@@ -33,6 +33,9 @@ class CopyJob(BaseModel):
     columns: tuple[str, ...]
     groups: tuple[str, ...] = ()
     filter_uri: str | None = None
+    deny_groups: tuple[str, ...] = ()
+    """Whose members the approval leaves out; known once the job is approved."""
+
     date_column: str | None = None
     start: str | None = None
     end: str | None = None

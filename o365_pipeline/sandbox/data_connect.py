@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from o365_pipeline.consent.approvals import ApprovalEvent, standing
 from o365_pipeline.consent.authorization import refusal
@@ -25,6 +25,15 @@ class Line(NamedTuple):
     part: int
     content: bytes
     rows: int
+    people: frozenset[str] = frozenset()
+    """Whose rows they are, where the tenant has no other word on its people."""
+
+
+class People(NamedTuple):
+    """How many people a copy was asked for, and who of them it does not deliver."""
+
+    requested: int
+    undelivered: tuple[str, ...] = ()
 
 
 class Tenant(Protocol):
@@ -34,12 +43,21 @@ class Tenant(Protocol):
         """What the job lands, in an order and a number that are the same at every call."""
 
 
+@runtime_checkable
+class PeopledTenant(Tenant, Protocol):
+    """A tenant that knows its people; of any other, those count whose rows land."""
+
+    def people(self, job: CopyJob) -> People:
+        """Whom the job asks for."""
+
+
 class Landed(NamedTuple):
-    """What a copy wrote."""
+    """What a copy wrote, and of whom."""
 
     rows: int
     files: int
     bytes: int
+    people: People
 
 
 def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> str | None:
@@ -51,10 +69,17 @@ def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> s
     return None
 
 
+def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> ApprovalEvent | None:
+    """The approval that is in force at a moment, if it covers the job."""
+    stands = standing(events, at)
+    return None if refusal(job.ask, stands) else stands.approval
+
+
 def land(job: CopyJob, tenant: Tenant, lake: Lake, scratch: Path) -> Landed:
     """Write the job's rows as `<folder>/part-00000.json` and on, over what an interrupted copy may have left."""
     scratch.mkdir(exist_ok=True)
     rows = 0
+    seen: set[str] = set()
     with tempfile.TemporaryDirectory(dir=scratch) as name, ExitStack() as open_files:
         folder = Path(name)
         files: dict[int, BinaryIO] = {}
@@ -63,9 +88,11 @@ def land(job: CopyJob, tenant: Tenant, lake: Lake, scratch: Path) -> Landed:
                 files[line.part] = open_files.enter_context((folder / f"part-{line.part:05d}.json").open("wb"))
             files[line.part].write(line.content)
             rows += line.rows
+            seen |= line.people
         open_files.close()
         parts = sorted(folder.iterdir())
         size = sum(part.stat().st_size for part in parts)
         for part in parts:
             lake.write(f"{job.folder}/{part.name}", part)
-    return Landed(rows, len(parts), size)
+    people = tenant.people(job) if isinstance(tenant, PeopledTenant) else People(len(seen))
+    return Landed(rows, len(parts), size, people)

@@ -1,56 +1,34 @@
 """A factory run's life: Queued, InProgress, Succeeded or Failed, Canceling, Cancelled.
 
-What belongs here: when a run moves on, who moves it, and what is kept of it. Nothing runs in the background: whoever
-reads a run whose time has come moves it on, under that run's lock. The wire format is `arm.py`'s.
+What belongs here: when a run moves on, and who moves it. Nothing runs in the background: whoever reads a run whose time
+has come moves it on, under that run's lock. What is kept of a run is `runs.py`'s, the wire format `arm.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import sqlite3
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from filelock import Timeout
 
+from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE, append_record, consent_events
-from o365_pipeline.sandbox.clock import Clock, moment, stamp, utc_now
+from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE, append_record, consent_events, deny_groups
+from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
-from o365_pipeline.sandbox.data_connect import Landed, Tenant, land, refused
+from o365_pipeline.sandbox.data_connect import Landed, Tenant, approval_for, land, refused
 from o365_pipeline.sandbox.documents import Documents
+from o365_pipeline.sandbox.operations import copy_output, operation
+from o365_pipeline.sandbox.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
+from o365_pipeline.sandbox.runs import ENDED, Run, run_of
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
-ENDED = ("Succeeded", "Failed", "Cancelled")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One pipeline run and its one copy activity."""
-
-    number: int
-    run_id: str
-    pipeline: str
-    parameters: dict[str, str]
-    job: CopyJob | None
-    problem: str | None
-    status: str
-    created_at: dt.datetime
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    last_updated: dt.datetime
-    ended_at: dt.datetime | None
-    message: str | None
-    output: dict[str, Any] | None
-
-    @property
-    def next_change(self) -> dt.datetime:
-        return self.starts_at if self.status == "Queued" else self.ends_at
+CANCELLED = "The run was cancelled by the user."
 
 
 class Factories:
@@ -64,13 +42,27 @@ class Factories:
         queued_seconds: float = 1,
         run_seconds: float = 4,
         clock: Clock = utc_now,
+        *,
+        feed_lag_seconds: float = 0,
+        miscount: int = 0,
+        privileged_access: bool = False,
     ) -> None:
+        """Over a state, a lake and a tenant.
+
+        Args:
+            feed_lag_seconds: how long after its writing an operation record comes into the feed.
+            miscount: by how many rows Microsoft's own count differs from the factory's.
+            privileged_access: whether runs that nothing covers wait for consent, as in older tenants.
+        """
         self.state = state
         self.clock = clock
         self._lake = lake
         self._tenant = tenant
         self._queued = dt.timedelta(seconds=queued_seconds)
         self._running = dt.timedelta(seconds=run_seconds)
+        self._feed_lag = dt.timedelta(seconds=feed_lag_seconds)
+        self._miscount = miscount
+        self._privileged_access = privileged_access
 
     def create_run(self, factory: str, pipeline: str, given: dict[str, Any]) -> str:
         """Ask for a run of a deployed pipeline; returns its id.
@@ -123,7 +115,9 @@ class Factories:
         return self._select(f"{where} ORDER BY number LIMIT ?", (factory.lower(), *values, limit))
 
     def cancel(self, factory: str, run_id: str) -> None:
-        """Ask for a run's end; a copy under way in another process is waited for, since its files are written.
+        """Ask for a run's end; one that is still queued ends at once.
+
+        A copy under way in another process is waited for, since its files are written.
 
         Raises:
             ServiceError: the factory has no such run, or it has ended.
@@ -132,8 +126,10 @@ class Factories:
             run = self._move_on(self._read(factory, run_id), factory)
             if run.status in ENDED:
                 raise ServiceError(400, "BadRequest", f"The pipeline run {run_id} has ended as {run.status} already.")
-            if run.status != "Canceling":
-                self._update(run, status="Canceling", ends_at=stamp(self.clock() + self._queued))
+            if run.status == "Queued":
+                self._end(run, "Cancelled", self.clock(), CANCELLED)
+            elif run.status != "Canceling":
+                self._update(run, "Canceling", self.clock() + self._queued)
 
     def _settle(self, run: Run, factory: str) -> Run:
         if run.status in ENDED or self.clock() < run.next_change:
@@ -148,22 +144,55 @@ class Factories:
         """Take every step whose time has come; the caller holds the run's lock."""
         while run.status not in ENDED and self.clock() >= run.next_change:
             if run.status == "Canceling":
-                self._end(run, "Cancelled", run.ends_at, "The run was cancelled by the user.")
-            elif run.status == "InProgress":
+                self._end(run, "Cancelled", run.ends_at, CANCELLED)
+            elif run.status == "Queued":
+                self._start(run)
+            elif not run.waits_for_consent:
                 self._copy(run)
-            elif refusal := self._refused(run):
-                self._end(run, "Failed", run.starts_at, refusal)
-            else:
-                self._update(run, status="InProgress")
+            elif not self._ask_for_consent(run):
+                return run
             run = self._read(factory, run.run_id)
         return run
 
-    def _refused(self, run: Run) -> str | None:
+    def _start(self, run: Run) -> None:
+        """Let the run begin, or fail; in older tenants, let it wait for what it has not been approved yet."""
         if run.job is None:
-            return run.problem
-        with self.state.reading() as connection:
-            events = consent_events(connection, run.job.tenant_id, run.job.application_id)
-        return refused(run.job, events, run.starts_at)
+            self._end(run, "Failed", run.starts_at, run.problem)
+            return
+        events = self._events(run.job)
+        reason = refused(run.job, events, run.starts_at)
+        if reason is None:
+            self._go_on(run, run.job, events, run.starts_at)
+        elif self._privileged_access and not run.job.fault():
+            self._update(run, "InProgress", output=waiting_details(dt.timedelta()))
+        else:
+            self._end(run, "Failed", run.starts_at, reason)
+
+    def _ask_for_consent(self, run: Run) -> bool:
+        """Look once whether an approver has allowed the copy; False where nothing has changed."""
+        assert run.job is not None, "a run without a job fails before it is in progress"
+        now, events = self.clock(), self._events(run.job)
+        if granted := granted_at(run.job, events, run.starts_at):
+            self._go_on(run, run.job, events, granted)
+        elif now >= run.starts_at + LAPSE:
+            self._end(run, "Failed", run.starts_at + LAPSE, LAPSED)
+        elif (details := waiting_details(now - run.starts_at)) != run.output:
+            self._update(run, "InProgress", output=details)
+        else:
+            return False
+        return True
+
+    def _go_on(self, run: Run, job: CopyJob, events: Sequence[ApprovalEvent], at: dt.datetime) -> None:
+        """Let the copy work from a moment on, without the people whom the approval of that moment denies."""
+        approval = approval_for(job, events, at)
+        assert approval is not None, "a job that nothing covers does not go on"
+        with self.state.writing() as connection:
+            groups = deny_groups(connection, approval.event_id, job.table_name)
+            connection.execute(
+                "UPDATE run SET job = ? WHERE run_id = ?",
+                (job.model_copy(update={"deny_groups": groups}).model_dump_json(), run.run_id),
+            )
+        self._update(run, "InProgress", at + (run.ends_at - run.starts_at))
 
     def _copy(self, run: Run) -> None:
         assert run.job is not None, "a run without a job fails before it is in progress"
@@ -174,9 +203,13 @@ class Factories:
         else:
             self._end(run, "Succeeded", run.ends_at, None, landed)
 
+    def _events(self, job: CopyJob) -> list[ApprovalEvent]:
+        with self.state.reading() as connection:
+            return consent_events(connection, job.tenant_id, job.application_id)
+
     def _end(self, run: Run, status: str, at: dt.datetime, message: str | None, landed: Landed | None = None) -> None:
         seconds = round((run.ends_at - run.starts_at).total_seconds())
-        output = _copy_output(landed, seconds) if landed else None
+        output = copy_output(landed, seconds) if landed else None
         with self.state.writing() as connection:
             now = self.clock()
             connection.execute(
@@ -184,14 +217,30 @@ class Factories:
                 (status, stamp(at), stamp(now), message, json.dumps(output) if output else None, run.run_id),
             )
             if run.job:
-                fields = _operation(run, run.job, status, at, message, landed)
-                append_record(connection, run.job.tenant_id, OPERATION_RECORD_TYPE, run.job.application_id, now, fields)
+                fields = operation(run, run.job, status, at, message, landed, self._miscount)
+                append_record(
+                    connection,
+                    run.job.tenant_id,
+                    OPERATION_RECORD_TYPE,
+                    run.job.application_id,
+                    now,
+                    fields,
+                    available_at=now + self._feed_lag,
+                )
 
-    def _update(self, run: Run, status: str, ends_at: str | None = None) -> None:
+    def _update(
+        self, run: Run, status: str, ends_at: dt.datetime | None = None, output: dict[str, Any] | None = None
+    ) -> None:
         with self.state.writing() as connection:
             connection.execute(
-                "UPDATE run SET status = ?, ends_at = coalesce(?, ends_at), last_updated = ? WHERE run_id = ?",
-                (status, ends_at, stamp(self.clock()), run.run_id),
+                "UPDATE run SET status = ?, ends_at = ?, output = ?, last_updated = ? WHERE run_id = ?",
+                (
+                    status,
+                    stamp(ends_at or run.ends_at),
+                    json.dumps(output) if output else None,
+                    stamp(self.clock()),
+                    run.run_id,
+                ),
             )
 
     def _read(self, factory: str, run_id: str) -> Run:
@@ -201,60 +250,4 @@ class Factories:
 
     def _select(self, where: str, values: Sequence[object]) -> list[Run]:
         with self.state.reading() as connection:
-            return [_run(row) for row in connection.execute(f"SELECT * FROM run WHERE {where}", tuple(values))]
-
-
-def activity_run_id(run: Run) -> str:
-    """The copy activity's own id within the run."""
-    return str(uuid.uuid5(uuid.UUID(run.run_id), "copy"))
-
-
-def _run(row: sqlite3.Row) -> Run:
-    return Run(
-        number=row["number"],
-        run_id=row["run_id"],
-        pipeline=row["pipeline"],
-        parameters=json.loads(row["parameters"]),
-        job=CopyJob.model_validate_json(row["job"]) if row["job"] else None,
-        problem=row["problem"],
-        status=row["status"],
-        created_at=moment(row["created_at"]),
-        starts_at=moment(row["starts_at"]),
-        ends_at=moment(row["ends_at"]),
-        last_updated=moment(row["last_updated"]),
-        ended_at=moment(row["ended_at"]) if row["ended_at"] else None,
-        message=row["message"],
-        output=json.loads(row["output"]) if row["output"] else None,
-    )
-
-
-def _copy_output(landed: Landed, seconds: int) -> dict[str, Any]:
-    return {
-        "dataRead": landed.bytes,
-        "dataWritten": landed.bytes,
-        "filesWritten": landed.files,
-        "rowsRead": landed.rows,
-        "rowsCopied": landed.rows,
-        "copyDuration": seconds,
-        "errors": [],
-    }
-
-
-def _operation(
-    run: Run, job: CopyJob, status: str, at: dt.datetime, reason: str | None, landed: Landed | None
-) -> dict[str, Any]:
-    return {
-        "ApplicationId": job.application_id,
-        "ApplicationName": job.application_id,
-        "PipelineName": run.pipeline,
-        "PipelineRunId": run.run_id,
-        "CopyActivityRunId": activity_run_id(run),
-        "RunStartTime": stamp(run.starts_at),
-        "RunEndTime": stamp(at),
-        "DatasetName": job.table_name,
-        "DatasetColumns": list(job.columns),
-        "ScopeList": list(job.groups),
-        "RowCount": landed.rows if landed else 0,
-        "Status": status,
-        "Reason": reason,
-    }
+            return [run_of(row) for row in connection.execute(f"SELECT * FROM run WHERE {where}", tuple(values))]

@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,24 @@ class Address:
         return {"EmailAddress": {"Name": self.name, "Address": self.mail}}
 
 
-def row_line(puser: str, tenant_id: str, values: dict[str, object], no_data: bool = False) -> bytes:
+def row_line(puser: str, tenant_id: str, values: dict[str, object]) -> bytes:
     """One line: the item's columns and Data Connect's own."""
+    return _line(puser, tenant_id, values)
+
+
+def user_row_line(puser: str, tenant_id: str, columns: Iterable[str], no_data: bool, error: str | None) -> bytes:
+    """One line that describes a user, not an item: that there is no data, or why it was not read."""
+    return _line(puser, tenant_id, dict.fromkeys(columns), is_user_row=True, no_data=no_data, error=error)
+
+
+def _line(
+    puser: str,
+    tenant_id: str,
+    values: dict[str, object],
+    is_user_row: bool = False,
+    no_data: bool = False,
+    error: str | None = None,
+) -> bytes:
     system = {
         "puser": puser,
         "ptenant": tenant_id,
@@ -59,9 +75,9 @@ def row_line(puser: str, tenant_id: str, values: dict[str, object], no_data: boo
         "userrow": 0,
         "pagerow": 0,
         "rowinformation": {
-            "errorInformation": None,
+            "errorInformation": error,
             "userReturnedNoData": no_data,
-            "isUserSummaryRow": no_data,
+            "isUserSummaryRow": is_user_row,
             "userHasCompleteData": False,
         },
     }

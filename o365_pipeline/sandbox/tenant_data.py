@@ -7,7 +7,7 @@ Data Connect's binary copy would: making sense of it is the pipeline's task.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,15 @@ class FileTenant:
         known = SYSTEM_KEYS | _spellings(column.name for column in job.dataset.columns)
         try:
             if not is_line_by_line(file):
-                yield Line(0, file.read_bytes(), sum(1 for _ in pieces(file)))
+                found = list(pieces(file))
+                rows = [json.loads(piece.text) for piece in found if piece.reason is None]
+                yield Line(0, file.read_bytes(), len(found), _people(rows))
                 return
             with file.open("rb") as lines:
                 for number, line in enumerate(lines):
                     mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
-                    content, rows = _projected(line[len(mark) :], keep, known)
-                    yield Line(0, mark + content, rows)
+                    content, count, people = _projected(line[len(mark) :], keep, known)
+                    yield Line(0, mark + content, count, people)
         except OSError as error:
             raise UsageError(f"tenant data {file}: cannot be read ({error.strerror})") from error
 
@@ -94,26 +96,31 @@ def _spellings(names: Any) -> set[str]:
     return {spelling for name in names for spelling in (name[:1].lower() + name[1:], name[:1].upper() + name[1:])}
 
 
-def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int]:
-    """The line with the kept keys of its objects alone, and how many objects; unchanged where it is not objects."""
-    unread = (line, 1 if line.strip(BLANK) else 0)
+def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:
+    """The line with the kept keys of its objects alone, how many objects, whose; unchanged where it is not objects."""
+    unread = (line, 1 if line.strip(BLANK) else 0, frozenset[str]())
     try:
         text = line.decode("utf-8")
         found = list(_objects(text))
     except (ValueError, RecursionError):
         return unread
+    people = _people(row for _, _, row in found)
     parts: list[str] = []
     at = 0
     for start, end, row in found:
         # A line within a pretty-printed object may be an object by itself: it has none of the dataset's columns.
         if not known.intersection(row):
-            return line, len(found)
+            return line, len(found), people
         parts.append(text[at:start])
         kept = {key: value for key, value in row.items() if key in keep}
         parts.append(text[start:end] if len(kept) == len(row) else json.dumps(kept, separators=(",", ":")))
         at = end
     parts.append(text[at:])
-    return "".join(parts).encode("utf-8"), len(found)
+    return "".join(parts).encode("utf-8"), len(found), people
+
+
+def _people(rows: Iterable[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(row["puser"] for row in rows if isinstance(row.get("puser"), str))
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:

@@ -16,13 +16,16 @@ from o365_pipeline.consent.approvals import State as Decision
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.customers import Customer
 from o365_pipeline.extraction import factory_definitions
+from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.app import sandbox_app
-from o365_pipeline.sandbox.cloud import SandboxCredential
+from o365_pipeline.sandbox.audit_records import append_record
+from o365_pipeline.sandbox.cloud import SandboxCloud, SandboxCredential
 from o365_pipeline.sandbox.copy_job import CopyJob
 from o365_pipeline.sandbox.data_connect import Tenant
 from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
@@ -47,12 +50,14 @@ class SetClock:
 class World:
     """One customer, its factory, its approvers."""
 
-    def __init__(self, home: Path, tenant: Tenant) -> None:
+    def __init__(self, home: Path, tenant: Tenant, **differences: Any) -> None:
+        """Over a tenant; the differences are `Factories`' keyword arguments."""
         self.clock = SetClock()
         self.home = home
         self.lake = Lake(url=f"file://{home / 'lake'}")
-        self.factories = Factories(State(home / "sandbox"), self.lake, tenant, 1, 4, self.clock)
-        self.app: Starlette = sandbox_app(self.factories)
+        self.factories = Factories(State(home / "sandbox"), self.lake, tenant, 1, 4, self.clock, **differences)
+        self.feed_faults = FeedFaults()
+        self.app: Starlette = sandbox_app(self.factories, self.feed_faults)
         self.sandbox = Sandbox(home / "sandbox", self.clock)
         self.client = DataFactoryManagementClient(SandboxCredential(), "sub", transport=sandbox_transport(self.app))
         self.feed: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
@@ -64,6 +69,18 @@ class World:
         request = request or self.customer.data_request
         self.sandbox.register(self.customer.tenant_id, request, [self.customer.sink])
         self.sandbox.decide(self.customer.tenant_id, request.application_id, Decision.APPROVED, APPROVER)
+
+    def approve_denying(self, dataset: str, groups: list[str], policy: str = "DenyList") -> None:
+        """Approve, with groups that are left out of a dataset."""
+        self.approve()
+        with self.factories.state.writing() as connection:
+            query = "SELECT content FROM record WHERE record_type = 217 ORDER BY sequence DESC"
+            record = json.loads(connection.execute(query).fetchone()["content"])
+            for entry in record["Datasets"]:
+                if entry["DatasetName"].endswith(dataset):
+                    entry |= {"PrivacyPolicyType": policy, "DenyGroups": groups}
+            del record["Id"]
+            append_record(connection, self.customer.tenant_id, 217, APPROVER, self.clock.now, record)
 
     def deploy(self, dataset: str = "Message_v1", pipeline: adf.PipelineResource | None = None) -> str:
         requested = self.customer.data_request.requested(dataset)
@@ -117,11 +134,19 @@ class World:
         return f"https://manage.office.com/api/v1.0/{self.customer.tenant_id}/activity/feed"
 
     def subscribe(self) -> HttpResponse:
-        url = f"{self.feed_root}/subscriptions/start"
-        return self.feed.send_request(HttpRequest("POST", url, params={"contentType": "Audit.General"}))
+        return self.post("subscriptions/start", contentType="Audit.General")
+
+    def post(self, path: str, **params: str) -> HttpResponse:
+        return self.feed.send_request(HttpRequest("POST", f"{self.feed_root}/{path}", params=params))
+
+    def blobs(self, **params: str) -> list[dict[str, str]]:
+        """The first page of what the feed lists; of the last day where no window is given."""
+        page = self.get("subscriptions/content", contentType="Audit.General", **params)
+        page.raise_for_status()
+        return page.json()
 
     def records(self) -> list[dict[str, Any]]:
-        """What the feed holds of the last day."""
+        """The records that the feed has of the last day."""
         found: list[dict[str, Any]] = []
         page = self.get("subscriptions/content", contentType="Audit.General")
         while True:
@@ -130,6 +155,19 @@ class World:
             if "NextPageUri" not in page.headers:
                 return found
             page = self.get(page.headers["NextPageUri"])
+
+    def operation(self, run_id: str) -> dict[str, Any]:
+        """The run's one operation record."""
+        self.subscribe()
+        self.clock.forward(seconds=1)
+        [record] = [record for record in self.records() if record.get("PipelineRunId") == run_id]
+        assert record["RecordType"] == 183
+        return record
+
+
+def counts(operation: dict[str, Any]) -> tuple[int, int]:
+    """People whom an operation record counts: requested, delivered."""
+    return operation["ScopeCountRequested"], operation["ScopeCountDelivered"]
 
 
 def everything() -> adf.RunFilterParameters:
@@ -164,6 +202,18 @@ def customer() -> Customer:
         initial_days=7,
         data_request=request,
     )
+
+
+def copied_in(home: Path, **settings: Any) -> FactoryRun:
+    """A run of the pipeline's own factory client in a sandbox of these settings, whose runs take no time."""
+    cloud = SandboxCloud(
+        home=str(home), lake_url=f"file://{home / 'lake'}", queued_seconds=0, run_seconds=0, **settings
+    )
+    factory, requested = DataFactory(cloud=cloud), customer().data_request.datasets[0]
+    factory.deploy(customer(), requested)
+    window = {"startTime": "2026-11-16T00:00:00Z", "endTime": "2026-11-17T00:00:00Z"}
+    run_id = factory.create_run(customer(), requested, {"windowKey": "w1", "folder": "raw/contoso/w1", **window})
+    return factory.run(customer(), run_id)
 
 
 def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:

@@ -1,0 +1,56 @@
+"""What is told of a copy when it is over: to the factory as its output, to the audit log as record 183.
+
+What belongs here: the counts and their names. Counting is `data_connect.py`'s, writing the record
+`audit_records.py`'s. Source: Office 365 Management Activity API schema.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from o365_pipeline.sandbox.clock import stamp
+from o365_pipeline.sandbox.copy_job import CopyJob
+from o365_pipeline.sandbox.data_connect import Landed
+from o365_pipeline.sandbox.runs import Run
+
+
+def copy_output(landed: Landed, seconds: int) -> dict[str, Any]:
+    """The copy activity's output."""
+    return {
+        "dataRead": landed.bytes,
+        "dataWritten": landed.bytes,
+        "filesWritten": landed.files,
+        "rowsRead": landed.rows,
+        "rowsCopied": landed.rows,
+        "copyDuration": seconds,
+        "errors": [],
+    }
+
+
+def operation(
+    run: Run, job: CopyJob, status: str, at: dt.datetime, reason: str | None, landed: Landed | None, miscount: int
+) -> dict[str, Any]:
+    """The operation record's fields; a run that copied nothing counts no people, as nobody looked for them."""
+    fields = {
+        "ApplicationId": job.application_id,
+        "ApplicationName": job.application_id,
+        "PipelineName": run.pipeline,
+        "PipelineRunId": run.run_id,
+        "CopyActivityRunId": run.activity_run_id,
+        "RunStartTime": stamp(min(run.starts_at, at)),
+        "RunEndTime": stamp(at),
+        "DatasetName": job.table_name,
+        "DatasetColumns": list(job.columns),
+        "ScopeList": list(job.groups),
+        "RowCount": landed.rows + miscount if landed else 0,
+        "Status": status,
+        "Reason": reason,
+    }
+    return fields | _people(landed) if landed else fields
+
+
+def _people(landed: Landed) -> dict[str, Any]:
+    requested, undelivered = landed.people
+    counts = {"ScopeCountRequested": requested, "ScopeCountDelivered": requested - len(undelivered)}
+    return counts | {"UndeliveredScope": list(undelivered)} if undelivered else counts
