@@ -48,8 +48,10 @@ def build_landing_sensor(
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         names = [customer.name for customer in customers]
-        stands = approval_ledger.standings(database, customers, dt.datetime.now(dt.UTC))
-        cancel_revoked(database, data_factory, customers, ledger.under_way(database, names), stands, context.log)
+        now = dt.datetime.now(dt.UTC)
+        stands = approval_ledger.standings(database, customers, now)
+        under_way = ledger.under_way(database, names)
+        cancel_revoked(database, data_factory, customers, under_way, stands, now, context.log)
         watch.refresh(database, data_factory, customers, ledger.under_way(database, names), context.log)
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []

@@ -33,9 +33,14 @@ def cancel_revoked(
     customers: Customers,
     under_way: Iterable[Extraction],
     stands: Mapping[str, Standing[RecordedDecision]],
+    at: dt.datetime,
     log: logging.Logger,
 ) -> int:
-    """Cancel the factory runs that no approval in force covers; returns how many were asked to end."""
+    """Cancel the factory runs that no approval in force covers; returns how many were asked to end.
+
+    Args:
+        stands: where each customer's data request stands at the moment `at`.
+    """
     histories: dict[str, Standing[ApprovalEvent]] = {}
     cancelled = 0
     for entry in under_way:
@@ -46,8 +51,7 @@ def cancel_revoked(
             continue
         customer = customers[entry.customer]
         if entry.customer not in histories:
-            now = dt.datetime.now(dt.UTC)
-            histories[entry.customer] = approval_ledger.standing_of(database, customer, now)
+            histories[entry.customer] = approval_ledger.standing_of(database, customer, at)
         ask = ask_of(customer, catalogue()[entry.dataset], entry.columns, Scope.model_validate_json(entry.scope))
         if reason := refusal(ask, histories[entry.customer]):
             error = f"cancelled, since it is no longer authorized by {reason}"

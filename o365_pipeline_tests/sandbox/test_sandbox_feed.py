@@ -1,14 +1,15 @@
 """The feed as its reference describes it: the forms of a time, dates of answers, publishers, subscriptions."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from azure.core.rest import HttpResponse
 
-from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.activity_feed import ActivityFeed, Position
 from o365_pipeline.sandbox.cloud import SandboxCloud
 
-from .conftest import World
+from .conftest import World, customer
 
 VENDOR = "46b472a7-c68e-4adf-8ade-3db49497518e"
 
@@ -110,5 +111,6 @@ def test_content_of_a_stopped_subscription_is_neither_listed_nor_given(world: Wo
 
 def test_the_requests_of_the_pipelines_own_client_are_seen(tmp_path: Path) -> None:
     cloud = SandboxCloud(home=str(tmp_path), lake_url=f"file://{tmp_path / 'lake'}")
-    ActivityFeed(cloud=cloud).start("t1")
-    assert [request.method for request in cloud.feed_faults.requests] == ["POST"]
+    now = dt.datetime.now(dt.UTC)
+    ActivityFeed(cloud=cloud).read(customer(), Position(now - dt.timedelta(hours=1)), now)
+    assert [request.method for request in cloud.feed_faults.requests] == ["GET", "POST", "GET"]
