@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -22,9 +23,9 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.data_request import read_data_request
 from o365_pipeline.consent.request_change import refusals, request_change
 from o365_pipeline.customers import Customer
-from o365_pipeline.datasets import catalogue, short_name
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
+from o365_pipeline.errors import DatabaseError, FeedError, O365PipelineError, SettingsError, UsageError
 from o365_pipeline.sandbox import admin_center
 from o365_pipeline.terminal import progress, table
 
@@ -123,6 +124,50 @@ def extract(
             tell(steps)
 
 
+@cli.command()
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, or when something will; delete nothing.")
+def purge(customer_name: str | None, dry_run: bool) -> None:
+    """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
+    from o365_pipeline.headless import Headless
+    from o365_pipeline.purge import deletion
+    from o365_pipeline.purge.job import purge_request
+    from o365_pipeline.purge.plan import due, next_due
+
+    deployment = load()
+    customer = _customer(deployment, customer_name)
+    _read_consent(deployment, [customer])
+    now = dt.datetime.now(dt.UTC)
+    plan = deletion.unfinished(deployment.database, customer) or due(deployment.database, customer, now)
+    if plan is None:
+        coming = next_due(deployment.database, customer, now)
+        when = f"; what is no longer approved is purged on {coming:%Y-%m-%d}" if coming else ""
+        click.echo(f"{customer.name}: nothing is to be purged now{when}")
+    elif dry_run:
+        parts = sum(1 for entry in plan.deletions if entry.columns)
+        whole = [f"{len(plan.whole)} extractions"] if plan.whole else []
+        what = " and ".join([*whole, *([f"columns of {parts} extractions"] if parts else [])])
+        click.echo(f"{customer.name}: {what} would be deleted ({plan.reason})")
+    else:
+        deployment.use_dagster_home()
+        with dg.DagsterInstance.get() as instance:
+            Headless(deployment, instance).execute(purge_request(customer.name))
+    rows = [
+        (
+            f"{row.purged_at:%Y-%m-%d %H:%M}" if row.purged_at else "unfinished",
+            row.lake_objects,
+            row.lake_bytes,
+            row.mart_rows,
+            row.dagster_runs,
+            row.reason,
+        )
+        for row in deletion.records(deployment.database, customer)
+    ]
+    if rows:
+        columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
+        _stdout().print(table(f"Purges of {customer.name}", columns, rows))
+
+
 @cli.group()
 def consent() -> None:
     """What approvers were asked, and what they said."""
@@ -133,8 +178,9 @@ def consent() -> None:
 def show(customer_name: str | None) -> None:
     """Show where each customer's data request stands, and every decision about one of them."""
     deployment = load()
-    now = dt.datetime.now(dt.UTC)
     chosen = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
+    _read_consent(deployment, chosen)
+    now = dt.datetime.now(dt.UTC)
     summaries = feed_ledger.summaries(deployment.database)
     rows = []
     for customer in chosen:
@@ -160,20 +206,13 @@ def show(customer_name: str | None) -> None:
 
 
 def _show_history(deployment: Deployment, customer: Customer) -> None:
-    rows = [
-        (
-            f"{event.updated_at:%Y-%m-%d %H:%M}",
-            event.state.value,
-            event.approver,
-            event.expires_at and f"{event.expires_at:%Y-%m-%d}",
-            event.application_version,
-            ", ".join(short_name(entry.name) for entry in event.datasets),
-            event.reason,
-        )
-        for event in approval_ledger.events(deployment.database, customer)
-    ]
-    columns = ("decided (UTC)", "state", "by", "until", "version", "datasets", "reason")
-    _stdout().print(table(f"Decisions about the data request of {customer.name}", columns, rows))
+    click.echo(f"Decisions about the data request of {customer.name}, times in UTC:")
+    for event in approval_ledger.events(deployment.database, customer):
+        parts = [f"version {event.application_version}", f"{len(event.datasets)} datasets"]
+        parts += [f"by {event.approver}"] if event.approver else []
+        parts += [f"until {event.expires_at:%Y-%m-%d}"] if event.expires_at else []
+        parts += [f"because: {event.reason}"] if event.reason else []
+        click.echo(f"  {event.updated_at:%Y-%m-%d %H:%M}  {event.state:<20}  {', '.join(parts)}")
 
 
 @consent.command()
@@ -193,6 +232,7 @@ def diff(customer_name: str | None, path: Path | None) -> None:
     customer = _customer(deployment, customer_name)
     if path:
         customer = customer.model_copy(update={"data_request": read_data_request(path)})
+    _read_consent(deployment, [customer])
     stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
     if stands.approval:
         change = request_change(stands.approval, customer.data_request, [customer.sink])
@@ -269,6 +309,16 @@ def revoke(approver: str, reason: str | None) -> None:
 
 def _stdout() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def _read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
+    """Read what approvers decided up to now; where that fails, say that what follows may be old."""
+    from o365_pipeline.headless import read_consent
+
+    try:
+        read_consent(deployment, customers)
+    except FeedError as error:
+        click.echo(f"o365-pipeline: {error}; what follows is what was read before", err=True)
 
 
 def _customer(deployment: Deployment, name: str | None) -> Customer:

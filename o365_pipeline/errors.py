@@ -24,7 +24,11 @@ class NotAuthorizedError(O365PipelineError):
     """No approval in force covers what was asked; the message names Data Connect's rule."""
 
 
-class FeedThrottledError(O365PipelineError):
+class FeedError(O365PipelineError):
+    """The customers' feeds of audit records could not be read."""
+
+
+class FeedThrottledError(FeedError):
     """The Management Activity API wants to be left alone for some seconds."""
 
     def __init__(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.assets import MART_KEYS
@@ -140,7 +140,7 @@ def extraction_of_days(
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
     wanted = [entry for entry in request.datasets if not datasets or entry.dataset in datasets]
-    read_consent(deployment, customer)
+    read_consent(deployment, [customer])
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
         submitter.authorized_by(customer, requested)
@@ -153,16 +153,17 @@ def extraction_of_days(
     )
 
 
-def read_consent(deployment: Deployment, customer: Customer) -> None:
-    """Read what the customer's approvers decided up to now.
+def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
+    """Read what the customers' approvers decided up to now.
 
     Raises:
-        O365PipelineError: the feed does not answer, or has more to tell than can be read in a minute.
+        FeedError: the feed does not answer, or has more to tell than can be read in a minute.
     """
     feed, now = deployment.resources["activity_feed"], dt.datetime.now(dt.UTC)
-    progress = read_feeds(deployment.database, feed, Customers([customer]), now, READING_SECONDS, LOG)
+    progress = read_feeds(deployment.database, feed, Customers(customers), now, READING_SECONDS, LOG)
     if progress.behind:
-        raise O365PipelineError(f"{customer.name}: the activity feed could not be read up to now; try again")
+        names = ", ".join(sorted(progress.behind)[:5])
+        raise FeedError(f"the activity feed could not be read up to now ({names}); try again")
 
 
 def _message(error: str) -> str:

@@ -46,7 +46,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) 
     shown = Table(title=title, title_justify="left", title_style="bold")
     for place, name in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[place], (int, float)) for row in body)
-        shown.add_column(name, justify="right" if numeric else "left")
+        shown.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=place == 0)
     for row in body:
         shown.add_row(
             *(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value) for value in row)

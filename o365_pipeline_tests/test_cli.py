@@ -14,8 +14,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
 from o365_pipeline import cli
+from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline_tests.conftest import SAMPLES
 
 SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
@@ -322,3 +324,102 @@ def test_a_demo_that_was_killed_after_sealing_fills_the_mart_the_next_time(comma
     assert again.status == 0, again.stderr
     assert rows(home, "fact_message") == messages
     assert factory_runs(home) == 8
+
+
+def approve(command: Command) -> None:
+    assert command("demo", "--days", "1").status == 0
+
+
+def changed_request(tmp_path: Path, before: str, after: str) -> str:
+    path = tmp_path / "request.toml"
+    text = SHIPPED_REQUEST.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    return str(path)
+
+
+def test_consent_show_reads_the_feed_and_tells_state_days_left_and_history(command: Command, home: Path) -> None:
+    approve(command)
+    assert command("sandbox", "revoke", "--reason", "no longer wanted").status == 0
+
+    ended = command("consent", "show", "--customer", "contoso")
+
+    assert ended.status == 0, ended.stderr
+    assert "Denied" in ended.stdout
+    for word in (
+        "Decisions about the data request of contoso",
+        "PendingAuthorization",
+        "Approved",
+        "because: no longer wanted",
+    ):
+        assert word in ended.stdout
+
+
+def test_consent_diff_says_what_a_changed_request_adds_and_that_it_needs_an_approval(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    approve(command)
+    wider = changed_request(tmp_path, '"isRead", ', '"isRead", "subject", ')
+
+    ended = command("consent", "diff", "--request", wider)
+
+    assert ended.status == 0, ended.stderr
+    assert "+ Message_v1 subject" in ended.stdout
+    assert "the columns are a subset of the authorized columns" in ended.stdout
+    assert ended.stdout.endswith("A new approval is needed before this is put to work.\n")
+
+
+def test_consent_diff_says_when_the_approval_in_force_covers_a_smaller_request(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    approve(command)
+    smaller = changed_request(tmp_path, '"jobTitle",', "")
+
+    ended = command("consent", "diff", "--request", smaller)
+
+    assert ended.stdout == (
+        "- User_v1 jobTitle\nNo new approval is needed: the approval in force covers all that is asked.\n"
+    )
+
+
+def test_consent_diff_without_an_approval_asks_for_one(command: Command, home: Path) -> None:
+    ended = command("consent", "diff")
+
+    assert ended.status == 0, ended.stderr
+    assert "the application's authorization is approved" in ended.stdout
+    assert "A new approval is needed" in ended.stdout
+
+
+def test_purge_says_what_it_would_delete_and_when_then_deletes_and_shows_the_record(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(command)
+    assert command("purge").stdout == "contoso: nothing is to be purged now\n"
+    command("sandbox", "revoke")
+    assert "what is no longer approved is purged on" in command("purge").stdout
+    monkeypatch.setenv("O365_PURGE_GRACE_DAYS", "0")
+
+    assert "contoso: 8 extractions would be deleted (Denied since" in command("purge", "--dry-run").stdout
+    assert rows(home, "fact_message")
+    ended = command("purge")
+
+    assert ended.status == 0, ended.stderr
+    assert "Purges of contoso" in ended.stdout
+    assert rows(home, "fact_message") == 0
+    assert not [path for path in (home / "lake").rglob("*") if path.is_file()]
+
+
+def test_a_feed_that_cannot_be_read_is_said_and_what_was_read_before_is_shown(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(command)
+
+    def silent(*_: object) -> None:
+        raise ServiceRequestError("no route")
+
+    monkeypatch.setattr(ActivityFeed, "read", silent)
+    ended = command("consent", "show")
+
+    assert ended.status == 0
+    assert "could not be read up to now" in ended.stderr
+    assert "Approved" in ended.stdout

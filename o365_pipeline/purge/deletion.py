@@ -10,6 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -44,6 +45,13 @@ def unfinished(database: Database, customer: Customer) -> Plan | None:
         return None
     deletions = tuple(Deletion.model_validate(entry) for entry in json.loads(row.what))
     return Plan(customer=row.customer, reason=row.reason, event_id=row.event_id, deletions=deletions)
+
+
+def records(database: Database, customer: Customer) -> Sequence[sa.Row[Any]]:
+    """What was purged of the customer's data, the first purge first."""
+    query = sa.select(purge_table).where(purge_table.c.customer == customer.name).order_by(purge_table.c.started_at)
+    with database.begin() as connection:
+        return connection.execute(query).all()
 
 
 def begin(database: Database, plan: Plan, now: dt.datetime) -> None:

@@ -1,0 +1,90 @@
+"""From a mart row to the approval that allowed it, by one query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database, migrations
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.ledger import approval_event
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.runner import Runner
+
+QUERY = """
+SELECT p.approver, p.approved_at, p.expires_at, p.approved_columns, p.approved_scope, p.dataset, p.application_version
+FROM {table} r
+JOIN ledger_row_provenance p ON p.extraction_id = r.extraction_id
+"""
+
+
+def ask(database: Database, query: str) -> list[Any]:
+    with database.begin() as connection:
+        return list(connection.execute(sa.text(query)))
+
+
+@pytest.mark.parametrize("table", [table.name for table in MART_TABLES])
+def test_every_mart_row_leads_to_who_approved_it_when_and_for_which_columns(
+    moved: Deployment, customer: Customer, table: str
+) -> None:
+    [(count,)] = ask(moved.database, f"SELECT count(*) FROM {table}")
+
+    found = ask(moved.database, QUERY.format(table=table))
+
+    assert len(found) == count > 0
+    for row in found:
+        assert row.approver == "approver@contoso.example"
+        assert row.approved_at
+        assert row.expires_at
+        requested = customer.data_request.requested(row.dataset)
+        assert requested
+        assert row.approved_columns == ", ".join(requested.columns)
+        assert row.approved_scope == "All"
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """One day in the mart, approved twice: the first approval allowed it."""
+    home = tmp_path_factory.mktemp("provenance")
+    deployment = load(home=home / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    [customer] = deployment.customers
+    request = customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+    read_decisions(deployment, customer)
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        Runner(deployment, instance).move()
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "second@contoso.example")
+    read_decisions(deployment, customer)
+    return deployment
+
+
+def test_approvals_recorded_before_the_migration_keep_their_provenance(
+    moved: Deployment, customer: Customer, tmp_path: Any
+) -> None:
+    config = migrations()
+    with moved.database.engine.connect() as connection:
+        connection.exec_driver_sql(f"VACUUM INTO '{tmp_path / 'old.db'}'")
+    url = sa.URL.create("sqlite", database=str(tmp_path / "old.db"))
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+    upgraded = Database(url=url)
+
+    assert ask(upgraded, QUERY.format(table="fact_message")) == ask(moved.database, QUERY.format(table="fact_message"))
+    with upgraded.begin() as connection:
+        places = connection.scalars(sa.select(approval_event.c.sequence).order_by(approval_event.c.sequence)).all()
+    assert places == [1, 2, 3]
