@@ -12,7 +12,7 @@ help:
 	@echo "make test       the tests"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make benchmark  100,000 messages from raw to mart, beside plain pandas"
+	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, beside plain code"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -57,6 +57,7 @@ validate: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	@$(BIN)/python benchmarks/messages.py
+	@$(BIN)/python benchmarks/consent.py 2>/dev/null
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .
