@@ -57,7 +57,7 @@ validate: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	@$(BIN)/python benchmarks/messages.py
-	@$(BIN)/python benchmarks/consent.py 2>/dev/null
+	@$(BIN)/python benchmarks/consent.py
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .

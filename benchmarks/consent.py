@@ -7,6 +7,7 @@ as it needs, and the loop that one would write first: feed after feed, decision 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import tempfile
 import time
 import warnings
@@ -42,6 +43,7 @@ class SlowFeed:
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as name:
         deployment, customers = _many(Path(name) / "sensor")
         _ticks(deployment, customers)
