@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from o365_pipeline.consent.assets import approval, approvals_are_in_force
+from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.datasets import catalogue
@@ -33,7 +33,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(curated_asset(dataset) for dataset in catalogue()),
             mart,
         ],
-        asset_checks=[approvals_are_in_force],
+        asset_checks=[no_approval_has_expired],
         jobs=[extraction_job, landing_job, purge_job],
         schedules=[daily_extraction],
         sensors=[

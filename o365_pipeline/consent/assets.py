@@ -17,7 +17,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.partitions import customer_partitions
 
 APPROVAL = dg.AssetKey(["consent", "approval"])
-IN_FORCE_CHECK = "approval_is_in_force"
+EXPIRY_CHECK = "no_approval_has_expired"
 WARNING_DAYS = 30
 """An approval that ends sooner is worth asking for again."""
 
@@ -40,12 +40,12 @@ approval = dg.AssetSpec(
 
 @dg.asset_check(
     asset=APPROVAL,
-    name=IN_FORCE_CHECK,
+    name=EXPIRY_CHECK,
     description=(
         f"No customer's approval has expired: a warning {WARNING_DAYS} days before one does, a failure from then on."
     ),
 )
-def approvals_are_in_force(
+def no_approval_has_expired(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
     now = dt.datetime.now(dt.UTC)
@@ -64,10 +64,10 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     cases += [f"{name}: ends in {left} days" for name, left in sorted(ending.items(), key=lambda item: item[1])]
     return dg.AssetCheckResult(
         asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
+        check_name=EXPIRY_CHECK,
         passed=not cases,
         severity=dg.AssetCheckSeverity.ERROR if expired else dg.AssetCheckSeverity.WARN,
-        description=f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}" if cases else "All are in force.",
+        description=f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}" if cases else "None has expired or ends soon.",
         metadata={"expired": len(expired), "ending_soon": len(ending), "customers": len(stands)},
     )
 
@@ -80,7 +80,7 @@ def evaluated(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime)
     result = judged(stands, at)
     return dg.AssetCheckEvaluation(
         asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
+        check_name=EXPIRY_CHECK,
         passed=result.passed,
         severity=result.severity,
         description=result.description,

@@ -183,7 +183,7 @@ def test_what_the_ui_was_told_is_not_told_again(tick: Tick, customer: Customer) 
 @pytest.mark.parametrize(
     ("days", "passed", "severity", "says"),
     [
-        (31, True, dg.AssetCheckSeverity.WARN, "All are in force"),
+        (31, True, dg.AssetCheckSeverity.WARN, "None has expired or ends soon"),
         (29, False, dg.AssetCheckSeverity.WARN, "contoso: ends in 28 days"),
         (-1, False, dg.AssetCheckSeverity.ERROR, "contoso: expired"),
     ],
