@@ -67,7 +67,11 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
         check_name=EXPIRY_CHECK,
         passed=not cases,
         severity=dg.AssetCheckSeverity.ERROR if expired else dg.AssetCheckSeverity.WARN,
-        description=f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}" if cases else "None has expired or ends soon.",
+        description=(
+            f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}"
+            if cases
+            else "None has expired or ends soon."
+        ),
         metadata={"expired": len(expired), "ending_soon": len(ending), "customers": len(stands)},
     )
 
