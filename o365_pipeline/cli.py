@@ -22,10 +22,12 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.data_request import read_data_request
 from o365_pipeline.consent.request_change import refusals, request_change
+from o365_pipeline.curated import missing_person
 from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, FeedError, O365PipelineError, SettingsError, UsageError
+from o365_pipeline.mart.people import person_of
 from o365_pipeline.sandbox import admin_center
 from o365_pipeline.terminal import progress, table
 
@@ -166,6 +168,28 @@ def purge(customer_name: str | None, dry_run: bool) -> None:
     if rows:
         columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
         _stdout().print(table(f"Purges of {customer.name}", columns, rows))
+
+
+@cli.command("why-missing")
+@click.argument("person")
+@click.option("--day", type=DAY, required=True, help="The day, as 2026-11-16.")
+@click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested.")
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+def why_missing(person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None) -> None:
+    """Say why a person's rows of a day are missing, or how many there are, for each dataset.
+
+    PERSON is an Entra object id, or a mail address or sign-in name that the mart knows.
+    """
+    deployment = load()
+    customer = _customer(deployment, customer_name)
+    requested = [entry.dataset for entry in customer.data_request.datasets]
+    datasets = [catalogue()[dataset_name]] if dataset_name else requested
+    person_id = person_of(deployment.database, customer, person)
+    for dataset in datasets:
+        found = missing_person.why_missing(
+            deployment.database, deployment.lake, customer, dataset, person_id, day.date()
+        )
+        click.echo(f"{dataset.name}: {found}")
 
 
 @cli.group()

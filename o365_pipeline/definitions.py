@@ -14,6 +14,7 @@ from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_s
 from o365_pipeline.mart.assets import MART_KEYS, mart
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
+from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, reconciliation_check
 
 landing_job = dg.define_asset_job(
     LANDING_JOB,
@@ -33,12 +34,13 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(curated_asset(dataset) for dataset in catalogue()),
             mart,
         ],
-        asset_checks=[no_approval_has_expired],
+        asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in catalogue())],
         jobs=[extraction_job, landing_job, purge_job],
         schedules=[daily_extraction],
         sensors=[
             build_consent_sensor(sensors),
             build_landing_sensor(MART_KEYS, sensors),
+            build_reconciliation_sensor(sensors),
             build_purge_sensor(sensors),
         ],
         resources=deployment.resources,

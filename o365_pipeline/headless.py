@@ -18,7 +18,7 @@ import dagster as dg
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
@@ -67,9 +67,10 @@ class Headless:
         self._instance.add_dynamic_partitions(CUSTOMERS, [customer.name])
 
     def steps(self, request: dg.RunRequest) -> int:
-        """How many steps the run has; the mart's tables are one."""
+        """How many steps the run has: one per asset and raw asset's reconciliation; the mart's tables are one."""
         keys = set(request.asset_selection or [])
-        return len(keys - set(MART_KEYS)) + bool(keys & set(MART_KEYS))
+        reconciled = keys & {raw_key(dataset) for dataset in catalogue()}
+        return len(keys - set(MART_KEYS)) + bool(keys & set(MART_KEYS)) + len(reconciled)
 
     def execute(self, request: dg.RunRequest, steps_done: StepsDone = lambda _done: None) -> None:
         """Execute a run, unless one with its key succeeded before.

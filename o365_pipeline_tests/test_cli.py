@@ -137,6 +137,29 @@ def test_extract_takes_days_to_the_mart_and_pays_once(command: Command, home: Pa
     assert factory_runs(home) == 1
 
 
+def test_why_missing_answers_for_each_dataset_and_writes_nothing_down(command: Command, home: Path) -> None:
+    command("sandbox", "approve")
+    assert command("extract", "--from", "2026-11-17").status == 0
+    with sqlite3.connect(home / "mart.db") as connection:
+        people = "SELECT person_id, mail FROM dim_person JOIN fact_chat ON sender_id = person_id WHERE mail IS NOT NULL"
+        [(person, mail)] = connection.execute(f"{people} LIMIT 1")
+    known = {path: path.stat().st_mtime_ns for path in (home / "dagster").rglob("*")}
+
+    ended = command("why-missing", mail.upper(), "--day", "2026-11-17")
+
+    assert ended.status == 0, ended.stderr
+    answers = dict(line.split(": ", 1) for line in ended.stdout.splitlines())
+    assert len(answers) == 8
+    assert answers["User_v1"] == "there: 1 row"
+    assert answers["TeamChat_v1"].startswith("there: ")
+    by_id = command("why-missing", person, "--day", "2026-11-17")
+    assert by_id.stdout == ended.stdout
+    other_day = command("why-missing", person, "--day", "2026-11-18", "--dataset", "message")
+    assert other_day.stdout == "Message_v1: not extracted: nothing was asked for on this day\n"
+    assert ended.stderr == ""
+    assert {path: path.stat().st_mtime_ns for path in (home / "dagster").rglob("*")} == known
+
+
 def test_without_approval_extract_names_the_rule_and_creates_no_factory_run(command: Command, home: Path) -> None:
     ended = command("extract", "--from", "2026-11-17")
 
@@ -220,6 +243,8 @@ def test_the_owner_cannot_approve(command: Command) -> None:
         (["demo", "--first-day", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2020-01-01"], "2020-01-01 lies before 2024-01-01"),
+        (["why-missing", "nobody@x.example", "--day", "2026-11-17"], "nobody of contoso has the address nobody@x"),
+        (["why-missing", "someone"], "Missing option '--day'"),
         (["fly"], "No such command 'fly'"),
     ],
 )
@@ -263,7 +288,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["demo"], ["dev"], ["extract"], ["consent", "show"], ["sandbox", "approve"], ["sandbox", "serve"]]
+    "arguments",
+    [
+        [],
+        ["demo"],
+        ["dev"],
+        ["extract"],
+        ["why-missing"],
+        ["consent", "show"],
+        ["sandbox", "approve"],
+        ["sandbox", "serve"],
+    ],
 )
 def test_every_command_explains_itself(command: Command, arguments: list[str]) -> None:
     ended = command(*arguments, "--help")

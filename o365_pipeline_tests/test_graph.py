@@ -128,6 +128,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "consent_sensor",
         "landing_sensor",
         "purge_sensor",
+        "reconciliation_sensor",
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction"}
 
@@ -148,3 +149,4 @@ def test_what_must_hold_blocks_what_follows(definitions: dg.Definitions) -> None
         assert checks[f"raw/{dataset.asset_name}", "rows_landed_as_reported"]
         assert checks[f"raw/{dataset.asset_name}", "known_datasets_only"]
         assert checks[f"curated/{dataset.asset_name}", "keys_are_unique"]
+        assert not checks[f"raw/{dataset.asset_name}", "rows_as_microsoft_counted"]

@@ -18,14 +18,16 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.headless import Headless
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_days, partition_key, range_tags
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.runner import Runner, failure, mart_rows
 
 Decide = Callable[..., None]
+COUNTED = "rows_as_microsoft_counted"
 RAW, CURATED = dg.AssetKey(["raw", "message"]), dg.AssetKey(["curated", "message"])
 
 
@@ -59,6 +61,42 @@ def test_an_approval_leads_to_a_filled_mart(runner: Runner, deployment: Deployme
     )
     assert {row[0] for table in rows.values() for row in table} == {"contoso"}
     assert {row[1] for table in rows.values() for row in table} == {DAY}
+
+
+def test_a_launch_reconciles_each_raw_asset_that_it_selects_and_has_as_many_steps_as_is_told(
+    runner: Runner, deployment: Deployment, instance: dg.DagsterInstance, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    [request] = runner.tick("landing_sensor").run_requests or []
+
+    result = runner.execute("landing_job", dict(request.tags), list(request.asset_selection or []))
+
+    assert result.success
+    reconciled = [check for check in result.get_asset_check_evaluations() if check.check_name == COUNTED]
+    assert {check.asset_key for check in reconciled} == {
+        key for key in request.asset_selection or [] if key.path[0] == "raw"
+    }
+    steps = [event for event in result.all_events if event.is_step_success]
+    assert len(steps) == Headless(deployment, instance).steps(request)
+
+
+def test_microsofts_records_reconcile_what_landed_once_they_are_read(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
+) -> None:
+    decide()
+    runner.move()
+    assert not runner.tick("reconciliation_sensor").asset_events
+
+    read_decisions(deployment, customer)
+    result = runner.tick("reconciliation_sensor")
+
+    evaluations = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert {event.asset_key.path[-1] for event in evaluations} == {
+        entry.dataset.asset_name for entry in customer.data_request.datasets
+    }
+    assert [event.metadata["landings_reconciled"].value for event in evaluations] == [1] * len(evaluations)
+    assert all(event.passed for event in evaluations)
 
 
 def test_moving_again_adds_no_row_and_pays_for_no_run(runner: Runner, deployment: Deployment, decide: Decide) -> None:

@@ -15,7 +15,7 @@ from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.runner import Runner
 
 APPROVER, REASON = "grace.hopper@contoso.example", "Grace Hopper does not want her mails read"
-SENSORS = ("consent_sensor", "landing_sensor", "purge_sensor")
+SENSORS = ("consent_sensor", "landing_sensor", "purge_sensor", "reconciliation_sensor")
 
 
 def test_logs_run_tags_metadata_and_asset_names_name_nobody(

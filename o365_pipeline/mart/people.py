@@ -1,0 +1,36 @@
+"""Whose an address is, as the mart knows it.
+
+What belongs here: the look-up alone, for commands that are given an address where an object id is needed.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.errors import UsageError
+from o365_pipeline.mart.tables import dim_person
+
+
+def person_of(database: Database, customer: Customer, person: str) -> str:
+    """The Entra object id of whom a mail address or sign-in name is, on the newest day that knows it; an id is itself.
+
+    Raises:
+        UsageError: nobody of the customer has the address.
+    """
+    if "@" not in person:
+        return person
+    address = person.lower()
+    names = (dim_person.c.mail, dim_person.c.user_principal_name)
+    query = (
+        sa.select(dim_person.c.person_id)
+        .where(dim_person.c.customer == customer.name, sa.or_(*(sa.func.lower(name) == address for name in names)))
+        .order_by(dim_person.c.day.desc(), dim_person.c.person_id)
+        .limit(1)
+    )
+    with database.begin() as connection:
+        found = connection.scalar(query)
+    if found is None:
+        raise UsageError(f"nobody of {customer.name} has the address {person} in the mart: give the Entra object id")
+    return str(found)

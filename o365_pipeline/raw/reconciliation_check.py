@@ -1,0 +1,122 @@
+"""Reconciliation in the asset graph: a check on each raw asset, and the sensor that evaluates it as records arrive.
+
+What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison is `reconciliation.py`'s.
+"""
+
+import datetime as dt
+
+import dagster as dg
+
+from o365_pipeline.consent import operation_ledger
+from o365_pipeline.customers import Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.raw.assets import raw_key
+from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
+
+COUNTED_CHECK = "rows_as_microsoft_counted"
+MAX_RECORDS = 10_000
+"""How many new records one tick looks at; the rest follows in the next."""
+
+
+def reconciliation_check(dataset: Dataset) -> dg.AssetChecksDefinition:
+    """The check of the dataset's raw asset; it blocks nothing, since Microsoft's records come hours after a landing."""
+
+    @dg.asset_check(
+        asset=raw_key(dataset),
+        name=COUNTED_CHECK,
+        description=(
+            "All landings of all customers agree with Microsoft's own records of the same factory runs. It fails where "
+            "row counts differ; it warns where people were not delivered, where Microsoft did not see the extraction "
+            f"succeed, or where no record came within {RECORD_HOURS} hours."
+        ),
+    )
+    def rows_as_microsoft_counted(
+        database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
+    ) -> dg.AssetCheckResult:
+        return judged(reconcile(database, customers, dataset, dt.datetime.now(dt.UTC)))
+
+    return rows_as_microsoft_counted
+
+
+def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor; its cursor is the place in the operation ledger up to which records were looked at."""
+
+    @dg.sensor(
+        minimum_interval_seconds=60,
+        default_status=default_status,
+        description=(
+            f"Evaluates {COUNTED_CHECK} for the datasets of which the consent sensor recorded what Microsoft counted. "
+            "It launches no run."
+        ),
+    )
+    def reconciliation_sensor(
+        context: dg.SensorEvaluationContext,
+        database: dg.ResourceParam[Database],
+        customers: dg.ResourceParam[Customers],
+    ) -> dg.SensorResult:
+        after = int(context.cursor or 0)
+        recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
+        names = {name for _, name in recorded}
+        datasets = [dataset for dataset in catalogue() if dataset.name in names]
+        now = dt.datetime.now(dt.UTC)
+        return dg.SensorResult(
+            asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
+            skip_reason=None if datasets else "No new record of what Microsoft counted.",
+            cursor=str(recorded[-1][0] if recorded else after),
+        )
+
+    return reconciliation_sensor
+
+
+def judged(found: Reconciliation) -> dg.AssetCheckResult:
+    """Whether a reconciliation passes the check, how bad it is if not, and the numbers."""
+    counts = ", ".join(f"{entry}: {count:,}" for entry in Outcome if (count := found.landings.get(entry)))
+    is_wrong = found.worst is Outcome.DIFFERENT
+    return dg.AssetCheckResult(
+        passed=found.worst in FINE,
+        severity=dg.AssetCheckSeverity.ERROR if is_wrong else dg.AssetCheckSeverity.WARN,
+        description=counts or "nothing has landed",
+        metadata={
+            "landings_reconciled": found.count(Outcome.RECONCILED),
+            "landings_awaiting_their_record": found.count(Outcome.AWAITING, Outcome.OVERDUE),
+            "landings_differing": found.count(Outcome.DIFFERENT),
+            "landings_with_people_undelivered": found.with_people_missing,
+            "cases": dg.MetadataValue.md(_table(found.cases)),
+        },
+    )
+
+
+def evaluation(dataset: Dataset, found: Reconciliation) -> dg.AssetCheckEvaluation:
+    """The check's result outside a run."""
+    result = judged(found)
+    return dg.AssetCheckEvaluation(
+        asset_key=raw_key(dataset),
+        check_name=COUNTED_CHECK,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+
+
+def _table(cases: tuple[Case, ...]) -> str:
+    if not cases:
+        return "none"
+    names = ("customer", "window", "rows landed", "rows Microsoft counted")
+    people = ("people requested", "delivered", "undelivered")
+    head = f"| {' | '.join((*names, *people, 'status', 'what'))} |"
+    rows = [_row(case) for case in cases]
+    return "\n".join([head, "|---|---|--:|--:|--:|--:|--:|---|---|", *rows])
+
+
+def _row(case: Case) -> str:
+    numbers = (
+        case.rows_landed,
+        case.rows_counted,
+        case.people_requested,
+        case.people_delivered,
+        case.undelivered,
+    )
+    shown = ["" if number is None else f"{number:,}" for number in numbers]
+    return f"| {' | '.join([case.customer, str(case.window), *shown, case.status or '', case.outcome])} |"
