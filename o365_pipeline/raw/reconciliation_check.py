@@ -59,10 +59,11 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
         names = {name for _, name in recorded}
         datasets = [dataset for dataset in catalogue() if dataset.name in names]
+        evaluated = ", ".join(dataset.name for dataset in datasets)
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(
             asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
-            skip_reason=None if datasets else "No new record of what Microsoft counted.",
+            skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
             cursor=str(recorded[-1][0] if recorded else after),
         )
 
