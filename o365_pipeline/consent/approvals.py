@@ -184,24 +184,27 @@ def standing(events: Iterable[D], at: dt.datetime) -> Standing[D]:
     """Fold one application's events, in any order and with repeats, into its standing at a moment.
 
     The previous approval goes on working after UpdateAvailable, and while a changed request is pending, until a new
-    decision overwrites it; Denied after Approved is a revocation (Graph documentation: app authorization).
+    decision overwrites it; Denied after Approved is a revocation (Graph documentation: app authorization). What has
+    expired stays expired until a new decision, whatever is asked for meanwhile.
     """
     once = {event.event_id: event for event in events if event.updated_at <= at}
     state: State | None = None
     approval: D | None = None
     since: dt.datetime | None = None
     for event in sorted(once.values(), key=_order):
-        if approval and approval.expires_at and approval.expires_at <= event.updated_at:
-            state, since, approval = State.EXPIRED, approval.expires_at, None
-        if event.state is not state:
+        if event.state is not state or _has_ended(approval, event.updated_at):
             state, since = event.state, event.updated_at
         if event.state is State.APPROVED:
             approval = event
         elif event.state in (State.DENIED, State.EXPIRED):
             approval = None
-    if approval and approval.expires_at and approval.expires_at <= at:
+    if approval and _has_ended(approval, at):
         return Standing(State.EXPIRED, None, approval.expires_at)
     return Standing(state, approval, since)
+
+
+def _has_ended(approval: Decision | None, at: dt.datetime) -> bool:
+    return approval is not None and approval.expires_at is not None and approval.expires_at <= at
 
 
 def _order(event: Decision) -> tuple[dt.datetime, dt.datetime, int, str]:

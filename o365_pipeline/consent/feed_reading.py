@@ -28,6 +28,9 @@ from o365_pipeline.errors import FeedThrottledError
 WORKERS = 8
 """Feeds asked at the same time."""
 
+ATTEMPTS = 5
+"""How often a page is tried to be recorded while other sensors record at the same time."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -123,11 +126,14 @@ def _answer(
 
 def _keep(database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress) -> Progress:
     """Keep what was found, and the places after it, in one transaction; returns the progress with it."""
-    try:
-        counts = _keep_once(database, answers, now)
-    except IntegrityError:
-        # Another sensor recorded some of it at the same time; what it did not is still new.
-        counts = _keep_once(database, answers, now)
+    for attempt in range(ATTEMPTS):
+        try:
+            counts = _keep_once(database, answers, now)
+            break
+        except IntegrityError:
+            # Another sensor recorded some of it at the same time; what it did not is still new.
+            if attempt == ATTEMPTS - 1:
+                raise
     approvals, operations, aside = counts
     return replace(
         progress,
@@ -140,11 +146,13 @@ def _keep(database: Database, answers: Sequence[_Answer], now: dt.datetime, prog
 def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int]:
     approvals = operations = aside = 0
     with database.begin() as connection:
+        # The places first: on SQLite the first write makes other sensors wait, so that they see what was recorded.
+        for answer in answers:
+            feed_ledger.move(connection, answer.customer, answer.place)
         for answer in answers:
             approvals += approval_ledger.record(connection, answer.customer, answer.found.approvals, now)
             operations += operation_ledger.record(connection, answer.customer, answer.found.operations, now)
             aside += feed_ledger.record_aside(connection, answer.customer, answer.found.aside, now)
-            feed_ledger.move(connection, answer.customer, answer.place)
     return approvals, operations, aside
 
 

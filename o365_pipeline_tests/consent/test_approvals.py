@@ -83,6 +83,38 @@ def test_an_approval_ends_after_180_days() -> None:
     assert standing(events, START + dt.timedelta(days=180)).state is State.EXPIRED
 
 
+def test_what_has_expired_stays_so_until_a_new_decision() -> None:
+    events = [event(0, State.APPROVED, 0), event(1, State.UPDATE_AVAILABLE, 200)]
+
+    assert standing(events, START + dt.timedelta(days=210)).state is State.EXPIRED
+    renewed = standing([*events, event(2, State.APPROVED, 220)], START + dt.timedelta(days=230))
+    assert (renewed.state, renewed.since) == (State.APPROVED, START + dt.timedelta(days=220))
+
+
+def test_an_approval_that_does_not_say_until_when_ends_after_its_days_or_180() -> None:
+    record = {
+        "Id": "e1",
+        "CreationTime": "2026-01-01T00:00:00",
+        "ApplicationId": "app",
+        "AppRegistrationTenantId": "vendor",
+        "DestinationTenantId": "customer",
+        "State": "Approved",
+        "ApprovalExpiryDateInUTC": None,
+    }
+
+    assert ApprovalEvent.model_validate(record).expires_at == START + dt.timedelta(days=180)
+    shorter = ApprovalEvent.model_validate({**record, "ApprovalValidDays": 30})
+    assert shorter.expires_at == START + dt.timedelta(days=30)
+
+
+def test_of_decisions_of_one_moment_the_stricter_counts() -> None:
+    for events in (
+        [event(1, State.APPROVED, 5), event(2, State.DENIED, 5)],
+        [event(2, State.APPROVED, 5), event(1, State.DENIED, 5)],
+    ):
+        assert standing(events, START + dt.timedelta(days=6)).state is State.DENIED
+
+
 def test_a_record_in_microsofts_format_is_read() -> None:
     record = {
         "Id": "9f1c",

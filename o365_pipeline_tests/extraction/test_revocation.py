@@ -33,8 +33,11 @@ LOG = logging.getLogger("o365_pipeline")
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
-    """A sandbox whose factory runs take an hour."""
-    return load(home=tmp_path / "o365", sandbox_seconds=3600, sandbox_users=12, initial_days=1)
+    """A sandbox whose factory runs begin at once and take an hour."""
+    loaded = load(home=tmp_path / "o365", sandbox_users=12, initial_days=1)
+    assert isinstance(loaded.cloud, SandboxCloud)
+    cloud = SandboxCloud(home=loaded.cloud.home, lake_url=loaded.cloud.lake_url, queued_seconds=0, run_seconds=3600)
+    return replace(loaded, cloud=cloud)
 
 
 @pytest.fixture
