@@ -1,7 +1,7 @@
 """The command line, `o365-pipeline ...`: reads arguments, calls the stages, turns errors into one line and a status.
 
-What belongs here: commands and their help texts. Exit status 0 only when a command did what was asked, 2 for bad
-input, 1 for what failed.
+What belongs here: commands and their help texts; those about consent are in `cli_consent.py`. Exit status 0 only when
+a command did what was asked, 2 for bad input, 1 for what failed.
 """
 
 from __future__ import annotations
@@ -11,28 +11,20 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import dagster as dg
-from rich.console import Console
 
-from o365_pipeline.consent import approval_ledger, feed_ledger
+from o365_pipeline.cli_consent import consent, purge, why_missing
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.consent.request_change import refusals, request_change
-from o365_pipeline.curated import missing_person
-from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import DatabaseError, FeedError, O365PipelineError, SettingsError, UsageError
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
 from o365_pipeline.sandbox import admin_center
-from o365_pipeline.terminal import progress, table
+from o365_pipeline.terminal import DAY, progress, stdout
 
 BAD_INPUT = (DatabaseError, SettingsError, UsageError)
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
@@ -80,7 +72,7 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
     deployment.use_dagster_home()
     from o365_pipeline.demo import run_demo
 
-    run_demo(deployment, _stdout())
+    run_demo(deployment, stdout())
 
 
 @cli.command()
@@ -115,160 +107,15 @@ def extract(
         raise UsageError(f"--to {last} lies before --from {first}")
     named = [catalogue()[name] for name in datasets]
     deployment = load()
-    customer = _customer(deployment, customer_name)
+    customer = deployment.customers.chosen(customer_name)
     deployment.use_dagster_home()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
         request = extraction_of_days(deployment, headless, customer, named, first, last)
         steps = headless.steps(request)
-        with progress(_stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
+        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
             headless.execute(request, tell)
             tell(steps)
-
-
-@cli.command()
-@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, or when something will; delete nothing.")
-def purge(customer_name: str | None, dry_run: bool) -> None:
-    """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
-    from o365_pipeline.headless import Headless
-    from o365_pipeline.purge import deletion
-    from o365_pipeline.purge.job import purge_request
-    from o365_pipeline.purge.plan import due, next_due
-
-    deployment = load()
-    customer = _customer(deployment, customer_name)
-    _read_consent(deployment, [customer])
-    now = dt.datetime.now(dt.UTC)
-    plan = deletion.unfinished(deployment.database, customer) or due(deployment.database, customer, now)
-    if plan is None:
-        coming = next_due(deployment.database, customer, now)
-        when = f"; what is no longer approved is purged on {coming:%Y-%m-%d}" if coming else ""
-        click.echo(f"{customer.name}: nothing is to be purged now{when}")
-    elif dry_run:
-        parts = sum(1 for entry in plan.deletions if entry.columns)
-        whole = [f"{len(plan.whole)} extractions"] if plan.whole else []
-        what = " and ".join([*whole, *([f"columns of {parts} extractions"] if parts else [])])
-        click.echo(f"{customer.name}: {what} would be deleted ({plan.reason})")
-    else:
-        deployment.use_dagster_home()
-        with dg.DagsterInstance.get() as instance:
-            Headless(deployment, instance).execute(purge_request(customer.name))
-    rows = [
-        (
-            f"{row.purged_at:%Y-%m-%d %H:%M}" if row.purged_at else "unfinished",
-            row.lake_objects,
-            row.lake_bytes,
-            row.mart_rows,
-            row.dagster_runs,
-            row.reason,
-        )
-        for row in deletion.records(deployment.database, customer)
-    ]
-    if rows:
-        columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
-        _stdout().print(table(f"Purges of {customer.name}", columns, rows))
-
-
-@cli.command("why-missing")
-@click.argument("person")
-@click.option("--day", type=DAY, required=True, help="The day, as 2026-11-16.")
-@click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested.")
-@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-def why_missing(person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None) -> None:
-    """Say why a person's rows of a day are missing, or how many there are, for each dataset.
-
-    PERSON is an Entra object id, or a mail address or sign-in name that the mart knows.
-    """
-    deployment = load()
-    customer = _customer(deployment, customer_name)
-    requested = [entry.dataset for entry in customer.data_request.datasets]
-    datasets = [catalogue()[dataset_name]] if dataset_name else requested
-    person_id = person_of(deployment.database, customer, person)
-    for dataset in datasets:
-        found = missing_person.why_missing(
-            deployment.database, deployment.lake, customer, dataset, person_id, day.date()
-        )
-        click.echo(f"{dataset.name}: {found}")
-
-
-@cli.group()
-def consent() -> None:
-    """What approvers were asked, and what they said."""
-
-
-@consent.command()
-@click.option("--customer", "customer_name", help="One customer, with the history of its decisions.")
-def show(customer_name: str | None) -> None:
-    """Show where each customer's data request stands, and every decision about one of them."""
-    deployment = load()
-    chosen = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
-    _read_consent(deployment, chosen)
-    now = dt.datetime.now(dt.UTC)
-    summaries = feed_ledger.summaries(deployment.database)
-    rows = []
-    for customer in chosen:
-        stands = approval_ledger.standing_of(deployment.database, customer, now)
-        until = stands.approval.expires_at if stands.approval else None
-        rows.append(
-            (
-                customer.name,
-                str(stands.state or "no decision read yet"),
-                stands.approval.approver if stands.approval else None,
-                until and f"{until:%Y-%m-%d}",
-                stands.days_left(now),
-                summaries[customer.name].aside if customer.name in summaries else 0,
-            )
-        )
-    columns = ("customer", "state", "approver", "until", "days left", "records kept aside")
-    _stdout().print(table("Data requests", columns, rows))
-    for customer in chosen:
-        if (summary := summaries.get(customer.name)) and summary.missed:
-            click.echo(f"{customer.name}: decisions of {summary.missed} may be missing")
-    if len(chosen) == 1:
-        _show_history(deployment, chosen[0])
-
-
-def _show_history(deployment: Deployment, customer: Customer) -> None:
-    click.echo(f"Decisions about the data request of {customer.name}, times in UTC:")
-    for event in approval_ledger.events(deployment.database, customer):
-        parts = [f"version {event.application_version}", f"{len(event.datasets)} datasets"]
-        parts += [f"by {event.approver}"] if event.approver else []
-        parts += [f"until {event.expires_at:%Y-%m-%d}"] if event.expires_at else []
-        parts += [f"because: {event.reason}"] if event.reason else []
-        click.echo(f"  {event.updated_at:%Y-%m-%d %H:%M}  {event.state:<20}  {', '.join(parts)}")
-
-
-@consent.command()
-@click.option("--customer", "customer_name", help="Whose approval; the only customer where there is one.")
-@click.option(
-    "--request",
-    "path",
-    type=click.Path(path_type=Path),
-    help="TOML file of a changed data request. Default: the one that is configured.",
-)
-def diff(customer_name: str | None, path: Path | None) -> None:
-    """Show what a data request adds to and drops from the approval in force, and if it needs a new one.
-
-    A line that begins with + is asked for and not approved, one with - is approved and not asked for.
-    """
-    deployment = load()
-    customer = _customer(deployment, customer_name)
-    if path:
-        customer = customer.model_copy(update={"data_request": read_data_request(path)})
-    _read_consent(deployment, [customer])
-    stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
-    if stands.approval:
-        change = request_change(stands.approval, customer.data_request, [customer.sink])
-        for line in change.lines():
-            click.echo(line)
-    refused = refusals(customer, stands)
-    for reason in refused:
-        click.echo(f"refused today by {reason}")
-    if refused:
-        click.echo("A new approval is needed before this is put to work.")
-    else:
-        click.echo("No new approval is needed: the approval in force covers all that is asked.")
 
 
 @cli.group()
@@ -331,24 +178,6 @@ def revoke(approver: str, reason: str | None) -> None:
     _decide(State.DENIED, approver, reason)
 
 
-def _stdout() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-def _read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
-    """Read what approvers decided up to now; where that fails, say that what follows may be old."""
-    from o365_pipeline.headless import read_consent
-
-    try:
-        read_consent(deployment, customers)
-    except FeedError as error:
-        click.echo(f"o365-pipeline: {error}; what follows is what was read before", err=True)
-
-
-def _customer(deployment: Deployment, name: str | None) -> Customer:
-    customers = list(deployment.customers)
-    if name is None and len(customers) == 1:
-        return customers[0]
-    if name is None:
-        raise UsageError(f"--customer is missing; known are {', '.join(customer.name for customer in customers)}")
-    return deployment.customers[name]
+cli.add_command(consent)
+cli.add_command(purge)
+cli.add_command(why_missing)

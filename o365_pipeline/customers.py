@@ -82,3 +82,13 @@ class Customers:
         if customer := self._customers.get(name):
             return customer
         raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._customers) or 'none'}")
+
+    def chosen(self, name: str | None) -> Customer:
+        """The customer of that name; without a name, the only one there is.
+
+        Raises:
+            UsageError: there is no such customer, or a name is needed.
+        """
+        if name is None and len(self) != 1:
+            raise UsageError(f"--customer is missing; known are {', '.join(self._customers) or 'none'}")
+        return self[name] if name is not None else next(iter(self))

@@ -1,6 +1,6 @@
 """How commands speak on a terminal: progress as a bar where there is one, as plain lines where there is none.
 
-What belongs here: progress and tables. What is told is the commands'.
+What belongs here: progress, tables, days. What is told is the commands'.
 """
 
 from __future__ import annotations
@@ -9,12 +9,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 PLAIN_SECONDS = 2.0
 """The shortest pause between two lines of progress where there is no terminal."""
+
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+"""How commands take a day."""
+
+
+def stdout() -> Console:
+    """Where commands print what they were asked for, as it is."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
