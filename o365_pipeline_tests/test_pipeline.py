@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
 from o365_pipeline.definitions import build_definitions
@@ -109,6 +110,26 @@ def test_moving_again_adds_no_row_and_pays_for_no_run(runner: Runner, deployment
 
     assert mart_rows(deployment) == rows
     assert len(deployment.sandbox.factory_runs()) == runs
+
+
+def test_two_deployments_started_on_one_customer_pay_once_and_record_each_event_once(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide, tmp_path: Path
+) -> None:
+    decide()
+    events = len(approval_ledger.events(deployment.database, customer))
+
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with dg.DagsterInstance.local_temp(str(folder)) as second:
+        other = Runner(deployment, second)
+        asked = [(one, one.tick("consent_sensor").run_requests or []) for one in (runner, other)]
+        for one, requests in asked:
+            [request] = requests
+            assert one.execute(request.job_name or "", dict(request.tags)).success
+
+    assert asked[0][1][0].run_key == asked[1][1][0].run_key
+    assert len(deployment.sandbox.factory_runs()) == len(customer.data_request.datasets)
+    assert len(approval_ledger.events(deployment.database, customer)) == events
 
 
 def test_every_mart_row_traces_to_a_landing_and_its_approval(

@@ -71,6 +71,9 @@ def build_landing_sensor(
                 if entry.is_without_data:
                     context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
             requests.append(landing_request([e for e in window if e.status == SUCCEEDED], mart_assets))
+        if requests:
+            for reason in waiting:
+                context.log.info(reason)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else "; ".join(waiting) or "No factory run is under way.",

@@ -186,7 +186,7 @@ def downgrade() -> None:
     op.execute("DROP VIEW ledger_row_provenance")
     for name in ("scope", "looked_at"):
         with op.batch_alter_table("ledger_extraction") as batch:
-            batch.drop_column(name)
+            batch.drop_column(name, mssql_drop_default=True)
     for name in ("ledger_feed", "ledger_record_aside", "ledger_operation", "ledger_approval_dataset"):
         op.drop_table(name)
     op.drop_index("ix_ledger_approval_event_sequence", "ledger_approval_event")
