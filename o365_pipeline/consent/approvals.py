@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ from o365_pipeline.consent.data_request import Scope
 CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""
 
+ONE_DAY = dt.timedelta(days=1)
 VALID_DAYS = 180
 """How long an approval holds where its record does not say until when (Graph documentation: app authorization)."""
 
@@ -172,9 +174,9 @@ class Standing(Generic[D]):
     since: dt.datetime | None = None
 
     def days_left(self, at: dt.datetime) -> int | None:
-        """Whole days until the approval in force ends."""
+        """Days until the approval in force ends, the one begun counted."""
         ends = self.approval.expires_at if self.approval else None
-        return (ends - at).days if ends else None
+        return math.ceil((ends - at) / ONE_DAY) if ends else None
 
     def __str__(self) -> str:
         return f"{self.state} since {self.since:%Y-%m-%d %H:%M} UTC" if self.state and self.since else "no decision yet"

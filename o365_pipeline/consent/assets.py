@@ -19,7 +19,7 @@ from o365_pipeline.partitions import customer_partitions
 APPROVAL = dg.AssetKey(["consent", "approval"])
 EXPIRY_CHECK = "no_approval_has_expired"
 WARNING_DAYS = 30
-"""An approval that ends sooner is worth asking for again."""
+"""An approval that ends so soon is worth asking for again."""
 
 SHOWN_CASES = 20
 HISTORY_ROWS = 50
@@ -58,7 +58,7 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     ending = {
         name: left
         for name, standing in stands.items()
-        if (left := standing.days_left(at)) is not None and left < WARNING_DAYS
+        if (left := standing.days_left(at)) is not None and left <= WARNING_DAYS
     }
     cases = [f"{name}: expired" for name in expired]
     cases += [f"{name}: ends in {left} days" for name, left in sorted(ending.items(), key=lambda item: item[1])]

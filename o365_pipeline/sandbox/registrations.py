@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import sqlite3
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, stan
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.consent.request_change import RequestChange, request_change
 from o365_pipeline.sandbox.audit_records import consent_events
-
-DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,7 @@ class RegisteredRequest:
     @property
     def days_left(self) -> int | None:
         """Days until the approval in force ends, the last one begun counted; None without one."""
-        approval = self.standing.approval
-        return math.ceil((approval.expires_at - self.at) / DAY) if approval and approval.expires_at else None
+        return self.standing.days_left(self.at)
 
     @property
     def deny_groups(self) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def test_the_ui_is_told_the_state_the_days_left_and_the_history_of_each_customer
     materialization, evaluation = reports(result)
     assert materialization.partition == "contoso"
     assert materialization.metadata["state"].value == "Approved"
-    assert materialization.metadata["days_left"].value == 179
+    assert materialization.metadata["days_left"].value == 180
     assert "| PendingAuthorization |" in str(materialization.metadata["history"].value)
     assert evaluation.passed
 
@@ -184,7 +184,7 @@ def test_what_the_ui_was_told_is_not_told_again(tick: Tick, customer: Customer) 
     ("days", "passed", "severity", "says"),
     [
         (31, True, dg.AssetCheckSeverity.WARN, "None has expired or ends soon"),
-        (29, False, dg.AssetCheckSeverity.WARN, "contoso: ends in 28 days"),
+        (29, False, dg.AssetCheckSeverity.WARN, "contoso: ends in 29 days"),
         (-1, False, dg.AssetCheckSeverity.ERROR, "contoso: expired"),
     ],
 )
