@@ -43,7 +43,7 @@ ROOTS: Mapping[NationalCloud, str] = {
 }
 """The API's root for each kind of Office 365 plan."""
 
-ALREADY_ENABLED, TOO_MANY_REQUESTS, INVALID_PAGE = "AF20024", "AF429", "AF20031"
+ALREADY_ENABLED, TOO_MANY_REQUESTS = "AF20024", "AF429"
 NOT_SUBSCRIBED = ("AF20022", "AF20023")
 """There is no subscription, or somebody disabled it."""
 
@@ -104,7 +104,7 @@ class ActivityFeed(dg.ConfigurableResource):
         if subscribed := _answers(response, *NOT_SUBSCRIBED):
             self._subscribe(customer)
             response = self._list(customer, position, end)
-        if _answers(response, INVALID_PAGE) and position.next_page:
+        if response.status_code == 400 and position.next_page:
             response = self._list(customer, Position(position.start), end)
         response.raise_for_status()
         blobs = {content["contentId"]: content["contentUri"] for content in response.json()}

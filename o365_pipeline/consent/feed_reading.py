@@ -111,8 +111,10 @@ def _answer(
         log.info(f"{customer.name}: {error}; it is read on after that")
         pause = dt.timedelta(seconds=error.seconds)
         return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
-    except AzureError as error:
-        log.error(f"{customer.name}: the activity feed does not answer, read again next time: {one_line(error)}")
+    except (AzureError, ValueError, LookupError, TypeError) as error:
+        log.error(
+            f"{customer.name}: the activity feed does not answer as documented, again next time: {one_line(error)}"
+        )
         pause = dt.timedelta(seconds=poll_seconds)
         return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
     if page.subscribed and place.looked_at:
@@ -157,4 +159,4 @@ def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime)
 
 
 def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -5,10 +5,10 @@ other files of this folder.
 """
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
+from pydantic import BaseModel, Field
 
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
@@ -24,12 +24,26 @@ EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
 """How long one tick asks the feeds for pages; the next goes on where it stopped."""
 
-MAX_REQUESTS, MAX_REPORTS, MAX_ADDED = 25, 25, 1000
-"""How many runs one tick asks for, customers it reports on, partitions it adds; the rest follows in the next."""
+MAX_REQUESTS, MAX_REPORTS, MAX_ADDED, MAX_DECISIONS = 25, 25, 1000, 1000
+"""How many runs one tick asks for, customers it reports on, partitions it adds, decisions it looks at at most."""
+
+ONE_DAY = dt.timedelta(days=1)
 
 SHOWN_WAITING = 10
 
 Stands = Mapping[str, Standing[RecordedDecision]]
+
+
+class Cursor(BaseModel):
+    """What was asked for.
+
+    Dagster keeps it once the runs that a tick asked for are launched; a tick that dies before is repeated, and asks for
+    the same runs under the same keys.
+    """
+
+    asked_up_to: int = Field(default=0, description="The place in the ledger up to which decisions were acted on.")
+    day: dt.date | None = Field(default=None, description="The day for which agreed windows are looked through.")
+    after: str = Field(default="", description="The customer up to whom they were, in the order of names.")
 
 
 def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -58,7 +72,8 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
                 f"{progress.aside} records of the feed could not be read; the table ledger_record_aside keeps them"
             )
         stands = approval_ledger.standings(database, customers, now)
-        asked_up_to, requests = _asked(database, customers, stands, _asked_before(context.cursor), now)
+        cursor = Cursor.model_validate_json(context.cursor or "{}")
+        cursor, requests = _asked(database, customers, stands, cursor, now.date())
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [customer.name for customer in customers if customer.name not in known][:MAX_ADDED]
         return dg.SensorResult(
@@ -66,7 +81,7 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
             skip_reason=None if requests else _waiting(stands, progress.behind),
             dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
             asset_events=_told(database, customers, stands, now),
-            cursor=json.dumps({"asked_up_to": asked_up_to}),
+            cursor=cursor.model_dump_json(),
         )
 
     return consent_sensor
@@ -78,7 +93,7 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date) -> 
     What was extracted under an earlier approval is re-attached to, not paid for again.
     """
     first_day, last_day = customer.initial_days_range
-    last_day = min(last_day, today - dt.timedelta(days=1))
+    last_day = min(last_day, today - ONE_DAY)
     if last_day < first_day:
         return []
     return [
@@ -90,28 +105,33 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date) -> 
     ]
 
 
-def _asked_before(cursor: str | None) -> int:
-    """The place in the ledger up to which decisions were acted on.
-
-    Dagster keeps the cursor once the runs that a tick asked for are launched; a tick that dies before is repeated, and
-    asks for the same runs under the same keys.
-    """
-    return int(json.loads(cursor).get("asked_up_to", 0)) if cursor else 0
-
-
 def _asked(
-    database: Database, customers: Customers, stands: Stands, after: int, now: dt.datetime
-) -> tuple[int, list[dg.RunRequest]]:
-    """The runs that decisions recorded after a place in the ledger lead to, and the place reached."""
+    database: Database, customers: Customers, stands: Stands, cursor: Cursor, today: dt.date
+) -> tuple[Cursor, list[dg.RunRequest]]:
+    """The runs that new decisions lead to, and those that days now over of an agreed window do; at most so many."""
     requests: dict[str, list[dg.RunRequest]] = {}
-    for sequence, name in approval_ledger.decided_after(database, after, limit=1000):
+    asked_up_to = cursor.asked_up_to
+    for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
-        after = sequence
-        approval = stands[name].approval if name in stands else None
-        if approval is not None and (asked := initial_requests(customers[name], approval, now.date())):
+        asked_up_to = sequence
+        if asked := _of_customer(customers, stands, name, today):
             requests[name] = asked
-    return after, [request for asked in requests.values() for request in asked]
+    after = cursor.after if cursor.day == today else ""
+    for customer in sorted(customers, key=lambda customer: customer.name):
+        first_day, last_day = customer.initial_days_range
+        if customer.name <= after or not first_day <= today - ONE_DAY <= last_day or len(requests) == MAX_REQUESTS:
+            continue
+        after = customer.name
+        if customer.name not in requests and (asked := _of_customer(customers, stands, customer.name, today)):
+            requests[customer.name] = asked
+    reached = Cursor(asked_up_to=asked_up_to, day=today, after=after)
+    return reached, [request for asked in requests.values() for request in asked]
+
+
+def _of_customer(customers: Customers, stands: Stands, name: str, today: dt.date) -> list[dg.RunRequest]:
+    approval = stands[name].approval if name in stands else None
+    return initial_requests(customers[name], approval, today) if approval else []
 
 
 def _told(

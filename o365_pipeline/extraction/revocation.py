@@ -24,7 +24,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 
 MAX_CANCELLED = 20
-"""How many runs one call cancels at most; the rest follows in the next."""
+"""How many runs one call asks to end at most; the rest follows in the next."""
 
 
 def cancel_revoked(
@@ -42,12 +42,12 @@ def cancel_revoked(
         stands: where each customer's data request stands at the moment `at`.
     """
     histories: dict[str, Standing[ApprovalEvent]] = {}
-    cancelled = 0
+    asked = cancelled = 0
     for entry in under_way:
         approval = stands[entry.customer].approval
         if approval and approval.event_id == entry.approval_event_id:
             continue
-        if not entry.factory_run_id or entry.status == ledger.CANCELING or cancelled == MAX_CANCELLED:
+        if not entry.factory_run_id or entry.status == ledger.CANCELING or asked == MAX_CANCELLED:
             continue
         customer = customers[entry.customer]
         if entry.customer not in histories:
@@ -56,6 +56,7 @@ def cancel_revoked(
         if reason := refusal(ask, histories[entry.customer]):
             error = f"cancelled, since it is no longer authorized by {reason}"
             log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
+            asked += 1
             try:
                 factory.cancel(customer, entry.factory_run_id)
             except AzureError as refused:

@@ -12,7 +12,7 @@ import pytest
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.sensor import MAX_REQUESTS, build_consent_sensor, initial_requests
+from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sensor, initial_requests
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
@@ -134,6 +134,30 @@ def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer:
 
     assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-18"
     assert initial_requests(week, approval, dt.date(2026, 11, 16)) == []
+
+
+def test_days_of_the_agreed_window_that_end_later_are_asked_for_when_they_are_over(
+    tick: Tick, customer: Customer, deployment: Deployment
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    current = customer.model_copy(update={"first_day": today - dt.timedelta(days=2), "initial_days": 7})
+    customers = Customers([current])
+    first = tick(FakeFeed(record(current)), None, customers)
+    [asked] = keys(first)
+    assert asked
+    assert f":{today - dt.timedelta(days=1)}:" in asked
+    assert keys(tick(FakeFeed(), first.cursor, customers)) == []
+
+    yesterdays = Cursor.model_validate_json(first.cursor or "").model_copy(update={"day": today - dt.timedelta(days=1)})
+
+    assert keys(tick(FakeFeed(), yesterdays.model_dump_json(), customers)) == [asked]
+
+
+def test_a_window_that_is_over_is_not_asked_for_every_day(tick: Tick, customer: Customer) -> None:
+    first = tick(FakeFeed(record(customer)))
+    earlier = Cursor.model_validate_json(first.cursor or "").model_copy(update={"day": dt.date(2026, 1, 1)})
+
+    assert keys(tick(FakeFeed(), earlier.model_dump_json())) == []
 
 
 def test_many_customers_are_asked_for_in_bounded_parts_each_once(tick: Tick, customer: Customer) -> None:

@@ -142,12 +142,13 @@ def test_a_feed_that_throttles_is_left_alone_for_as_long_as_it_says(read: Read, 
     assert read(feed, customers, NOW + 6 * MINUTE).approvals == 1
 
 
+@pytest.mark.parametrize("trouble", [ServiceRequestError("no route"), KeyError("contentId"), ValueError("no JSON")])
 def test_a_feed_that_does_not_answer_stops_no_other_and_is_read_later(
-    read: Read, deployment: Deployment, customer: Customer
+    read: Read, deployment: Deployment, customer: Customer, trouble: Exception
 ) -> None:
     customers = many(customer, 3)
     [silent, *others] = customers
-    feed = TroubledFeed({silent.name: ServiceRequestError("no route")}, *(record(one, one.name) for one in customers))
+    feed = TroubledFeed({silent.name: trouble}, *(record(one, one.name) for one in customers))
 
     progress = read(feed, customers)
 
