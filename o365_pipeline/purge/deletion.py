@@ -20,7 +20,7 @@ from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curat
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, WITHOUT_DATA
+from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import IDS_PER_QUERY, extraction, landing, naive_utc
 from o365_pipeline.ledger import purge as purge_table
@@ -68,8 +68,11 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
     with suppress(IntegrityError), database.begin() as connection:
         connection.execute(purge_table.insert().values(row))
         for ids in _portions(plan.whole):
-            connection.execute(extraction.update().where(extraction.c.extraction_id.in_(ids)).values(status=PURGED))
-            connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(ids)))
+            # What was asked for again since the plan was made is not part of it any more.
+            of_plan = extraction.c.extraction_id.in_(ids), extraction.c.status.not_in(UNDER_WAY)
+            connection.execute(extraction.update().where(*of_plan).values(status=PURGED))
+            purged = sa.select(extraction.c.extraction_id).where(*of_plan, extraction.c.status == PURGED)
+            connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(purged)))
 
 
 def delete(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +24,7 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY
-from o365_pipeline.ledger import extraction
+from o365_pipeline.ledger import extraction, landing
 
 
 class Deletion(BaseModel):
@@ -54,6 +55,16 @@ class Plan(BaseModel):
     def whole(self) -> list[str]:
         """The extractions of which nothing is left."""
         return [deletion.extraction_id for deletion in self.deletions if not deletion.columns]
+
+
+class Alike(NamedTuple):
+    """What extractions have in common; of what is not landed, and so has no manifest, columns cannot be taken out."""
+
+    dataset: str
+    columns: str
+    scope: str
+    approval_event_id: str
+    is_landed: bool
 
 
 @dataclass(frozen=True)
@@ -100,16 +111,19 @@ def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[U
     events = approval_ledger.events(database, customer)
     by_id = {event.event_id: event for event in events}
     found: list[Uncovered] = []
-    for (dataset_name, columns, scope, approval_id), ids in _held(database, customer).items():
-        if dataset_name not in catalogue():
+    for alike, ids in _held(database, customer).items():
+        if alike.dataset not in catalogue():
             continue
-        dataset = catalogue()[dataset_name]
-        ask = ask_of(customer, dataset, tuple(json.loads(columns)), Scope.model_validate_json(scope))
-        held = Held(ask, _deny_groups(by_id.get(approval_id), dataset.table_name))
+        dataset = catalogue()[alike.dataset]
+        ask = ask_of(customer, dataset, tuple(json.loads(alike.columns)), Scope.model_validate_json(alike.scope))
+        held = Held(ask, _deny_groups(by_id.get(alike.approval_event_id), dataset.table_name))
         lapsed = lapses(held, events, at)
+        if not alike.is_landed and lapsed:
+            found.append(Uncovered(tuple(ids), (), min(lapsed.values(), key=lambda lapse: lapse.since)))
+            continue
         if whole := _whole(dataset, ask.columns, lapsed):
-            found.append(Uncovered(ids, (), whole))
-        found += _by_lapse(ids, lapsed)
+            found.append(Uncovered(tuple(ids), (), whole))
+        found += _by_lapse(tuple(ids), lapsed)
     return found
 
 
@@ -130,18 +144,19 @@ def _by_lapse(ids: tuple[str, ...], lapsed: Mapping[str, Lapse]) -> Iterator[Unc
     return (Uncovered(ids, tuple(names), lapse) for lapse, names in groups.items())
 
 
-def _held(database: Database, customer: Customer) -> dict[tuple[str, str, str, str], tuple[str, ...]]:
-    """(dataset, columns, scope, approval) -> the extractions that left, or may have left, such data in the lake."""
+def _held(database: Database, customer: Customer) -> dict[Alike, list[str]]:
+    """The extractions that left, or may have left, data in the lake, by what they hold."""
     query = (
-        sa.select(extraction)
+        sa.select(extraction, landing.c.manifest)
+        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
         .order_by(extraction.c.extraction_id)
     )
-    found: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    found: dict[Alike, list[str]] = {}
     with database.begin() as connection:
         for row in connection.execute(query):
-            alike = (row.dataset, row.columns, row.scope, row.approval_event_id)
-            found[alike] = (*found.get(alike, ()), row.extraction_id)
+            alike = Alike(row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None)
+            found.setdefault(alike, []).append(row.extraction_id)
     return found
 
 

@@ -16,7 +16,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.ledger import extraction
+from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.plan import due, next_due
@@ -190,6 +190,40 @@ def test_a_dropped_column_is_purged_from_raw_curated_and_mart_and_the_rest_stays
         assert not connection.scalars(sa.text("SELECT 1 FROM dim_person WHERE job_title IS NOT NULL")).all()
         columns = connection.scalars(sa.select(extraction.c.columns).where(extraction.c.dataset == "User_v1")).all()
     assert "jobTitle" not in json.loads(columns[0])
+
+
+def test_a_failed_extraction_of_a_dropped_column_is_purged_once(
+    moved: Runner, deployment: Deployment, customer: Customer, narrow: Narrow
+) -> None:
+    with deployment.database.begin() as connection:
+        ids = connection.scalars(sa.select(extraction.c.extraction_id).where(extraction.c.dataset == "User_v1")).all()
+        connection.execute(extraction.update().where(extraction.c.extraction_id.in_(ids)).values(status="Failed"))
+        connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(ids)))
+    runner, changed = narrow("User_v1", "jobTitle")
+
+    assert purge(runner).success
+
+    assert due(deployment.database, changed, dt.datetime.now(dt.UTC)) is None
+    assert len(records(deployment)) == 1
+    assert not [path for path in objects(deployment) if "/user/" in path]
+
+
+def test_a_window_asked_for_again_since_the_plan_was_made_is_left_alone(
+    moved: Runner, deployment: Deployment, customer: Customer, decide: Decide
+) -> None:
+    decide(State.DENIED)
+    plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+    assert plan
+    again = plan.whole[0]
+    with deployment.database.begin() as connection:
+        connection.execute(extraction.update().where(extraction.c.extraction_id == again).values(status="Queued"))
+
+    deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
+
+    with deployment.database.begin() as connection:
+        statuses = dict(connection.execute(sa.select(extraction.c.extraction_id, extraction.c.status)).all())
+    assert statuses.pop(again) == "Queued"
+    assert set(statuses.values()) == {"Purged"}
 
 
 def test_after_a_column_was_purged_the_landing_is_still_sealed_and_can_be_rebuilt(
