@@ -106,21 +106,26 @@ def diff(customer_name: str | None, path: Path | None) -> None:
 @click.command()
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, or when something will; delete nothing.")
-def purge(customer_name: str | None, dry_run: bool) -> None:
+@click.option(
+    "--although-in-doubt", is_flag=True, help="Also where a renewal may have been missed; ask the approver first."
+)
+def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> None:
     """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
     from o365_pipeline.headless import Headless
     from o365_pipeline.purge import deletion
-    from o365_pipeline.purge.job import purge_request
+    from o365_pipeline.purge.job import announced, purge_request
     from o365_pipeline.purge.plan import due, next_due
 
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
     _read_consent(deployment, [customer])
     now = dt.datetime.now(dt.UTC)
-    plan = deletion.unfinished(deployment.database, customer) or due(deployment.database, customer, now)
+    plan = deletion.unfinished(deployment.database, customer) or due(
+        deployment.database, customer, now, although_in_doubt
+    )
     if plan is None:
         coming = next_due(deployment.database, customer, now)
-        when = f"; what is no longer approved is purged on {coming:%Y-%m-%d}" if coming else ""
+        when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
         click.echo(f"{customer.name}: nothing is to be purged now{when}")
     elif dry_run:
         parts = sum(1 for entry in plan.deletions if entry.columns)
@@ -130,7 +135,7 @@ def purge(customer_name: str | None, dry_run: bool) -> None:
     else:
         deployment.use_dagster_home()
         with dg.DagsterInstance.get() as instance:
-            Headless(deployment, instance).execute(purge_request(customer.name))
+            Headless(deployment, instance).execute(purge_request(customer.name, None, although_in_doubt))
     rows = [
         (
             f"{row.purged_at:%Y-%m-%d %H:%M}" if row.purged_at else "unfinished",

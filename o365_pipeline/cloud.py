@@ -15,6 +15,9 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.identity import DefaultAzureCredential
 from pydantic import Field
 
+CONNECTION_SECONDS, READ_SECONDS = 5, 30
+"""How long a call waits for a connection and for an answer: a host that swallows requests must not hold a sensor."""
+
 
 class Cloud(dg.ConfigurableResource, ABC):
     """A cloud under the Azure SDK."""
@@ -40,7 +43,7 @@ class AzureCloud(Cloud):
         return _signed_in() if tenant_id is None else TenantCredential(_signed_in(), tenant_id)
 
     def transport(self) -> HttpTransport[Any, Any]:
-        return RequestsTransport()
+        return RequestsTransport(connection_timeout=CONNECTION_SECONDS, read_timeout=READ_SECONDS)
 
 
 @cache

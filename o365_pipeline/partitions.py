@@ -19,7 +19,7 @@ RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 CUSTOMERS = "customer"
-"""The name of the dynamic partitions: one for each customer that has approved."""
+"""The name of the dynamic partitions: one for each customer."""
 
 customer_partitions = dg.DynamicPartitionsDefinition(name=CUSTOMERS)
 day_partitions = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat())

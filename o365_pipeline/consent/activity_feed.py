@@ -182,7 +182,7 @@ def _client(cloud: Cloud, root: str, tenant_id: str) -> PipelineClient[HttpReque
             RequestIdPolicy(),
             HeadersPolicy({"Accept": "application/json"}),
             UserAgentPolicy(user_agent="o365-pipeline"),
-            RetryPolicy(retry_total=3, retry_backoff_factor=0.3, retry_backoff_max=2),
+            RetryPolicy(retry_total=1, retry_backoff_factor=0.3, retry_backoff_max=2),
             BearerTokenCredentialPolicy(cloud.credential(tenant_id), f"{root}/.default"),
             _Throttling(),
         ],

@@ -137,6 +137,6 @@ def _dataset_rows(customer: Customer, event: ApprovalEvent) -> Iterable[dict[str
             "event_id": event.event_id,
             "dataset": short_name(entry.name),
             "columns": ", ".join(entry.columns),
-            "scope": str(entry.scope),
+            "scope": entry.scope.in_full,
             "deny_groups": ", ".join(entry.deny_groups),
         }

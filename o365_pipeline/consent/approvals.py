@@ -21,6 +21,9 @@ from o365_pipeline.consent.data_request import Scope
 CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""
 
+RECORD_ID = r"^[\x21-\x7e]{1,100}$"
+"""What a record's Id is made of; Microsoft's are GUIDs."""
+
 ONE_DAY = dt.timedelta(days=1)
 VALID_DAYS = 180
 """How long an approval holds where its record does not say until when (Graph documentation: app authorization)."""
@@ -59,7 +62,7 @@ class ApprovedDataset(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    name: str = Field(validation_alias=AliasChoices("DatasetName", "name"))
+    name: str = Field(max_length=100, validation_alias=AliasChoices("DatasetName", "name"))
     columns: tuple[str, ...] = Field(validation_alias=AliasChoices("DatasetColumns", "columns"))
     scope_kind: str = Field(default="All", validation_alias=AliasChoices("Scope", "scope_kind"))
     groups: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("ScopeList", "groups"))
@@ -92,7 +95,7 @@ class ApprovalEvent(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    event_id: str = Field(max_length=100, validation_alias=AliasChoices("Id", "event_id"))
+    event_id: str = Field(pattern=RECORD_ID, validation_alias=AliasChoices("Id", "event_id"))
     created_at: dt.datetime = Field(validation_alias=AliasChoices("CreationTime", "created_at"))
     application_id: str = Field(max_length=100, validation_alias=AliasChoices("ApplicationId", "application_id"))
     application_version: str = Field(

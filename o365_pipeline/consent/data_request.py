@@ -6,6 +6,7 @@ in `approvals.py`; whether an extraction is covered, in `authorization.py`.
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -36,6 +37,14 @@ class Scope(BaseModel):
         return self
 
     def __str__(self) -> str:
+        """Whose data, for logs and the UI: a filter may name a person, so it is told by its fingerprint."""
+        if self.filter_uri:
+            return f"FilterUri (fingerprint {hashlib.sha256(self.filter_uri.encode()).hexdigest()[:8]})"
+        return self.in_full
+
+    @property
+    def in_full(self) -> str:
+        """Whose data, for the ledger and the terminal."""
         if self.kind == "List":
             return f"List of groups {', '.join(self.groups)}"
         return f"FilterUri {self.filter_uri}" if self.kind == "FilterUri" else "All"

@@ -23,7 +23,13 @@ from o365_pipeline.ledger import feed as feed_table
 from o365_pipeline.ledger import record_aside as aside_table
 
 MARGIN = dt.timedelta(minutes=1)
-"""So much younger than seven days is the oldest content that is asked for."""
+"""So much younger than seven days is the oldest content that may be asked for."""
+
+HEADROOM = dt.timedelta(hours=1)
+"""Reading begins so much later than that, and has this time to get beyond the first window."""
+
+FRESH = dt.timedelta(days=1)
+"""A feed that was not read for longer says nothing of the present."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,12 @@ def places_of(database: Database, customers: Customers, now: dt.datetime, log: l
     """Where each customer's feed is read on; what is older than the feed reaches back is noted as missed."""
     with database.begin() as connection:
         rows = {row.customer: row for row in connection.execute(sa.select(feed_table))}
-    oldest = now - MAX_AGE + MARGIN
+    oldest, begin = now - MAX_AGE + MARGIN, now - MAX_AGE + HEADROOM
     places: dict[str, Place] = {}
     for customer in customers:
         row = rows.get(customer.name)
         if row is None:
-            places[customer.name] = Place(Position(oldest))
+            places[customer.name] = Place(Position(begin))
             continue
         start = _utc(row.read_until)
         missed = (_utc(row.missed_from), _utc(row.missed_until)) if row.missed_from else None
@@ -67,9 +73,9 @@ def places_of(database: Database, customers: Customers, now: dt.datetime, log: l
         if start < oldest:
             log.warning(
                 f"{customer.name}: consent was last read {start:%Y-%m-%d %H:%M} UTC; the feed reaches back seven days, "
-                f"so decisions before {oldest:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
+                f"so decisions before {begin:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
             )
-            position, missed = Position(oldest), (start, oldest)
+            position, missed = Position(begin), (start, begin)
         places[customer.name] = Place(
             position,
             _utc(row.looked_at) if row.looked_at else None,
@@ -124,6 +130,25 @@ def summaries(database: Database) -> dict[str, Summary]:
             row.customer: Summary(counts.get(row.customer, 0), _missed(row))
             for row in connection.execute(sa.select(feed_table))
         }
+
+
+def doubt(database: Database, customer: Customer, since: dt.datetime, at: dt.datetime) -> str | None:
+    """Why the ledger may lack a decision made after a moment; None where it cannot.
+
+    Decisions recorded after a gap end the doubt: each says how things stand now.
+    """
+    decided = sa.select(sa.func.max(approval_event.c.updated_at)).where(
+        approval_event.c.customer == customer.name,
+        approval_event.c.application_id == customer.data_request.application_id,
+    )
+    with database.begin() as connection:
+        row = connection.execute(sa.select(feed_table).where(feed_table.c.customer == customer.name)).first()
+        latest = connection.scalar(decided)
+    if row is None or _utc(row.read_until) < at - FRESH:
+        return "the feed of decisions was not read for a day"
+    if row.missed_until and _utc(row.missed_until) > since and (latest is None or latest < row.missed_until):
+        return f"decisions of {_missed(row)} may be missing"
+    return None
 
 
 def untold(

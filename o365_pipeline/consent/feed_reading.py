@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from azure.core.exceptions import AzureError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed, Page
@@ -71,7 +72,8 @@ def read_feeds(
     queue = deque(
         sorted(due, key=lambda customer: places[customer.name].looked_at or dt.datetime.min.replace(tzinfo=dt.UTC))
     )
-    behind = {customer.name for customer in due}
+    behind = {name for name, place in places.items() if place.not_before and now < place.not_before}
+    behind |= {customer.name for customer in due}
     progress = Progress()
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -87,7 +89,7 @@ def read_feeds(
                 _answer(customer, places[customer.name], future, now, feed.poll_seconds, log)
                 for future, customer in [(future, asked.pop(future)) for future in done]
             ]
-            progress = _keep(database, answers, now, progress)
+            progress = _keep(database, answers, now, progress, log)
             for answer in answers:
                 places[answer.customer.name] = answer.place
                 if not answer.is_last:
@@ -110,13 +112,13 @@ def _answer(
     except FeedThrottledError as error:
         log.info(f"{customer.name}: {error}; it is read on after that")
         pause = dt.timedelta(seconds=error.seconds)
-        return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
+        return _Answer(customer, replace(place, not_before=now + pause), failed=True)
     except (AzureError, ValueError, LookupError, TypeError) as error:
         log.error(
             f"{customer.name}: the activity feed does not answer as documented, again next time: {one_line(error)}"
         )
         pause = dt.timedelta(seconds=poll_seconds)
-        return _Answer(customer, replace(place, looked_at=now, not_before=now + pause), failed=True)
+        return _Answer(customer, replace(place, not_before=now + pause), failed=True)
     if page.subscribed and place.looked_at:
         log.warning(f"{customer.name}: somebody ended the subscription to the feed; it was started again")
         place = replace(place, missed=(place.position.start, now))
@@ -126,16 +128,20 @@ def _answer(
     return _Answer(customer, place, replace(found, aside=found.aside + lost), page.is_last)
 
 
-def _keep(database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress) -> Progress:
-    """Keep what was found, and the places after it, in one transaction; returns the progress with it."""
-    for attempt in range(ATTEMPTS):
-        try:
+def _keep(
+    database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress, log: logging.Logger
+) -> Progress:
+    """Keep what was found, and the places after it, in one transaction; returns the progress with it.
+
+    Other sensors may record some of it at the same time, or hold locks: then it is done again, and what they did not
+    record is still new.
+    """
+    for _ in range(ATTEMPTS):
+        with suppress(DBAPIError):
             counts = _keep_once(database, answers, now)
             break
-        except IntegrityError:
-            # Another sensor recorded some of it at the same time; what it did not is still new.
-            if attempt == ATTEMPTS - 1:
-                raise
+    else:
+        return _keep_one_by_one(database, answers, now, progress, log)
     approvals, operations, aside = counts
     return replace(
         progress,
@@ -145,11 +151,23 @@ def _keep(database: Database, answers: Sequence[_Answer], now: dt.datetime, prog
     )
 
 
+def _keep_one_by_one(
+    database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress, log: logging.Logger
+) -> Progress:
+    """Keep what can be kept; a customer whose page the database refuses is read again, and stops no other."""
+    if len(answers) == 1:
+        log.error(f"{answers[0].customer.name}: what its feed says cannot be recorded, it is read again next time")
+        return progress
+    for answer in answers:
+        progress = _keep(database, [answer], now, progress, log)
+    return progress
+
+
 def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int]:
     approvals = operations = aside = 0
     with database.begin() as connection:
         # The places first: on SQLite the first write makes other sensors wait, so that they see what was recorded.
-        for answer in answers:
+        for answer in sorted(answers, key=lambda answer: answer.customer.name):
             feed_ledger.move(connection, answer.customer, answer.place)
         for answer in answers:
             approvals += approval_ledger.record(connection, answer.customer, answer.found.approvals, now)

@@ -9,10 +9,13 @@ import datetime as dt
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from o365_pipeline.consent.approvals import in_utc, string_list
+from o365_pipeline.consent.approvals import RECORD_ID, in_utc, string_list
 
 OPERATION_RECORD_TYPE = 183
 """MicrosoftGraphDataConnectOperation, in Microsoft's schema of the Management Activity API."""
+
+
+MAX_COUNT = 2**63 - 1
 
 
 class Operation(BaseModel):
@@ -20,7 +23,7 @@ class Operation(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    record_id: str = Field(max_length=100, validation_alias=AliasChoices("Id", "record_id"))
+    record_id: str = Field(pattern=RECORD_ID, validation_alias=AliasChoices("Id", "record_id"))
     application_id: str = Field(validation_alias=AliasChoices("ApplicationId", "application_id"))
     dataset: str = Field(max_length=100, validation_alias=AliasChoices("DatasetName", "dataset"))
     pipeline_run_id: str | None = Field(
@@ -30,12 +33,12 @@ class Operation(BaseModel):
     ended_at: dt.datetime | None = Field(default=None, validation_alias=AliasChoices("RunEndTime", "ended_at"))
     status: str = Field(max_length=50, validation_alias=AliasChoices("Status", "status"))
     reason: str | None = Field(default=None, validation_alias=AliasChoices("Reason", "reason"))
-    rows: int | None = Field(default=None, validation_alias=AliasChoices("RowCount", "rows"))
+    rows: int | None = Field(default=None, ge=0, le=MAX_COUNT, validation_alias=AliasChoices("RowCount", "rows"))
     people_requested: int | None = Field(
-        default=None, validation_alias=AliasChoices("ScopeCountRequested", "people_requested")
+        default=None, ge=0, le=MAX_COUNT, validation_alias=AliasChoices("ScopeCountRequested", "people_requested")
     )
     people_delivered: int | None = Field(
-        default=None, validation_alias=AliasChoices("ScopeCountDelivered", "people_delivered")
+        default=None, ge=0, le=MAX_COUNT, validation_alias=AliasChoices("ScopeCountDelivered", "people_delivered")
     )
     undelivered: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("UndeliveredScope", "undelivered"))
 

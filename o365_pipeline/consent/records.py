@@ -62,6 +62,9 @@ def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
         except ValidationError as error:
             aside.append(_set_aside(record, _reason(record["RecordType"], error)))
             continue
+        except (OverflowError, TypeError, RecursionError) as error:
+            aside.append(_set_aside(record, f"record type {record['RecordType']}, {type(error).__name__}"))
+            continue
         if isinstance(read, Operation):
             operations.append(read)
         elif isinstance(read, ApprovalEvent) and read.destination_tenant_id == tenant_id:
@@ -72,9 +75,11 @@ def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
 def _set_aside(record: object, reason: str) -> SetAside:
     """Keep a record with the reason, under its own id or one made of its content."""
     text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
+    text = text.encode(errors="backslashreplace").decode()
     own_id = record.get("Id") if isinstance(record, dict) else None
-    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
-    return SetAside(own_id if isinstance(own_id, str) and len(own_id) <= 100 else digest, reason, text[:MAX_KEPT_TEXT])
+    is_id = isinstance(own_id, str) and own_id.isascii() and len(own_id) <= 100
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return SetAside(str(own_id) if is_id else digest, reason, text[:MAX_KEPT_TEXT])
 
 
 def _reason(record_type: int, error: ValidationError) -> str:

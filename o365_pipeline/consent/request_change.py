@@ -70,8 +70,8 @@ class RequestChange:
             yield from (f"+ {dataset.name} {column}" for column in dataset.added)
             yield from (f"- {dataset.name} {column}" for column in dataset.dropped)
             if dataset.changes_scope:
-                yield from (f"+ {dataset.name} of: {scope}" for scope in [dataset.asked_scope] if scope)
-                yield from (f"- {dataset.name} of: {scope}" for scope in [dataset.approved_scope] if scope)
+                yield from (f"+ {dataset.name} of: {scope.in_full}" for scope in [dataset.asked_scope] if scope)
+                yield from (f"- {dataset.name} of: {scope.in_full}" for scope in [dataset.approved_scope] if scope)
 
 
 def request_change(approval: ApprovalEvent, request: DataRequest, sinks: Sequence[str]) -> RequestChange:

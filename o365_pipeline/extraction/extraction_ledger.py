@@ -208,24 +208,30 @@ def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: 
         )
 
 
-def note_look(database: Database, extraction_id: str, status: str, now: dt.datetime) -> None:
+def note_look(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
     """Note that the copy activity of a run in progress was looked at, and what it shows."""
     with database.begin() as connection:
         connection.execute(
             extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.status.in_(UNDER_WAY))
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+            .where(extraction.c.status.in_(UNDER_WAY))
             .values(status=status, looked_at=now)
         )
 
 
 def set_counts(
-    database: Database, extraction_id: str, rows: int | None, files: int | None, ended_at: dt.datetime | None
+    database: Database,
+    extraction_id: str,
+    run_id: str,
+    rows: int | None,
+    files: int | None,
+    ended_at: dt.datetime | None,
 ) -> None:
     """Note what the factory counted."""
     with database.begin() as connection:
         connection.execute(
             extraction.update()
-            .where(extraction.c.extraction_id == extraction_id)
+            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
             .values(rows_reported=rows, files_reported=files, finished_at=ended_at and ended_at.replace(tzinfo=None))
         )
 

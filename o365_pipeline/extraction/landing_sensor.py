@@ -5,13 +5,14 @@ What belongs here: the tick and the grouping. One tick makes one query per custo
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.customers import Customers
+from o365_pipeline.consent.authorization import ask_of, refusal
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -52,7 +53,8 @@ def build_landing_sensor(
         stands = approval_ledger.standings(database, customers, now)
         under_way = ledger.under_way(database, names)
         cancel_revoked(database, data_factory, customers, under_way, stands, now, context.log)
-        watch.refresh(database, data_factory, customers, ledger.under_way(database, names), context.log)
+        under_way = ledger.under_way(database, names)
+        stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
         for window in _windows(ledger.not_loaded(database, names)):
@@ -70,16 +72,39 @@ def build_landing_sensor(
             for entry in window:
                 if entry.is_without_data:
                     context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
-            requests.append(landing_request([e for e in window if e.status == SUCCEEDED], mart_assets))
+            landed = [entry for entry in window if entry.status == SUCCEEDED]
+            refused = _refused(database, customers[window[0].customer], landed, now)
+            waiting += [
+                f"{window[0].customer} {dataset} {window[0].window} stays where it is: {reason}"
+                for dataset, reason in refused.items()
+            ]
+            if covered := [entry for entry in landed if entry.dataset not in refused]:
+                requests.append(landing_request(covered, mart_assets))
         if requests:
             for reason in waiting:
                 context.log.info(reason)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else "; ".join(waiting) or "No factory run is under way.",
+            cursor=stopped,
         )
 
     return landing_sensor
+
+
+def _refused(
+    database: Database, customer: Customer, landed: Sequence[Extraction], at: dt.datetime
+) -> Mapping[str, str]:
+    """Dataset -> why what landed of it may not go on: it is no longer requested, or no longer approved."""
+    stands = approval_ledger.standing_of(database, customer, at)
+    found: dict[str, str] = {}
+    for entry in landed:
+        requested = customer.data_request.requested(entry.dataset)
+        if requested is None:
+            found[entry.dataset] = "the data request does not name it"
+        elif reason := refusal(ask_of(customer, requested.dataset, requested.columns, requested.scope), stands):
+            found[entry.dataset] = str(reason)
+    return found
 
 
 def _progress(window: Sequence[Extraction]) -> str:

@@ -13,10 +13,10 @@ from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing, standing
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customers
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -41,29 +41,46 @@ def cancel_revoked(
     Args:
         stands: where each customer's data request stands at the moment `at`.
     """
-    histories: dict[str, Standing[ApprovalEvent]] = {}
-    asked = cancelled = 0
+    histories: dict[str, list[ApprovalEvent]] = {}
+    silent: set[str] = set()
+    cancelled = 0
     for entry in under_way:
         approval = stands[entry.customer].approval
         if approval and approval.event_id == entry.approval_event_id:
             continue
-        if not entry.factory_run_id or entry.status == ledger.CANCELING or asked == MAX_CANCELLED:
+        if not entry.factory_run_id or entry.status == ledger.CANCELING or entry.customer in silent:
             continue
+        if cancelled == MAX_CANCELLED:
+            break
         customer = customers[entry.customer]
         if entry.customer not in histories:
-            histories[entry.customer] = approval_ledger.standing_of(database, customer, at)
-        ask = ask_of(customer, catalogue()[entry.dataset], entry.columns, Scope.model_validate_json(entry.scope))
-        if reason := refusal(ask, histories[entry.customer]):
-            error = f"cancelled, since it is no longer authorized by {reason}"
-            log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
-            asked += 1
-            try:
-                factory.cancel(customer, entry.factory_run_id)
-            except AzureError as refused:
-                log.error(
-                    f"{entry.customer}: the factory does not cancel {entry.factory_run_id}, again soon: {refused}"
-                )
-                continue
-            ledger.note_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
-            cancelled += 1
+            histories[entry.customer] = approval_ledger.events(database, customer)
+        reason = _why_not(customer, entry, histories[entry.customer], at)
+        if reason is None:
+            continue
+        error = f"cancelled, since it is no longer authorized: {reason}"
+        log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
+        try:
+            factory.cancel(customer, entry.factory_run_id)
+        except AzureError as refused:
+            log.error(f"{entry.customer}: the factory does not cancel {entry.factory_run_id}, again soon: {refused}")
+            silent.add(entry.customer)
+            continue
+        ledger.note_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
+        cancelled += 1
     return cancelled
+
+
+def _why_not(customer: Customer, entry: Extraction, events: list[ApprovalEvent], at: dt.datetime) -> str | None:
+    """Why an extraction under way is not covered any more, or None where it is."""
+    dataset = catalogue()[entry.dataset]
+    ask = ask_of(customer, dataset, entry.columns, Scope.model_validate_json(entry.scope))
+    stands = standing(events, at)
+    if reason := refusal(ask, stands):
+        return str(reason)
+    allowed_by = next((event for event in events if event.event_id == entry.approval_event_id), None)
+    first = allowed_by.dataset(dataset.table_name) if allowed_by else None
+    now = stands.approval.dataset(dataset.table_name) if stands.approval else None
+    if now and first and not set(now.deny_groups) <= set(first.deny_groups):
+        return "the approval leaves out the members of further groups"
+    return None

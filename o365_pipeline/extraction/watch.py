@@ -29,6 +29,9 @@ CLOCK_SKEW = dt.timedelta(hours=1)
 LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
 """How often the copy activity of a run in progress is looked at, and of how many runs at a time; each is a call."""
 
+REFRESH_SECONDS = 20.0
+"""How long one tick asks factories; the next goes on where it stopped."""
+
 POLL_SECONDS = (1.0, 60.0)
 """The first and the longest pause between two looks at a factory run."""
 
@@ -39,34 +42,50 @@ def refresh(
     customers: Customers,
     extractions: Iterable[Extraction],
     log: logging.Logger,
-) -> int:
+    after: str = "",
+    seconds: float = REFRESH_SECONDS,
+) -> str:
     """Write the factories' present word on these extractions to the ledger, with one query per customer's factory.
 
+    Args:
+        after: the customer with whom the last call stopped; it is gone on after that one, in the order of names.
+        seconds: after so long no further factory is asked.
+
     Returns:
-        How many extractions changed.
+        The last customer whose factory was asked where time ran out, "" where all were.
     """
     submitted: dict[str, list[Extraction]] = {}
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    changed = looks = 0
-    for name, entries in submitted.items():
-        customer = customers[name]
-        oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
+    names = sorted(submitted)
+    deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
+    for name in [*(name for name in names if name > after), *(name for name in names if name <= after)]:
+        if time.monotonic() > deadline:
+            return last
+        last = name
         try:
-            runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
+            looks -= _refresh_customer(database, factory, customers[name], submitted[name], looks)
         except AzureError as error:
             log.error(f"{name}: the factory does not answer, its runs are looked at again next time: {error}")
-            continue
-        for entry in entries:
-            run = runs.get(entry.factory_run_id or "")
-            if run and run.status == IN_PROGRESS and _is_due(entry) and looks < LOOKS_PER_CALL:
-                looks += 1
-                changed += _look(database, factory, customer, entry)
-            elif run and run.status != _as_the_factory_says(entry):
-                _note(database, factory, customer, entry, run)
-                changed += 1
-    return changed
+    return ""
+
+
+def _refresh_customer(
+    database: Database, factory: DataFactory, customer: Customer, entries: list[Extraction], looks: int
+) -> int:
+    """Do so for one customer; returns how many of the allowed looks at copy activities it took."""
+    oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
+    runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
+    taken = 0
+    for entry in entries:
+        run = runs.get(entry.factory_run_id or "")
+        if run and run.status == IN_PROGRESS and _is_due(entry) and taken < looks:
+            taken += 1
+            _look(database, factory, customer, entry)
+        elif run and run.status != _as_the_factory_says(entry):
+            _note(database, factory, customer, entry, run)
+    return taken
 
 
 def _is_due(entry: Extraction) -> bool:
@@ -74,12 +93,11 @@ def _is_due(entry: Extraction) -> bool:
     return last is not None and naive_utc(dt.datetime.now(dt.UTC)) - last >= LOOK_PAUSE
 
 
-def _look(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> bool:
-    """Look at the copy activity of a run in progress; True where it shows something new."""
-    waits = factory.is_waiting_for_consent(customer, entry.factory_run_id or "")
-    status = ledger.CONSENT_PENDING if waits else IN_PROGRESS
-    ledger.note_look(database, entry.extraction_id, status, naive_utc(dt.datetime.now(dt.UTC)))
-    return status != entry.status
+def _look(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> None:
+    """Look at the copy activity of a run in progress, and note whether it waits for consent."""
+    run_id, now = entry.factory_run_id or "", naive_utc(dt.datetime.now(dt.UTC))
+    status = ledger.CONSENT_PENDING if factory.is_waiting_for_consent(customer, run_id) else IN_PROGRESS
+    ledger.note_look(database, entry.extraction_id, run_id, status, now)
 
 
 def _as_the_factory_says(entry: Extraction) -> str:
@@ -136,7 +154,7 @@ def _note(database: Database, factory: DataFactory, customer: Customer, entry: E
     error = None
     if run.is_finished:
         outcome = factory.copy_outcome(customer, run)
-        ledger.set_counts(database, entry.extraction_id, outcome.rows, outcome.files, run.ended_at)
+        ledger.set_counts(database, entry.extraction_id, run.run_id, outcome.rows, outcome.files, run.ended_at)
         error = (outcome.error or run.message) if run.status != SUCCEEDED else None
         present = ledger.find(database, entry.extraction_id)
         if error and run.status == FAILED and present and present.status == ledger.CONSENT_PENDING:

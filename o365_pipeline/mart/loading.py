@@ -20,7 +20,7 @@ from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing
+from o365_pipeline.ledger import IDS_PER_QUERY, extraction, landing
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -83,11 +83,12 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             for row in connection.execute(held)
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
-        connection.execute(
-            landing.update()
-            .where(landing.c.extraction_id.in_(whole))
-            .values(loaded_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
-        )
+        for start in range(0, len(whole), IDS_PER_QUERY):
+            connection.execute(
+                landing.update()
+                .where(landing.c.extraction_id.in_(whole[start : start + IDS_PER_QUERY]))
+                .values(loaded_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+            )
 
 
 def load_partition(

@@ -28,20 +28,19 @@ def forget(
 
     Partitions that still hold data are reported anew, without a preview.
     """
-    keys = _keys()
-    told: dict[dg.AssetKey, set[str]] = {key: set() for key in keys}
-    runs: set[str] = set()
+    keys, known = _keys(), {*days, *(day for _, day in live)}
+    told = {key: list(_materialized(instance, key, customer, known)) for key in keys}
+    purged = {partition_key(customer, day) for day in days}
+    runs = {run_id for found in told.values() for partition, run_id in found if partition in purged}
+    runs = {run_id for run_id in runs if instance.has_run(run_id)}
+    # Told first: a kill in between is made good by the next, which finds the runs still there.
     for key in keys:
-        for partition, run_id in _materialized(instance, key, customer, days):
-            told[key].add(partition)
-            runs.add(run_id)
-    existing = [run_id for run_id in runs if instance.has_run(run_id)]
-    for run_id in existing:
+        lost = {partition for partition, run_id in told[key] if run_id in runs}
+        _report(instance, key, customer, lost, _kept(key, customer, live))
+    for run_id in runs:
         instance.delete_run(run_id)
-    for key in keys:
-        _report(instance, key, customer, told[key], _kept(key, customer, live))
     instance.wipe_asset_cached_status(keys)
-    return len(existing)
+    return len(runs)
 
 
 def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool:

@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.consent import approval_ledger
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
@@ -85,10 +84,9 @@ def delete(database: Database, lake: Lake, customer: Customer, plan: Plan) -> se
             dataset, window = found
             take_out(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
-    live = live_days(database, customer)
-    lake.delete([path for path, _ in _dead_objects(database, lake, customer, live)])
-    _curate_again(database, lake, customer, stripped & live)
-    _rebuild_mart(database, lake, customer, touched, {day for _, day in live})
+    lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
+    _curate_again(database, lake, customer, stripped & live_days(database, customer))
+    _rebuild_mart(database, lake, customer, touched)
     database.compact()
     return touched
 
@@ -119,20 +117,19 @@ def live_days(database: Database, customer: Customer) -> Days:
         }
 
 
-def _dead_objects(database: Database, lake: Lake, customer: Customer, live: Days) -> list[tuple[str, int]]:
-    """The customer's objects that no extraction or landing accounts for."""
+def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tuple[str, int]]:
+    """The customer's objects that no extraction or landing accounts for.
+
+    They are listed before the ledgers are asked: what lands meanwhile is in the ledgers before it is in the lake.
+    """
     name = customer.name
-    folders = _live_folders(database, customer)
-    dead = [
-        (path, size)
-        for path, size in lake.objects(f"raw/{name}")
-        if not any(path.startswith(f"{folder}/") for folder in _parents(path, folders))
-    ]
+    raw = lake.objects(f"raw/{name}")
+    folders_of_stages = [(stage, folder) for stage in CURATED_STAGES for folder in lake.folders(stage)]
+    curated = [found for stage, folder in folders_of_stages for found in lake.objects(f"{stage}/{folder}/{name}")]
+    folders, live = _live_folders(database, customer), live_days(database, customer)
     alive = {path_of(stage, dataset, name, day) for stage in CURATED_STAGES for dataset, day in live}
-    for stage in CURATED_STAGES:
-        for dataset_folder in lake.folders(stage):
-            dead += [found for found in lake.objects(f"{stage}/{dataset_folder}/{name}") if found[0] not in alive]
-    return dead
+    dead = [found for found in raw if not _parents(found[0], folders)]
+    return [*dead, *(found for found in curated if found[0] not in alive)]
 
 
 def _parents(path: str, folders: set[str]) -> list[str]:
@@ -166,18 +163,20 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
             curate(lake, dataset, landed, held, landed.manifest.columns)
 
 
-def _rebuild_mart(
-    database: Database, lake: Lake, customer: Customer, touched: set[dt.date], live: set[dt.date]
-) -> None:
-    """Load the touched days anew from what is left, and delete days of which nothing is."""
-    approval = approval_ledger.standing_of(database, customer, dt.datetime.now(dt.UTC)).approval
-    datasets = [dataset for dataset in catalogue() if approval and approval.dataset(dataset.table_name)]
-    for day in sorted(touched & live):
-        load_day(database, lake, customer.name, day, datasets)
+def _rebuild_mart(database: Database, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
+    """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
     with database.begin() as connection:
-        for table in MART_TABLES:
-            days = connection.scalars(sa.select(table.c.day).where(table.c.customer == customer.name).distinct()).all()
-            for day in set(days) - live:
+        loaded = {
+            day
+            for table in MART_TABLES
+            for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer.name).distinct())
+        }
+    live = live_days(database, customer)
+    for day in sorted(touched & {day for _, day in live}):
+        load_day(database, lake, customer.name, day, [dataset for dataset, found in live if found == day])
+    for day in sorted(loaded - {day for _, day in live}):
+        with database.begin() as connection:
+            for table in MART_TABLES:
                 connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
 
 
@@ -187,7 +186,7 @@ def _count(database: Database, lake: Lake, customer: Customer, plan: Plan) -> No
     with database.begin() as connection:
         if connection.scalar(sa.select(purge_table.c.lake_objects).where(of_plan)) is not None:
             return
-    objects = _dead_objects(database, lake, customer, live_days(database, customer))
+    objects = _dead_objects(database, lake, customer)
     for deletion in plan.deletions:
         if deletion.columns and (manifest := manifest_of(database, lake, deletion.extraction_id)):
             objects += [(part.path, part.size) for part in manifest.parts]

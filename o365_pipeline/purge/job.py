@@ -14,7 +14,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.failures import explained
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import forget, is_at_work
-from o365_pipeline.purge.plan import Plan, due, next_due
+from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
 
 PURGE_JOB = "purge_job"
@@ -29,6 +29,9 @@ class PurgeConfig(dg.Config):
     """Whose data."""
 
     customer: str = Field(description="The customer of whose data is deleted what no approval covers any more.")
+    although_in_doubt: bool = Field(
+        default=False, description="Also where a renewal may have been missed, because the feed was not read."
+    )
 
 
 @dg.op(
@@ -48,7 +51,7 @@ def purge(
         raise dg.RetryRequested(max_retries=10, seconds_to_wait=30)
     for _ in range(MAX_ROUNDS):
         now = dt.datetime.now(dt.UTC)
-        plan = deletion.unfinished(database, customer) or due(database, customer, now)
+        plan = deletion.unfinished(database, customer) or due(database, customer, now, config.although_in_doubt)
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
@@ -76,12 +79,19 @@ def purge_job() -> None:
     purge()
 
 
-def purge_request(customer: str, run_key: str | None = None) -> dg.RunRequest:
+def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.datetime) -> str:
+    """What there is to say of a purge that is not carried out now."""
+    if day <= at and (doubt := in_doubt(database, customer, at)):
+        return f"not purged, since {doubt}; ask the approver, then: o365-pipeline purge --although-in-doubt"
+    return f"what is no longer approved is purged on {day:%Y-%m-%d}"
+
+
+def purge_request(customer: str, run_key: str | None = None, although_in_doubt: bool = False) -> dg.RunRequest:
     """The run that purges what is due of a customer."""
     return dg.RunRequest(
         run_key=run_key,
         job_name=PURGE_JOB,
-        run_config=dg.RunConfig(ops={"purge": PurgeConfig(customer=customer)}),
+        run_config=dg.RunConfig(ops={"purge": PurgeConfig(customer=customer, although_in_doubt=although_in_doubt)}),
         tags={"o365/customer": customer},
     )
 
@@ -116,7 +126,7 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
                 requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
             elif day := next_due(database, customer, now):
-                coming.append(f"{name}: what is no longer approved is purged on {day:%Y-%m-%d}")
+                coming.append(f"{name}: {announced(database, customer, day, now)}")
         is_last = not chosen or chosen[-1] == names[-1]
         return dg.SensorResult(
             run_requests=requests,

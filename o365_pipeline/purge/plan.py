@@ -15,7 +15,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.consent.authorization import ask_of
 from o365_pipeline.consent.coverage import Held, Lapse, lapses
@@ -76,11 +76,15 @@ class Uncovered:
     lapse: Lapse
 
 
-def due(database: Database, customer: Customer, at: dt.datetime) -> Plan | None:
-    """What is to be deleted of a customer's data at a moment, or None."""
+def due(database: Database, customer: Customer, at: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
+    """What is to be deleted of a customer's data at a moment, or None.
+
+    Args:
+        although_in_doubt: also where a renewal may have been missed, because the feed was not read.
+    """
     grace = dt.timedelta(days=customer.purge_grace_days)
     found = [entry for entry in uncovered(database, customer, at) if entry.lapse.since + grace <= at]
-    if not found:
+    if not found or (in_doubt(database, customer, at) and not although_in_doubt):
         return None
     columns: dict[str, set[str]] = {}
     whole: set[str] = set()
@@ -98,6 +102,12 @@ def due(database: Database, customer: Customer, at: dt.datetime) -> Plan | None:
     ]
     first = min((entry.lapse for entry in found), key=lambda lapse: lapse.since)
     return Plan(customer=customer.name, reason=first.reason, event_id=first.event_id, deletions=tuple(deletions))
+
+
+def in_doubt(database: Database, customer: Customer, at: dt.datetime) -> str | None:
+    """Why a decision that allows what seems to have lapsed may have been missed; None where that cannot be."""
+    since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)
+    return feed_ledger.doubt(database, customer, since, at) if since else None
 
 
 def next_due(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:

@@ -65,8 +65,13 @@ class Lake(dg.ConfigurableResource):
     def delete(self, paths: Sequence[str]) -> None:
         """Delete objects; one that is gone already is no error."""
         for start in range(0, len(paths), DELETED_AT_ONCE):
-            with suppress(FileNotFoundError):
-                obstore.delete(self.store, list(paths[start : start + DELETED_AT_ONCE]))
+            some = list(paths[start : start + DELETED_AT_ONCE])
+            try:
+                obstore.delete(self.store, some)
+            except FileNotFoundError:
+                for path in some:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self.store, path)
 
     def objects(self, prefix: str) -> list[tuple[str, int]]:
         """(path, bytes) of the objects under a prefix, in the order of their paths."""

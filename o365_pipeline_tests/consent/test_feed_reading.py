@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from azure.core.exceptions import ServiceRequestError
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_reading import Progress, read_feeds
+from o365_pipeline.consent.records import sort_out
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
@@ -209,6 +211,63 @@ def test_what_cannot_be_read_is_kept_aside_with_a_reason_that_repeats_no_value(
     assert all("Ada Lovelace" in row.record for row in kept)
     assert not [row.reason for row in kept if "Ada" in row.reason]
     assert "State: enum" in kept[0].reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ApprovalExpiryDateInUTC": None, "ApprovalValidDays": 2**31},
+        {"ApprovalExpiryDateInUTC": None, "ApprovalValidDays": [180]},
+        {"CreationTime": "0001-01-01T00:00:00+05:00"},
+        {"ApprovalExpiryDateInUTC": "9999-12-31T23:59:59-05:00"},
+        {"RecordType": 183, "DatasetName": "D", "Status": "S", "RowCount": 10**30},
+        {"Id": "\ud800"},
+        {"Id": ""},
+        {"Datasets": [{"DatasetName": "X" * 101, "DatasetColumns": ["a"]}]},
+    ],
+)
+def test_no_value_however_strange_stops_the_feed(
+    read: Read, deployment: Deployment, customer: Customer, changes: dict[str, Any]
+) -> None:
+    progress = read(FakeFeed(record(customer, "bad", **changes), record(customer, "good")), Customers([customer]))
+
+    assert (progress.approvals, progress.aside) == (1, 1)
+    assert ids(deployment, customer) == ["good"]
+
+
+def test_a_page_that_the_database_refuses_stops_no_other_customer(
+    read: Read, deployment: Deployment, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers = many(customer, 3)
+    [refused, *others] = customers
+    recorded = approval_ledger.record
+
+    def refuse(connection: sa.Connection, one: Customer, *arguments: Any) -> int:
+        if one.name == refused.name:
+            raise sa.exc.DataError("insert", None, Exception("too long"))
+        return recorded(connection, one, *arguments)
+
+    monkeypatch.setattr(approval_ledger, "record", refuse)
+
+    read(FakeFeed(*(record(one, one.name) for one in customers)), customers)
+
+    assert [ids(deployment, one) for one in customers] == [[], *([one.name] for one in others)]
+
+
+def test_a_first_window_of_many_pages_is_read_over_several_ticks(
+    read: Read, deployment: Deployment, customer: Customer
+) -> None:
+    feed, customers = PagedFeed(*(record(customer, f"e{number}") for number in range(3))), Customers([customer])
+    for number in range(3):
+        now = NOW + number * 10 * MINUTE
+        place = feed_ledger.places_of(deployment.database, customers, now, LOG)[customer.name]
+        page = feed.read(customer, place.position, now)
+        with deployment.database.begin() as connection:
+            approval_ledger.record(connection, customer, sort_out(page.records, customer.tenant_id).approvals, now)
+            feed_ledger.move(connection, customer, replace(place, position=page.position, looked_at=now))
+
+    assert ids(deployment, customer) == ["e0", "e1", "e2"]
+    assert feed_ledger.summaries(deployment.database)[customer.name].missed is None
 
 
 def test_records_of_other_kinds_are_none_of_our_business(

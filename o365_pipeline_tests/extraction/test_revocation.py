@@ -69,7 +69,7 @@ def test_runs_under_way_are_cancelled_in_the_factory_when_the_approval_ends(
     found = entries(deployment)
     assert {entry.status for entry in found} <= {"Canceling", "Cancelled"}
     assert all(
-        "no longer authorized by rule 'the application's authorization is approved'" in (entry.error or "")
+        "no longer authorized: rule 'the application's authorization is approved'" in (entry.error or "")
         for entry in found
     )
 
@@ -135,6 +135,49 @@ def test_what_had_landed_before_the_revocation_goes_no_further_and_the_ui_says_w
 
     assert not result.run_requests
     assert "contoso 2026-11-16: no approval is in force (Denied since" in str(result.skip_reason)
+
+
+def test_a_dataset_that_is_no_longer_approved_does_not_hold_up_the_others_of_its_window(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    deployment = load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    [customer] = deployment.customers
+    kept = tuple(entry for entry in customer.data_request.datasets if entry.dataset.name != "TeamChat_v1")
+    smaller = customer.model_copy(update={"data_request": customer.data_request.model_copy(update={"datasets": kept})})
+    for one in (customer, smaller):
+        request = one.data_request
+        deployment.sandbox.register(one.tenant_id, request, [one.sink])
+        deployment.sandbox.decide(one.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+        read_decisions(deployment, one)
+        if one is customer:
+            assert Runner(deployment, instance).execute_day("extraction_job").success
+    runner = Runner(replace(deployment, customers=Customers([smaller])), instance)
+
+    [launched] = runner.tick("landing_sensor").run_requests or []
+
+    keys = {key.to_user_string() for key in launched.asset_selection or []}
+    assert "raw/message" in keys
+    assert "raw/team_chat" not in keys
+    assert runner.execute("landing_job", dict(launched.tags), list(launched.asset_selection or [])).success
+
+
+def test_more_people_left_out_cancels_what_was_asked_for_before(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    deployment.sandbox.decide(
+        customer.tenant_id,
+        customer.data_request.application_id,
+        State.APPROVED,
+        "approver@contoso.example",
+        deny_groups=["g1"],
+    )
+    read_decisions(deployment, customer)
+
+    runner.tick("landing_sensor")
+
+    assert statuses(deployment) <= {"Canceling", "Cancelled"}
 
 
 class PendingFactory(DataFactory):

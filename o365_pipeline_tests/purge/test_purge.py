@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -12,6 +14,8 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from o365_pipeline.consent import feed_ledger
+from o365_pipeline.consent.activity_feed import Position
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
 from o365_pipeline.deployment import Deployment
@@ -19,7 +23,8 @@ from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.plan import due, next_due
+from o365_pipeline.purge.job import carry_out
+from o365_pipeline.purge.plan import due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.purge.conftest import Narrow
 from o365_pipeline_tests.runner import Runner, mart_rows
@@ -97,12 +102,102 @@ def test_after_an_expiry_the_purge_waits_for_the_grace(
     patient = customer.model_copy(update={"purge_grace_days": 30})
     ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=180)
 
-    assert due(deployment.database, patient, ends + dt.timedelta(days=29)) is None
-    assert due(deployment.database, patient, ends + dt.timedelta(days=31)) is not None
+    def is_due(days: int) -> bool:
+        at = ends + dt.timedelta(days=days)
+        return due(deployment.database, patient, at, although_in_doubt=True) is not None
+
+    assert not is_due(29)
+    assert is_due(31)
     day = next_due(deployment.database, patient, ends + dt.timedelta(days=1))
     assert day
     assert day.date() == (ends + dt.timedelta(days=30)).date()
     assert next_due(deployment.database, patient, ends - dt.timedelta(days=1)) is None
+
+
+def test_nothing_is_purged_while_a_renewal_may_have_been_missed(
+    moved: Runner, deployment: Deployment, customer: Customer, decide: Decide
+) -> None:
+    decide(State.DENIED)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    assert due(deployment.database, customer, later) is None
+    assert in_doubt(deployment.database, customer, later) == "the feed of decisions was not read for a day"
+
+    log = logging.getLogger("o365_pipeline")
+    customers = deployment.customers
+    much_later = later + dt.timedelta(days=20)
+    place = feed_ledger.places_of(deployment.database, customers, much_later, log)[customer.name]
+    with deployment.database.begin() as connection:
+        feed_ledger.move(connection, customer, replace(place, position=Position(much_later)))
+    assert "may be missing" in (in_doubt(deployment.database, customer, much_later) or "")
+    assert due(deployment.database, customer, much_later) is None
+    assert due(deployment.database, customer, much_later, although_in_doubt=True) is not None
+
+
+def test_data_within_its_grace_stays_in_the_mart_when_other_data_is_purged(
+    moved: Runner, deployment: Deployment, customer: Customer, narrow: Narrow, decide: Decide
+) -> None:
+    before = mart_rows(deployment)
+    _, changed = narrow("TeamChat_v1")
+    chats = due(deployment.database, changed, dt.datetime.now(dt.UTC))
+    assert chats
+    decide(State.DENIED)
+
+    deletion.begin(deployment.database, chats, dt.datetime.now(dt.UTC))
+    deletion.delete(deployment.database, deployment.lake, changed, chats)
+
+    after = mart_rows(deployment)
+    assert after["fact_chat"] == []
+    assert after["fact_message"] == before["fact_message"] != []
+
+
+def test_a_day_that_lands_while_a_purge_runs_stays(
+    moved: Runner,
+    deployment: Deployment,
+    customer: Customer,
+    narrow: Narrow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner, changed = narrow("TeamChat_v1")
+    plan = due(deployment.database, changed, dt.datetime.now(dt.UTC))
+    assert plan
+    third = dt.date(2026, 11, 18)
+    keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("raw", "curated", "mart")]
+    others = [key for key in keys if key.path[-1] != "team_chat"]
+    curate_again = deletion._curate_again
+
+    def land_meanwhile(*arguments: Any) -> None:
+        assert runner.execute_day("landing_job", others, third).success
+        curate_again(*arguments)
+
+    monkeypatch.setattr(deletion, "_curate_again", land_meanwhile)
+    deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
+    deletion.delete(deployment.database, deployment.lake, changed, plan)
+
+    days = {row[1] for row in mart_rows(deployment)["fact_message"]}
+    assert third in days
+    assert len(days) == 3
+
+
+def test_a_kill_before_dagsters_runs_are_deleted_leaves_no_preview_after_the_repeat(
+    moved: Runner, deployment: Deployment, customer: Customer, decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(State.DENIED)
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr(type(moved.instance), "delete_run", die)
+        plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+        assert plan
+        with pytest.raises(Killed):
+            carry_out(moved.instance, deployment.database, deployment.lake, customer, plan)
+
+    assert purge(moved).success
+
+    for key in moved.definitions.resolve_all_asset_keys():
+        latest = moved.instance.get_latest_materialization_event(key)
+        assert latest is None or "preview" not in latest.asset_materialization.metadata
 
 
 def test_the_sensor_says_when_it_will_purge_and_then_does(
