@@ -21,7 +21,7 @@ from o365_pipeline.consent.data_request import Scope
 CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""
 
-RECORD_ID = r"^[\x21-\x7e]{1,100}$"
+RECORD_ID = r"^[\x20-\x7e]{1,100}$"
 """What a record's Id is made of; Microsoft's are GUIDs."""
 
 ONE_DAY = dt.timedelta(days=1)
