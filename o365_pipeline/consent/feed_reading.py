@@ -115,7 +115,7 @@ def _answer(
         return _Answer(customer, replace(place, not_before=now + pause), failed=True)
     except (AzureError, ValueError, LookupError, TypeError) as error:
         log.error(
-            f"{customer.name}: the activity feed does not answer as documented, again next time: {one_line(error)}"
+            f"{customer.name}: the activity feed does not answer as documented, again next time: {_one_line(error)}"
         )
         pause = dt.timedelta(seconds=poll_seconds)
         return _Answer(customer, replace(place, not_before=now + pause), failed=True)
@@ -176,5 +176,5 @@ def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime)
     return approvals, operations, aside
 
 
-def one_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,6 +1,7 @@
 """The landing sensor: watches all factory runs under way and launches what follows those that have landed.
 
-What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs.
+What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs, and
+asks further only of runs that have ended, and of a few that may wait for consent.
 """
 
 import datetime as dt
@@ -11,6 +12,7 @@ from itertools import groupby
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -57,6 +59,7 @@ def build_landing_sensor(
         stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
+        full: dict[str, Standing[ApprovalEvent]] = {}
         for window in _windows(ledger.not_loaded(database, names)):
             if any(entry.is_under_way for entry in window):
                 waiting.append(_progress(window))
@@ -73,7 +76,10 @@ def build_landing_sensor(
                 if entry.is_without_data:
                     context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
             landed = [entry for entry in window if entry.status == SUCCEEDED]
-            refused = _refused(database, customers[window[0].customer], landed, now)
+            customer = customers[window[0].customer]
+            if customer.name not in full:
+                full[customer.name] = approval_ledger.standing_of(database, customer, now)
+            refused = _refused(customer, landed, full[customer.name])
             waiting += [
                 f"{window[0].customer} {dataset} {window[0].window} stays where it is: {reason}"
                 for dataset, reason in refused.items()
@@ -92,11 +98,8 @@ def build_landing_sensor(
     return landing_sensor
 
 
-def _refused(
-    database: Database, customer: Customer, landed: Sequence[Extraction], at: dt.datetime
-) -> Mapping[str, str]:
+def _refused(customer: Customer, landed: Sequence[Extraction], stands: Standing[ApprovalEvent]) -> Mapping[str, str]:
     """Dataset -> why what landed of it may not go on: it is no longer requested, or no longer approved."""
-    stands = approval_ledger.standing_of(database, customer, at)
     found: dict[str, str] = {}
     for entry in landed:
         requested = customer.data_request.requested(entry.dataset)
