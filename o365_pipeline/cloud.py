@@ -13,7 +13,6 @@ import dagster as dg
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential, TokenRequestOptions
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.identity import DefaultAzureCredential
-from pydantic import Field
 
 CONNECTION_SECONDS, READ_SECONDS = 5, 30
 """How long a call waits for a connection and for an answer: a host that swallows requests must not hold a sensor."""
@@ -21,11 +20,6 @@ CONNECTION_SECONDS, READ_SECONDS = 5, 30
 
 class Cloud(dg.ConfigurableResource, ABC):
     """A cloud under the Azure SDK."""
-
-    application_secret: str = Field(
-        default="",
-        description="The secret of the data request's application, which the factory reads Data Connect with.",
-    )
 
     @abstractmethod
     def credential(self, tenant_id: str | None = None) -> TokenCredential:

@@ -9,17 +9,41 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 from o365_pipeline.partitions import FIRST_DAY
+from o365_pipeline.regions import AZURE_REGIONS, azure_region, receives_from
+
+Storage = Literal["adls-gen2", "blob"]
+"""The kinds of storage account that Data Connect copies to: Data Lake Storage Gen2, or Blob Storage."""
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
 """The kind of Office 365 plan that a tenant is on; each has its own Management Activity API."""
 
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
+
+
+class KeyVaultSecret(BaseModel):
+    """A secret that stays in its Key Vault: whoever needs it, the factory for one, reads it there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_vault: str = Field(
+        pattern=r"^https://[^/]+/secrets/[A-Za-z0-9-]+$",
+        description="The secret's identifier, without a version.",
+        examples=["https://kv-contoso.vault.azure.net/secrets/data-connect-application"],
+    )
+
+    @property
+    def vault_url(self) -> str:
+        return self.key_vault.rsplit("/secrets/", 1)[0]
+
+    @property
+    def name(self) -> str:
+        return self.key_vault.rsplit("/", 1)[-1]
 
 
 class Customer(BaseModel):
@@ -32,6 +56,11 @@ class Customer(BaseModel):
     subscription_id: str
     resource_group: str
     factory: str = Field(description="The Data Factory that extracts.")
+    region: str = Field(description="The Azure region of the factory and the storage account.")
+    mailbox_region: str | None = Field(
+        default=None, description="The Office region of the mailboxes, where it is known."
+    )
+    storage: Storage = Field(default="adls-gen2", description="The storage account's kind.")
     storage_account: str = Field(description="The storage account that the factory writes to.")
     container: str = Field(description="The account's container: the lake.")
     first_day: dt.date = Field(ge=FIRST_DAY, description="The first day of data to extract once approved.")
@@ -40,7 +69,32 @@ class Customer(BaseModel):
     purge_grace_days: int = Field(
         default=30, ge=0, description="How long data outlives its approval before it is purged."
     )
+    application_secret: SecretStr | KeyVaultSecret = Field(
+        default=SecretStr(""), description="The secret of the data request's application: the factory signs in with it."
+    )
     data_request: DataRequest
+
+    @field_validator("region")
+    @classmethod
+    def _region_is_one_of_data_connects(cls, name: str) -> str:
+        return azure_region(name)
+
+    @field_validator("mailbox_region")
+    @classmethod
+    def _mailbox_region_is_known(cls, name: str | None) -> str | None:
+        if name is not None and name not in AZURE_REGIONS:
+            raise ValueError(f"no Office region {name!r}; there are {', '.join(AZURE_REGIONS)}")
+        return name
+
+    @model_validator(mode="after")
+    def _regions_fit(self) -> Customer:
+        if self.mailbox_region and not receives_from(self.region, self.mailbox_region):
+            fitting = ", ".join(AZURE_REGIONS[self.mailbox_region])
+            raise ValueError(
+                f"region: Data Connect does not deliver mailboxes of {self.mailbox_region} into {self.region}; "
+                f"have factory and storage in {fitting}"
+            )
+        return self
 
     @field_validator("tenant_id")
     @classmethod
@@ -50,7 +104,8 @@ class Customer(BaseModel):
     @property
     def sink(self) -> str:
         """The destination that the approver approves: the lake's container."""
-        return f"https://{self.storage_account}.dfs.core.windows.net/{self.container}"
+        endpoint = {"adls-gen2": "dfs", "blob": "blob"}[self.storage]
+        return f"https://{self.storage_account}.{endpoint}.core.windows.net/{self.container}"
 
     @property
     def initial_days_range(self) -> tuple[dt.date, dt.date]:

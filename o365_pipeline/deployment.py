@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from dagster import EnvVar
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -50,6 +49,7 @@ AZURE_EXAMPLES = {
     "subscription_id": "the factory's subscription id",
     "resource_group": "rg-o365",
     "factory": "adf-o365",
+    "region": "westeurope",
     "storage_account": "sto365lake",
     "container": "lake",
     "first_day": "2026-11-16",
@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     subscription_id: str | None = None
     resource_group: str | None = None
     factory: str | None = None
+    region: str | None = None
     storage_account: str | None = None
     container: str | None = None
     application_secret: str | None = None
@@ -235,6 +236,7 @@ def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) 
             "subscription_id": "00000000-0000-4000-8000-0000000000d1",
             "resource_group": "rg-sandbox",
             "factory": "adf-sandbox",
+            "region": "westeurope",
             "storage_account": "o365sandbox",
             "container": "lake",
             "first_day": settings.first_day or _sandbox_first_day(dt.datetime.now(dt.UTC).date()),
@@ -289,8 +291,9 @@ def _azure(settings: Settings) -> Deployment:
     assert settings.customer
     customer = Customer.model_validate(
         {
-            **{name: getattr(settings, name) for name in Customer.model_fields if name not in ("name", "data_request")},
+            **{name: getattr(settings, name) for name in Customer.model_fields if hasattr(settings, name)},
             "name": settings.customer,
+            "application_secret": settings.application_secret,
             "data_request": read_data_request(settings.data_request),
         }
     )
@@ -299,5 +302,5 @@ def _azure(settings: Settings) -> Deployment:
         customers=Customers([customer]),
         database=Database(url=sa.make_url(settings.mart_url)),
         lake=Lake(url=settings.lake_url or f"az://{settings.storage_account}/{settings.container}"),
-        cloud=AzureCloud(application_secret=EnvVar("O365_APPLICATION_SECRET")),
+        cloud=AzureCloud(),
     )

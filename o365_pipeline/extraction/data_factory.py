@@ -62,7 +62,7 @@ class DataFactory(dg.ConfigurableResource):
         """Create or update what the dataset's copy needs; names never change."""
         client, group, factory = self._client(customer), customer.resource_group, customer.factory
         name = definitions.pipeline_name(requested)
-        source = definitions.source_service(customer, self.cloud.application_secret)
+        source = definitions.source_service(customer)
         client.linked_services.create_or_update(group, factory, definitions.SOURCE_SERVICE, source)
         client.linked_services.create_or_update(
             group, factory, definitions.LAKE_SERVICE, definitions.lake_service(customer)

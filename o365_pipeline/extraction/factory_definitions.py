@@ -8,6 +8,7 @@ Models that the SDK (10.0.0) can build from flat arguments forget their `type`, 
 from __future__ import annotations
 
 from azure.mgmt.datafactory import models as adf
+from pydantic import SecretStr
 
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
@@ -25,15 +26,16 @@ def activity_name(requested: RequestedDataset) -> str:
     return f"copy_{requested.dataset.name}"
 
 
-def source_service(customer: Customer, secret: str) -> adf.LinkedServiceResource:
+def source_service(customer: Customer) -> adf.LinkedServiceResource:
     """Data Connect as a source: the customer's tenant, read by the application of the data request."""
-    request = customer.data_request
+    request, secret = customer.data_request, customer.application_secret
+    assert isinstance(secret, SecretStr)
     service = adf.Office365LinkedService(
         type_properties=adf.Office365LinkedServiceTypeProperties(
             office365_tenant_id=customer.tenant_id,
             service_principal_tenant_id=request.application_tenant_id,
             service_principal_id=request.application_id,
-            service_principal_key=adf.SecureString(value=secret),
+            service_principal_key=adf.SecureString(value=secret.get_secret_value()),
         )
     )
     service.type = "Office365"

@@ -88,7 +88,7 @@ class World:
         where = (GROUP, FACTORY)
         name = factory_definitions.pipeline_name(requested)
         self.client.linked_services.create_or_update(
-            *where, factory_definitions.SOURCE_SERVICE, factory_definitions.source_service(self.customer, "secret")
+            *where, factory_definitions.SOURCE_SERVICE, factory_definitions.source_service(self.customer)
         )
         self.client.linked_services.create_or_update(
             *where, factory_definitions.LAKE_SERVICE, factory_definitions.lake_service(self.customer)
@@ -196,6 +196,7 @@ def customer() -> Customer:
         subscription_id="sub",
         resource_group=GROUP,
         factory=FACTORY,
+        region="westeurope",
         storage_account="acc",
         container="lake",
         first_day=dt.date(2026, 11, 16),
