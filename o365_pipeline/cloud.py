@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import dagster as dg
 from azure.core.credentials import (
@@ -19,6 +20,7 @@ from azure.core.credentials import (
 )
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.identity import (
+    AzureAuthorityHosts,
     AzureCliCredential,
     DefaultAzureCredential,
     EnvironmentCredential,
@@ -32,6 +34,12 @@ CONNECTION_SECONDS, READ_SECONDS = 5, 30
 
 
 ARM_URL = "https://management.azure.com"
+
+PUBLIC_AUTHORITIES = (
+    AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+    AzureAuthorityHosts.AZURE_GOVERNMENT,
+    AzureAuthorityHosts.AZURE_CHINA,
+)
 
 SignIn = Literal["default", "managed-identity", "workload-identity", "service-principal", "azure-cli"]
 """How to sign in to Microsoft Entra; `default` tries azure-identity's chain, and takes what answers first."""
@@ -63,9 +71,10 @@ class AzureCloud(Cloud):
 
     sign_in: str = Field(default="default", description="How to sign in to Microsoft Entra.")
     client_id: str | None = Field(default=None, description="The client id of a user-assigned managed identity.")
+    authority: str | None = Field(default=None, description="Where to sign in, if not at login.microsoftonline.com.")
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
-        signed_in = _signed_in(self.sign_in, self.client_id)
+        signed_in = _signed_in(self.sign_in, self.client_id, self.authority)
         return signed_in if tenant_id is None else TenantCredential(signed_in, tenant_id)
 
     def transport(self) -> HttpTransport[Any, Any]:
@@ -73,16 +82,20 @@ class AzureCloud(Cloud):
 
 
 @cache
-def _signed_in(sign_in: str, client_id: str | None) -> Credential:
+def _signed_in(sign_in: str, client_id: str | None, authority: str | None) -> Credential:
     """The one credential of this process, which keeps its tokens. A vendor's may sign in to its customers' tenants."""
     everywhere = ["*"]
+    # Nobody but Microsoft's own authorities can be asked whether an authority is one.
+    private = authority is not None and urlsplit(authority).netloc not in PUBLIC_AUTHORITIES
     match sign_in:
         case "managed-identity":
             return ManagedIdentityCredential(client_id=client_id)
         case "workload-identity":
-            return WorkloadIdentityCredential(additionally_allowed_tenants=everywhere)
+            return WorkloadIdentityCredential(
+                client_id=client_id, additionally_allowed_tenants=everywhere, disable_instance_discovery=private
+            )
         case "service-principal":
-            return EnvironmentCredential(additionally_allowed_tenants=everywhere)
+            return EnvironmentCredential(additionally_allowed_tenants=everywhere, disable_instance_discovery=private)
         case "azure-cli":
             return AzureCliCredential(additionally_allowed_tenants=everywhere)
     return DefaultAzureCredential(additionally_allowed_tenants=everywhere)

@@ -53,13 +53,12 @@ QUESTIONS: Mapping[str, str] = {
 """Three answers of SQL, as they can be pasted into any client."""
 
 
-def run_demo(deployment: Deployment, console: Console) -> None:
-    """Run the demonstration.
+def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:
+    """Run the demonstration with one of the deployment's customers.
 
     Raises:
         O365PipelineError: a step did not succeed.
     """
-    [customer] = deployment.customers
     if customer.first_day >= dt.datetime.now(dt.UTC).date():
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
     runs_before = len(_factory_runs(deployment, customer))

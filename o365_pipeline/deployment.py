@@ -142,9 +142,18 @@ class Deployment:
         Raises:
             SettingsError: there is none; this deployment runs on Azure.
         """
+        return Sandbox(Path(self.sandbox_cloud.home))
+
+    @property
+    def sandbox_cloud(self) -> SandboxCloud:
+        """The cloud that the sandbox is.
+
+        Raises:
+            SettingsError: as above.
+        """
         if not isinstance(self.cloud, SandboxCloud):
             raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
-        return Sandbox(Path(self.cloud.home))
+        return self.cloud
 
     @property
     def is_sandbox(self) -> bool:
@@ -254,6 +263,7 @@ def _azure(settings: Settings) -> Deployment:
         cloud=AzureCloud(
             sign_in=settings.credential,
             client_id=os.environ.get("AZURE_CLIENT_ID"),
+            authority=os.environ.get("AZURE_AUTHORITY_HOST"),
             arm_url=settings.arm_url,
             feed_url=settings.feed_url,
         ),

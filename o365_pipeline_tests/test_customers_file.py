@@ -121,7 +121,7 @@ def test_a_blob_account_is_a_sink_at_its_own_address(write: Write) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"tenant_id": None}, "customers.contoso.tenant_id is missing, for example: tenant_id = \"72f988bf-"),
+        ({"tenant_id": None}, 'customers.contoso.tenant_id is missing, for example: tenant_id = "72f988bf-'),
         ({"first_day": None}, "customers.contoso.first_day is missing, for example: first_day = "),
         ({"application_secret": None}, "customers.contoso.application_secret is missing, for example: application"),
         ({"tenant_id": "contoso.com"}, "customers.contoso.tenant_id: .*for example: tenant_id = "),
@@ -134,7 +134,7 @@ def test_a_blob_account_is_a_sink_at_its_own_address(write: Write) -> None:
         ({"storage": "tape"}, "customers.contoso.storage: Input should be 'adls-gen2' or 'blob'"),
         ({"storage_account": "Sto_365"}, "customers.contoso.storage_account: .*for example: storage_account = "),
         ({"schedule": "daily"}, "customers.contoso.schedule: 'daily' is no cron schedule .*30 3"),
-        ({"first_day": "soon"}, "customers.contoso.first_day: .*for example: first_day = \"2026-11-16\""),
+        ({"first_day": "soon"}, 'customers.contoso.first_day: .*for example: first_day = "2026-11-16"'),
         ({"data_request": "nowhere.toml"}, "data request .*nowhere.toml: No such file"),
         ({"mart": "nonsense"}, "customers.contoso.mart: a mart is a SQLAlchemy URL"),
         ({"mart": "mssql+pyodbc://app:hunter2@server/mart"}, "customers.contoso.mart: the URL holds a password"),

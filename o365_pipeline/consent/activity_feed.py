@@ -134,7 +134,9 @@ class ActivityFeed(dg.ConfigurableResource):
         return self._send(customer, request)
 
     def _subscribe(self, customer: Customer) -> None:
-        response = self._send(customer, HttpRequest("POST", self._url(customer, "subscriptions/start"), params=_query()))
+        response = self._send(
+            customer, HttpRequest("POST", self._url(customer, "subscriptions/start"), params=_query())
+        )
         if not _answers(response, ALREADY_ENABLED):
             response.raise_for_status()
 
