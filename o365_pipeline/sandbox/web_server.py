@@ -39,8 +39,8 @@ def serve(
             app,
             log_level="warning",
             lifespan="off",
-            ssl_certfile=certificate and certificate.certificate,
-            ssl_keyfile=certificate and certificate.key,
+            ssl_certfile=certificate.certificate if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
         )
         try:
             uvicorn.Server(config).run(sockets=[listener])
