@@ -48,7 +48,7 @@ ENTRY = Extraction(
 
 def main(parts: Path, work: Path) -> None:
     done("start: imports")
-    lake = Lake(url=(work / "lake").as_uri())
+    lake = Lake.in_folder(work / "lake")
     database = Database(url=sa.URL.create("sqlite", database=str(work / "mart.db")))
     _land(parts, work / "lake")
     database.engine  # noqa: B018 - makes the schema

@@ -169,7 +169,7 @@ def why_missing(person: str, day: dt.datetime, dataset_name: str | None, custome
     person_id = person_of(deployment.database, customer, person)
     for dataset in datasets:
         found = missing_person.why_missing(
-            deployment.database, deployment.lake, customer, dataset, person_id, day.date()
+            deployment.database, deployment.lakes.of(customer), customer, dataset, person_id, day.date()
         )
         click.echo(f"{dataset.name}: {found}")
 

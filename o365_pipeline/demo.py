@@ -89,7 +89,7 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
     headless.tick("landing_sensor")
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
-        "lake objects": len(deployment.lake.objects(f"raw/{customer.name}")),
+        "lake objects": len(deployment.lakes.of(customer).objects(f"raw/{customer.name}")),
         "mart rows": sum(_row_counts(deployment.database, customer).values()),
     }
 
@@ -118,7 +118,7 @@ def _move(deployment: Deployment, customer: Customer, headless: Headless, consol
 def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:
     """The account of every landed row; it must add up."""
     [day] = {customer.first_day}
-    accounts = account(deployment.database, deployment.lake, customer, day)
+    accounts = account(deployment.database, deployment.lakes.of(customer), customer, day)
     rows = [
         (entry.dataset, entry.landed, entry.counts.curated, entry.counts.quarantined, entry.counts.user_rows)
         for entry in accounts

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
@@ -28,13 +28,13 @@ from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.partitions import FIRST_DAY
-from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.sandbox import tenant_data as tenant_files
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 
-SECRET_SETTINGS = ("O365_MART_URL",)
+SECRET_SETTINGS = ("O365_MART_URL", "O365_STORAGE_KEY")
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     lake_url: str | None = Field(
         default=None, description="Store URL of the lake: file:///path or az://account/container."
     )
+    storage_url: str | None = Field(
+        default=None,
+        description=f"Where storage accounts answer, {ENDPOINT}; Azurite: http://127.0.0.1:10000/{{account}}.",
+    )
+    storage_key: SecretStr | None = Field(
+        default=None, description="Access key of the storage accounts; else a sign-in."
+    )
     customers: Path | None = Field(default=None, description="File or folder that names the customers.")
     credential: SignIn = Field(default="default", description="How to sign in to Microsoft Entra.")
     arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
@@ -99,6 +106,13 @@ class Settings(BaseSettings):
             raise ValueError("a lake is file:///path or az://account/container")
         return url
 
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_url_is_a_template(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(r"https?://\S*{account}\S*", url):
+            raise ValueError(f"an address with {{account}} for the account's name is needed, such as {ENDPOINT}")
+        return url
+
     @field_validator("home", "lake_url")
     @classmethod
     def _path_is_plain(cls, path: Path | str | None) -> Path | str | None:
@@ -121,7 +135,7 @@ class Deployment:
     home: Path
     customers: Customers
     database: Database
-    lake: Lake
+    lakes: Lakes
     cloud: Cloud
 
     @property
@@ -129,7 +143,7 @@ class Deployment:
         """The stages' resources, by the names under which assets and sensors ask for them."""
         return {
             "database": self.database,
-            "lake": self.lake,
+            "lakes": self.lakes,
             "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
@@ -211,11 +225,11 @@ def _sandbox(settings: Settings) -> Deployment:
     except OSError as error:
         raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
     configured = _read_customers(settings.customers) if settings.customers else _sandbox_customers(settings)
-    lake_url = settings.lake_url or (home / "lake").as_uri()
+    lakes = _lakes(settings, AzureCloud(), None if settings.storage_url else (home / "lake").as_uri())
     mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
     cloud = SandboxCloud(
         home=str(home / "sandbox"),
-        lake_url=lake_url,
+        lakes=lakes,
         queued_seconds=min(1.0, settings.sandbox_seconds),
         run_seconds=settings.sandbox_seconds,
         users=settings.sandbox_users,
@@ -227,7 +241,7 @@ def _sandbox(settings: Settings) -> Deployment:
         home=home,
         customers=Customers(configured.customers),
         database=Database(url=mart_url),
-        lake=Lake(url=lake_url),
+        lakes=lakes,
         cloud=cloud,
     )
 
@@ -238,6 +252,13 @@ def _sandbox_customers(settings: Settings) -> Configured:
     if settings.tenant_data:
         return Configured((customer_of_files(request, settings.tenant_data, **own),), {})
     return Configured((sandbox_customer(request, **own),), {})
+
+
+def _lakes(settings: Settings, signs_in: AzureCloud, default: str | None = None) -> Lakes:
+    """One lake for all customers where the settings or the default name one, else each customer's container."""
+    return Lakes(
+        settings.lake_url or default, settings.storage_url or ENDPOINT, settings.storage_key, signs_in.credential
+    )
 
 
 def _sqlite(path: Path) -> sa.URL:
@@ -254,19 +275,19 @@ def _azure(settings: Settings) -> Deployment:
     assert settings.customers
     assert settings.mart_url
     configured = _read_customers(settings.customers)
-    first = configured.customers[0]
+    cloud = AzureCloud(
+        sign_in=settings.credential,
+        client_id=os.environ.get("AZURE_CLIENT_ID"),
+        authority=os.environ.get("AZURE_AUTHORITY_HOST"),
+        arm_url=settings.arm_url,
+        feed_url=settings.feed_url,
+    )
     return Deployment(
         home=settings.home.resolve(),
         customers=Customers(configured.customers),
         database=Database(url=sa.make_url(settings.mart_url)),
-        lake=Lake(url=settings.lake_url or f"az://{first.storage_account}/{first.container}"),
-        cloud=AzureCloud(
-            sign_in=settings.credential,
-            client_id=os.environ.get("AZURE_CLIENT_ID"),
-            authority=os.environ.get("AZURE_AUTHORITY_HOST"),
-            arm_url=settings.arm_url,
-            feed_url=settings.feed_url,
-        ),
+        lakes=_lakes(settings, cloud),
+        cloud=cloud,
     )
 
 

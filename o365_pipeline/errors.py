@@ -44,5 +44,9 @@ class FactoryRunFailedError(ExtractionError):
     """A factory run ended without data; the message carries the factory's reason."""
 
 
+class LakeError(O365PipelineError):
+    """The lake cannot be reached, read or written; the message names the container."""
+
+
 class LandingError(O365PipelineError):
     """What landed in the lake is not what the factory reported."""

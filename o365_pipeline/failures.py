@@ -7,13 +7,22 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from o365_pipeline.errors import FactoryRunFailedError, LandingError, NotAuthorizedError, SettingsError, UsageError
+from o365_pipeline.errors import (
+    FactoryRunFailedError,
+    LakeError,
+    LandingError,
+    NotAuthorizedError,
+    SettingsError,
+    UsageError,
+)
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn errors that a repeat cannot cure into failures that are not retried."""
+    """Turn the pipeline's errors into failures of one line; those that a repeat cannot cure are not retried."""
     try:
         yield
+    except LakeError as error:
+        raise dg.Failure(str(error)) from error
     except (NotAuthorizedError, FactoryRunFailedError, LandingError, SettingsError, UsageError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

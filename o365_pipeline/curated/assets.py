@@ -21,7 +21,9 @@ from o365_pipeline.partitions import customer_day_partitions, customer_days, par
 from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Landed, landings_of
+from o365_pipeline.raw.transfer import logged
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
@@ -67,12 +69,13 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     def curated(
         context: dg.AssetExecutionContext,
         database: dg.ResourceParam[Database],
-        lake: Lake,
+        lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)
             customer = work.customer
+            lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
             columns = _approved_columns(database, customers[customer], dataset)
             landings = landings_of(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:

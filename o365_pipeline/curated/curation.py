@@ -73,8 +73,8 @@ def _read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest,
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     clean: list[Path] = []
     names: list[tuple[str, str]] = []
-    for number, part in enumerate(manifest.parts):
-        [local] = lake.stage([part.path], directory)
+    staged = lake.stage([part.path for part in manifest.parts], directory)
+    for number, (part, local) in enumerate(zip(manifest.parts, staged, strict=True)):
         if not part.is_clean:
             local = _take_apart(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
         clean.append(local)

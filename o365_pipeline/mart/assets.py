@@ -22,7 +22,7 @@ from o365_pipeline.mart.loading import load_day, note_loaded
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
-from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 
 TRACE_CHECK = "rows_trace_to_a_landing"
 
@@ -101,7 +101,7 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
 def mart(
     context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
-    lake: Lake,
+    lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
 ) -> Iterator[dg.MaterializeResult]:
     with explained():
@@ -111,7 +111,7 @@ def mart(
     datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
     loaded: dict[dt.date, frozenset[str]] = {}
     for day in work.days:
-        day_loaded = load_day(database, lake, customer.name, day, datasets)
+        day_loaded = load_day(database, lakes.of(customer), customer.name, day, datasets)
         loaded[day] = day_loaded.extractions
         for table, count in day_loaded.rows.items():
             context.add_asset_metadata(

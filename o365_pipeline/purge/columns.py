@@ -67,9 +67,9 @@ def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
     parts: list[Part] = []
     with duck() as (connection, directory):
-        for part in manifest.parts:
+        staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])
+        for part, (_, local) in zip(manifest.parts, staged, strict=True):
             target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
-            [local] = lake.stage([part.path], directory)
             new = directory / "new.json"
             rows = _rewrite(connection, local, new, part.is_clean, columns)
             lake.write(str(target), new)

@@ -16,6 +16,7 @@ from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import forget, is_at_work
 from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 
 PURGE_JOB = "purge_job"
 MAX_CUSTOMERS = 50
@@ -42,7 +43,7 @@ def purge(
     context: dg.OpExecutionContext,
     config: PurgeConfig,
     database: dg.ResourceParam[Database],
-    lake: Lake,
+    lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
 ) -> None:
     with explained():
@@ -55,7 +56,7 @@ def purge(
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
-        carry_out(context.instance, database, lake, customer, plan)
+        carry_out(context.instance, database, lakes.of(customer), customer, plan)
         context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
 
 

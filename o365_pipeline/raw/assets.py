@@ -22,7 +22,9 @@ from o365_pipeline.failures import explained
 from o365_pipeline.partitions import CustomerDays, customer_day_partitions, customer_days
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Manifest
+from o365_pipeline.raw.transfer import logged
 
 ROWS_CHECK = "rows_landed_as_reported"
 FOLDERS_CHECK = "known_datasets_only"
@@ -69,12 +71,13 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         database: dg.ResourceParam[Database],
         data_factory: DataFactory,
-        lake: Lake,
+        lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         with explained():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
+            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
             landed = []
             for entry in _extractions(context, database, data_factory, customer, dataset, work):
                 outcome = _outcome(lake, data_factory, customer, dataset, entry)

@@ -1,97 +1,174 @@
-"""The lake: objects under one store URL, local or on Azure, through obstore.
+"""The lake: the objects of one container or folder, through obstore.
 
-What belongs here: putting, getting, listing and staging objects. What the objects mean is the stages'.
+What belongs here: putting, getting, listing and staging objects. Which lake is whose is `lakes.py`'s, moving many bytes
+`transfer.py`'s; what the objects mean is the stages'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from functools import cached_property
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import dagster as dg
 import obstore
-from obstore.auth.azure import AzureCredentialProvider
 from obstore.exceptions import AlreadyExistsError
-from obstore.store import AzureStore, LocalStore, ObjectStore
-from pydantic import Field
+from obstore.store import LocalStore, ObjectStore
 
-CHUNK_BYTES = 8 * 1024 * 1024
+from o365_pipeline.raw import transfer
+from o365_pipeline.raw.lake_errors import Place, explained
+from o365_pipeline.raw.transfer import Progress, untold
+
 DELETED_AT_ONCE = 250
+"""Azure deletes up to 256 blobs by one request."""
+
+STAGED_AT_ONCE = 512 * 1024 * 1024
+"""Up to how many bytes lie on the local disk where files are staged in turn; a larger file lies there alone."""
 
 
-class Lake(dg.ConfigurableResource):
-    """The lake's objects, by path."""
+@dataclass(frozen=True)
+class Lake:
+    """The lake's objects, by path.
 
-    url: str = Field(description="A store URL: file:///path, or az://account/container.")
+    Every method raises LakeError, in one line, where the lake refuses or cannot be reached.
+    """
 
-    @cached_property
-    def store(self) -> ObjectStore:
-        parts = urlsplit(self.url)
-        if parts.scheme == "file":
-            return LocalStore(Path(unquote(parts.path)), mkdir=True)
-        return AzureStore(
-            parts.path.strip("/"), account_name=parts.netloc, credential_provider=AzureCredentialProvider()
-        )
+    url: str
+    """file:///path, or az://account/container."""
+
+    store: ObjectStore = field(repr=False)
+    place: Place
+    folder: Path | None = None
+    """Where the objects are files of this machine: the folder that holds them."""
+
+    progress: Progress = untold
+    """Is told how many bytes are staged or written, while they are."""
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Lake:
+        """The lake in a local folder, which is made where it is missing."""
+        place = Place(folder.as_uri())
+        with explained(place):
+            return cls(folder.as_uri(), LocalStore(folder, mkdir=True), place, folder)
+
+    def telling(self, progress: Progress) -> Lake:
+        """The same lake, whose transfers tell how far they are."""
+        return replace(self, progress=progress)
 
     def uri(self, path: str) -> str:
         """A link to an object, for people."""
         return f"{self.url.rstrip('/')}/{path}"
 
     def read(self, path: str) -> bytes:
-        return bytes(obstore.get(self.store, path).bytes())
+        with self._explained(path):
+            return bytes(obstore.get(self.store, path).bytes())
 
     def write(self, path: str, content: bytes | Path) -> None:
-        """Put an object, whole or not at all, over the one that may be there."""
-        obstore.put(self.store, path, content)
+        """Put an object, whole or not at all, over the one that may be there; of a file, in bounded memory."""
+        with self._explained(path):
+            if isinstance(content, Path) and self.folder is None:
+                transfer.upload(self.store, path, content, self.progress)
+            else:
+                obstore.put(self.store, path, content)
 
     def create(self, path: str, content: bytes) -> bool:
         """Put an object unless it is there already; True when this call made it."""
-        try:
-            obstore.put(self.store, path, content, mode="create")
-        except AlreadyExistsError:
-            return False
+        with self._explained(path):
+            try:
+                obstore.put(self.store, path, content, mode="create")
+            except AlreadyExistsError:
+                return False
         return True
 
     def exists(self, path: str) -> bool:
-        try:
-            obstore.head(self.store, path)
-        except FileNotFoundError:
-            return False
+        with self._explained(path):
+            try:
+                obstore.head(self.store, path)
+            except FileNotFoundError:
+                self._look_for_container(path)
+                return False
         return True
 
     def delete(self, paths: Sequence[str]) -> None:
         """Delete objects; one that is gone already is no error."""
         for start in range(0, len(paths), DELETED_AT_ONCE):
             some = list(paths[start : start + DELETED_AT_ONCE])
-            try:
-                obstore.delete(self.store, some)
-            except FileNotFoundError:
-                for path in some:
-                    with suppress(FileNotFoundError):
-                        obstore.delete(self.store, path)
+            with self._explained(some[0]):
+                try:
+                    obstore.delete(self.store, some)
+                except FileNotFoundError:
+                    self._look_for_container(some[0])
+                    for path in some:
+                        with suppress(FileNotFoundError):
+                            obstore.delete(self.store, path)
 
     def objects(self, prefix: str) -> list[tuple[str, int]]:
         """(path, bytes) of the objects under a prefix, in the order of their paths."""
-        pages = obstore.list(self.store, prefix=prefix)
-        return sorted((entry["path"], entry["size"]) for page in pages for entry in page)
+        with self._explained(prefix):
+            pages = obstore.list(self.store, prefix=prefix)
+            return sorted((entry["path"], entry["size"]) for page in pages for entry in page)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders right below a prefix."""
-        found = obstore.list_with_delimiter(self.store, prefix=prefix)
-        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"])
+        with self._explained(prefix):
+            found = obstore.list_with_delimiter(self.store, prefix=prefix)
+            return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"])
 
     def stage(self, paths: Iterable[str], directory: Path) -> list[Path]:
-        """Local files with the objects' content: the objects themselves where the lake is local, else copies."""
-        return [self._stage_one(path, directory) for path in paths]
+        """Local files with the objects' content: the objects themselves where the lake is local, else copies.
 
-    def _stage_one(self, path: str, directory: Path) -> Path:
-        if isinstance(self.store, LocalStore):
-            return Path(unquote(urlsplit(self.url).path)) / path
-        target = directory / path.replace("/", "__")
-        with target.open("wb") as file:
-            for chunk in obstore.get(self.store, path).stream(min_chunk_size=CHUNK_BYTES):
-                file.write(chunk)
-        return target
+        Copies are made several at a time, in bounded memory; each is whole or not there.
+        """
+        paths = list(paths)
+        if self.folder is not None:
+            return [self.folder / path for path in paths]
+        targets = {path: directory / _local_name(path) for path in paths}
+        with self._explained(", ".join(paths[:1])):
+            transfer.download(self.store, targets, self.progress)
+        return [targets[path] for path in paths]
+
+    def staged_in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, Path]]:
+        """(path, local file) of objects one after the other, on a disk that holds some of them at a time.
+
+        Args:
+            objects: (path, bytes), as `objects` lists them.
+        """
+        objects = list(objects)
+        done, total = 0, sum(size for _, size in objects)
+
+        def told(what: str, of_batch: int, _total: int) -> None:
+            self.progress(what, done + of_batch, total)
+
+        for batch in _batches(objects):
+            paths = [path for path, _ in batch]
+            with tempfile.TemporaryDirectory(prefix="o365-") as directory:
+                yield from zip(paths, self.telling(told).stage(paths, Path(directory)), strict=True)
+            done += sum(size for _, size in batch)
+
+    def _look_for_container(self, path: str) -> None:
+        """Raise where the whole container is missing: only to a listing Azure says so."""
+        next(iter(obstore.list(self.store, prefix=path)), None)
+
+    def _explained(self, path: str) -> AbstractContextManager[None]:
+        return explained(self.place, path)
+
+
+def _local_name(path: str) -> str:
+    """A file name that any file system and any SQL takes, whatever the object is called."""
+    return hashlib.sha256(path.encode()).hexdigest()[:32]
+
+
+def _batches(objects: Sequence[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
+    """The objects in order, some STAGED_AT_ONCE bytes at a time."""
+    batch: list[tuple[str, int]] = []
+    held = 0
+    for entry in objects:
+        if batch and held + entry[1] > STAGED_AT_ONCE:
+            yield batch
+            batch, held = [], 0
+        batch.append(entry)
+        held += entry[1]
+    if batch:
+        yield batch

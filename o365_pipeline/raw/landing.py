@@ -7,8 +7,6 @@ stays invisible.
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
-from pathlib import Path
 
 import duckdb
 import sqlalchemy as sa
@@ -34,13 +32,13 @@ def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome)
     files = [
         (path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")
     ]
+    sizes = dict(files)
     parts = []
-    with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
+    with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '500MB'")
-        for path, size in files:
-            [local] = lake.stage([path], Path(directory))
+        for path, local in lake.staged_in_turn(files):
             held = json_lines.contents(connection, local)
-            parts.append(Part(path=path, size=size, rows=held.rows, is_clean=held.is_clean))
+            parts.append(Part(path=path, size=sizes[path], rows=held.rows, is_clean=held.is_clean))
     return Manifest(
         extraction_id=entry.extraction_id,
         customer=entry.customer,

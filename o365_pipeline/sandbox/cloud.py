@@ -9,13 +9,14 @@ import time
 from functools import cached_property
 from pathlib import Path
 
+import dagster as dg
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
 from azure.core.pipeline.transport import RequestsTransport
 from pydantic import Field
 from starlette.applications import Starlette
 
 from o365_pipeline.cloud import Cloud
-from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.app import sandbox_app, served_app
 from o365_pipeline.sandbox.data_connect import Tenant
 from o365_pipeline.sandbox.factory_runs import Factories
@@ -44,7 +45,7 @@ class SandboxCloud(Cloud):
     home: str = Field(
         description="The folder that keeps the sandbox's state; processes that share it share the sandbox."
     )
-    lake_url: str = Field(description="Where the factory's copies land: the store URL of the pipeline's lake.")
+    lakes: dg.ResourceDependency[Lakes]
     queued_seconds: float = Field(default=1, description="How long a factory run stays Queued.")
     run_seconds: float = Field(default=4, description="How long a factory run stays InProgress.")
     users: int = Field(default=60, description="How many people each synthetic organization has.")
@@ -93,7 +94,7 @@ class SandboxCloud(Cloud):
         )
         return Factories(
             State(Path(self.home)),
-            Lake(url=self.lake_url),
+            self.lakes,
             tenant,
             self.queued_seconds,
             self.run_seconds,

@@ -7,6 +7,7 @@ What belongs here: reading definitions and the rules that concern the activity a
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,6 +46,15 @@ class CopyJob(BaseModel):
     @property
     def dataset(self) -> Dataset:
         return catalogue()[self.table_name]
+
+    @property
+    def storage_account(self) -> str:
+        """The account of the sink: o365lake of https://o365lake.dfs.core.windows.net/lake."""
+        return (urlsplit(self.container_url).hostname or "").split(".")[0]
+
+    @property
+    def container(self) -> str:
+        return urlsplit(self.container_url).path.strip("/")
 
     @property
     def scope(self) -> Scope:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from o365_pipeline.consent.approvals import ApprovalEvent, standing
 from o365_pipeline.consent.authorization import refusal
-from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.copy_job import CopyJob
 
 
@@ -75,9 +75,10 @@ def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime)
     return None if refusal(job.ask, stands) else stands.approval
 
 
-def land(job: CopyJob, tenant: Tenant, lake: Lake, scratch: Path) -> Landed:
+def land(job: CopyJob, tenant: Tenant, lakes: Lakes, scratch: Path) -> Landed:
     """Write the job's rows as `<folder>/part-00000.json` and on, over what an interrupted copy may have left."""
     scratch.mkdir(exist_ok=True)
+    lake = lakes.at(job.storage_account, job.container)
     rows = 0
     seen: set[str] = set()
     with tempfile.TemporaryDirectory(dir=scratch) as name, ExitStack() as open_files:

@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.errors import O365PipelineError
-from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE, append_record, consent_events, deny_groups
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
@@ -32,12 +32,12 @@ CANCELLED = "The run was cancelled by the user."
 
 
 class Factories:
-    """The runs of all factories, over one state and one lake."""
+    """The runs of all factories, over one state and the customers' lakes."""
 
     def __init__(
         self,
         state: State,
-        lake: Lake,
+        lakes: Lakes,
         tenant: Tenant,
         queued_seconds: float = 1,
         run_seconds: float = 4,
@@ -47,7 +47,7 @@ class Factories:
         miscount: int = 0,
         privileged_access: bool = False,
     ) -> None:
-        """Over a state, a lake and a tenant.
+        """Over a state, the lakes that copies land in, and a tenant.
 
         Args:
             feed_lag_seconds: how long after its writing an operation record comes into the feed.
@@ -56,7 +56,7 @@ class Factories:
         """
         self.state = state
         self.clock = clock
-        self._lake = lake
+        self._lakes = lakes
         self._tenant = tenant
         self._queued = dt.timedelta(seconds=queued_seconds)
         self._running = dt.timedelta(seconds=run_seconds)
@@ -197,7 +197,7 @@ class Factories:
     def _copy(self, run: Run) -> None:
         assert run.job is not None, "a run without a job fails before it is in progress"
         try:
-            landed = land(run.job, self._tenant, self._lake, self.state.home / "scratch")
+            landed = land(run.job, self._tenant, self._lakes, self.state.home / "scratch")
         except O365PipelineError as error:
             self._end(run, "Failed", run.ends_at, str(error))
         else:
