@@ -12,6 +12,7 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import range_tags
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import DAY
 
 
@@ -54,6 +55,11 @@ class Runner:
             assert self.execute(request.job_name or "", dict(request.tags)).success
         for request in self.tick("landing_sensor").run_requests or []:
             assert self.execute(request.job_name or "", dict(request.tags), list(request.asset_selection or [])).success
+
+
+def lake_of(deployment: Deployment) -> Lake:
+    """The lake of the deployment's only customer."""
+    return deployment.lakes.of(deployment.customers.chosen(None))
 
 
 def mart_rows(deployment: Deployment) -> dict[str, list[tuple[Any, ...]]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline_tests.runner import lake_of
 
 EXTRACT = [sys.executable, "-c", "from o365_pipeline.cli import main; main()", "extract", "--from", "2026-11-16"]
 PATIENCE_SECONDS = 180
@@ -71,7 +72,7 @@ def test_a_worker_killed_while_it_loads_leaves_one_copy_of_each_row(tmp_path: Pa
     home = tmp_path / "killed"
     deployment = sandbox(home, 0)
     doomed = worker(home, 0)
-    wait_until(lambda: bool(deployment.lake.objects("curated")), doomed)
+    wait_until(lambda: bool(lake_of(deployment).objects("curated")), doomed)
     doomed.send_signal(signal.SIGKILL)
     doomed.wait()
 

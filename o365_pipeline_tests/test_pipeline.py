@@ -22,9 +22,8 @@ from o365_pipeline.headless import Headless
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_days, partition_key, range_tags
-from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import DAY, read_decisions
-from o365_pipeline_tests.runner import Runner, failure, mart_rows
+from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
 
 Decide = Callable[..., None]
 COUNTED = "rows_as_microsoft_counted"
@@ -46,7 +45,7 @@ def test_nothing_moves_before_the_approval(runner: Runner, deployment: Deploymen
     assert not result.run_requests
     assert not (runner.tick("landing_sensor").run_requests or [])
     assert deployment.sandbox.factory_runs() == []
-    assert deployment.lake.objects("raw") == []
+    assert lake_of(deployment).objects("raw") == []
 
 
 def test_an_approval_leads_to_a_filled_mart(runner: Runner, deployment: Deployment, decide: Decide) -> None:
@@ -156,7 +155,7 @@ def test_a_raw_asset_materialized_by_hand_works_alone(runner: Runner, deployment
     assert result.success
     [run] = deployment.sandbox.factory_runs()
     assert run.pipeline == "o365_Message_v1"
-    [manifest] = [path for path, _ in deployment.lake.objects("raw") if path.endswith("manifest.json")]
+    [manifest] = [path for path, _ in lake_of(deployment).objects("raw") if path.endswith("manifest.json")]
     assert run.run_id in manifest
     assert not (runner.tick("landing_sensor").run_requests or [])
 
@@ -287,15 +286,17 @@ def test_a_landing_that_is_short_of_rows_stays_unsealed_and_blocks_what_follows(
     decide()
     assert runner.execute_day("extraction_job").success
     runner.tick("landing_sensor")
-    path = next(path for path, _ in deployment.lake.objects("raw/contoso/message"))
-    deployment.lake.write(path, b"".join(deployment.lake.read(path).splitlines(keepends=True)[:-1]))
+    path = next(path for path, _ in lake_of(deployment).objects("raw/contoso/message"))
+    lake_of(deployment).write(path, b"".join(lake_of(deployment).read(path).splitlines(keepends=True)[:-1]))
 
     result = runner.execute_day("landing_job", [RAW, CURATED])
 
     assert "rows landed, the factory reported" in failure(result)
     [check] = [event for event in result.get_asset_check_evaluations() if event.check_name == "rows_landed_as_reported"]
     assert not check.passed
-    assert not [path for path, _ in deployment.lake.objects("raw/contoso/message") if path.endswith("manifest.json")]
+    assert not [
+        path for path, _ in lake_of(deployment).objects("raw/contoso/message") if path.endswith("manifest.json")
+    ]
     assert not result.asset_materializations_for_node("curated__message")
 
 
@@ -303,7 +304,7 @@ def test_a_dataset_that_the_catalogue_does_not_know_blocks_what_follows(
     runner: Runner, deployment: Deployment, decide: Decide
 ) -> None:
     decide()
-    deployment.lake.write("raw/contoso/planets/2026-11-16/r/part.json", b"{}")
+    lake_of(deployment).write("raw/contoso/planets/2026-11-16/r/part.json", b"{}")
 
     result = runner.execute_day("landing_job", [RAW, CURATED])
 
@@ -366,12 +367,12 @@ def test_an_unchanged_lake_rebuilds_the_same_mart_without_the_factory(
     decide()
     runner.move()
     rows = mart_rows(deployment)
-    curated = {path: deployment.lake.read(path) for path, _ in deployment.lake.objects("curated")}
+    curated = {path: lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("curated")}
     for path in curated:
-        (Lake(url=deployment.lake.url).stage([path], deployment.home)[0]).unlink()
+        lake_of(deployment).stage([path], deployment.home)[0].unlink()
 
     keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("curated", "mart")]
     assert runner.execute_day("landing_job", keys).success
 
     assert mart_rows(deployment) == rows
-    assert {path: deployment.lake.read(path) for path, _ in deployment.lake.objects("curated")} == curated
+    assert {path: lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("curated")} == curated

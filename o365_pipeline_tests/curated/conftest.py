@@ -27,7 +27,7 @@ Curated = dict[dt.date, Counts]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(url=f"file://{tmp_path / 'lake'}")
+    return Lake.in_folder(tmp_path / "lake")
 
 
 def row(**values: Any) -> dict[str, Any]:

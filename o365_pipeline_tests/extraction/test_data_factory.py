@@ -17,6 +17,7 @@ from o365_pipeline.extraction import factory_definitions as definitions
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import lake_of
 
 Decide = Callable[..., None]
 
@@ -95,7 +96,7 @@ def test_a_run_ends_with_the_counts_of_its_copy(
     outcome = factory.copy_outcome(customer, found)
     assert outcome.error is None
     assert outcome.rows
-    assert outcome.files == len(deployment.lake.objects(f"raw/contoso/x/{run_id}"))
+    assert outcome.files == len(lake_of(deployment).objects(f"raw/contoso/x/{run_id}"))
 
 
 def test_all_runs_are_found_with_one_query(

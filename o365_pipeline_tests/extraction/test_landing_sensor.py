@@ -18,6 +18,7 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.loading import note_loaded
 from o365_pipeline.raw import landing
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import lake_of
 
 MART = [dg.AssetKey(["mart", "fact_message"])]
 SENSOR = build_landing_sensor(MART, dg.DefaultSensorStatus.STOPPED)
@@ -124,8 +125,8 @@ def test_a_launch_is_asked_for_under_one_key_until_its_days_are_in_the_mart(
     requested = customer.data_request.requested("User_v1")
     assert requested
     [entry] = submitter.submit_days(customer, requested, [DAY]).extractions
-    manifest = landing.count(deployment.lake, requested.dataset, entry, CopyOutcome(None, None, None))
-    landing.seal(deployment.lake, deployment.database, requested.dataset, entry, manifest)
+    manifest = landing.count(lake_of(deployment), requested.dataset, entry, CopyOutcome(None, None, None))
+    landing.seal(lake_of(deployment), deployment.database, requested.dataset, entry, manifest)
     [sealed] = tick(deployment, instance, factory).run_requests or []
     assert sealed.run_key == first.run_key
 

@@ -36,7 +36,7 @@ def deployment(tmp_path: Path) -> Deployment:
     """A sandbox whose factory runs begin at once and take an hour."""
     loaded = load(home=tmp_path / "o365", sandbox_users=12, initial_days=1)
     assert isinstance(loaded.cloud, SandboxCloud)
-    cloud = SandboxCloud(home=loaded.cloud.home, lake_url=loaded.cloud.lake_url, queued_seconds=0, run_seconds=3600)
+    cloud = SandboxCloud(home=loaded.cloud.home, lakes=loaded.lakes, queued_seconds=0, run_seconds=3600)
     return replace(loaded, cloud=cloud)
 
 
@@ -300,7 +300,7 @@ def test_in_an_older_tenant_the_real_client_sees_a_run_wait_until_it_is_approved
     assert isinstance(deployment.cloud, SandboxCloud)
     older = SandboxCloud(
         home=deployment.cloud.home,
-        lake_url=deployment.cloud.lake_url,
+        lakes=deployment.lakes,
         queued_seconds=0,
         run_seconds=0,
         users=12,

@@ -27,7 +27,7 @@ from o365_pipeline.purge.job import carry_out
 from o365_pipeline.purge.plan import due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.purge.conftest import Narrow
-from o365_pipeline_tests.runner import Runner, mart_rows
+from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
 
 Decide = Callable[..., None]
 STAGES = ("raw", "curated", "user_rows", "quarantine")
@@ -45,7 +45,7 @@ def records(deployment: Deployment) -> list[Any]:
 
 
 def objects(deployment: Deployment) -> list[str]:
-    return [path for stage in STAGES for path, _ in deployment.lake.objects(stage)]
+    return [path for stage in STAGES for path, _ in lake_of(deployment).objects(stage)]
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_data_within_its_grace_stays_in_the_mart_when_other_data_is_purged(
     decide(State.DENIED)
 
     deletion.begin(deployment.database, chats, dt.datetime.now(dt.UTC))
-    deletion.delete(deployment.database, deployment.lake, changed, chats)
+    deletion.delete(deployment.database, lake_of(deployment), changed, chats)
 
     after = mart_rows(deployment)
     assert after["fact_chat"] == []
@@ -171,7 +171,7 @@ def test_a_day_that_lands_while_a_purge_runs_stays(
 
     monkeypatch.setattr(deletion, "_curate_again", land_meanwhile)
     deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
-    deletion.delete(deployment.database, deployment.lake, changed, plan)
+    deletion.delete(deployment.database, lake_of(deployment), changed, plan)
 
     days = {row[1] for row in mart_rows(deployment)["fact_message"]}
     assert third in days
@@ -191,7 +191,7 @@ def test_a_kill_before_dagsters_runs_are_deleted_leaves_no_preview_after_the_rep
         plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
         assert plan
         with pytest.raises(Killed):
-            carry_out(moved.instance, deployment.database, deployment.lake, customer, plan)
+            carry_out(moved.instance, deployment.database, lake_of(deployment), customer, plan)
 
     assert purge(moved).success
 
@@ -267,11 +267,11 @@ def test_a_dropped_column_is_purged_from_raw_curated_and_mart_and_the_rest_stays
 
     assert purge(runner).success
 
-    raw = [deployment.lake.read(path) for path, _ in deployment.lake.objects("raw/contoso/user")]
+    raw = [lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("raw/contoso/user")]
     assert raw
     assert not [content for content in raw if b"jobTitle" in content]
-    curated = [path for path, _ in deployment.lake.objects("curated/user/contoso")]
-    files = Lake(url=deployment.lake.url).stage(curated, deployment.home)
+    curated = [path for path, _ in lake_of(deployment).objects("curated/user/contoso")]
+    files = lake_of(deployment).stage(curated, deployment.home)
     with duckdb.connect() as connection:
         titles, names = connection.execute(
             "SELECT count(job_title), count(display_name) FROM read_parquet(?)", [[str(file) for file in files]]
@@ -382,7 +382,7 @@ def test_a_purge_that_is_killed_is_ended_by_the_next_whatever_was_decided_since(
         patch.setattr(deletion, step, die)
         deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
         with pytest.raises(Killed):
-            deletion.delete(deployment.database, deployment.lake, customer, plan)
+            deletion.delete(deployment.database, lake_of(deployment), customer, plan)
     decide()
 
     assert deletion.unfinished(deployment.database, customer) == plan
@@ -412,7 +412,7 @@ def test_a_kill_between_two_deletions_loses_no_count(
         patch.setattr(Lake, "delete", delete_half)
         deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
         with pytest.raises(Killed):
-            deletion.delete(deployment.database, deployment.lake, customer, plan)
+            deletion.delete(deployment.database, lake_of(deployment), customer, plan)
     assert 0 < len(objects(deployment)) < found
 
     assert purge(moved).success

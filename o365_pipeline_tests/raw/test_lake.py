@@ -11,7 +11,7 @@ from o365_pipeline.raw.lake import Lake
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(url=f"file://{tmp_path / 'a lake'}")
+    return Lake.in_folder(tmp_path / "a lake")
 
 
 def test_an_object_is_created_once(lake: Lake) -> None:

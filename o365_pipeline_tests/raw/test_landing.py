@@ -17,6 +17,7 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.manifest import Manifest, landings_of
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import lake_of
 
 USERS = catalogue()["User_v1"]
 NO_COUNTS = CopyOutcome(None, None, None)
@@ -31,13 +32,13 @@ def extracted(deployment: Deployment, customer: Customer, decide: Callable[..., 
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "run-a", "raw")
     [entry] = submitter.submit_days(customer, requested, [DAY]).extractions
     folder = landing.folder(USERS, entry)
-    deployment.lake.write(f"{folder}/part-0.json", b'{"id": 1}{"id": 2}\n')
-    deployment.lake.write(f"{folder}/part-1.json", b'{"id": 3}\n')
+    lake_of(deployment).write(f"{folder}/part-0.json", b'{"id": 1}{"id": 2}\n')
+    lake_of(deployment).write(f"{folder}/part-1.json", b'{"id": 3}\n')
     return entry
 
 
 def count(deployment: Deployment, entry: Extraction) -> Manifest:
-    return landing.count(deployment.lake, USERS, entry, NO_COUNTS)
+    return landing.count(lake_of(deployment), USERS, entry, NO_COUNTS)
 
 
 def test_a_landing_is_counted_file_by_file(deployment: Deployment, extracted: Extraction) -> None:
@@ -63,28 +64,28 @@ def test_a_landing_is_compared_with_what_the_factory_reported(
 
 def test_a_landing_is_invisible_until_it_is_sealed(deployment: Deployment, extracted: Extraction) -> None:
     def found() -> set[dt.date]:
-        return set(landings_of(deployment.database, deployment.lake, "contoso", USERS, [DAY]))
+        return set(landings_of(deployment.database, lake_of(deployment), "contoso", USERS, [DAY]))
 
     assert found() == set()
     manifest = count(deployment, extracted)
-    landing.seal(deployment.lake, deployment.database, USERS, extracted, manifest)
+    landing.seal(lake_of(deployment), deployment.database, USERS, extracted, manifest)
 
     assert found() == {DAY}
 
 
 def test_sealing_again_changes_nothing(deployment: Deployment, extracted: Extraction) -> None:
     paths = {
-        landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))
+        landing.seal(lake_of(deployment), deployment.database, USERS, extracted, count(deployment, extracted))
         for _ in range(2)
     }
 
     [path] = paths
-    assert Manifest.model_validate_json(deployment.lake.read(path)).rows == 3
+    assert Manifest.model_validate_json(lake_of(deployment).read(path)).rows == 3
 
 
 def test_files_that_were_changed_after_sealing_are_noticed(deployment: Deployment, extracted: Extraction) -> None:
-    path = landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))
-    deployment.lake.write(path.replace("manifest.json", "part-1.json"), b"")
+    path = landing.seal(lake_of(deployment), deployment.database, USERS, extracted, count(deployment, extracted))
+    lake_of(deployment).write(path.replace("manifest.json", "part-1.json"), b"")
 
     with pytest.raises(LandingError, match="was sealed with other contents"):
-        landing.seal(deployment.lake, deployment.database, USERS, extracted, count(deployment, extracted))
+        landing.seal(lake_of(deployment), deployment.database, USERS, extracted, count(deployment, extracted))

@@ -18,6 +18,7 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.extraction import factory_definitions
 from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.app import sandbox_app
 from o365_pipeline.sandbox.audit_records import append_record
@@ -54,8 +55,10 @@ class World:
         """Over a tenant; the differences are `Factories`' keyword arguments."""
         self.clock = SetClock()
         self.home = home
-        self.lake = Lake(url=f"file://{home / 'lake'}")
-        self.factories = Factories(State(home / "sandbox"), self.lake, tenant, 1, 4, self.clock, **differences)
+        self.lake = Lake.in_folder(home / "lake")
+        self.factories = Factories(
+            State(home / "sandbox"), Lakes(self.lake.url), tenant, 1, 4, self.clock, **differences
+        )
         self.feed_faults = FeedFaults()
         self.app: Starlette = sandbox_app(self.factories, self.feed_faults)
         self.sandbox = Sandbox(home / "sandbox", self.clock)
@@ -208,7 +211,7 @@ def customer() -> Customer:
 def copied_in(home: Path, **settings: Any) -> FactoryRun:
     """A run of the pipeline's own factory client in a sandbox of these settings, whose runs take no time."""
     cloud = SandboxCloud(
-        home=str(home), lake_url=f"file://{home / 'lake'}", queued_seconds=0, run_seconds=0, **settings
+        home=str(home), lakes=Lakes((home / "lake").as_uri()), queued_seconds=0, run_seconds=0, **settings
     )
     factory, requested = DataFactory(cloud=cloud), customer().data_request.datasets[0]
     factory.deploy(customer(), requested)

@@ -9,6 +9,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed, Position
 from o365_pipeline.consent.approvals import ApprovalEvent, State
 from o365_pipeline.consent.records import sort_out
 from o365_pipeline.errors import UsageError
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 
@@ -137,7 +138,7 @@ def test_content_needs_a_subscription_which_is_started_once(world: World) -> Non
 
 
 def test_the_pipeline_reads_the_sandbox_by_configuration_alone(tmp_path: Path) -> None:
-    cloud = SandboxCloud(home=str(tmp_path), lake_url=f"file://{tmp_path / 'lake'}")
+    cloud = SandboxCloud(home=str(tmp_path), lakes=Lakes((tmp_path / "lake").as_uri()))
     Sandbox(tmp_path).register("t1", customer().data_request, [customer().sink])
     now = dt.datetime.now(dt.UTC)
 

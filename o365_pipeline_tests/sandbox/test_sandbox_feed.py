@@ -7,6 +7,7 @@ import pytest
 from azure.core.rest import HttpResponse
 
 from o365_pipeline.consent.activity_feed import ActivityFeed, Position
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.cloud import SandboxCloud
 
 from .conftest import World, customer
@@ -110,7 +111,7 @@ def test_content_of_a_stopped_subscription_is_neither_listed_nor_given(world: Wo
 
 
 def test_the_requests_of_the_pipelines_own_client_are_seen(tmp_path: Path) -> None:
-    cloud = SandboxCloud(home=str(tmp_path), lake_url=f"file://{tmp_path / 'lake'}")
+    cloud = SandboxCloud(home=str(tmp_path), lakes=Lakes((tmp_path / "lake").as_uri()))
     now = dt.datetime.now(dt.UTC)
     ActivityFeed(cloud=cloud).read(customer(), Position(now - dt.timedelta(hours=1)), now)
     assert [request.method for request in cloud.feed_faults.requests] == ["GET", "POST", "GET"]
