@@ -15,6 +15,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline_tests.azurite import Azurite, running
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 DAY = dt.date(2026, 11, 16)
@@ -24,6 +25,13 @@ DAY = dt.date(2026, 11, 16)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("O365_", "AZURE_", "DAGSTER_HOME"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """Azure's storage on this machine; tests that ask for it are skipped where it is not installed."""
+    with running() as azurite:
+        yield azurite
 
 
 @pytest.fixture
