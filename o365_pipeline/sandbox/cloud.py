@@ -3,8 +3,6 @@
 What belongs here: the configuration and its assembly. The services are in the other files of this folder.
 """
 
-from __future__ import annotations
-
 import time
 from functools import cached_property
 from pathlib import Path
