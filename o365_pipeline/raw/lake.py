@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore
 
+from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import transfer
 from o365_pipeline.raw.lake_errors import Place, explained
 from o365_pipeline.raw.transfer import Progress, untold
@@ -49,9 +50,12 @@ class Lake:
     @classmethod
     def in_folder(cls, folder: Path) -> Lake:
         """The lake in a local folder, which is made where it is missing."""
-        place = Place(folder.as_uri())
-        with explained(place):
-            return cls(folder.as_uri(), LocalStore(folder, mkdir=True), place, folder)
+        url = folder.as_uri()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LakeError(f"{url}: no folder can be made there ({error.strerror}); choose another") from None
+        return cls(url, LocalStore(folder), Place(url), folder)
 
     def telling(self, progress: Progress) -> Lake:
         """The same lake, whose transfers tell how far they are."""
@@ -85,9 +89,9 @@ class Lake:
     def exists(self, path: str) -> bool:
         with self._explained(path):
             try:
-                obstore.head(self.store, path)
+                with self._reason_asked_for():
+                    obstore.head(self.store, path)
             except FileNotFoundError:
-                self._look_for_container(path)
                 return False
         return True
 
@@ -97,9 +101,9 @@ class Lake:
             some = list(paths[start : start + DELETED_AT_ONCE])
             with self._explained(some[0]):
                 try:
-                    obstore.delete(self.store, some)
+                    with self._reason_asked_for():
+                        obstore.delete(self.store, some)
                 except FileNotFoundError:
-                    self._look_for_container(some[0])
                     for path in some:
                         with suppress(FileNotFoundError):
                             obstore.delete(self.store, path)
@@ -125,7 +129,7 @@ class Lake:
         if self.folder is not None:
             return [self.folder / path for path in paths]
         targets = {path: directory / _local_name(path) for path in paths}
-        with self._explained(", ".join(paths[:1])):
+        with self._explained(paths[0] if len(paths) == 1 else f"one of {len(paths)}"), self._reason_asked_for():
             transfer.download(self.store, targets, self.progress)
         return [targets[path] for path in paths]
 
@@ -147,9 +151,14 @@ class Lake:
                 yield from zip(paths, self.telling(told).stage(paths, Path(directory)), strict=True)
             done += sum(size for _, size in batch)
 
-    def _look_for_container(self, path: str) -> None:
-        """Raise where the whole container is missing: only to a listing Azure says so."""
-        next(iter(obstore.list(self.store, prefix=path)), None)
+    @contextmanager
+    def _reason_asked_for(self) -> Iterator[None]:
+        """Where a request fails without a word, as HEAD does, raise what a listing of the container fails with."""
+        try:
+            yield
+        except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
+            obstore.list_with_delimiter(self.store)
+            raise
 
     def _explained(self, path: str) -> AbstractContextManager[None]:
         return explained(self.place, path)

@@ -93,7 +93,10 @@ class Lakes:
         return Lake(url, self._store(account, container, endpoint, tenant_id), place)
 
     def _store(self, account: str, container: str, endpoint: str, tenant_id: str | None) -> AzureStore:
-        """The container's store; what is given here wins over what obstore reads from the environment."""
+        """The container's store; what is given here wins over what obstore reads from the environment.
+
+        Over HTTP a token could be read on the way; a key is not sent, only what it signed.
+        """
         config: AzureConfig = {
             "account_name": account,
             "container_name": container,
@@ -104,11 +107,12 @@ class Lakes:
         provider = None
         if self._key:
             config |= {"account_key": self._key.get_secret_value(), "credential_type": "access_key"}
+        elif endpoint.startswith("http:"):
+            raise LakeError(f"{endpoint}/{container} takes no sign-in over http; use https, or set O365_STORAGE_KEY")
         elif self._credential:
             provider = AzureCredentialProvider(cast("DefaultAzureCredential", self._credential(tenant_id)))
         else:
             raise LakeError(f"{endpoint}/{container}: there is neither a key nor a sign-in; set O365_STORAGE_KEY")
-        # A token would be readable on the way of HTTP; a key is not sent.
         client: ClientConfig = {**CLIENT, "allow_http": self._key is not None}
         try:
             return AzureStore(config=config, credential_provider=provider, client_options=client, retry_config=RETRIES)
