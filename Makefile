@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo dev test lint validate format benchmark clean
+AZURITE := 3.37.0
+
+.PHONY: help demo dev test azurite lint validate format benchmark clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
 	@echo "make dev        the Dagster UI on port 3000"
 	@echo "make test       the tests"
+	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, beside plain code"
+	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, a lake on Azurite, beside plain code"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -31,7 +34,13 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) --editable '.[test]'
 	@touch $@
 
-$(VENV)/.installed-lint: $(VENV)/.installed
+$(VENV)/.installed-azurite: .azurite/node_modules/.bin/azurite-blob
+
+.azurite/node_modules/.bin/azurite-blob:
+	@echo "installing azurite $(AZURITE) into .azurite ..."
+	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
+
+lint: $(VENV)/.installed
 	@echo "installing what the linters need ..."
 	@$(PIP) --editable '.[test,lint]'
 	@touch $@
@@ -58,6 +67,7 @@ validate: $(VENV)/.installed
 benchmark: $(VENV)/.installed
 	@$(BIN)/python benchmarks/messages.py
 	@$(BIN)/python benchmarks/consent.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
@@ -26,6 +25,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 
 START_SECONDS = 60
+MISSING = "Azurite is missing: it needs node and npm, then: make azurite"
 INSTALLED = Path(__file__).parents[1] / ".azurite" / "node_modules" / ".bin" / "azurite-blob"
 ACCOUNTS = ("sto365first", "sto365second")
 STRANGER = "sto365stranger"
@@ -61,25 +61,20 @@ class Azurite:
         return self.lakes.at(ACCOUNTS[0], self.make_container())
 
 
-def program() -> str:
-    """Where azurite-blob is; the test that asks is skipped where it is not, and fails where it has to be."""
+def installed() -> str | None:
+    """Where azurite-blob is, if it can be run."""
     found = str(INSTALLED) if INSTALLED.exists() else shutil.which("azurite-blob")
-    if found and shutil.which("node"):
-        return found
-    reason = "Azurite is missing: it needs node and npm, then: make azurite"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return found if shutil.which("node") else None
 
 
 @contextmanager
-def running() -> Iterator[Azurite]:
+def running(program: str) -> Iterator[Azurite]:
     """Azurite from the moment when it answers to the end of the block."""
     key, strangers_key = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
     accounts = [*(f"{name}:{key}" for name in ACCOUNTS), f"{STRANGER}:{strangers_key}"]
     options = ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent", "--blobPort", "0"]
     process = subprocess.Popen(
-        [program(), *options],
+        [program, *options],
         env={**os.environ, "AZURITE_ACCOUNTS": ";".join(accounts)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,7 +92,7 @@ def running() -> Iterator[Azurite]:
                     yield Azurite(listens[1], key, strangers_key)
                     break
             else:
-                pytest.fail(f"Azurite did not start: {said}")
+                raise RuntimeError(f"Azurite did not start: {said}")
             process.terminate()
     finally:
         late.cancel()

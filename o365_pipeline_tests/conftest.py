@@ -15,7 +15,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline_tests.azurite import Azurite, running
+from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 DAY = dt.date(2026, 11, 16)
@@ -29,8 +29,11 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
-    """Azure's storage on this machine; tests that ask for it are skipped where it is not installed."""
-    with running() as azurite:
+    """Azure's storage on this machine; where it is missing its tests are skipped, and fail where CI is set."""
+    program = installed()
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    with running(program) as azurite:
         yield azurite
 
 

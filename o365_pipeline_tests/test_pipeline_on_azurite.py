@@ -20,6 +20,8 @@ from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.runner import Runner, mart_rows
 
+STAGES = ("raw", "curated", "user_rows", "quarantine")
+DATASETS = ("User_v1", "Message_v1", "SentItem_v1", "CalendarView_v0")
 UNREADABLE = b'{"broken'
 
 
@@ -27,9 +29,12 @@ def deployment_of_two(home: Path, containers: dict[str, str], **settings: Any) -
     """Contoso and Fabrikam, each with a storage account and a container of its own; purged as soon as may be."""
     loaded = load(home=home, sandbox_seconds=0, sandbox_users=6, initial_days=1, purge_grace_days=0, **settings)
     contoso = loaded.customers.chosen(None)
+    some = tuple(entry for entry in contoso.data_request.datasets if entry.dataset.name in DATASETS)
+    request = contoso.data_request.model_copy(update={"datasets": some})
     storage = [{"storage_account": account, "container": container} for account, container in containers.items()]
     fabrikam = {"name": "fabrikam", "tenant_id": "00000000-0000-4000-8000-0000000000f2", "factory": "adf-fabrikam"}
-    customers = [contoso.model_copy(update=storage[0]), contoso.model_copy(update={**fabrikam, **storage[1]})]
+    own: list[dict[str, Any]] = [storage[0], {**fabrikam, **storage[1]}]
+    customers = [contoso.model_copy(update={"data_request": request, **fields}) for fields in own]
     return replace(loaded, customers=Customers(customers))
 
 
@@ -61,9 +66,6 @@ def objects(lake: Lake) -> dict[str, list[str]]:
     """The paths below each stage, without the ids of factory runs."""
     paths = [path for path, _ in lake.objects("")]
     return {stage: sorted(_plain(path) for path in paths if path.startswith(f"{stage}/")) for stage in STAGES}
-
-
-STAGES = ("raw", "curated", "user_rows", "quarantine")
 
 
 def _plain(path: str) -> str:
