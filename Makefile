@@ -15,7 +15,7 @@ help:
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, a lake on Azurite, beside plain code"
+	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -34,13 +34,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) --editable '.[test]'
 	@touch $@
 
-$(VENV)/.installed-azurite: .azurite/node_modules/.bin/azurite-blob
-
-.azurite/node_modules/.bin/azurite-blob:
-	@echo "installing azurite $(AZURITE) into .azurite ..."
-	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
-
-lint: $(VENV)/.installed
+$(VENV)/.installed-lint: $(VENV)/.installed
 	@echo "installing what the linters need ..."
 	@$(PIP) --editable '.[test,lint]'
 	@touch $@
@@ -53,6 +47,12 @@ dev: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest --numprocesses auto
+
+azurite: .azurite/node_modules/.bin/azurite-blob
+
+.azurite/node_modules/.bin/azurite-blob:
+	@echo "installing azurite $(AZURITE) into .azurite ..."
+	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .
