@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers, National
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox import tenant_data as tenant_files
@@ -131,12 +132,19 @@ class Deployment:
     database: Database
     lake: Lake
     cloud: Cloud
+    own_marts: Mapping[str, Database] = field(default_factory=dict)
+    """The databases of customers whose mart does not lie in the deployment's."""
+
+    @property
+    def marts(self) -> Marts:
+        return Marts(default=self.database, own=self.own_marts)
 
     @property
     def resources(self) -> Mapping[str, Any]:
         """The stages' resources, by the names under which assets and sensors ask for them."""
         return {
             "database": self.database,
+            "marts": self.marts,
             "lake": self.lake,
             "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
@@ -297,10 +305,11 @@ def _azure(settings: Settings) -> Deployment:
             "data_request": read_data_request(settings.data_request),
         }
     )
+    cloud = AzureCloud()
     return Deployment(
         home=settings.home.resolve(),
         customers=Customers([customer]),
-        database=Database(url=sa.make_url(settings.mart_url)),
+        database=Database(url=sa.make_url(settings.mart_url), credential=cloud.credential()),
         lake=Lake(url=settings.lake_url or f"az://{settings.storage_account}/{settings.container}"),
-        cloud=AzureCloud(),
+        cloud=cloud,
     )
