@@ -1,7 +1,7 @@
 """The command line, `o365-pipeline ...`: reads arguments, calls the stages, turns errors into one line and a status.
 
-What belongs here: commands and their help texts; those about consent are in `cli_consent.py`. Exit status 0 only when
-a command did what was asked, 2 for bad input, 1 for what failed.
+What belongs here: commands and their help texts; those about consent and customers are in files of their own. Exit
+status 0 only when a command did what was asked, 2 for bad input, 1 for what failed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 import dagster as dg
 
 from o365_pipeline.cli_consent import consent, purge, why_missing
+from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_mart import mart
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
@@ -61,7 +62,8 @@ def cli() -> None:
 )
 @click.option("--first-day", type=DAY, help="First day to extract, as 2026-11-16.")
 @click.option("--days", type=click.IntRange(1, 366), help="How many days to extract.")
-def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None) -> None:
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None, customer_name: str | None) -> None:
     """Take the sandbox from approval to a filled mart, in this terminal."""
     deployment = load(
         tenant_data=tenant_data,
@@ -73,7 +75,7 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
     deployment.use_dagster_home()
     from o365_pipeline.demo import run_demo
 
-    run_demo(deployment, stdout())
+    run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
 
 
 @cli.command()
@@ -156,6 +158,26 @@ def serve(port: int, host: str) -> None:
 
 
 @sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3443, show_default=True, help="Where it listens.")
+@click.option("--host", default="localhost", show_default=True, help="The address it listens on.")
+@click.option("--certificate", type=click.Path(path_type=Path, exists=True), required=True, help="PEM file for HTTPS.")
+@click.option("--key", type=click.Path(path_type=Path, exists=True), required=True, help="PEM file of its key.")
+def azure(port: int, host: str, certificate: Path, key: Path) -> None:
+    """Serve the sandbox's Azure over HTTPS, to rehearse a deployment as on Azure. Ctrl-C ends it.
+
+    Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
+    """
+    from o365_pipeline.sandbox import web_server
+
+    deployment = load()
+    _register(deployment)
+    files = web_server.Certificate(certificate, key)
+    web_server.serve(
+        deployment.sandbox_cloud.served, host, port, lambda address: click.echo(f"Azure's APIs: {address}"), files
+    )
+
+
+@sandbox.command()
 @APPROVER
 @REASON
 def approve(approver: str, reason: str | None) -> None:
@@ -181,5 +203,6 @@ def revoke(approver: str, reason: str | None) -> None:
 
 cli.add_command(consent)
 cli.add_command(mart)
+cli.add_command(customers)
 cli.add_command(purge)
 cli.add_command(why_missing)

@@ -7,19 +7,55 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import dagster as dg
-from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential, TokenRequestOptions
+from azure.core.credentials import (
+    AccessToken,
+    AccessTokenInfo,
+    SupportsTokenInfo,
+    TokenCredential,
+    TokenRequestOptions,
+)
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
-from azure.identity import DefaultAzureCredential
+from azure.identity import (
+    AzureAuthorityHosts,
+    AzureCliCredential,
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
+from pydantic import Field
 
 CONNECTION_SECONDS, READ_SECONDS = 5, 30
 """How long a call waits for a connection and for an answer: a host that swallows requests must not hold a sensor."""
 
 
+ARM_URL = "https://management.azure.com"
+
+PUBLIC_AUTHORITIES = (
+    AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+    AzureAuthorityHosts.AZURE_GOVERNMENT,
+    AzureAuthorityHosts.AZURE_CHINA,
+)
+
+SignIn = Literal["default", "managed-identity", "workload-identity", "service-principal", "azure-cli"]
+"""How to sign in to Microsoft Entra; `default` tries azure-identity's chain, and takes what answers first."""
+
+
+class Credential(TokenCredential, SupportsTokenInfo, Protocol):
+    """What azure-identity's credentials have in common."""
+
+
 class Cloud(dg.ConfigurableResource, ABC):
     """A cloud under the Azure SDK."""
+
+    arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
+    feed_url: str | None = Field(
+        default=None, description="Where the Management Activity API answers, if not where the tenant's plan says."
+    )
 
     @abstractmethod
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
@@ -31,24 +67,44 @@ class Cloud(dg.ConfigurableResource, ABC):
 
 
 class AzureCloud(Cloud):
-    """Azure itself, over HTTPS, signed in by azure-identity's default chain."""
+    """Azure itself, over HTTPS."""
+
+    sign_in: str = Field(default="default", description="How to sign in to Microsoft Entra.")
+    client_id: str | None = Field(default=None, description="The client id of a user-assigned managed identity.")
+    authority: str | None = Field(default=None, description="Where to sign in, if not at login.microsoftonline.com.")
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
-        return _signed_in() if tenant_id is None else TenantCredential(_signed_in(), tenant_id)
+        signed_in = _signed_in(self.sign_in, self.client_id, self.authority)
+        return signed_in if tenant_id is None else TenantCredential(signed_in, tenant_id)
 
     def transport(self) -> HttpTransport[Any, Any]:
         return RequestsTransport(connection_timeout=CONNECTION_SECONDS, read_timeout=READ_SECONDS)
 
 
 @cache
-def _signed_in() -> DefaultAzureCredential:
-    return DefaultAzureCredential(additionally_allowed_tenants=["*"])
+def _signed_in(sign_in: str, client_id: str | None, authority: str | None) -> Credential:
+    """The one credential of this process, which keeps its tokens. A vendor's may sign in to its customers' tenants."""
+    everywhere = ["*"]
+    # Nobody but Microsoft's own authorities can be asked whether an authority is one.
+    private = authority is not None and urlsplit(authority).netloc not in PUBLIC_AUTHORITIES
+    match sign_in:
+        case "managed-identity":
+            return ManagedIdentityCredential(client_id=client_id)
+        case "workload-identity":
+            return WorkloadIdentityCredential(
+                client_id=client_id, additionally_allowed_tenants=everywhere, disable_instance_discovery=private
+            )
+        case "service-principal":
+            return EnvironmentCredential(additionally_allowed_tenants=everywhere, disable_instance_discovery=private)
+        case "azure-cli":
+            return AzureCliCredential(additionally_allowed_tenants=everywhere)
+    return DefaultAzureCredential(additionally_allowed_tenants=everywhere)
 
 
 class TenantCredential:
     """Signs in to one tenant: the application of a vendor, in the tenant of a customer that has admitted it."""
 
-    def __init__(self, credential: DefaultAzureCredential, tenant_id: str) -> None:
+    def __init__(self, credential: Credential, tenant_id: str) -> None:
         self._credential = credential
         self._tenant_id = tenant_id
 

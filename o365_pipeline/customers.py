@@ -1,13 +1,14 @@
 """Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
 
-What belongs here: the model and the look-up. Where customers come from is `deployment.py`'s.
+What belongs here: the model and the look-up. Reading customers from files is `customers_file.py`'s; which file, and
+what stands in for one in the sandbox, `deployment.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -16,14 +17,21 @@ from o365_pipeline.errors import UsageError
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.regions import AZURE_REGIONS, azure_region, receives_from
 
-Storage = Literal["adls-gen2", "blob"]
-"""The kinds of storage account that Data Connect copies to: Data Lake Storage Gen2, or Blob Storage."""
-
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
 """The kind of Office 365 plan that a tenant is on; each has its own Management Activity API."""
 
+Storage = Literal["adls-gen2", "blob"]
+"""The kinds of storage account that Data Connect copies to: Data Lake Storage Gen2, or Blob Storage."""
+
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
+
+NIGHTLY = "30 3 * * *"
+
+GEN1_RETIRED = (
+    "Azure Data Lake Storage Gen1 was retired on 2024-02-29, and Data Connect does not copy there any more: create a "
+    "Gen2 account (StorageV2 with hierarchical namespace), move what is left with Azure's migration guide, name that"
+)
 
 
 class KeyVaultSecret(BaseModel):
@@ -46,33 +54,49 @@ class KeyVaultSecret(BaseModel):
         return self.key_vault.rsplit("/", 1)[-1]
 
 
-class Customer(BaseModel):
-    """One organisation whose approvers may let its data move."""
+class CustomerSettings(BaseModel):
+    """What there is to say of a customer, but for its data request and its secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=f"^{CUSTOMER_NAME}$", description="The partition key: contoso.")
     tenant_id: str = Field(description="The customer's Microsoft Entra tenant.")
-    subscription_id: str
-    resource_group: str
-    factory: str = Field(description="The Data Factory that extracts.")
-    region: str = Field(description="The Azure region of the factory and the storage account.")
+    subscription_id: str = Field(description="The Azure subscription of the factory.")
+    resource_group: str = Field(description="The resource group of the factory.", examples=["rg-o365"])
+    factory: str = Field(description="The Data Factory that extracts.", examples=["adf-o365"])
+    region: str = Field(
+        description="The Azure region of the factory and the storage account, one that Data Connect delivers into.",
+        examples=["westeurope"],
+    )
     mailbox_region: str | None = Field(
-        default=None, description="The Office region of the mailboxes, where it is known."
+        default=None,
+        description="The mailboxes' Office region, where it is known: checked against the Azure region.",
+        examples=["Europe"],
     )
     storage: Storage = Field(default="adls-gen2", description="The storage account's kind.")
-    storage_account: str = Field(description="The storage account that the factory writes to.")
-    container: str = Field(description="The account's container: the lake.")
-    first_day: dt.date = Field(ge=FIRST_DAY, description="The first day of data to extract once approved.")
-    initial_days: int = Field(ge=1, description="How many days the first window covers.")
+    storage_account: str = Field(
+        pattern=r"^[a-z0-9]{3,24}$", description="The account that the factory writes to.", examples=["sto365contoso"]
+    )
+    container: str = Field(
+        pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", description="The account's container: the lake.", examples=["lake"]
+    )
+    first_day: dt.date = Field(
+        ge=FIRST_DAY, description="The first day of data to extract once approved.", examples=["2026-11-16"]
+    )
+    initial_days: int = Field(default=7, ge=1, le=366, description="How many days the first window covers.")
+    schedule: str = Field(
+        default=NIGHTLY,
+        description="When the days since the last extraction are extracted: five fields of cron, UTC.",
+        examples=[NIGHTLY, "0 4 * * 1"],
+    )
     national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
     purge_grace_days: int = Field(
-        default=30, ge=0, description="How long data outlives its approval before it is purged."
+        default=30, ge=0, le=3_650, description="How long data outlives its approval before it is purged."
     )
-    application_secret: SecretStr | KeyVaultSecret = Field(
-        default=SecretStr(""), description="The secret of the data request's application: the factory signs in with it."
-    )
-    data_request: DataRequest
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _id_in_small_letters(cls, value: str) -> str:
+        return value.lower()
 
     @field_validator("region")
     @classmethod
@@ -86,8 +110,15 @@ class Customer(BaseModel):
             raise ValueError(f"no Office region {name!r}; there are {', '.join(AZURE_REGIONS)}")
         return name
 
+    @field_validator("storage", "storage_account", mode="before")
+    @classmethod
+    def _storage_is_not_gen1(cls, value: object) -> object:
+        if isinstance(value, str) and any(mark in value.lower() for mark in ("gen1", "azuredatalakestore")):
+            raise ValueError(GEN1_RETIRED)
+        return value
+
     @model_validator(mode="after")
-    def _regions_fit(self) -> Customer:
+    def _regions_fit(self) -> Self:
         if self.mailbox_region and not receives_from(self.region, self.mailbox_region):
             fitting = ", ".join(AZURE_REGIONS[self.mailbox_region])
             raise ValueError(
@@ -96,10 +127,15 @@ class Customer(BaseModel):
             )
         return self
 
-    @field_validator("tenant_id")
-    @classmethod
-    def _id_in_small_letters(cls, value: str) -> str:
-        return value.lower()
+
+class Customer(CustomerSettings):
+    """One organisation whose approvers may let its data move."""
+
+    name: str = Field(pattern=f"^{CUSTOMER_NAME}$", description="The partition key: contoso.")
+    application_secret: SecretStr | KeyVaultSecret = Field(
+        default=SecretStr(""), description="The secret of the data request's application: the factory signs in with it."
+    )
+    data_request: DataRequest
 
     @property
     def sink(self) -> str:

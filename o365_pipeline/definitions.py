@@ -9,8 +9,9 @@ from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.extraction.assets import daily_extraction, extraction, extraction_job
+from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
+from o365_pipeline.extraction.schedules import build_extraction_schedules
 from o365_pipeline.mart.assets import MART_KEYS, mart
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
@@ -36,7 +37,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in catalogue())],
         jobs=[extraction_job, landing_job, purge_job],
-        schedules=[daily_extraction],
+        schedules=build_extraction_schedules(deployment.customers),
         sensors=[
             build_consent_sensor(sensors),
             build_landing_sensor(MART_KEYS, sensors),

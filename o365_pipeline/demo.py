@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
 
 import dagster as dg
 import sqlalchemy as sa
@@ -22,6 +21,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.headless import Headless
+from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.terminal import progress, table
 
@@ -29,40 +29,13 @@ APPROVER = "approver@contoso.example"
 TICK_SECONDS = 0.5
 PATIENCE_SECONDS = 600
 
-ROWS_SHOWN = 8
-"""Of each answer; how a query says that itself differs between databases."""
 
-QUESTIONS: Mapping[str, str] = {
-    "Busiest senders": """
-        SELECT coalesce(p.display_name, m.sender_address) AS sender, p.department, count(*) AS mails
-        FROM fact_message m
-        LEFT JOIN dim_person p ON p.customer = m.customer AND p.day = m.day AND p.person_id = m.sender_id
-        WHERE m.customer = :customer AND coalesce(m.is_draft, 0) = 0
-        GROUP BY coalesce(p.display_name, m.sender_address), p.department
-        ORDER BY mails DESC, sender""",
-    "Meeting hours by department": """
-        SELECT coalesce(p.department, '(unknown)') AS department, count(DISTINCT a.person_id) AS people,
-               round(sum(a.meeting_minutes) / 60.0, 1) AS hours
-        FROM agg_person_day a
-        JOIN dim_person p ON p.customer = a.customer AND p.day = a.day AND p.person_id = a.person_id
-        WHERE a.customer = :customer
-        GROUP BY coalesce(p.department, '(unknown)')
-        ORDER BY hours DESC, department""",
-    "Mails per day": """
-        SELECT date_key AS day, count(*) AS mails, sum(recipient_count) AS recipients
-        FROM fact_message WHERE customer = :customer AND coalesce(is_draft, 0) = 0
-        GROUP BY date_key ORDER BY date_key DESC""",
-}
-"""Three answers of SQL, as they can be pasted into any client."""
-
-
-def run_demo(deployment: Deployment, console: Console) -> None:
-    """Run the demonstration.
+def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:
+    """Run the demonstration with one of the deployment's customers.
 
     Raises:
         O365PipelineError: a step did not succeed.
     """
-    [customer] = deployment.customers
     if customer.first_day >= dt.datetime.now(dt.UTC).date():
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
     runs_before = len(_factory_runs(deployment, customer))
@@ -162,9 +135,9 @@ def _show_mart(database: Database, customer: Customer, console: Console) -> None
     counts = _row_counts(database, customer)
     console.print(table(f"The mart of {customer.name}", ("table", "rows"), counts.items()))
     with database.begin() as connection:
-        for title, question in QUESTIONS.items():
-            answer = connection.execute(sa.text(question), {"customer": customer.name})
-            console.print(table(title, answer.keys(), answer.fetchmany(ROWS_SHOWN)))
+        for title, question in questions(customer.name).items():
+            answer = connection.execute(question)
+            console.print(table(title, answer.keys(), answer.all()))
 
 
 def _row_counts(database: Database, customer: Customer) -> dict[str, int]:

@@ -1,12 +1,12 @@
 """The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
 
-What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are.
+What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are. What a
+file of customers may say is `customers_file.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import os
 import re
 import shutil
@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from o365_pipeline.cloud import AzureCloud, Cloud
+from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline.consent.data_request import DataRequest, read_data_request
-from o365_pipeline.customers import CUSTOMER_NAME, Customer, Customers, NationalCloud
+from o365_pipeline.consent.data_request import read_data_request
+from o365_pipeline.customers import GEN1_RETIRED, Customers, NationalCloud
+from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -32,8 +33,9 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.sandbox import tenant_data as tenant_files
 from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 
-SECRET_SETTINGS = ("O365_MART_URL", "O365_APPLICATION_SECRET")
+SECRET_SETTINGS = ("O365_MART_URL",)
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
@@ -43,21 +45,24 @@ FEED_POLL_SECONDS = 60
 """Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
 
 PROJECT = Path(__file__).parents[1]
-SANDBOX_FIRST_DAY = dt.date(2026, 11, 16)
-AZURE_EXAMPLES = {
-    "customer": "contoso",
-    "tenant_id": "the customer's Entra tenant id",
-    "subscription_id": "the factory's subscription id",
-    "resource_group": "rg-o365",
-    "factory": "adf-o365",
-    "region": "westeurope",
-    "storage_account": "sto365lake",
-    "container": "lake",
-    "first_day": "2026-11-16",
-    "mart_url": "mssql+pyodbc://@server.database.windows.net/mart?driver=ODBC+Driver+18+for+SQL+Server",
-    "data_request": "data_request.toml",
-    "application_secret": "the secret of the data request's application",
+AZURE_NEEDS = {
+    "customers": "customers.toml, as `o365-pipeline customers example` prints one",
+    "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
 }
+"""Settings without which there is no deployment on Azure, with an example of each."""
+
+AN_APPLICATION = {
+    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
+    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
+}
+SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
+    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
+    "service-principal": AN_APPLICATION,
+}
+"""Variables that azure-identity reads itself; what is missing is told at the start, not hours later."""
+
+FOR_THE_SANDBOXES_CUSTOMER = ("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days")
+"""Settings that a file of customers has for each of them."""
 
 
 class Settings(BaseSettings):
@@ -71,18 +76,13 @@ class Settings(BaseSettings):
     lake_url: str | None = Field(
         default=None, description="Store URL of the lake: file:///path or az://account/container."
     )
+    customers: Path | None = Field(default=None, description="File or folder that names the customers.")
+    credential: SignIn = Field(default="default", description="How to sign in to Microsoft Entra.")
+    arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
+    feed_url: str | None = Field(default=None, description="Where the Management Activity API answers.")
     data_request: Path | None = Field(default=None, description="TOML file of the data request.")
     first_day: dt.date | None = Field(default=None, ge=FIRST_DAY, description="First day to extract.")
     initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
-    customer: str | None = None
-    tenant_id: str | None = None
-    subscription_id: str | None = None
-    resource_group: str | None = None
-    factory: str | None = None
-    region: str | None = None
-    storage_account: str | None = None
-    container: str | None = None
-    application_secret: str | None = None
     national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
     purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     @field_validator("lake_url")
     @classmethod
     def _lake_url_is_a_store(cls, url: str | None) -> str | None:
+        if url and (url.startswith("adl://") or "azuredatalakestore" in url):
+            raise ValueError(GEN1_RETIRED)
         if url and not re.fullmatch(r"file:///.+|az://[^/]+/[^/]+/?", url):
             raise ValueError("a lake is file:///path or az://account/container")
         return url
@@ -108,19 +110,9 @@ class Settings(BaseSettings):
     @field_validator("mart_url")
     @classmethod
     def _mart_url_is_sqlalchemys(cls, url: str | None) -> str | None:
-        try:
-            if url:
-                sa.make_url(url)
-        except sa.exc.ArgumentError:
-            raise ValueError("a mart is a SQLAlchemy URL such as sqlite:////path/mart.db") from None
+        if url:
+            mart_url(url)
         return url
-
-    @field_validator("customer")
-    @classmethod
-    def _customer_is_a_partition_key(cls, name: str | None) -> str | None:
-        if name and not re.fullmatch(CUSTOMER_NAME, name):
-            raise ValueError("a customer's name is small letters, digits and hyphens")
-        return name
 
 
 @dataclass(frozen=True)
@@ -158,9 +150,18 @@ class Deployment:
         Raises:
             SettingsError: there is none; this deployment runs on Azure.
         """
+        return Sandbox(Path(self.sandbox_cloud.home))
+
+    @property
+    def sandbox_cloud(self) -> SandboxCloud:
+        """The cloud that the sandbox is.
+
+        Raises:
+            SettingsError: as above.
+        """
         if not isinstance(self.cloud, SandboxCloud):
             raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
-        return Sandbox(Path(self.cloud.home))
+        return self.cloud
 
     @property
     def is_sandbox(self) -> bool:
@@ -192,6 +193,12 @@ def load(**overrides: Any) -> Deployment:
         SettingsError: a setting is missing or wrong; the message names it.
     """
     settings = _settings(overrides)
+    if settings.customers or settings.deployment == "azure":
+        for name in FOR_THE_SANDBOXES_CUSTOMER:
+            if name in settings.model_fields_set:
+                raise SettingsError(
+                    f"O365_{name.upper()}: each customer has its own, so say it in O365_CUSTOMERS' file"
+                )
     return _azure(settings) if settings.deployment == "azure" else _sandbox(settings)
 
 
@@ -211,6 +218,7 @@ def _sandbox(settings: Settings) -> Deployment:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
+    configured = _read_customers(settings.customers) if settings.customers else _sandbox_customers(settings)
     lake_url = settings.lake_url or (home / "lake").as_uri()
     mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
     cloud = SandboxCloud(
@@ -223,93 +231,67 @@ def _sandbox(settings: Settings) -> Deployment:
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
-    request = read_data_request(settings.data_request)
-    customer = (
-        _tenant_data_customer(settings, request) if settings.tenant_data else _sandbox_customer(settings, request)
-    )
     return Deployment(
         home=home,
-        customers=Customers([customer]),
+        customers=Customers(configured.customers),
         database=Database(url=mart_url),
         lake=Lake(url=lake_url),
         cloud=cloud,
+        own_marts={name: Database(url) for name, url in configured.marts.items()},
     )
 
 
-def _sandbox_customer(settings: Settings, request: DataRequest, **changes: Any) -> Customer:
-    return Customer.model_validate(
-        {
-            "name": settings.customer or "contoso",
-            "tenant_id": settings.tenant_id or request.application_tenant_id,
-            "subscription_id": "00000000-0000-4000-8000-0000000000d1",
-            "resource_group": "rg-sandbox",
-            "factory": "adf-sandbox",
-            "region": "westeurope",
-            "storage_account": "o365sandbox",
-            "container": "lake",
-            "first_day": settings.first_day or _sandbox_first_day(dt.datetime.now(dt.UTC).date()),
-            "initial_days": settings.initial_days,
-            "purge_grace_days": settings.purge_grace_days,
-            "data_request": request,
-            **changes,
-        }
-    )
-
-
-def _sandbox_first_day(today: dt.date) -> dt.date:
-    """The Monday of the sandbox's week; where the clock has not come that far, that of the last whole week."""
-    last_monday = today - dt.timedelta(days=today.weekday() + 7)
-    return min(SANDBOX_FIRST_DAY, last_monday)
+def _sandbox_customers(settings: Settings) -> Configured:
+    request = read_data_request(settings.data_request)
+    own = {name: getattr(settings, name) for name in FOR_THE_SANDBOXES_CUSTOMER if name != "data_request"}
+    if settings.tenant_data:
+        return Configured((customer_of_files(request, settings.tenant_data, **own),), {})
+    return Configured((sandbox_customer(request, **own),), {})
 
 
 def _sqlite(path: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(path))
 
 
-def _tenant_data_customer(settings: Settings, request: DataRequest) -> Customer:
-    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets there are."""
-    directory = settings.tenant_data
-    assert directory is not None
-    present = tenant_files.datasets_in(directory).datasets
-    digest = hashlib.sha256()
-    for path in sorted(directory.glob("*.json")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest() + path.name.encode())
-    code = digest.hexdigest()
-    datasets = tuple(requested for requested in request.datasets if requested.dataset.name in present)
-    if not datasets:
-        raise SettingsError(f"tenant data {directory}: the data request names none of {', '.join(present)}")
-    return _sandbox_customer(
-        settings,
-        request,
-        name=settings.customer or f"tenant-{code[:8]}",
-        tenant_id=f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}",
-        initial_days=1,
-        data_request=request.model_copy(update={"datasets": datasets}),
-    )
-
-
 def _azure(settings: Settings) -> Deployment:
-    for name, example in AZURE_EXAMPLES.items():
+    for name, example in AZURE_NEEDS.items():
         if not getattr(settings, name):
             raise SettingsError(
                 f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
             )
+    _check_sign_in(settings.credential)
+    assert settings.customers
     assert settings.mart_url
-    assert settings.customer
-    customer = Customer.model_validate(
-        {
-            **{name: getattr(settings, name) for name in Customer.model_fields if hasattr(settings, name)},
-            "name": settings.customer,
-            "application_secret": settings.application_secret,
-            "data_request": read_data_request(settings.data_request),
-        }
+    configured = _read_customers(settings.customers)
+    first = configured.customers[0]
+    cloud = AzureCloud(
+        sign_in=settings.credential,
+        client_id=os.environ.get("AZURE_CLIENT_ID"),
+        authority=os.environ.get("AZURE_AUTHORITY_HOST"),
+        arm_url=settings.arm_url,
+        feed_url=settings.feed_url,
     )
-    cloud = AzureCloud()
     return Deployment(
         home=settings.home.resolve(),
-        customers=Customers([customer]),
-        database=Database(url=sa.make_url(settings.mart_url), credential=cloud.credential()),
-        lake=Lake(url=settings.lake_url or f"az://{settings.storage_account}/{settings.container}"),
+        customers=Customers(configured.customers),
+        database=Database(sa.make_url(settings.mart_url), cloud.credential()),
+        lake=Lake(url=settings.lake_url or f"az://{first.storage_account}/{first.container}"),
         cloud=cloud,
+        own_marts={name: Database(url, cloud.credential()) for name, url in configured.marts.items()},
     )
+
+
+def _read_customers(path: Path) -> Configured:
+    return read_customers(path, os.environ)
+
+
+def _check_sign_in(credential: SignIn) -> None:
+    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
+        if not os.environ.get(name):
+            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
+    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
+        raise SettingsError(
+            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
+            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
+        )

@@ -22,7 +22,7 @@ DAY = dt.date(2026, 11, 16)
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("O365_", "DAGSTER_HOME"))]:
+    for name in [name for name in os.environ if name.startswith(("O365_", "AZURE_", "DAGSTER_HOME"))]:
         monkeypatch.delenv(name)
 
 

@@ -7,7 +7,6 @@ import datetime as dt
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -354,28 +353,6 @@ def test_metadata_and_run_tags_name_nobody(runner: Runner, deployment: Deploymen
     for name, mail in people:
         assert name not in text
         assert mail not in text
-
-
-def test_the_nightly_schedule_asks_for_yesterday_of_every_customer_whose_approval_is_in_force(
-    runner: Runner, deployment: Deployment, decide: Decide
-) -> None:
-    schedule = runner.definitions.resolve_schedule_def("daily_extraction")
-    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    resources = {name: deployment.resources[name] for name in ("database", "customers")}
-
-    def requests() -> Any:
-        with dg.build_schedule_context(
-            instance=runner.instance, scheduled_execution_time=moment, resources=resources
-        ) as context:
-            return schedule(context)
-
-    assert "No customer's approval is in force. contoso: no decision yet" in str(requests().skip_message)
-    decide()
-    runner.tick("consent_sensor")
-    [request] = requests()
-    assert str(request.partition_key) == f"contoso|{dt.datetime.now(dt.UTC).date()}"
-    decide(State.DENIED)
-    assert "contoso: Denied since" in str(requests().skip_message)
 
 
 def test_one_run_works_for_one_customer() -> None:

@@ -122,15 +122,21 @@ class ActivityFeed(dg.ConfigurableResource):
         is_last = next_page is None and end > second
         return Page(onward, tuple(records), tuple(unreadable), is_last, subscribed)
 
+    def _url(self, customer: Customer, path: str) -> str:
+        root = self.cloud.feed_url or ROOTS[customer.national_cloud]
+        return f"{root}/api/v1.0/{customer.tenant_id}/activity/feed/{path}"
+
     def _list(self, customer: Customer, position: Position, end: dt.datetime) -> HttpResponse:
         if position.next_page:
             return self._send(customer, HttpRequest("GET", position.next_page))
         window = {"startTime": _stamp(position.start), "endTime": _stamp(end)}
-        request = HttpRequest("GET", _url(customer, "subscriptions/content"), params=_query() | window)
+        request = HttpRequest("GET", self._url(customer, "subscriptions/content"), params=_query() | window)
         return self._send(customer, request)
 
     def _subscribe(self, customer: Customer) -> None:
-        response = self._send(customer, HttpRequest("POST", _url(customer, "subscriptions/start"), params=_query()))
+        response = self._send(
+            customer, HttpRequest("POST", self._url(customer, "subscriptions/start"), params=_query())
+        )
         if not _answers(response, ALREADY_ENABLED):
             response.raise_for_status()
 
@@ -198,10 +204,6 @@ def _transport(cloud: Cloud) -> Any:
 def _answers(response: HttpResponse, *codes: str) -> bool:
     """Whether the API refuses with one of its codes."""
     return response.status_code >= 400 and any(code in response.text() for code in codes)
-
-
-def _url(customer: Customer, path: str) -> str:
-    return f"{ROOTS[customer.national_cloud]}/api/v1.0/{customer.tenant_id}/activity/feed/{path}"
 
 
 def _query() -> dict[str, str]:

@@ -126,7 +126,9 @@ def read_data_request(path: Path | None) -> DataRequest:
     source = path or resources.files("o365_pipeline.consent") / "data_request.toml"
     try:
         return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, UsageError) as error:
+    except OSError as error:
+        raise SettingsError(f"data request {source}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, UsageError) as error:
         raise SettingsError(f"data request {source}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

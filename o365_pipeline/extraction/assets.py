@@ -1,23 +1,20 @@
-"""The extraction asset, its job and its daily schedule.
+"""The extraction asset and its job.
 
-What belongs here: what Dagster sees of extraction. The steps are in `submission.py`.
+What belongs here: what Dagster sees of extraction. The steps are in `submission.py`, the schedules in `schedules.py`.
 """
 
 import dagster as dg
 
-from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.extraction.windows import ONE_DAY
 from o365_pipeline.failures import explained
-from o365_pipeline.partitions import CUSTOMERS, customer_day_partitions, customer_days, partition_key
+from o365_pipeline.partitions import customer_day_partitions, customer_days
 
 EXTRACTION = dg.AssetKey("extraction")
-MAX_REASON = 2_000
 FACTORY_POOL = "data_factory"
 REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Safe to repeat: a retry finds the factory run that was made for its window."""
@@ -78,34 +75,3 @@ extraction_job = dg.define_asset_job(
     selection=[EXTRACTION],
     description="Submits a customer's days to Azure Data Factory; the landing sensor takes over when they have landed.",
 )
-
-
-@dg.schedule(
-    job=extraction_job,
-    cron_schedule="30 3 * * *",
-    execution_timezone="UTC",
-    description="Every night at 03:30 UTC: yesterday's data of every customer whose approval is in force.",
-)
-def daily_extraction(
-    context: dg.ScheduleEvaluationContext,
-    database: dg.ResourceParam[Database],
-    customers: dg.ResourceParam[Customers],
-) -> list[dg.RunRequest] | dg.SkipReason:
-    moment = context.scheduled_execution_time
-    yesterday = (moment - ONE_DAY).date()
-    known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
-    stands = approval_ledger.standings(database, customers, moment)
-    approved = [name for name, standing in stands.items() if standing.approval and name in known]
-    skipped = [f"{name}: {stands[name]}" for name in stands if name not in approved]
-    if not approved:
-        return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
-    for reason in skipped:
-        context.log.info(f"skipped, no approval is in force: {reason}")
-    return [
-        dg.RunRequest(
-            run_key=f"{name}:{yesterday}",
-            partition_key=partition_key(name, yesterday),
-            tags={"o365/customer": name},
-        )
-        for name in approved
-    ]

@@ -117,6 +117,17 @@ def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]
     )
 
 
+def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.date]:
+    """By customer and dataset the last day that was extracted or is under way, where that is not before `since`."""
+    query = (
+        sa.select(extraction.c.customer, extraction.c.dataset, sa.func.max(extraction.c.last_day).label("day"))
+        .where(extraction.c.last_day >= since, extraction.c.status.not_in(WITHOUT_DATA))
+        .group_by(extraction.c.customer, extraction.c.dataset)
+    )
+    with database.begin() as connection:
+        return {(row.customer, row.dataset): row.day for row in connection.execute(query)}
+
+
 def claim(database: Database, wanted: Extraction) -> bool:
     """Take the right to create the window's factory run; False where another holds it."""
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}

@@ -1,6 +1,6 @@
-"""The web application: Azure Resource Manager and the Management Activity API, each at its public host name.
+"""The web applications: Azure's services each at its public host name, or all at one address.
 
-What belongs here: assembling. The routes are `arm.py`'s and `activity_feed.py`'s.
+What belongs here: assembling. The routes are `arm.py`'s, `activity_feed.py`'s and `entra.py`'s.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from starlette.routing import Host, Route, Router
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.activity_feed import feed_routes
 from o365_pipeline.sandbox.arm import DOCUMENT_KINDS, arm_routes
+from o365_pipeline.sandbox.entra import entra_routes
 from o365_pipeline.sandbox.factory_runs import Factories
 from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
@@ -32,6 +33,20 @@ def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> 
         routes=[
             Host("management.azure.com", Router(arm_routes(factories))),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, feed_faults))),
+            Route("/{path:path}", _elsewhere),
+        ],
+        exception_handlers={O365PipelineError: answer_error},
+    )
+
+
+def served_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
+    """Both services and Entra's sign-in at one address, for clients that reach them over the network."""
+    register_url_convertor("document_kind", DocumentKindConvertor())
+    return Starlette(
+        routes=[
+            *arm_routes(factories),
+            *feed_routes(factories.state, factories.clock, feed_faults),
+            *entra_routes(),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from o365_pipeline.cloud import Cloud
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.sandbox.app import sandbox_app
+from o365_pipeline.sandbox.app import sandbox_app, served_app
 from o365_pipeline.sandbox.data_connect import Tenant
 from o365_pipeline.sandbox.factory_runs import Factories
 from o365_pipeline.sandbox.feed_faults import FeedFaults
@@ -75,13 +75,23 @@ class SandboxCloud(Cloud):
 
     @cached_property
     def app(self) -> Starlette:
-        """The web application, for serving it over HTTP too."""
+        """The web application beneath the clients of this process."""
+        return sandbox_app(self.factories, self.feed_faults)
+
+    @cached_property
+    def served(self) -> Starlette:
+        """The web application for clients of other processes."""
+        return served_app(self.factories, self.feed_faults)
+
+    @cached_property
+    def factories(self) -> Factories:
+        """The runs of all factories."""
         tenant: Tenant = (
             FileTenant(Path(self.tenant_data))
             if self.tenant_data
             else SyntheticTenant(self.users, self.seed, self.mails_per_day, self.out_of_region, self.failing)
         )
-        factories = Factories(
+        return Factories(
             State(Path(self.home)),
             Lake(url=self.lake_url),
             tenant,
@@ -91,7 +101,6 @@ class SandboxCloud(Cloud):
             miscount=self.miscount,
             privileged_access=self.privileged_access,
         )
-        return sandbox_app(factories, self.feed_faults)
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:  # noqa: ARG002 - one token for all
         return SandboxCredential()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,17 +16,34 @@ from starlette.types import ASGIApp
 from o365_pipeline.errors import UsageError
 
 
-def serve(app: ASGIApp, host: str, port: int, tell: Callable[[str], None]) -> None:
-    """Tell the address, then serve until Ctrl-C.
+@dataclass(frozen=True)
+class Certificate:
+    """What HTTPS is served with: a certificate and its key, each a PEM file."""
+
+    certificate: Path
+    key: Path
+
+
+def serve(
+    app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
+) -> None:
+    """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
 
     Raises:
         UsageError: nothing can listen there, as when the port is in use.
     """
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
-        tell(f"http://{shown}:{listener.getsockname()[1]}")
+        tell(f"{'https' if certificate else 'http'}://{shown}:{listener.getsockname()[1]}")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            lifespan="off",
+            ssl_certfile=certificate.certificate if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
+        )
         try:
-            uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             return
 

@@ -1,0 +1,51 @@
+"""The commands about customers' configuration: an example, its schema, a check of what is written.
+
+What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from o365_pipeline import customers_file
+from o365_pipeline.customers import KeyVaultSecret
+from o365_pipeline.deployment import load
+from o365_pipeline.terminal import stdout, table
+
+
+@click.group()
+def customers() -> None:
+    """The customers of this deployment, and the files that name them."""
+
+
+@customers.command()
+def example() -> None:
+    """Print a file of customers to start from: ... > customers.toml."""
+    click.echo(customers_file.example(), nl=False)
+
+
+@customers.command()
+def schema() -> None:
+    """Print the JSON schema of a file of customers, for editors."""
+    click.echo(json.dumps(customers_file.schema(), indent=2))
+
+
+@customers.command()
+def check() -> None:
+    """Read the configuration as a start does, say what is wrong, or list the customers; secrets are not shown."""
+    deployment = load()
+    rows = [
+        (
+            customer.name,
+            customer.tenant_id,
+            f"{customer.factory} in {customer.region}",
+            customer.sink,
+            customer.schedule,
+            "Key Vault" if isinstance(customer.application_secret, KeyVaultSecret) else "variable",
+        )
+        for customer in deployment.customers
+    ]
+    columns = ("customer", "tenant", "factory", "sink", "schedule (UTC)", "secret in")
+    stdout().print(table(f"Customers of the {'sandbox' if deployment.is_sandbox else 'deployment'}", columns, rows))

@@ -1,0 +1,219 @@
+"""Customers' configuration: one TOML or YAML file, or a folder of them, that names each customer and what is its own.
+
+What belongs here: the files' form, their reading, and one clear line for whatever is wrong in them. Secrets are never
+in them: `{ env = "NAME" }` or `{ key_vault = "https://..." }` says where one is.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import dagster as dg
+import sqlalchemy as sa
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+
+from o365_pipeline.consent.data_request import read_data_request
+from o365_pipeline.customers import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
+from o365_pipeline.errors import SettingsError
+
+Guid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
+Name = Annotated[str, StringConstraints(pattern=f"^{CUSTOMER_NAME}$")]
+
+
+class EnvironmentSecret(BaseModel):
+    """A secret that an environment variable holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env: str = Field(min_length=1, description="The variable's name.", examples=["CONTOSO_APPLICATION_SECRET"])
+
+
+class CustomerEntry(CustomerSettings):
+    """One customer, as its file tells."""
+
+    tenant_id: Guid = Field(
+        description="The customer's Microsoft Entra tenant.", examples=["72f988bf-0000-4000-8000-2d7cd011db47"]
+    )
+    subscription_id: Guid = Field(
+        description="The Azure subscription of the factory.", examples=["11111111-0000-4000-8000-000000000001"]
+    )
+    mart: str | EnvironmentSecret | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the customer's own mart, without a password. Default: O365_MART_URL's.",
+        examples=["mssql+pyodbc://@sql-contoso.database.windows.net/mart"],
+    )
+    data_request: Path = Field(
+        description="TOML file of the data request, relative to this file.", examples=["data_request.toml"]
+    )
+    application_secret: KeyVaultSecret | EnvironmentSecret = Field(
+        description="Where the secret of the data request's application is: a Key Vault secret, which the factory "
+        "reads itself, or an environment variable.",
+        examples=['{ key_vault = "https://kv-contoso.vault.azure.net/secrets/data-connect-application" }'],
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_cron(cls, cron: str) -> str:
+        try:
+            dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=cron)
+        except dg.DagsterInvalidDefinitionError:
+            raise ValueError(f"{cron!r} is no cron schedule of five fields, as 30 3 * * *") from None
+        return cron
+
+    @field_validator("mart")
+    @classmethod
+    def _mart_holds_no_password(cls, mart: str | EnvironmentSecret | None) -> str | EnvironmentSecret | None:
+        if isinstance(mart, str) and mart_url(mart).password is not None:
+            raise ValueError(
+                "the URL holds a password: sign in with Microsoft Entra, or name a variable, { env = ... }"
+            )
+        return mart
+
+
+class CustomersFile(BaseModel):
+    """A file of customers, by their names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="Customers of o365_pipeline")
+
+    customers: dict[Name, CustomerEntry] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What the files say: the customers, and the URLs of those marts that are a customer's own."""
+
+    customers: tuple[Customer, ...]
+    marts: Mapping[str, sa.URL]
+
+
+def example() -> str:
+    """The example that is shipped, as TOML."""
+    return (resources.files("o365_pipeline") / "customers.example.toml").read_text(encoding="utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a file of customers, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CustomersFile.model_json_schema()}
+
+
+def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
+    """Read a file of customers, or all files of a folder.
+
+    Args:
+        environment: where the secrets that are named by variables are looked up.
+
+    Raises:
+        SettingsError: a file cannot be read, or something in it is missing or wrong; the message names file and key.
+    """
+    customers: dict[str, Customer] = {}
+    marts: dict[str, sa.URL] = {}
+    for file in _files(path):
+        for name, entry in _parsed(file).customers.items():
+            if name in customers:
+                raise SettingsError(f"{file}: customers.{name} stands in another file too; each customer is named once")
+            try:
+                customers[name] = _customer(name, entry, file, environment)
+                if entry.mart is not None:
+                    marts[name] = _mart(entry.mart, environment)
+            except ValueError as error:
+                raise SettingsError(f"{file}: customers.{name}.{error}") from None
+    return Configured(tuple(customers.values()), marts)
+
+
+def mart_url(text: str) -> sa.URL:
+    """A mart's address.
+
+    Raises:
+        ValueError: the text is no SQLAlchemy URL; the message does not repeat it.
+    """
+    try:
+        return sa.make_url(text)
+    except sa.exc.ArgumentError:
+        raise ValueError("a mart is a SQLAlchemy URL such as sqlite:////path/mart.db") from None
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        if found := sorted(file for file in path.iterdir() if file.suffix in (".toml", ".yaml", ".yml")):
+            return found
+        raise SettingsError(f"O365_CUSTOMERS={path}: the folder holds no file of customers (.toml, .yaml, .yml)")
+    return [path]
+
+
+def _parsed(file: Path) -> CustomersFile:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if file.suffix == ".toml" else yaml.load(text, _OnceEach)  # noqa: S506 - it is safe
+    except OSError as error:
+        raise SettingsError(f"O365_CUSTOMERS={file}: {error.strerror}; for example customers.toml") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    try:
+        return CustomersFile.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {_first(error)}") from None
+
+
+class _OnceEach(yaml.SafeLoader):
+    """Safe YAML in which no key stands twice: the first customer of a name would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(problem=f"{key} stands there more than once")
+        return super().construct_mapping(node, deep)
+
+
+def _customer(name: str, entry: CustomerEntry, file: Path, environment: Mapping[str, str]) -> Customer:
+    secret: SecretStr | KeyVaultSecret
+    if isinstance(entry.application_secret, EnvironmentSecret):
+        secret = SecretStr(_looked_up("application_secret", entry.application_secret, environment))
+    else:
+        secret = entry.application_secret
+    return Customer(
+        **{field: getattr(entry, field) for field in CustomerSettings.model_fields},
+        name=name,
+        application_secret=secret,
+        data_request=read_data_request(file.parent / entry.data_request),
+    )
+
+
+def _mart(mart: str | EnvironmentSecret, environment: Mapping[str, str]) -> sa.URL:
+    return mart_url(_looked_up("mart", mart, environment) if isinstance(mart, EnvironmentSecret) else mart)
+
+
+def _looked_up(key: str, secret: EnvironmentSecret, environment: Mapping[str, str]) -> str:
+    if value := environment.get(secret.env):
+        return value
+    raise ValueError(f"{key}: the environment variable {secret.env} is not set")
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong: its key, what is wrong, an example; never a value that may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    # What follows a key of several types begins with the type that was tried.
+    where = [str(part) for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret", "str", "[key]")]
+    key = ".".join(where) or "the file"
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no key of a customer; there are {', '.join(CustomerEntry.model_fields)}"
+    if first["type"] == "missing":
+        return f"{key} is missing{_example(where)}"
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}{_example(where)}"
+
+
+def _example(where: list[str]) -> str:
+    if len(where) < 3:
+        return ", for example: [customers.contoso]"
+    field = CustomerEntry.model_fields.get(where[2])
+    if not (field and field.examples):
+        return ""
+    text = str(field.examples[0])
+    return f", for example: {where[2]} = {text if text.startswith('{') else json.dumps(text)}"

@@ -1,0 +1,91 @@
+"""Schedules: when each customer's days since the last extraction are extracted.
+
+What belongs here: one schedule for each time that customers are configured with, and the days that it asks for.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.customers import NIGHTLY, Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.assets import extraction_job
+from o365_pipeline.extraction.windows import ONE_DAY
+from o365_pipeline.partitions import CUSTOMERS, range_tags
+
+MAX_DAYS = 31
+"""How far back a schedule goes; what is older is asked for by hand, so that nobody pays for it unawares."""
+
+MAX_REASON = 2_000
+IN_WORDS = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
+
+
+def build_extraction_schedules(customers: Customers) -> list[dg.ScheduleDefinition]:
+    """A schedule for each time that customers are configured with; the nightly one is always there."""
+    times = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers)])
+    return [_schedule(cron) for cron in times]
+
+
+def schedule_name(cron: str) -> str:
+    """daily_extraction for the default, else its fields in words: 0 4 * * 1 is extraction_at_0_4_any_any_1."""
+    if cron == NIGHTLY:
+        return "daily_extraction"
+    words = "".join(IN_WORDS.get(character, character) for character in " ".join(cron.split()))
+    return f"extraction_at_{re.sub('[^A-Za-z0-9_]', '_', words)}"
+
+
+def _schedule(cron: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=schedule_name(cron),
+        job=extraction_job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        description=(
+            f"At {cron} (cron, UTC): the days since the last extraction, up to yesterday, of every customer with this "
+            f"schedule whose approval is in force; at most {MAX_DAYS} days back."
+        ),
+    )
+    def scheduled_extraction(
+        context: dg.ScheduleEvaluationContext,
+        database: dg.ResourceParam[Database],
+        customers: dg.ResourceParam[Customers],
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        moment = context.scheduled_execution_time
+        yesterday = (moment - ONE_DAY).date()
+        known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
+        stands = approval_ledger.standings(database, customers, moment)
+        scheduled = [customer for customer in customers if customer.schedule == cron]
+        approved = [customer for customer in scheduled if customer.name in known and stands[customer.name].approval]
+        skipped = [f"{customer.name}: {stands[customer.name]}" for customer in scheduled if customer not in approved]
+        for reason in skipped:
+            context.log.info(f"skipped, no approval is in force: {reason}")
+        if not approved:
+            return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
+        held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
+        requests = [_request(customer, days) for customer in approved if (days := _days(customer, held, yesterday))]
+        return requests or dg.SkipReason(f"All days up to {yesterday} are extracted or under way.")
+
+    return scheduled_extraction
+
+
+def _days(
+    customer: Customer, held: Mapping[tuple[str, str], dt.date], yesterday: dt.date
+) -> tuple[dt.date, dt.date] | None:
+    """First and last of the days that a requested dataset does not hold yet."""
+    nothing = customer.first_day - ONE_DAY
+    names: Sequence[str] = [requested.dataset.name for requested in customer.data_request.datasets]
+    last_held = min(held.get((customer.name, name), nothing) for name in names)
+    first_day = max(last_held + ONE_DAY, yesterday - ONE_DAY * (MAX_DAYS - 1))
+    return (first_day, yesterday) if first_day <= yesterday else None
+
+
+def _request(customer: Customer, days: tuple[dt.date, dt.date]) -> dg.RunRequest:
+    first_day, last_day = days
+    return dg.RunRequest(
+        run_key=f"{customer.name}:{first_day}:{last_day}",
+        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+    )

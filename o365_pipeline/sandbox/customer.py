@@ -1,0 +1,68 @@
+"""The customer whose tenant the sandbox plays where no file names customers.
+
+What belongs here: that customer, for synthetic people and for given files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.customers import Customer
+from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox import tenant_data as tenant_files
+
+FIRST_DAY = dt.date(2026, 11, 16)
+
+
+def sandbox_customer(request: DataRequest, **changes: Any) -> Customer:
+    """Contoso, with a tenant of synthetic people and a week agreed on; changes take the place of its fields."""
+    fields = {
+        "name": "contoso",
+        "tenant_id": request.application_tenant_id,
+        "subscription_id": "00000000-0000-4000-8000-0000000000d1",
+        "resource_group": "rg-sandbox",
+        "factory": "adf-sandbox",
+        "region": "westeurope",
+        "storage_account": "o365sandbox",
+        "container": "lake",
+        "first_day": _first_day(dt.datetime.now(dt.UTC).date()),
+        "data_request": request,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    return Customer.model_validate({**fields, **given})
+
+
+def _first_day(today: dt.date) -> dt.date:
+    """The Monday of the sandbox's week; where the clock has not come that far, that of the last whole week."""
+    last_monday = today - dt.timedelta(days=today.weekday() + 7)
+    return min(FIRST_DAY, last_monday)
+
+
+def customer_of_files(request: DataRequest, directory: Path, **changes: Any) -> Customer:
+    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets there are.
+
+    Raises:
+        UsageError: the data request names none of them.
+    """
+    present = tenant_files.datasets_in(directory).datasets
+    digest = hashlib.sha256()
+    for path in sorted(directory.glob("*.json")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest() + path.name.encode())
+    code = digest.hexdigest()
+    datasets = tuple(requested for requested in request.datasets if requested.dataset.name in present)
+    if not datasets:
+        raise UsageError(f"tenant data {directory}: the data request names none of {', '.join(present)}")
+    return sandbox_customer(
+        request.model_copy(update={"datasets": datasets}),
+        **{
+            **changes,
+            "name": f"tenant-{code[:8]}",
+            "tenant_id": f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}",
+            "initial_days": 1,
+        },
+    )

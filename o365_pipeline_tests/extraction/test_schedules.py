@@ -1,0 +1,99 @@
+"""Schedules: whom and which days each asks for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers import NIGHTLY, Customer, Customers
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.extraction.schedules import MAX_DAYS, build_extraction_schedules, schedule_name
+from o365_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG
+from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import Runner
+
+Decide = Callable[..., None]
+
+
+@pytest.fixture
+def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
+    return Runner(deployment, instance)
+
+
+def asked(runner: Runner, moment: dt.datetime, customers: Customers | None = None, cron: str = NIGHTLY) -> Any:
+    """What the schedule of that time asks for."""
+    customers = customers or runner.deployment.customers
+    [schedule] = [one for one in build_extraction_schedules(customers) if one.cron_schedule == cron]
+    resources = {"database": runner.deployment.database, "customers": customers}
+    with dg.build_schedule_context(
+        instance=runner.instance, scheduled_execution_time=moment, resources=resources
+    ) as context:
+        return schedule(context)
+
+
+def days_of(request: dg.RunRequest) -> tuple[str, str]:
+    return request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
+
+
+def test_nobody_is_asked_for_whose_approval_is_not_in_force(runner: Runner, decide: Decide) -> None:
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+    assert "No customer's approval is in force. contoso: no decision yet" in asked(runner, moment).skip_message
+    decide()
+    runner.tick("consent_sensor")
+    assert len(asked(runner, moment)) == 1
+    decide(State.DENIED)
+    assert "contoso: Denied since" in asked(runner, moment).skip_message
+
+
+def test_the_days_since_the_last_extraction_are_one_window(runner: Runner, decide: Decide) -> None:
+    decide()
+    runner.move()
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    yesterday = (moment - dt.timedelta(days=1)).date()
+
+    [request] = asked(runner, moment)
+
+    assert days_of(request) == (f"contoso|{DAY + dt.timedelta(days=1)}", f"contoso|{yesterday}")
+
+
+def test_nothing_is_asked_for_where_yesterday_is_held(runner: Runner, decide: Decide) -> None:
+    decide()
+    runner.move()
+    now = dt.datetime.now(dt.UTC)
+    yesterday = (now - dt.timedelta(days=1)).date()
+    assert runner.execute_day("extraction_job", day=yesterday).success
+
+    assert f"All days up to {yesterday} are extracted" in asked(runner, now).skip_message
+
+
+def test_a_schedule_goes_back_a_month_at_most(runner: Runner, customer: Customer, decide: Decide) -> None:
+    decide()
+    runner.tick("consent_sensor")
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=90)
+    yesterday = (moment - dt.timedelta(days=1)).date()
+
+    [request] = asked(runner, moment)
+
+    assert days_of(request) == (f"contoso|{yesterday - dt.timedelta(days=MAX_DAYS - 1)}", f"contoso|{yesterday}")
+
+
+def test_each_customer_is_asked_for_at_its_own_time(runner: Runner, customer: Customer, decide: Decide) -> None:
+    weekly = Customers([customer.model_copy(update={"schedule": "0 4 * * 1"})])
+    decide()
+    runner.tick("consent_sensor")
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+    assert len(asked(runner, moment, weekly, "0 4 * * 1")) == 1
+    assert isinstance(asked(runner, moment, weekly, NIGHTLY), dg.SkipReason)
+
+
+def test_a_schedule_is_named_after_its_time() -> None:
+    assert schedule_name(NIGHTLY) == "daily_extraction"
+    assert schedule_name("0 4 * * 1") == "extraction_at_0_4_any_any_1"
+    assert schedule_name("*/30 1-3,5 * * *") == "extraction_at_anyper30_1to3and5_any_any_any"

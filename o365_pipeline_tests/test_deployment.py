@@ -1,0 +1,107 @@
+"""The deployment: what the environment must say for Azure, and what is built of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from o365_pipeline.cloud import AzureCloud
+from o365_pipeline.customers_file import example
+from o365_pipeline.deployment import load
+from o365_pipeline.errors import SettingsError
+from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
+
+MART = "mssql+pyodbc://@server.database.windows.net/mart"
+
+
+@pytest.fixture
+def customers(tmp_path: Path) -> Path:
+    (tmp_path / "customers.toml").write_text(example())
+    shutil.copyfile(SHIPPED_REQUEST, tmp_path / "data_request.toml")
+    return tmp_path / "customers.toml"
+
+
+def test_azure_needs_its_customers_and_a_mart(customers: Path) -> None:
+    with pytest.raises(SettingsError, match=r"O365_CUSTOMERS is missing.*for example: customers.toml"):
+        load(deployment="azure", mart_url=MART)
+    with pytest.raises(SettingsError, match=r"O365_MART_URL is missing.*for example: mssql\+pyodbc://"):
+        load(deployment="azure", customers=customers)
+
+
+def test_azure_is_built_without_a_call_to_it(customers: Path) -> None:
+    deployment = load(deployment="azure", customers=customers, mart_url=MART)
+
+    assert not deployment.is_sandbox
+    assert [customer.name for customer in deployment.customers] == ["contoso"]
+    with pytest.raises(SettingsError, match="there is no sandbox where O365_DEPLOYMENT=azure"):
+        _ = deployment.sandbox
+
+
+@pytest.mark.parametrize("name", ["first_day", "initial_days", "data_request", "national_cloud", "purge_grace_days"])
+def test_what_each_customer_has_is_not_said_for_all(customers: Path, name: str) -> None:
+    values = {
+        "first_day": "2026-11-16",
+        "initial_days": 3,
+        "data_request": SHIPPED_REQUEST,
+        "national_cloud": "gcc",
+        "purge_grace_days": 3,
+    }
+
+    with pytest.raises(SettingsError, match=f"O365_{name.upper()}: each customer has its own"):
+        load(customers=customers, **{name: values[name]})
+
+
+def test_the_sandbox_plays_the_tenants_of_configured_customers_too(customers: Path, tmp_path: Path) -> None:
+    deployment = load(home=tmp_path / "home", customers=customers)
+
+    assert deployment.is_sandbox
+    [customer] = deployment.customers
+    assert customer.sink == "https://sto365contoso.dfs.core.windows.net/lake"
+
+
+@pytest.mark.parametrize(
+    ("credential", "environment", "told"),
+    [
+        ("service-principal", {}, "AZURE_TENANT_ID is missing"),
+        ("service-principal", {"AZURE_TENANT_ID": "t"}, "AZURE_CLIENT_ID is missing"),
+        (
+            "service-principal",
+            {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"},
+            "AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH",
+        ),
+        (
+            "workload-identity",
+            {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"},
+            "AZURE_FEDERATED_TOKEN_FILE is missing.*for example: /var/run/secrets/",
+        ),
+    ],
+)
+def test_what_a_way_of_signing_in_lacks_is_told_at_the_start(
+    customers: Path, monkeypatch: pytest.MonkeyPatch, credential: str, environment: dict[str, str], told: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=told):
+        load(deployment="azure", customers=customers, mart_url=MART, credential=credential)
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "kind"),
+    [
+        ("default", "DefaultAzureCredential"),
+        ("managed-identity", "ManagedIdentityCredential"),
+        ("workload-identity", "WorkloadIdentityCredential"),
+        ("service-principal", "EnvironmentCredential"),
+        ("azure-cli", "AzureCliCredential"),
+    ],
+)
+def test_one_place_decides_how_to_sign_in(monkeypatch: pytest.MonkeyPatch, sign_in: str, kind: str) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", "00000000-0000-4000-8000-0000000000c1")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/nowhere")
+
+    credential = AzureCloud(sign_in=sign_in, client_id="00000000-0000-4000-8000-0000000000e1").credential()
+
+    assert type(credential).__name__ == kind
