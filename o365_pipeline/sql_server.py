@@ -125,16 +125,15 @@ def _say_types(
 def odbc_type(kind: sa.types.TypeEngine[Any], dbapi: Any) -> tuple[int, int, int] | None:
     """A type as pyodbc's setinputsizes takes it: ODBC's type, size, digits; the size 0 is `max`.
 
-    Text is always Unicode: pyodbc takes a null for a VARCHAR as bytes, and begins a new batch at the next text.
+    A type is one that pyodbc takes a null and a value of alike, else it begins a new batch at the first value: for
+    text the Unicode one, and numbers for flags, which SQLAlchemy hands over as 1 and 0.
     """
     if isinstance(kind, sa.String):
         length = kind.length if isinstance(kind.length, int) and kind.length <= LONGEST_NVARCHAR else 0
         return dbapi.SQL_WVARCHAR, length, 0
-    if isinstance(kind, sa.Boolean):
-        return dbapi.SQL_BIT, 1, 0
     if isinstance(kind, sa.BigInteger):
         return dbapi.SQL_BIGINT, 19, 0
-    if isinstance(kind, sa.Integer):
+    if isinstance(kind, sa.Integer | sa.Boolean):
         return dbapi.SQL_INTEGER, 10, 0
     if isinstance(kind, sa.DateTime):
         return dbapi.SQL_TYPE_TIMESTAMP, 26, 6
