@@ -95,5 +95,5 @@ def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         if passing(error):
             raise
-        message = " ".join(str(error.orig).rpartition("]")[2].split())
+        message = " ".join(str(error.orig.args[-1] if error.orig else error).rpartition("]")[2].split())
         raise OptionRefusedError(f"this server has no {what}, nothing was changed; it says: {message}") from error

@@ -1,4 +1,4 @@
-"""The ledgers on the mart's database, whichever it is: what a customer's data goes through from the yes to the purge."""
+"""The ledgers on the mart's database, whichever it is: from an approver's yes to the purge."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     decide()
     decide()
     events = approval_ledger.events(database, customer)
-    assert [event.approver for event in events] == ["approver@contoso.example"] * 2
-    assert [place for place, _ in approval_ledger.decided_after(database, 0, 10)] == [1, 2]
+    assert [event.approver for event in events] == [None, *["approver@contoso.example"] * 2]
+    assert [place for place, _ in approval_ledger.decided_after(database, 0, 10)] == [1, 2, 3]
 
-    entry = wanted(customer, events[0].event_id)
+    entry = wanted(customer, events[-1].event_id)
     assert extraction_ledger.claim(database, entry)
     assert not extraction_ledger.claim(database, entry)
     assert extraction_ledger.find(database, "x1") == entry

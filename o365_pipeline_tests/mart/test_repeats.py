@@ -40,7 +40,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def fail(database: Database) -> Fail:
-    """fail(words, error, ...) lets statements with these words end in the errors, one after the other; then they work."""
+    """fail(words, error, ...) lets statements with these words end in one error after the other; then they work."""
 
     def fail(words: str, *errors: tuple[str, str]) -> list[str]:
         left, met = list(errors), []

@@ -140,7 +140,7 @@ def test_rows_go_in_bulk_with_the_type_of_each_column_whatever_the_first_row_lac
             "customer": [CUSTOMER, CUSTOMER],
             "day": [pd.Timestamp(DAY)] * 2,
             "message_id": ["<1>", "<2>"],
-            "sent_at": pd.to_datetime([None, "2026-01-05 09:00:00.123456"]),
+            "sent_at": [pd.NaT, pd.Timestamp("2026-01-05 09:00:00.123456")],
             "sender_id": [None, "ann"],
             "is_draft": pd.array([None, True], dtype="boolean"),
             "copies": pd.array([1, 2], dtype="Int64"),
