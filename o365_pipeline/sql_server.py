@@ -32,7 +32,7 @@ SIGN_IN = {"uid", "pwd", "authentication", "trusted_connection"}
 
 LONGEST_NVARCHAR = 4000
 
-VALUES_IN_ERRORS = re.compile(r"(duplicate key value is|Truncated value:)\s.*?(?=\(\d+\)|\[SQL Server\]|$)", re.DOTALL)
+VALUES_IN_ERRORS = re.compile(r"(duplicate key value is|Truncated value:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
 """Where the server's own messages repeat what a row holds."""
 
 
@@ -147,5 +147,5 @@ def _hide_values(context: ErrorContext) -> None:
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None:
             error.args = tuple(
-                VALUES_IN_ERRORS.sub(r"\1 (hidden) ", part) if isinstance(part, str) else part for part in error.args
+                VALUES_IN_ERRORS.sub(r"\1 (hidden)", part) if isinstance(part, str) else part for part in error.args
             )

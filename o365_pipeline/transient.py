@@ -34,8 +34,8 @@ ERROR_NUMBERS = frozenset(
 SQL_STATES = frozenset({"40001", "08S01", "HYT00"})
 """A transaction chosen as a deadlock's victim, a connection that was lost, a login that took too long."""
 
-NUMBER = re.compile(r"\((\d+)\)")
-"""How Microsoft's driver ends each part of its message: (1205)."""
+NUMBER = re.compile(r"(?<=\s)\((\d+)\)(?=\s\(SQL|;|$)")
+"""How Microsoft's driver ends each part of its message, (1205) (SQLExecDirectW), unlike the size in nvarchar(64)."""
 
 
 def passing(error: sa.exc.DBAPIError) -> str | None:

@@ -25,6 +25,7 @@ LOST = ("08S01", f"[08S01] {DRIVER}Communication link failure (0) (SQLEndTran)")
 LOGIN = ("HYT00", f"[HYT00] {DRIVER}Login timeout expired (0) (SQLDriverConnect)")
 RESET = ("08001", f"[08001] {DRIVER}TCP Provider: Error code 0x2746 (10054) (SQLDriverConnect)")
 DUPLICATE = ("23000", f"[23000] {DRIVER}[SQL Server]Violation of PRIMARY KEY constraint 'pk'. (2627) (SQLExecute)")
+TRUNCATED = ("22001", f"[22001] {DRIVER}[SQL Server]Text does not fit nvarchar(64) or (233) there (8152) (SQLExecute)")
 REFUSED = ("28000", f"[28000] {DRIVER}[SQL Server]Login failed for user 'me'. (18456) (SQLDriverConnect)")
 
 Fail = Callable[..., list[str]]
@@ -121,6 +122,7 @@ def test_after_too_many_errors_one_line_says_what_to_do_and_nothing_is_half(
         (RESET, "10054"),
         (DUPLICATE, None),
         (REFUSED, None),
+        (TRUNCATED, None),
         (("database is locked",), None),
     ],
 )

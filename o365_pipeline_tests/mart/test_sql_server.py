@@ -187,7 +187,7 @@ def test_text_without_a_length_and_large_numbers_have_types_too(pyodbc: FakePyod
     "message",
     [
         "[23000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]Violation of PRIMARY KEY constraint "
-        "'pk_dim_person'. The duplicate key value is (contoso, 2026-01-05, ann@contoso.com). (2627) (SQLExecute)",
+        "'pk_dim_person'. The duplicate key value is (contoso, 2026-01-05, ann (1) (SQL ann). (2627) (SQLExecute)",
         "[22001] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]String or binary data would be truncated in "
         "table 'dim_person', column 'mail'. Truncated value: 'ann@contoso.com'. (2628) (SQLExecute)",
     ],
