@@ -19,6 +19,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
@@ -57,7 +58,7 @@ def main(parts: Path, work: Path) -> None:
     done("raw: count rows, seal")
     curate(lake, DATASET, Landed(ENTRY, manifest), [DAY], manifest.columns)
     done("curated: type, deduplicate, Parquet")
-    load_day(database, lake, CUSTOMER, DAY, [DATASET])
+    load_day(Marts(default=database), lake, CUSTOMER, DAY, [DATASET])
     done("mart: build, load 8 tables into SQLite")
 
 

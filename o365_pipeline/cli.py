@@ -18,6 +18,7 @@ import dagster as dg
 
 from o365_pipeline.cli_consent import consent, purge, why_missing
 from o365_pipeline.cli_customers import customers
+from o365_pipeline.cli_mart import mart
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -201,6 +202,7 @@ def revoke(approver: str, reason: str | None) -> None:
 
 
 cli.add_command(consent)
+cli.add_command(mart)
 cli.add_command(customers)
 cli.add_command(purge)
 cli.add_command(why_missing)

@@ -166,7 +166,7 @@ def why_missing(person: str, day: dt.datetime, dataset_name: str | None, custome
     customer = deployment.customers.chosen(customer_name)
     requested = [entry.dataset for entry in customer.data_request.datasets]
     datasets = [catalogue()[dataset_name]] if dataset_name else requested
-    person_id = person_of(deployment.database, customer, person)
+    person_id = person_of(deployment.marts[customer.name], customer, person)
     for dataset in datasets:
         found = missing_person.why_missing(
             deployment.database, deployment.lakes.of(customer), customer, dataset, person_id, day.date()

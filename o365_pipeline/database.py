@@ -9,30 +9,41 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from azure.core.credentials import TokenCredential
 from filelock import FileLock
 from sqlalchemy.dialects import mssql
 
+from o365_pipeline import sql_server
 from o365_pipeline.errors import DatabaseError
+from o365_pipeline.transient import repeated
+
+Result = TypeVar("Result")
 
 SQLITE_WAIT_SECONDS = 60
 
 SCHEMA_LOCKS = {
     # Without it Python's sqlite3 commits before every CREATE TABLE, and a crash leaves half a schema.
     "sqlite": "BEGIN IMMEDIATE",
-    "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive'",
+    # The session's: a transaction's lock needs one that has begun, and a driver begins it with the first statement
+    # that touches a table.
+    "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive', @LockOwner = 'Session'",
 }
 """The statement that makes a schema upgrade one transaction that others wait for; what they find then is done."""
+
+SCHEMA_UNLOCKS = {"mssql": "EXEC sp_releaseapplock @Resource = 'o365_pipeline schema', @LockOwner = 'Session'"}
+"""What ends a lock that does not end with the transaction."""
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -52,20 +63,29 @@ class Database:
     """The mart's database, at any SQLAlchemy URL; no configurable resource, since Dagster would show the password."""
 
     url: sa.URL = field(repr=False)
+    credential: TokenCredential | None = field(default=None, repr=False, compare=False)
+    """Signs in to Azure SQL where the URL carries neither user nor password."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it: the URL without its password."""
+        return self.url.render_as_string()
 
     @property
     def engine(self) -> sa.Engine:
         """The engine, with the schema up to date.
 
         Raises:
-            DatabaseError: it cannot be opened; the message does not repeat the URL.
+            DatabaseError: it cannot be opened; the message does not repeat the password.
+            DatabaseUnavailableError: it could be opened, were it not for errors that pass.
         """
         try:
-            return _engine(self.url)
+            # Credentials are told apart by what they are, not by what they hold: each has engines of its own.
+            return repeated(lambda: _engine(self.url, self.credential), f"the mart {self.name}")  # type: ignore[arg-type]
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             cause = getattr(error, "orig", None) or error
             raise DatabaseError(
-                f"the mart {self.url.render_as_string()} cannot be opened ({type(cause).__name__}): "
+                f"the mart {self.name} cannot be opened ({type(cause).__name__}): "
                 "check O365_MART_URL, the driver and the rights"
             ) from error
 
@@ -74,6 +94,27 @@ class Database:
         """One transaction: everything in it happens, or nothing."""
         with self.engine.begin() as connection:
             yield connection
+
+    def run(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do work in one transaction; where an error comes that passes, a deadlock for one, all of it again.
+
+        The work must begin anew each time it is called, and bear being done twice: a connection that is lost at the
+        commit leaves open whether it was done.
+
+        Raises:
+            DatabaseUnavailableError: such errors came each time; nothing of the work is done.
+        """
+        engine = self.engine
+
+        def once() -> Result:
+            with engine.begin() as connection:
+                return work(connection)
+
+        return repeated(once, f"the mart {self.name}")
+
+    def execute(self, statement: sa.Executable) -> int:
+        """Run one statement in a transaction of its own, as `run` does; returns how many rows it changed."""
+        return self.run(lambda connection: connection.execute(statement).rowcount)
 
     def compact(self) -> None:
         """Let deleted rows leave SQLite's file too; other databases see to that themselves."""
@@ -84,15 +125,21 @@ class Database:
 
 
 @cache
-def _engine(url: sa.URL) -> sa.Engine:
-    # Without fast_executemany, pyodbc makes a round trip for every row.
-    options = {"fast_executemany": True} if url.get_backend_name() == "mssql" else {}
-    engine = sa.create_engine(url, **options)
+def _engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
+    engine = connectable(url, credential)
+    _upgrade(engine)
+    return engine
+
+
+def connectable(url: sa.URL, credential: TokenCredential | None = None) -> sa.Engine:
+    """An engine as it is, without a look at the schema. Its errors do not repeat what rows hold."""
+    if url.get_backend_name() == "mssql" and url.get_driver_name() == "pyodbc":
+        return sql_server.create_engine(url, credential)
+    engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         if path := engine.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
-    _upgrade(engine)
     return engine
 
 
@@ -121,8 +168,17 @@ def _upgrade(engine: sa.Engine) -> None:
             if MigrationContext.configure(connection).get_current_revision() == head:
                 return
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        with engine.begin() as connection:
-            if lock := SCHEMA_LOCKS.get(engine.dialect.name):
-                connection.exec_driver_sql(lock)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with engine.connect() as connection:
+            try:
+                if lock := SCHEMA_LOCKS.get(engine.dialect.name):
+                    connection.exec_driver_sql(lock)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+                if unlock := SCHEMA_UNLOCKS.get(engine.dialect.name):
+                    connection.exec_driver_sql(unlock)
+                    connection.commit()
+            except BaseException:
+                # The connection's end rolls back, and lets go of whatever it holds.
+                connection.invalidate()
+                raise

@@ -39,16 +39,16 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
     if customer.first_day >= dt.datetime.now(dt.UTC).date():
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
     runs_before = len(_factory_runs(deployment, customer))
-    rows_before = sum(_row_counts(deployment.database, customer).values())
+    rows_before = sum(_row_counts(deployment.marts[customer.name], customer).values())
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
         _get_approved(deployment, customer, headless, console)
         _move(deployment, customer, headless, console)
     if deployment.has_tenant_data:
         _show_where_rows_went(deployment, customer, console)
-    _show_mart(deployment.database, customer, console)
+    _show_mart(deployment.marts[customer.name], customer, console)
     runs = len(_factory_runs(deployment, customer)) - runs_before
-    rows = sum(_row_counts(deployment.database, customer).values()) - rows_before
+    rows = sum(_row_counts(deployment.marts[customer.name], customer).values()) - rows_before
     if runs:
         console.print(f"Paid for {runs} factory runs; {rows:,} rows added to the mart.")
     else:
@@ -56,9 +56,7 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
             f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.",
             soft_wrap=True,
         )
-    console.print(
-        f"The mart is {deployment.database.url.render_as_string()}; the same in the UI: make dev", soft_wrap=True
-    )
+    console.print(f"The mart is {deployment.marts[customer.name].name}; the same in the UI: make dev", soft_wrap=True)
 
 
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
@@ -90,7 +88,7 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
         "lake objects": len(deployment.lakes.of(customer).objects(f"raw/{customer.name}")),
-        "mart rows": sum(_row_counts(deployment.database, customer).values()),
+        "mart rows": sum(_row_counts(deployment.marts[customer.name], customer).values()),
     }
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.sandbox import tenant_data as tenant_files
@@ -137,12 +138,19 @@ class Deployment:
     database: Database
     lakes: Lakes
     cloud: Cloud
+    own_marts: Mapping[str, Database] = field(default_factory=dict)
+    """The databases of customers whose mart does not lie in the deployment's."""
+
+    @property
+    def marts(self) -> Marts:
+        return Marts(default=self.database, own=self.own_marts)
 
     @property
     def resources(self) -> Mapping[str, Any]:
         """The stages' resources, by the names under which assets and sensors ask for them."""
         return {
             "database": self.database,
+            "marts": self.marts,
             "lakes": self.lakes,
             "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
@@ -243,6 +251,7 @@ def _sandbox(settings: Settings) -> Deployment:
         database=Database(url=mart_url),
         lakes=lakes,
         cloud=cloud,
+        own_marts={name: Database(url) for name, url in configured.marts.items()},
     )
 
 
@@ -285,9 +294,10 @@ def _azure(settings: Settings) -> Deployment:
     return Deployment(
         home=settings.home.resolve(),
         customers=Customers(configured.customers),
-        database=Database(url=sa.make_url(settings.mart_url)),
+        database=Database(sa.make_url(settings.mart_url), cloud.credential()),
         lakes=_lakes(settings, cloud),
         cloud=cloud,
+        own_marts={name: Database(url, cloud.credential()) for name, url in configured.marts.items()},
     )
 
 

@@ -16,6 +16,14 @@ class DatabaseError(O365PipelineError):
     """The mart's database cannot be opened."""
 
 
+class DatabaseUnavailableError(O365PipelineError):
+    """The mart's database went on answering with an error that passes."""
+
+
+class OptionRefusedError(O365PipelineError):
+    """The mart's database does not have what an optional step asks for."""
+
+
 class UsageError(O365PipelineError):
     """What was asked for does not exist: an unknown dataset, column, customer, or a malformed date."""
 

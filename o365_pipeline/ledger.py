@@ -7,7 +7,7 @@ feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `p
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -159,6 +159,11 @@ def naive_utc(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
+def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in portions, each of which one statement takes."""
+    return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+
+
 def next_sequence(connection: sa.Connection, table: sa.Table) -> int:
     """The next place in an append-only table.
 
@@ -171,7 +176,6 @@ def next_sequence(connection: sa.Connection, table: sa.Table) -> int:
 def not_recorded(connection: sa.Connection, key: sa.Column[str], customer: str, ids: Sequence[str]) -> list[str]:
     """Those of a customer's ids that a table does not hold yet, in their order."""
     known: set[str] = set()
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        some = ids[start : start + IDS_PER_QUERY]
+    for some in portions(ids):
         known.update(connection.scalars(sa.select(key).where(key.table.c.customer == customer, key.in_(some))))
     return [entry for entry in ids if entry not in known]

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.database import Database
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing
+from o365_pipeline.ledger import extraction, landing, portions
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
 CONSENT_PENDING = "ConsentPending"
@@ -77,7 +77,7 @@ def find(database: Database, extraction_id: str) -> Extraction | None:
 
 def under_way(database: Database, customers: Sequence[str]) -> list[Extraction]:
     """The customers' extractions that a factory may still be working on."""
-    return _select(database, extraction.c.customer.in_(customers), extraction.c.status.in_(UNDER_WAY))
+    return _select_of(database, customers, extraction.c.status.in_(UNDER_WAY))
 
 
 def overlapping(
@@ -105,10 +105,10 @@ def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]
         .distinct()
         .subquery()
     )
-    return _select(
+    return _select_of(
         database,
+        customers,
         extraction.c.requested_by == "extraction",
-        extraction.c.customer.in_(customers),
         sa.exists().where(
             open_windows.c.customer == extraction.c.customer,
             open_windows.c.first_day == extraction.c.first_day,
@@ -133,8 +133,7 @@ def claim(database: Database, wanted: Extraction) -> bool:
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
     row["columns"] = json.dumps(wanted.columns)
     try:
-        with database.begin() as connection:
-            connection.execute(extraction.insert().values(row))
+        database.execute(extraction.insert().values(row))
         return True
     except IntegrityError:
         return False
@@ -163,8 +162,7 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
             error=None,
         )
     )
-    with database.begin() as connection:
-        return connection.execute(change).rowcount == 1
+    return database.execute(change) == 1
 
 
 def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetime) -> bool:
@@ -175,59 +173,54 @@ def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetim
         .where(extraction.c.status == CLAIMED)
         .values(claimed_at=now)
     )
-    with database.begin() as connection:
-        return connection.execute(change).rowcount == 1
+    return database.execute(change) == 1
 
 
 def attach(database: Database, extraction_id: str, claimant: str, run_id: str, now: dt.datetime) -> None:
     """Note the factory run that the claimant created or found."""
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
-            .values(status="Queued", factory_run_id=run_id, submitted_at=now)
-        )
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
+        .values(status="Queued", factory_run_id=run_id, submitted_at=now)
+    )
 
 
 def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
     """Let the landing sensor take on what was asked for by hand, now that the extraction job asks for it too."""
     ids = [entry.extraction_id for entry in extractions]
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update().where(extraction.c.extraction_id.in_(ids)).values(requested_by="extraction")
+    for some in portions(ids):
+        database.execute(
+            extraction.update().where(extraction.c.extraction_id.in_(some)).values(requested_by="extraction")
         )
 
 
 def set_status(database: Database, extraction_id: str, run_id: str, status: str, error: str | None = None) -> None:
     """Note what the factory says of the window's run; a run that was replaced is not noted, a first error stays."""
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-            .values(status=status, error=sa.func.coalesce(extraction.c.error, error[:4000] if error else None))
-        )
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+        .values(status=status, error=sa.func.coalesce(extraction.c.error, error[:4000] if error else None))
+    )
 
 
 def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: str) -> None:
     """Note that the factory was asked to cancel the window's run, and why."""
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-            .where(extraction.c.status.in_(UNDER_WAY))
-            .values(status=CANCELING, error=reason[:4000])
-        )
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+        .where(extraction.c.status.in_(UNDER_WAY))
+        .values(status=CANCELING, error=reason[:4000])
+    )
 
 
 def note_look(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
     """Note that the copy activity of a run in progress was looked at, and what it shows."""
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-            .where(extraction.c.status.in_(UNDER_WAY))
-            .values(status=status, looked_at=now)
-        )
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+        .where(extraction.c.status.in_(UNDER_WAY))
+        .values(status=status, looked_at=now)
+    )
 
 
 def set_counts(
@@ -239,12 +232,11 @@ def set_counts(
     ended_at: dt.datetime | None,
 ) -> None:
     """Note what the factory counted."""
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-            .values(rows_reported=rows, files_reported=files, finished_at=ended_at and ended_at.replace(tzinfo=None))
-        )
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
+        .values(rows_reported=rows, files_reported=files, finished_at=ended_at and ended_at.replace(tzinfo=None))
+    )
 
 
 def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict[dt.date, Extraction]:
@@ -253,6 +245,16 @@ def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict
     for candidate in extractions:
         chosen.update({day: candidate for day in days if candidate.first_day <= day <= candidate.last_day})
     return chosen
+
+
+def _select_of(database: Database, customers: Sequence[str], *conditions: sa.ColumnElement[bool]) -> list[Extraction]:
+    """Those of some customers, however many these are; in the order of `_select`."""
+    found = [
+        entry
+        for names in portions(customers)
+        for entry in _select(database, extraction.c.customer.in_(names), *conditions)
+    ]
+    return sorted(found, key=lambda entry: (entry.claimed_at, entry.extraction_id))
 
 
 def _select(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Extraction]:

@@ -19,6 +19,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.loading import load_day, note_loaded
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
@@ -101,6 +102,7 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
 def mart(
     context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
+    marts: dg.ResourceParam[Marts],
     lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
 ) -> Iterator[dg.MaterializeResult]:
@@ -111,7 +113,7 @@ def mart(
     datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
     loaded: dict[dt.date, frozenset[str]] = {}
     for day in work.days:
-        day_loaded = load_day(database, lakes.of(customer), customer.name, day, datasets)
+        day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
         loaded[day] = day_loaded.extractions
         for table, count in day_loaded.rows.items():
             context.add_asset_metadata(
@@ -120,11 +122,12 @@ def mart(
         context.log.info(f"{customer.name} {day}: loaded")
     note_loaded(database, customer.name, loaded)
     for table in MART_TABLES:
-        yield _result(database, table, customer, work.days)
+        yield _result(marts[customer.name], table, customer, work.days)
 
 
 def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
-    of_partition = sa.and_(table.c.customer == customer.name, table.c.day.in_(days))
+    # A backfill's days follow each other, and can be more than a statement takes one by one.
+    of_partition = sa.and_(table.c.customer == customer.name, table.c.day.between(min(days), max(days)))
     known = sa.select(landing.c.extraction_id)
     untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
     with database.begin() as connection:

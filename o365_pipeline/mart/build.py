@@ -75,7 +75,7 @@ def _typed(column: sa.Column[object]) -> str:
     if column.name in ("customer", "day"):
         return f"partition_{column.name}()"
     if isinstance(column.type, sa.String):
-        return column.name if column.primary_key else f"left({column.name}, {column.type.length})"
+        return column.name if column.primary_key else f"cut({column.name}, {column.type.length})"
     return f"{column.name}::{column.type.compile()}"
 
 

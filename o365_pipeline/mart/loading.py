@@ -20,8 +20,10 @@ from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import IDS_PER_QUERY, extraction, landing
+from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.ledger_copies import copies_of, write
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
@@ -34,10 +36,11 @@ class DayLoaded:
     extractions: frozenset[str]
 
 
-def load_day(database: Database, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
-    """Replace the customer's day in every table by what is curated for it.
+def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
+    """Replace the customer's day in every table of its mart by what is curated for it.
 
     A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
+    A mart that lies apart gets, in the same transaction, copies of the ledger rows that explain the day's rows.
 
     Args:
         datasets: those that may be used; the others count as empty, whatever is curated of them.
@@ -55,11 +58,16 @@ def load_day(database: Database, lake: Lake, customer: str, day: dt.date, datase
                 source = f"SELECT {fields} WHERE false"
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
         prepare(connection, customer, day)
-        with database.begin() as transaction:
-            rows = {
+        copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}
+
+        def load(transaction: sa.Connection) -> dict[sa.Table, int]:
+            write(transaction, copies)
+            return {
                 table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
                 for table in MART_TABLES
             }
+
+        rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions))
 
 
@@ -77,18 +85,18 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
         extraction.c.first_day >= min(loaded),
         extraction.c.last_day <= max(loaded),
     )
-    with database.begin() as connection:
+    now = naive_utc(dt.datetime.now(dt.UTC))
+
+    def note(connection: sa.Connection) -> None:
         whole = [
             row.extraction_id
             for row in connection.execute(held)
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
-        for start in range(0, len(whole), IDS_PER_QUERY):
-            connection.execute(
-                landing.update()
-                .where(landing.c.extraction_id.in_(whole[start : start + IDS_PER_QUERY]))
-                .values(loaded_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
-            )
+        for ids in portions(whole):
+            connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
+
+    database.run(note)
 
 
 def load_partition(

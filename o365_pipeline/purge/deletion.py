@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,9 +22,11 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import IDS_PER_QUERY, extraction, landing, naive_utc
+from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.ledger import purge as purge_table
+from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.columns import manifest_of, take_out
 from o365_pipeline.purge.plan import Deletion, Plan
@@ -64,20 +67,25 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
         "dagster_runs": 0,
         "started_at": naive_utc(now),
     }
-    with suppress(IntegrityError), database.begin() as connection:
+
+    def note(connection: sa.Connection) -> None:
         connection.execute(purge_table.insert().values(row))
-        for ids in _portions(plan.whole):
+        for ids in portions(plan.whole):
             # What was asked for again since the plan was made is not part of it any more.
             of_plan = extraction.c.extraction_id.in_(ids), extraction.c.status.not_in(UNDER_WAY)
             connection.execute(extraction.update().where(*of_plan).values(status=PURGED))
             purged = sa.select(extraction.c.extraction_id).where(*of_plan, extraction.c.status == PURGED)
             connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(purged)))
 
+    with suppress(IntegrityError):
+        database.run(note)
 
-def delete(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
+
+def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
     """Delete what the plan says, and whatever else the ledgers do not know; returns the days that were touched."""
+    database = marts.ledger
     touched = _days_of(database, plan)
-    _count(database, lake, customer, plan)
+    _count(marts, lake, customer, plan)
     stripped: Days = set()
     for deletion in plan.deletions:
         if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
@@ -86,19 +94,18 @@ def delete(database: Database, lake: Lake, customer: Customer, plan: Plan) -> se
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
     _curate_again(database, lake, customer, stripped & live_days(database, customer))
-    _rebuild_mart(database, lake, customer, touched)
-    database.compact()
+    _rebuild_mart(marts, lake, customer, touched)
+    marts[customer.name].compact()
     return touched
 
 
 def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) -> None:
     """Record that the purge came to its end."""
-    with database.begin() as connection:
-        connection.execute(
-            purge_table.update()
-            .where(purge_table.c.purge_id == plan.purge_id, purge_table.c.purged_at.is_(None))
-            .values(purged_at=naive_utc(now), dagster_runs=purge_table.c.dagster_runs + dagster_runs)
-        )
+    database.execute(
+        purge_table.update()
+        .where(purge_table.c.purge_id == plan.purge_id, purge_table.c.purged_at.is_(None))
+        .values(purged_at=naive_utc(now), dagster_runs=purge_table.c.dagster_runs + dagster_runs)
+    )
 
 
 def live_days(database: Database, customer: Customer) -> Days:
@@ -163,25 +170,38 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
             curate(lake, dataset, landed, held, landed.manifest.columns)
 
 
-def _rebuild_mart(database: Database, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
+def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
     """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
-    with database.begin() as connection:
-        loaded = {
+    mart, live = marts[customer.name], live_days(marts.ledger, customer)
+    for day in sorted(touched & {day for _, day in live}):
+        load_day(marts, lake, customer.name, day, [dataset for dataset, found in live if found == day])
+    for day in sorted(_loaded_days(mart, customer) - {day for _, day in live}):
+        mart.run(partial(_delete_day, customer=customer, day=day))
+    if marts.lies_apart(customer.name):
+        mart.run(partial(ledger_copies.forget, ledger=marts.ledger, customer=customer.name))
+        # What was loaded before the customer had a mart of its own.
+        for day in sorted(_loaded_days(marts.default, customer)):
+            marts.default.run(partial(_delete_day, customer=customer, day=day))
+        marts.default.compact()
+
+
+def _loaded_days(mart: Database, customer: Customer) -> set[dt.date]:
+    with mart.begin() as connection:
+        return {
             day
             for table in MART_TABLES
             for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer.name).distinct())
         }
-    live = live_days(database, customer)
-    for day in sorted(touched & {day for _, day in live}):
-        load_day(database, lake, customer.name, day, [dataset for dataset, found in live if found == day])
-    for day in sorted(loaded - {day for _, day in live}):
-        with database.begin() as connection:
-            for table in MART_TABLES:
-                connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
 
 
-def _count(database: Database, lake: Lake, customer: Customer, plan: Plan) -> None:
+def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:
+    for table in MART_TABLES:
+        connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
+
+
+def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
     """Record how much the plan's deletion concerns, before anything of it is deleted."""
+    database = marts.ledger
     of_plan = purge_table.c.purge_id == plan.purge_id
     with database.begin() as connection:
         if connection.scalar(sa.select(purge_table.c.lake_objects).where(of_plan)) is not None:
@@ -190,16 +210,21 @@ def _count(database: Database, lake: Lake, customer: Customer, plan: Plan) -> No
     for deletion in plan.deletions:
         if deletion.columns and (manifest := manifest_of(database, lake, deletion.extraction_id)):
             objects += [(part.path, part.size) for part in manifest.parts]
-    rows = 0
-    with database.begin() as connection:
-        for table in MART_TABLES:
-            for ids in _portions([deletion.extraction_id for deletion in plan.deletions]):
-                count = sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))
-                rows += connection.scalar(count) or 0
-        connection.execute(
-            purge_table.update()
-            .where(of_plan)
-            .values(lake_objects=len(objects), lake_bytes=sum(size for _, size in objects), mart_rows=rows)
+    rows = _rows_of(marts[customer.name], [deletion.extraction_id for deletion in plan.deletions])
+    database.execute(
+        purge_table.update()
+        .where(of_plan)
+        .values(lake_objects=len(objects), lake_bytes=sum(size for _, size in objects), mart_rows=rows)
+    )
+
+
+def _rows_of(mart: Database, extraction_ids: Sequence[str]) -> int:
+    """How many of the mart's rows come from some extractions."""
+    with mart.begin() as connection:
+        return sum(
+            connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))) or 0
+            for table in MART_TABLES
+            for ids in portions(extraction_ids)
         )
 
 
@@ -214,7 +239,3 @@ def _window_of(database: Database, extraction_id: str) -> tuple[Dataset, Window]
     if row is None or row.dataset not in catalogue():
         return None
     return catalogue()[row.dataset], Window(row.first_day, row.last_day)
-
-
-def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))

@@ -12,6 +12,7 @@ from pydantic import Field
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.failures import explained
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import forget, is_at_work
 from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
@@ -43,6 +44,7 @@ def purge(
     context: dg.OpExecutionContext,
     config: PurgeConfig,
     database: dg.ResourceParam[Database],
+    marts: dg.ResourceParam[Marts],
     lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
 ) -> None:
@@ -56,14 +58,15 @@ def purge(
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
-        carry_out(context.instance, database, lakes.of(customer), customer, plan)
+        carry_out(context.instance, marts, lakes.of(customer), customer, plan)
         context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
 
 
-def carry_out(instance: dg.DagsterInstance, database: Database, lake: Lake, customer: Customer, plan: Plan) -> None:
+def carry_out(instance: dg.DagsterInstance, marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
     """Begin a purge, or go on with one that was begun, and end it."""
+    database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
-    days = deletion.delete(database, lake, customer, plan)
+    days = deletion.delete(marts, lake, customer, plan)
     runs = forget(instance, customer.name, days, deletion.live_days(database, customer))
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 

@@ -79,12 +79,15 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         "bytes_landed": manifest.size,
         "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
     }
-    with database.begin() as connection:
+
+    def note(connection: sa.Connection) -> None:
         of_extraction = landing.c.extraction_id == manifest.extraction_id
         noted = connection.scalar(sa.select(landing.c.factory_run_id).where(of_extraction))
         if noted != manifest.factory_run_id:
             connection.execute(sa.delete(landing).where(of_extraction))
             connection.execute(landing.insert().values(row))
+
+    database.run(note)
     return path
 
 

@@ -16,7 +16,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.ledger import landing
+from o365_pipeline.ledger import landing, portions
 from o365_pipeline.raw.lake import Lake
 
 MANIFEST_NAME = "manifest.json"
@@ -74,7 +74,9 @@ def landings_of(
         query = sa.select(landing.c.extraction_id, landing.c.manifest)
         ids = [entry.extraction_id for entry in found]
         manifests = {
-            row.extraction_id: row.manifest for row in connection.execute(query.where(landing.c.extraction_id.in_(ids)))
+            row.extraction_id: row.manifest
+            for some in portions(ids)
+            for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
         }
     sealed = [entry for entry in found if entry.extraction_id in manifests]
     chosen = extraction_ledger.covering(sealed, days)

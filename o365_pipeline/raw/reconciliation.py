@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -19,7 +20,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing, naive_utc, operation
+from o365_pipeline.ledger import extraction, landing, naive_utc, operation, portions
 
 RECORD_HOURS = 48
 """Microsoft gives the feed's first records 12 hours; a record that has not come after this is worth a look."""
@@ -96,17 +97,19 @@ class Reconciliation:
 
 def reconcile(database: Database, customers: Customers, dataset: Dataset, now: dt.datetime) -> Reconciliation:
     """Compare the dataset's landings of these customers, counted in SQL however many there are."""
-    facts = _facts([customer.name for customer in customers], dataset, now - dt.timedelta(hours=RECORD_HOURS))
-    kinds = [facts.c[field.name] for field in fields(Compared)]
+    overdue_before = now - dt.timedelta(hours=RECORD_HOURS)
+    found = [_facts(names, dataset, overdue_before) for names in portions([customer.name for customer in customers])]
+    groups: Counter[Compared] = Counter()
     with database.begin() as connection:
-        groups = {
-            Compared(*map(bool, row[:-1])): int(row[-1])
-            for row in connection.execute(sa.select(*kinds, sa.func.count()).group_by(*kinds))
-        }
+        for facts in found:
+            kinds = [facts.c[field.name] for field in fields(Compared)]
+            for row in connection.execute(sa.select(*kinds, sa.func.count()).group_by(*kinds)):
+                groups[Compared(*map(bool, row[:-1]))] += int(row[-1])
         cases: list[Case] = []
         for compared in sorted(groups, key=_badness):
-            if outcome(compared) not in FINE and len(cases) < MAX_CASES:
-                cases += _cases(connection, facts, compared, MAX_CASES - len(cases))
+            for facts in found:
+                if outcome(compared) not in FINE and len(cases) < MAX_CASES:
+                    cases += _cases(connection, facts, compared, MAX_CASES - len(cases))
     landings: dict[Outcome, int] = {}
     for compared, count in groups.items():
         landings[outcome(compared)] = landings.get(outcome(compared), 0) + count
@@ -117,7 +120,7 @@ def _badness(compared: Compared) -> int:
     return list(Outcome).index(outcome(compared))
 
 
-def _facts(customers: Iterable[str], dataset: Dataset, overdue_before: dt.datetime) -> sa.Subquery:
+def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.datetime) -> sa.Subquery:
     """Each landing beside the newest record of its factory run; what `Compared` asks for, as 1 or 0."""
     counted = operation.alias("counted")
     newest = sa.select(sa.func.max(operation.c.sequence)).where(

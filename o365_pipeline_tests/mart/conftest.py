@@ -1,16 +1,27 @@
-"""Curated relations made by hand: an organization of five people, and a mart that its day is loaded into."""
+"""Curated relations made by hand: an organization of five people, and a mart that its day is loaded into.
+
+The mart is a SQLite file, or an empty schema on the server that O365_TEST_MART_URL names.
+"""
 
 import datetime as dt
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 
-from o365_pipeline.database import Database
+import o365_pipeline.ledger  # noqa: F401 - its tables are part of the metadata
+from o365_pipeline import database as database_module
+from o365_pipeline.database import Database, connectable, metadata
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.deployment import load as load_deployment
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import MART_TABLES
@@ -18,6 +29,12 @@ from o365_pipeline.mart.tables import MART_TABLES
 CUSTOMER = "contoso"
 DAY = dt.date(2026, 1, 5)
 PEOPLE = ("ann", "bob", "cat", "dan", "eve")
+
+SERVER = os.environ.get("O365_TEST_MART_URL")
+LOCK = FileLock(Path(tempfile.gettempdir()) / "o365_test_mart.lock")
+"""Tests of several processes share the server's one schema."""
+
+sqlite_only = pytest.mark.skipif(SERVER is not None, reason="it is about SQLite alone")
 
 Row = dict[str, object]
 Fill = Callable[..., None]
@@ -79,9 +96,58 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
     return rows
 
 
+@contextmanager
+def empty_mart(folder: Path) -> Iterator[sa.URL]:
+    """A database without anything of ours, for as long as the block lasts."""
+    if SERVER is None:
+        yield sa.URL.create("sqlite", database=str(folder / "mart.db"))
+        return
+    url = sa.make_url(SERVER)
+    with LOCK:
+        _empty(url)
+        yield url
+
+
+def _empty(url: sa.URL) -> None:
+    engine = connectable(url)
+    tables = [*metadata.tables, "mart_reader_customer", "alembic_version"]
+    for statement in ("DROP SECURITY POLICY mart_rows", "DROP FUNCTION mart_customer_is_granted"):
+        with suppress(sa.exc.DBAPIError), engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    for statement in (
+        "DROP VIEW IF EXISTS ledger_row_provenance",
+        *(f"DROP TABLE IF EXISTS {name}" for name in tables),
+    ):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    with suppress(sa.exc.DBAPIError), engine.begin() as connection:
+        connection.exec_driver_sql("DROP ROLE mart_reader")
+    engine.dispose()
+    # What is remembered as up to date is not any more.
+    database_module._engine.cache_clear()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(url=sa.make_url(f"sqlite:///{tmp_path / 'mart.db'}"))
+def mart_url(tmp_path: Path) -> Iterator[sa.URL]:
+    with empty_mart(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def database(mart_url: sa.URL) -> Database:
+    return Database(url=mart_url)
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, mart_url: sa.URL) -> Deployment:
+    """A sandbox of twelve people whose mart and ledger are in that database."""
+    return load_deployment(
+        home=tmp_path / "o365",
+        mart_url=mart_url.render_as_string(hide_password=False),
+        sandbox_seconds=0,
+        sandbox_users=12,
+        initial_days=1,
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +18,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.mart.conftest import empty_mart, sqlite_only
 from o365_pipeline_tests.runner import Runner
 
 QUERY = """
@@ -28,6 +31,12 @@ JOIN ledger_row_provenance p ON p.extraction_id = r.extraction_id
 def ask(database: Database, query: str) -> list[Any]:
     with database.begin() as connection:
         return list(connection.execute(sa.text(query)))
+
+
+@pytest.fixture
+def customer(moved: Deployment) -> Customer:
+    [customer] = moved.customers
+    return customer
 
 
 @pytest.mark.parametrize("table", [table.name for table in MART_TABLES])
@@ -50,10 +59,16 @@ def test_every_mart_row_leads_to_who_approved_it_when_and_for_which_columns(
 
 
 @pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One day in the mart, approved twice: the first approval allowed it."""
     home = tmp_path_factory.mktemp("provenance")
-    deployment = load(home=home / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    with empty_mart(home) as url:
+        yield _moved(home, url)
+
+
+def _moved(home: Path, url: sa.URL) -> Deployment:
+    mart_url = url.render_as_string(hide_password=False)
+    deployment = load(home=home / "o365", mart_url=mart_url, sandbox_seconds=0, sandbox_users=12, initial_days=1)
     [customer] = deployment.customers
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
@@ -66,6 +81,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     return deployment
 
 
+@sqlite_only
 def test_approvals_recorded_before_the_migration_keep_their_provenance(
     moved: Deployment, customer: Customer, tmp_path: Any
 ) -> None:

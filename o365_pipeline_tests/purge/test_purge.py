@@ -143,7 +143,7 @@ def test_data_within_its_grace_stays_in_the_mart_when_other_data_is_purged(
     decide(State.DENIED)
 
     deletion.begin(deployment.database, chats, dt.datetime.now(dt.UTC))
-    deletion.delete(deployment.database, lake_of(deployment), changed, chats)
+    deletion.delete(deployment.marts, lake_of(deployment), changed, chats)
 
     after = mart_rows(deployment)
     assert after["fact_chat"] == []
@@ -171,7 +171,7 @@ def test_a_day_that_lands_while_a_purge_runs_stays(
 
     monkeypatch.setattr(deletion, "_curate_again", land_meanwhile)
     deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
-    deletion.delete(deployment.database, lake_of(deployment), changed, plan)
+    deletion.delete(deployment.marts, lake_of(deployment), changed, plan)
 
     days = {row[1] for row in mart_rows(deployment)["fact_message"]}
     assert third in days
@@ -191,7 +191,7 @@ def test_a_kill_before_dagsters_runs_are_deleted_leaves_no_preview_after_the_rep
         plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
         assert plan
         with pytest.raises(Killed):
-            carry_out(moved.instance, deployment.database, lake_of(deployment), customer, plan)
+            carry_out(moved.instance, deployment.marts, lake_of(deployment), customer, plan)
 
     assert purge(moved).success
 
@@ -382,7 +382,7 @@ def test_a_purge_that_is_killed_is_ended_by_the_next_whatever_was_decided_since(
         patch.setattr(deletion, step, die)
         deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
         with pytest.raises(Killed):
-            deletion.delete(deployment.database, lake_of(deployment), customer, plan)
+            deletion.delete(deployment.marts, lake_of(deployment), customer, plan)
     decide()
 
     assert deletion.unfinished(deployment.database, customer) == plan
@@ -412,7 +412,7 @@ def test_a_kill_between_two_deletions_loses_no_count(
         patch.setattr(Lake, "delete", delete_half)
         deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
         with pytest.raises(Killed):
-            deletion.delete(deployment.database, lake_of(deployment), customer, plan)
+            deletion.delete(deployment.marts, lake_of(deployment), customer, plan)
     assert 0 < len(objects(deployment)) < found
 
     assert purge(moved).success

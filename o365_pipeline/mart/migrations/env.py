@@ -1,6 +1,7 @@
 """How Alembic runs the migrations of ledger and mart: on the connection it is given, else on `-x url=...`.
 
-What belongs here: the choice of the connection. Logging is configured by whoever runs the process, never here.
+What belongs here: the choice of the connection, or with `--sql` of the dialect that a script is written in. Logging is
+configured by whoever runs the process, never here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,15 @@ def _migrate(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
-if connection := context.config.attributes.get("connection"):
+if context.is_offline_mode():
+    context.configure(url=_url(), target_metadata=metadata, literal_binds=True)
+    if (dialect := context.get_context().dialect).name == "mssql":
+        # What a connection would say of itself: its schema, and a version that has DATE and NVARCHAR(max).
+        dialect.default_schema_name, dialect.server_version_info = "dbo", (12,)
+        vars(dialect)["deprecate_large_types"] = True
+    with context.begin_transaction():
+        context.run_migrations()
+elif connection := context.config.attributes.get("connection"):
     _migrate(connection)
 else:
     with sa.create_engine(_url()).begin() as connection:

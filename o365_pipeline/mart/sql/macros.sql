@@ -1,8 +1,15 @@
 -- What the other files share: how keys and addresses are written.
 
--- A key that fits its column: the text itself, or its hash where it is longer.
+-- A key that fits its column: the text itself, or its hash where it is longer. Bytes are counted, since SQL Server
+-- counts a character beyond the first 65,536 twice; never more than its bytes.
 CREATE OR REPLACE TEMP MACRO key_of(text, size) AS
-    CASE WHEN length(text) > size THEN 'sha256:' || sha256(text) ELSE text END;
+    CASE WHEN strlen(text) > size THEN 'sha256:' || sha256(text) ELSE text END;
+
+-- Text that fits its column, cut where it is longer; by half where it holds such characters.
+CREATE OR REPLACE TEMP MACRO cut(text, size) AS
+    CASE WHEN strlen(text) <= size THEN text
+        WHEN regexp_matches(left(text, size), '[^\x{0}-\x{FFFF}]') THEN left(text, size // 2)
+        ELSE left(text, size) END;
 
 -- The key of an item that has none across mailboxes. Hashed because Outlook's ids differ by case alone, which
 -- databases and spreadsheets overlook.

@@ -1,0 +1,78 @@
+"""The commands about the mart: what it holds, and what only some servers have.
+
+What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`.
+"""
+
+from __future__ import annotations
+
+import click
+import sqlalchemy as sa
+
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import UsageError
+from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.terminal import stdout, table
+
+CUSTOMER = click.option("--customer", "customer_name", help="Whose mart. Default: the deployment's.")
+
+
+@click.group()
+def mart() -> None:
+    """The mart: what it holds, and what only some servers have."""
+
+
+@mart.command()
+@click.option("--customer", "customer_name", help="Whose mart; the only customer where there is one.")
+def show(customer_name: str | None) -> None:
+    """Show which database holds a customer's mart, and how many rows and days of each table."""
+    deployment = load()
+    customer = deployment.customers.chosen(customer_name)
+    database = deployment.marts[customer.name]
+    stdout().print(table(f"The mart of {customer.name}", ("table", "rows", "days"), _held(database, customer)))
+    click.echo(f"It is in {database.name}")
+
+
+@mart.command()
+@CUSTOMER
+def columnstore(customer_name: str | None) -> None:
+    """Add columnstore indexes to the facts, for queries that sum up many days; again adds nothing."""
+    click.echo(_database(load(), customer_name).run(add_columnstore))
+
+
+@mart.command("row-security")
+@CUSTOMER
+@click.option("--reader", help="A user or role of the database that may see the rows of --customer from now on.")
+def row_security(customer_name: str | None, reader: str | None) -> None:
+    """Let readers see the rows of those customers alone that are granted to them; run it as the pipeline's user."""
+    if reader and not customer_name:
+        raise UsageError("--reader needs --customer: whose rows the reader may see")
+    database = _database(load(), customer_name)
+    click.echo(database.run(restrict_rows))
+    if reader and customer_name:
+        database.run(lambda connection: grant_rows(connection, reader, customer_name))
+        click.echo(f"{reader} sees the rows of {customer_name}")
+
+
+def _database(deployment: Deployment, customer_name: str | None) -> Database:
+    if customer_name is None:
+        return deployment.marts.default
+    return deployment.marts[deployment.customers[customer_name].name]
+
+
+def _held(database: Database, customer: Customer) -> list[tuple[str, int, int]]:
+    """(table, rows, days) of the customer's mart."""
+    with database.begin() as connection:
+        return [
+            (
+                found.name,
+                *connection.execute(
+                    sa.select(sa.func.count(), sa.func.count(sa.distinct(found.c.day)))
+                    .select_from(found)
+                    .where(found.c.customer == customer.name)
+                ).one(),
+            )
+            for found in MART_TABLES
+        ]

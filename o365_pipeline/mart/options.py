@@ -1,0 +1,99 @@
+"""What only some servers have, each a step of its own: columnstore indexes, and rows restricted by customer.
+
+What belongs here: steps that can be left out and repeated. A server that refuses one says why in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from o365_pipeline.errors import OptionRefusedError
+from o365_pipeline.ledger import extraction
+from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.transient import passing
+
+MANY_ROWS = [table for table in MART_TABLES if not table.name.startswith("dim_")]
+"""The tables whose rows are summed up rather than looked up."""
+
+ALL_CUSTOMERS = "*"
+
+reader_customer = sa.Table(
+    "mart_reader_customer",
+    sa.MetaData(),
+    sa.Column("reader", sa.Unicode(128), primary_key=True),
+    sa.Column("customer", sa.String(100), primary_key=True),
+)
+"""Which customers' rows a reader sees: a user of the database or one of its roles; * stands for all customers."""
+
+
+def add_columnstore(connection: sa.Connection) -> str:
+    """Give the facts, bridges and aggregates a columnstore index beside their rows; returns what was done.
+
+    Raises:
+        OptionRefusedError: the server does not have them.
+    """
+    with _refused("columnstore indexes", connection):
+        there = set(connection.scalars(sa.text("SELECT name FROM sys.indexes WHERE name LIKE 'cx_%'")))
+        missing = [table for table in MANY_ROWS if f"cx_{table.name}" not in there]
+        for table in missing:
+            columns = ", ".join(column.name for column in table.columns)
+            connection.exec_driver_sql(
+                f"CREATE NONCLUSTERED COLUMNSTORE INDEX cx_{table.name} ON {table.name} ({columns})"
+            )
+    return f"columnstore indexes: {len(missing)} made, {len(MANY_ROWS) - len(missing)} there already"
+
+
+def restrict_rows(connection: sa.Connection) -> str:
+    """Let everybody see the rows of those customers alone that mart_reader_customer grants; returns what was done.
+
+    A security policy filters the mart's tables, and the extractions beneath the provenance, by USER_NAME() and the
+    roles of whoever asks. Who is granted nothing sees nothing. Whoever runs this is granted all customers: run it as
+    the pipeline, which must go on to see the rows that it replaces. Rows of the table are changed by its owner alone,
+    so a reader cannot choose what it is, as it could with a value of its session.
+
+    Raises:
+        OptionRefusedError: the server does not have security policies.
+    """
+    with _refused("security policies", connection):
+        if connection.scalar(sa.text("SELECT 1 FROM sys.security_policies WHERE name = 'mart_rows'")):
+            return "rows are restricted already"
+        schema = connection.scalar(sa.text("SELECT SCHEMA_NAME()"))
+        reader_customer.create(connection, checkfirst=True)
+        grant_rows(connection, str(connection.scalar(sa.text("SELECT USER_NAME()"))), ALL_CUSTOMERS)
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION {schema}.mart_customer_is_granted(@customer VARCHAR(100)) "
+            "RETURNS TABLE WITH SCHEMABINDING AS RETURN "
+            f"SELECT 1 AS is_granted FROM {schema}.mart_reader_customer AS g "
+            f"WHERE g.customer IN (@customer, '{ALL_CUSTOMERS}') "
+            "AND (g.reader = USER_NAME() OR IS_ROLEMEMBER(g.reader) = 1)"
+        )
+        predicates = ", ".join(
+            f"ADD FILTER PREDICATE {schema}.mart_customer_is_granted(customer) ON {schema}.{table.name}"
+            for table in (*MART_TABLES, extraction)
+        )
+        connection.exec_driver_sql(f"CREATE SECURITY POLICY {schema}.mart_rows {predicates} WITH (STATE = ON)")
+    return "rows are restricted: readers see those of customers that mart_reader_customer grants them"
+
+
+def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
+    """Let a user or a role of the database see a customer's rows, where rows are restricted."""
+    row = {"reader": reader, "customer": customer}
+    connection.execute(sa.delete(reader_customer).where(*(reader_customer.c[name] == row[name] for name in row)))
+    connection.execute(sa.insert(reader_customer).values(row))
+
+
+@contextmanager
+def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
+    """Turn what a server says of a thing that it does not have into one line."""
+    if connection.dialect.name != "mssql":
+        raise OptionRefusedError(f"{connection.dialect.name} has no {what}; nothing was changed")
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if passing(error):
+            raise
+        message = " ".join(str(error.orig.args[-1] if error.orig else error).rpartition("]")[2].split())
+        raise OptionRefusedError(f"this server has no {what}, nothing was changed; it says: {message}") from error

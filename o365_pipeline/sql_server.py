@@ -1,0 +1,151 @@
+"""SQL Server and Azure SQL beneath SQLAlchemy: Microsoft's driver, sign-in by token, parameters' types.
+
+What belongs here: what `mssql+pyodbc` needs and no other database does. pyodbc is imported for such a URL alone.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import MutableMapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from azure.core.credentials import TokenCredential
+from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule, Dialect, ExecuteStyle, ExecutionContext
+from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
+
+from o365_pipeline.errors import DatabaseError
+
+TOKEN_SCOPE = "https://database.windows.net/.default"  # noqa: S105 - where tokens are for
+ACCESS_TOKEN_ATTRIBUTE = 1256
+"""SQL_COPT_SS_ACCESS_TOKEN of Microsoft's msodbcsql.h."""
+
+DRIVER = "ODBC Driver 18 for SQL Server"
+PACKAGED_DRIVER = "libs/linux/debian_ubuntu/*/lib/libmsodbcsql-18*.so*"
+"""Where the package mssql-python-odbc carries Microsoft's driver; a wheel holds the one of its machine."""
+
+SIGN_IN = {"uid", "pwd", "authentication", "trusted_connection"}
+"""Parameters of a URL that say how to sign in; each forbids a token beside it."""
+
+LONGEST_NVARCHAR = 4000
+
+VALUES_IN_ERRORS = re.compile(r"(duplicate key value is|Truncated value:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
+"""Where the server's own messages repeat what a row holds."""
+
+
+def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
+    """An engine for `mssql+pyodbc`, encrypted; without user and password it signs in with the credential's tokens.
+
+    Raises:
+        DatabaseError: Microsoft's driver is missing; the message says what to install.
+    """
+    dbapi = _pyodbc(url)
+    with_token = credential is not None and _names_no_sign_in(url)
+    engine = sa.create_engine(
+        _completed(url, dbapi),
+        # Without fast_executemany, pyodbc makes a round trip for every row.
+        fast_executemany=True,
+        # Azure's gateway ends connections that are idle for half an hour.
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+    # The engine has a pool; ODBC's beneath it would hold connections that the engine has closed.
+    dbapi.pooling = False  # type: ignore[attr-defined]
+    if credential is not None and with_token:
+        sa.event.listen(engine, "do_connect", _sign_in_with(credential))
+    sa.event.listen(engine, "do_setinputsizes", _say_types)
+    sa.event.listen(engine, "handle_error", _hide_values)
+    return engine
+
+
+def _pyodbc(url: sa.URL) -> DBAPIModule:
+    try:
+        return url.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise DatabaseError(
+            f"pyodbc cannot be loaded ({error}): install unixODBC, the system's package unixodbc"
+        ) from error
+
+
+def _completed(url: sa.URL, dbapi: DBAPIModule) -> sa.URL:
+    """The URL with the driver and the encryption that it leaves open."""
+    names = {name.lower() for name in url.query}
+    if "odbc_connect" in names or "dsn" in names:
+        return url
+    missing = {"driver": lambda: _driver(dbapi), "Encrypt": lambda: "yes"}
+    return url.update_query_dict({name: value() for name, value in missing.items() if name.lower() not in names})
+
+
+def _driver(dbapi: DBAPIModule) -> str:
+    """The name of Microsoft's installed driver, or the path of the packaged one."""
+    if DRIVER in dbapi.drivers():
+        return DRIVER
+    package = find_spec("mssql_python_odbc")
+    for folder in (package and package.submodule_search_locations) or []:
+        if found := sorted(Path(folder).glob(PACKAGED_DRIVER)):
+            return str(found[-1])
+    raise DatabaseError(
+        f"no driver for SQL Server is installed: install Microsoft's {DRIVER!r} or the Python package "
+        "mssql-python-odbc, or name a driver in the URL: ?driver=NAME-OR-PATH"
+    )
+
+
+def _names_no_sign_in(url: sa.URL) -> bool:
+    names = {name.lower() for name in url.query}
+    return not url.username and not url.password and not names & (SIGN_IN | {"odbc_connect"})
+
+
+def _sign_in_with(credential: TokenCredential) -> Any:
+    def sign_in(_dialect: Dialect, _record: object, arguments: list[str], options: MutableMapping[str, Any]) -> None:
+        """Hand over a token instead of the Trusted_Connection that SQLAlchemy asks for where there is no user."""
+        arguments[0] = arguments[0].replace(";Trusted_Connection=Yes", "")
+        token = credential.get_token(TOKEN_SCOPE).token.encode("utf-16-le")
+        options["attrs_before"] = {ACCESS_TOKEN_ATTRIBUTE: struct.pack(f"<I{len(token)}s", len(token), token)}
+
+    return sign_in
+
+
+def _say_types(
+    _sizes: object, cursor: DBAPICursor, _statement: str, _parameters: object, context: ExecutionContext
+) -> None:
+    """Say every parameter's type where many rows go at once.
+
+    SQLAlchemy leaves that to pyodbc, which asks the server and else guesses from the first row, where a null says
+    nothing.
+    """
+    if context.execute_style is ExecuteStyle.EXECUTEMANY:
+        compiled: Any = context.compiled
+        kinds = [compiled.binds[name].type.dialect_impl(context.dialect) for name in compiled.positiontup]
+        cursor.setinputsizes([odbc_type(kind, context.dialect.loaded_dbapi) for kind in kinds])
+
+
+def odbc_type(kind: sa.types.TypeEngine[Any], dbapi: Any) -> tuple[int, int, int] | None:
+    """A type as pyodbc's setinputsizes takes it: ODBC's type, size, digits; the size 0 is `max`.
+
+    A type is one that pyodbc takes a null and a value of alike, else it begins a new batch at the first value: for
+    text the Unicode one, and numbers for flags, which SQLAlchemy hands over as 1 and 0.
+    """
+    if isinstance(kind, sa.String):
+        length = kind.length if isinstance(kind.length, int) and kind.length <= LONGEST_NVARCHAR else 0
+        return dbapi.SQL_WVARCHAR, length, 0
+    if isinstance(kind, sa.BigInteger):
+        return dbapi.SQL_BIGINT, 19, 0
+    if isinstance(kind, sa.Integer | sa.Boolean):
+        return dbapi.SQL_INTEGER, 10, 0
+    if isinstance(kind, sa.DateTime):
+        return dbapi.SQL_TYPE_TIMESTAMP, 26, 6
+    if isinstance(kind, sa.Date):
+        return dbapi.SQL_TYPE_DATE, 10, 0
+    return None
+
+
+def _hide_values(context: ErrorContext) -> None:
+    """Take rows' values out of the server's messages, which end up in logs."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(
+                VALUES_IN_ERRORS.sub(r"\1 (hidden)", part) if isinstance(part, str) else part for part in error.args
+            )

@@ -1,0 +1,95 @@
+"""The ledgers on the mart's database, whichever it is: from an approver's yes to the purge."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.customers import Customer
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
+from o365_pipeline.ledger import landing
+from o365_pipeline.ledger import purge as purge_table
+from o365_pipeline.mart.loading import note_loaded
+from o365_pipeline.mart.tables import dim_person
+from o365_pipeline.purge import deletion
+from o365_pipeline.purge.plan import Deletion, Plan
+from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.ledger_rows import note_landing
+
+NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456)
+
+
+def wanted(customer: Customer, event_id: str) -> Extraction:
+    return Extraction(
+        extraction_id="x1",
+        customer=customer.name,
+        dataset="User_v1",
+        first_day=DAY,
+        last_day=DAY,
+        columns=("id", "mail"),
+        scope='{"kind": "All"}',
+        approval_event_id=event_id,
+        requested_by="extraction",
+        status=extraction_ledger.CLAIMED,
+        claim="me",
+        claimed_at=NOW,
+        attempt=1,
+        factory_run_id=None,
+        submitted_at=None,
+        looked_at=None,
+        error=None,
+    )
+
+
+def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None]
+) -> None:
+    database, now = deployment.database, dt.datetime.now(dt.UTC)
+    decide()
+    decide()
+    events = approval_ledger.events(database, customer)
+    assert [event.approver for event in events] == [None, *["approver@contoso.example"] * 2]
+    assert [place for place, _ in approval_ledger.decided_after(database, 0, 10)] == [1, 2, 3]
+
+    entry = wanted(customer, events[-1].event_id)
+    assert extraction_ledger.claim(database, entry)
+    assert not extraction_ledger.claim(database, entry)
+    assert extraction_ledger.find(database, "x1") == entry
+    assert extraction_ledger.take_over(database, entry, entry)
+    assert not extraction_ledger.take_over(database, entry, entry)
+    extraction_ledger.attach(database, "x1", "me", "r1", NOW)
+    extraction_ledger.set_status(database, "x1", "r1", "Succeeded", "first")
+    extraction_ledger.set_status(database, "x1", "r1", "Succeeded", "second")
+    found = extraction_ledger.find(database, "x1")
+    assert found
+    assert (found.status, found.error, found.submitted_at, found.attempt) == ("Succeeded", "first", NOW, 2)
+
+    note_landing(database)
+    assert [one.extraction_id for one in extraction_ledger.not_loaded(database, [customer.name])] == ["x1"]
+    note_loaded(database, customer.name, {DAY: frozenset({"x1"})})
+    assert extraction_ledger.not_loaded(database, [customer.name]) == []
+
+    with database.begin() as connection:
+        person = {"customer": customer.name, "day": DAY, "person_id": "ann", "extraction_id": "x1"}
+        connection.execute(dim_person.insert().values(person))
+        provenance = sa.text("SELECT approver FROM ledger_row_provenance WHERE extraction_id = 'x1'")
+        assert connection.scalars(provenance).all() == ["approver@contoso.example"]
+    plan = Plan(customer=customer.name, reason="Denied", event_id=None, deletions=(Deletion(extraction_id="x1"),))
+    deletion.begin(database, plan, now)
+    deletion.begin(database, plan, now)
+    assert deletion.unfinished(database, customer) == plan
+    deletion.delete(deployment.marts, deployment.lakes.of(customer), customer, plan)
+    deletion.finish(database, plan, 3, now)
+
+    with database.begin() as connection:
+        assert connection.execute(sa.select(dim_person)).all() == []
+        assert connection.execute(sa.select(landing)).all() == []
+        [row] = connection.execute(sa.select(purge_table)).all()
+    assert (row.mart_rows, row.dagster_runs, row.purged_at is not None) == (1, 3, True)
+    purged = extraction_ledger.find(database, "x1")
+    assert purged and purged.status == PURGED
