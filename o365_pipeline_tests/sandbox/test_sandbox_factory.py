@@ -89,7 +89,7 @@ def test_without_an_approval_in_force_the_run_fails_and_lands_nothing(world: Wor
     assert run.status == "Failed"
     assert "the application's authorization is approved" in run.message
     error = world.activity(run.run_id).error
-    assert (error["failureType"], error["errorCode"]) == ("UserError", "22000")
+    assert (error["failureType"], error["errorCode"]) == ("UserError", "2200")
     assert world.landed() == []
 
 
