@@ -13,18 +13,20 @@ from typing import Any
 
 from o365_pipeline.extraction.factory_definitions import FINGERPRINT_NOTE, Definition
 
-NEVER_BY_OTHERS = (
-    "allowedGroups",
-    "userScopeFilterUri",
-    "dateFilterColumn",
-    "startTime",
-    "endTime",
-    "outputColumns",
-    "connectionString",
-    "accountKey",
-    "sasUri",
-    "sasToken",
-    "servicePrincipalCredentialType",
+NEVER_BY_OTHERS = frozenset(
+    (
+        "allowedGroups",
+        "userScopeFilterUri",
+        "dateFilterColumn",
+        "startTime",
+        "endTime",
+        "outputColumns",
+        "connectionString",
+        "accountKey",
+        "sasUri",
+        "sasToken",
+        "servicePrincipalCredentialType",
+    )
 )
 """Fields that change what is copied, or how the factory signs in: where the pipeline leaves one out, none may be."""
 
@@ -80,13 +82,15 @@ def _is_ours(line: Line, known: Collection[str]) -> bool:
     path, value = line
     if path == "annotations":
         return value.startswith(FINGERPRINT_NOTE)
-    return path in known or path.rsplit(".", 1)[-1] in NEVER_BY_OTHERS
+    return path in known or not NEVER_BY_OTHERS.isdisjoint(path.split("."))
 
 
 def _lines(value: Any, path: str = "") -> Iterator[Line]:
     """The lines of a JSON value: one for each leaf, and one for each element of a list under the list's path."""
     if isinstance(value, Mapping):
         if value.get("type") == "SecureString":
+            if not path.endswith("servicePrincipalKey"):
+                yield path, "a secret"
             return
         if value.get("type") == "Expression":
             yield path, str(value.get("value"))
