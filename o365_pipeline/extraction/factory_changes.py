@@ -25,7 +25,6 @@ NEVER_BY_OTHERS = frozenset(
         "accountKey",
         "sasUri",
         "sasToken",
-        "servicePrincipalCredentialType",
     )
 )
 """Fields that change what is copied, or how the factory signs in: where the pipeline leaves one out, none may be."""
