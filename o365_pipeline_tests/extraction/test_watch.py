@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from azure.core.pipeline.transport import RequestsTransport
 
+from o365_pipeline import cli
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
@@ -91,8 +93,8 @@ def submitted_earlier(deployment: Deployment, entry: Extraction, ago: dt.timedel
 
 def taking_an_hour(deployment: Deployment) -> Deployment:
     assert isinstance(deployment.cloud, SandboxCloud)
-    here = {"home": deployment.cloud.home, "lake_url": deployment.cloud.lake_url}
-    return replace(deployment, cloud=SandboxCloud(**here, queued_seconds=0, run_seconds=3600))
+    home, lake_url = deployment.cloud.home, deployment.cloud.lake_url
+    return replace(deployment, cloud=SandboxCloud(home=home, lake_url=lake_url, queued_seconds=0, run_seconds=3600))
 
 
 def test_a_run_that_the_factory_does_not_know_yet_is_waited_for(
@@ -336,6 +338,35 @@ def test_a_raw_asset_fails_with_the_explanation_of_a_failed_copy(
 
     assert "the members of the scope's groups were not found" in failure(result)
     assert "Data Factory says: 2200 ErrorCode=UserErrorOffice365DataLoaderError" in failure(result)
+
+
+def test_the_terminal_tells_the_explanation_of_a_failed_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"O365_HOME": str(tmp_path), "O365_SANDBOX_SECONDS": "0", "O365_SANDBOX_USERS": "12"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setattr(FactoryFaults, "copy_error", lambda _: CopyError.POLICY)
+
+    statuses = [
+        ended_with(monkeypatch, *arguments)
+        for arguments in (("sandbox", "approve"), ("extract", "--dataset", "User_v1", "--from", str(DAY)))
+    ]
+
+    assert statuses == [0, 1]
+    told = capfd.readouterr().err
+    assert "an Azure policy is violated" in told
+    assert "Data Factory says: 2200" in told
+
+
+def ended_with(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit status of a command."""
+    monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
+    try:
+        cli.main()
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
 
 
 def shown(result: Any) -> dict[str, Any]:
