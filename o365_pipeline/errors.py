@@ -48,6 +48,18 @@ class ExtractionError(O365PipelineError):
     """Azure Data Factory refused, failed, cancelled or lost a run."""
 
 
+class FactoryBusyError(ExtractionError):
+    """Azure Data Factory did nothing, and wants to be left alone for some seconds."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class RunInDoubtError(ExtractionError):
+    """Azure Data Factory was asked for a run, and its answer leaves open whether it made one."""
+
+
 class FactoryRunFailedError(ExtractionError):
     """A factory run ended without data; the message carries the factory's reason."""
 

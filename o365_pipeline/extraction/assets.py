@@ -10,6 +10,7 @@ from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.extraction.factory_changes import DefinitionChange, as_markdown
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.failures import explained
 from o365_pipeline.partitions import customer_day_partitions, customer_days
@@ -48,8 +49,9 @@ def extraction(
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
     customer = customers[work.customer]
-    submitter = Submitter(database, data_factory, claimant(context), "extraction")
+    submitter = Submitter(database, data_factory, claimant(context), "extraction", log=context.log)
     lines, created = [], 0
+    changes: list[DefinitionChange] = []
     with explained():
         submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
     for requested in customer.data_request.datasets:
@@ -57,6 +59,7 @@ def extraction(
             submission = submitter.submit_days(customer, requested, work.days)
         ledger.adopt(database, submission.extractions)
         created += submission.created
+        changes += submission.changes
         for entry in submission.extractions:
             lines.append(f"| {entry.dataset} | {entry.window} | {entry.status} | {entry.factory_run_id} |")
             context.log.info(f"{entry.dataset} {entry.window}: factory run {entry.factory_run_id} {entry.status}")
@@ -66,6 +69,8 @@ def extraction(
             "factory_runs_created": created,
             "factory_runs_reattached": len(lines) - created,
             "factory_runs": dg.MetadataValue.md(table),
+            "definitions_changed": len(changes),
+            "definitions": dg.MetadataValue.md(as_markdown(changes) or "unchanged"),
         },
     )
 

@@ -1,31 +1,46 @@
 """Azure Data Factory, as the pipeline uses it: deploy a copy, run it, find, watch and cancel runs.
 
 What belongs here: calls through the real management client, and their answers in the pipeline's words. What is
-deployed is `factory_definitions.py`'s; what is asked for and when, `submission.py`'s.
+deployed is `factory_definitions.py`'s, what of it is compared `factory_changes.py`'s; what is asked for and when,
+`submission.py`'s.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import dagster as dg
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceResponseError,
+)
 from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory import models as adf
 
 from o365_pipeline.cloud import Cloud
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
-from o365_pipeline.errors import ExtractionError
+from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
 from o365_pipeline.extraction import factory_definitions as definitions
+from o365_pipeline.extraction.factory_changes import DefinitionChange, change
+from o365_pipeline.extraction.factory_errors import explained_error
+from o365_pipeline.extraction.factory_retries import LOOK_SECONDS, FactoryRetryPolicy, repeatable, wanted_pause
 
+API_VERSION = "2018-06-01"
 SUCCEEDED = "Succeeded"
 IN_PROGRESS = "InProgress"
 FAILED = "Failed"
 FINISHED = (SUCCEEDED, FAILED, "Cancelled")
 WAITING_FOR_CONSENT = ("RequestingConsent", "ConsentPending")
 """What a copy activity shows in a tenant with Privileged Access Management, the way of consent until 2023."""
+
+REFUSALS = (*range(400, 408), *range(409, 500))
+"""Statuses with which a request was not acted on; 408 and all others leave open what was done."""
 
 
 @dataclass(frozen=True)
@@ -52,49 +67,102 @@ class CopyOutcome:
     files: int | None
     error: str | None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was counted: some seconds after a run's end its activity may not be listed yet."""
+        return self.rows is None and self.files is None
+
 
 class DataFactory(dg.ConfigurableResource):
     """The customers' data factories."""
 
     cloud: dg.ResourceDependency[Cloud]
 
-    def deploy(self, customer: Customer, requested: RequestedDataset) -> None:
-        """Create or update what the dataset's copy needs; names never change."""
-        client, group, factory = self._client(customer), customer.resource_group, customer.factory
-        name = definitions.pipeline_name(requested)
-        source = definitions.source_service(customer)
-        client.linked_services.create_or_update(group, factory, definitions.SOURCE_SERVICE, source)
-        client.linked_services.create_or_update(
-            group, factory, definitions.LAKE_SERVICE, definitions.lake_service(customer)
-        )
-        client.datasets.create_or_update(group, factory, definitions.LAKE_FOLDER, definitions.lake_folder(customer))
-        client.datasets.create_or_update(group, factory, name, definitions.source_table(requested))
-        client.pipelines.create_or_update(group, factory, name, definitions.copy_pipeline(requested))
+    def deploy(
+        self, customer: Customer, requested: RequestedDataset, compared: set[str] | None = None
+    ) -> tuple[DefinitionChange, ...]:
+        """Create or update what the dataset's copy needs and the factory does not hold so; names never change.
+
+        Args:
+            compared: what was compared before is not asked for again; what is compared now is added.
+
+        Returns:
+            What was created or updated.
+
+        Raises:
+            ExtractionError: the factory refused, or does not answer.
+        """
+        compared = set() if compared is None else compared
+        changes = []
+        for definition in definitions.copy_definitions(customer, requested):
+            mark = f"{customer.name} {definition.digest}"
+            if mark in compared:
+                continue
+            try:
+                different = self._deploy(customer, definition)
+            except AzureError as error:
+                raise ExtractionError(
+                    f"Data Factory did not take {definition.kind} {definition.name}: {_explained(error)}"
+                ) from error
+            compared.add(mark)
+            changes += [different] if different else []
+        return tuple(changes)
+
+    def _deploy(self, customer: Customer, definition: definitions.Definition) -> DefinitionChange | None:
+        client = self._client(customer)
+        where = (customer.resource_group, customer.factory, definition.name)
+        operations: Any = {
+            "linked service": client.linked_services,
+            "dataset": client.datasets,
+            "pipeline": client.pipelines,
+        }[definition.kind]
+        try:
+            held = operations.get(*where).as_dict()["properties"]
+        except ResourceNotFoundError:
+            held = None
+        different = change(definition, held)
+        if different:
+            operations.create_or_update(*where, definition.resource)
+        return different
 
     def create_run(self, customer: Customer, requested: RequestedDataset, parameters: dict[str, Any]) -> str:
-        """Start a run of the dataset's pipeline; returns its id."""
+        """Start a run of the dataset's pipeline, with one call that is never repeated; returns its id.
+
+        Raises:
+            FactoryBusyError: the factory did nothing; it may be asked again after a pause.
+            RunInDoubtError: the run may have been made all the same; look it up before asking again.
+            ExtractionError: the factory refused.
+        """
         try:
             answer = self._client(customer).pipelines.create_run(
-                customer.resource_group, customer.factory, definitions.pipeline_name(requested), parameters=parameters
+                customer.resource_group,
+                customer.factory,
+                definitions.pipeline_name(requested),
+                parameters=parameters,
+                retry_total=0,
             )
         except AzureError as error:
-            raise ExtractionError(f"Data Factory did not start {requested.dataset.name}: {_one_line(error)}") from error
+            raise _not_started(requested, error) from error
         return answer.run_id
 
     def run(self, customer: Customer, run_id: str) -> FactoryRun:
-        answer = self._client(customer).pipeline_runs.get(customer.resource_group, customer.factory, run_id)
-        return _factory_run(answer)
+        """The run as it stands now; one that was just made is not found for some seconds."""
+        where = (customer.resource_group, customer.factory)
+        return _factory_run(self._client(customer).pipeline_runs.get(*where, run_id, timeout=LOOK_SECONDS))
 
     def runs_since(self, customer: Customer, since: dt.datetime) -> list[FactoryRun]:
-        """All runs of the customer's factory that changed since a moment: one query, with its pages."""
-        client = self._client(customer)
+        """All runs of the customer's factory that changed since a moment: one query, with its pages.
+
+        A run that was just made is not among them for some seconds.
+        """
+        client, where = self._client(customer), (customer.resource_group, customer.factory)
         filters = adf.RunFilterParameters(
             last_updated_after=since.astimezone(dt.UTC),
             last_updated_before=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
         )
         runs: list[FactoryRun] = []
         while True:
-            page = client.pipeline_runs.query_by_factory(customer.resource_group, customer.factory, filters)
+            page = client.pipeline_runs.query_by_factory(*where, filters, **repeatable())
             runs += [_factory_run(run) for run in page.value]
             if not page.continuation_token:
                 return runs
@@ -104,11 +172,12 @@ class DataFactory(dg.ConfigurableResource):
         """What the run's copy activity counted, or why it failed."""
         activity = self._copy_activity(customer, run.run_id)
         if activity is None:
-            return CopyOutcome(None, None, run.message or None)
+            return CopyOutcome(None, None, explained_error("", run.message))
         output: dict[str, Any] = activity.output or {}
         error: dict[str, Any] = activity.error or {}
-        text = " ".join(str(error[part]) for part in ("errorCode", "message") if error.get(part))
-        return CopyOutcome(output.get("rowsCopied"), output.get("filesWritten"), text or run.message or None)
+        code, message = (str(error.get(part) or "") for part in ("errorCode", "message"))
+        reason = explained_error(code, message) or explained_error("", run.message)
+        return CopyOutcome(output.get("rowsCopied"), output.get("filesWritten"), reason)
 
     def is_waiting_for_consent(self, customer: Customer, run_id: str) -> bool:
         """Whether the run waits for an approver of Privileged Access Management; the request lapses after 24 hours."""
@@ -120,18 +189,32 @@ class DataFactory(dg.ConfigurableResource):
         return any(status in WAITING_FOR_CONSENT for status in shown)
 
     def cancel(self, customer: Customer, run_id: str) -> None:
-        self._client(customer).pipeline_runs.cancel(customer.resource_group, customer.factory, run_id)
+        """Ask for the run's end; that it has ended already is no error."""
+        where = (customer.resource_group, customer.factory)
+        try:
+            self._client(customer).pipeline_runs.cancel(*where, run_id, **repeatable())
+        except HttpResponseError as error:
+            if error.status_code not in (400, 409) or not self.run(customer, run_id).is_finished:
+                raise
 
     def _copy_activity(self, customer: Customer, run_id: str) -> adf.ActivityRun | None:
         """The run's copy activity, the newest attempt of it; None before it has begun."""
+        copies = [activity for activity in self._activities(customer, run_id) if activity.activity_type == "Copy"]
+        began = dt.datetime.min.replace(tzinfo=dt.UTC)
+        return max(copies, key=lambda activity: activity.activity_run_start or began, default=None)
+
+    def _activities(self, customer: Customer, run_id: str) -> Iterator[adf.ActivityRun]:
         now = dt.datetime.now(dt.UTC)
+        client, where = self._client(customer), (customer.resource_group, customer.factory, run_id)
         filters = adf.RunFilterParameters(
             last_updated_after=now - dt.timedelta(days=45), last_updated_before=now + dt.timedelta(hours=1)
         )
-        page = self._client(customer).activity_runs.query_by_pipeline_run(
-            customer.resource_group, customer.factory, run_id, filters
-        )
-        return page.value[-1] if page.value else None
+        while True:
+            page = client.activity_runs.query_by_pipeline_run(*where, filters, **repeatable())
+            yield from page.value
+            if not page.continuation_token:
+                return
+            filters.continuation_token = page.continuation_token
 
     def _client(self, customer: Customer) -> DataFactoryManagementClient:
         return _client(self.cloud, customer.subscription_id)
@@ -139,7 +222,29 @@ class DataFactory(dg.ConfigurableResource):
 
 @lru_cache(maxsize=64)
 def _client(cloud: Cloud, subscription_id: str) -> DataFactoryManagementClient:
-    return DataFactoryManagementClient(cloud.credential(), subscription_id, transport=cloud.transport())
+    return DataFactoryManagementClient(
+        cloud.credential(),
+        subscription_id,
+        api_version=API_VERSION,
+        retry_policy=FactoryRetryPolicy(),
+        transport=cloud.transport(),
+    )
+
+
+def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionError:
+    """What the failure of a call for a run means: busy, in doubt, or refused."""
+    text = f"Data Factory did not start {requested.dataset.name}: {_explained(error)}"
+    if isinstance(error, ClientAuthenticationError):
+        return ExtractionError(text)
+    if isinstance(error, ServiceResponseError):
+        return RunInDoubtError(text)
+    if isinstance(error, HttpResponseError):
+        pause = wanted_pause(error)
+        if error.status_code in (429, 503) and pause is not None:
+            return FactoryBusyError(text, pause)
+        if error.status_code not in REFUSALS:
+            return RunInDoubtError(text)
+    return ExtractionError(text)
 
 
 def _factory_run(run: adf.PipelineRun) -> FactoryRun:
@@ -153,5 +258,10 @@ def _factory_run(run: adf.PipelineRun) -> FactoryRun:
     )
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _code(error: AzureError) -> str:
+    answered = error.error if isinstance(error, HttpResponseError) else None
+    return str(answered.code or "") if answered else ""
+
+
+def _explained(error: AzureError) -> str:
+    return explained_error(_code(error), error.message) or type(error).__name__

@@ -156,7 +156,7 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
             claimed_at=wanted.claimed_at,
             attempt=found.attempt + 1,
             factory_run_id=None,
-            submitted_at=None,
+            submitted_at=found.submitted_at if found.status == CLAIMED else None,
             looked_at=None,
             finished_at=None,
             error=None,
@@ -165,13 +165,17 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
     return database.execute(change) == 1
 
 
-def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetime) -> bool:
-    """Hold a claim for longer; False where another has taken it over."""
+def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetime, *, submitting: bool = False) -> bool:
+    """Hold a claim for longer; False where another has taken it over.
+
+    Args:
+        submitting: whether the factory is asked for the run next; whoever takes the claim over has to look for it.
+    """
     change = (
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
         .where(extraction.c.status == CLAIMED)
-        .values(claimed_at=now)
+        .values(claimed_at=now, submitted_at=now if submitting else extraction.c.submitted_at)
     )
     return database.execute(change) == 1
 

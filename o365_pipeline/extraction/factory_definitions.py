@@ -7,15 +7,66 @@ Models that the SDK (10.0.0) can build from flat arguments forget their `type`, 
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
 from azure.mgmt.datafactory import models as adf
 from pydantic import SecretStr
 
 from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers import Customer, KeyVaultSecret, Storage
 
 SOURCE_SERVICE = "o365_source"
 LAKE_SERVICE = "o365_lake"
+VAULT_SERVICE = "o365_vault"
 LAKE_FOLDER = "o365_lake_folder"
+FINGERPRINT_NOTE = "application secret, fingerprint "
+"""How the annotation begins by which a linked service tells that its secret was changed."""
+
+Kind = Literal["linked service", "dataset", "pipeline"]
+Resource = adf.LinkedServiceResource | adf.DatasetResource | adf.PipelineResource
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One definition, by the name under which a factory keeps it."""
+
+    kind: Kind
+    name: str
+    resource: Resource
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The definition as JSON."""
+        properties: dict[str, Any] = self.resource.as_dict()["properties"]
+        return properties
+
+    @property
+    def digest(self) -> str:
+        """The same for the same definition."""
+        content = json.dumps([self.kind, self.name, self.properties], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def copy_definitions(customer: Customer, requested: RequestedDataset) -> tuple[Definition, ...]:
+    """All that the dataset's copy needs; what is referred to comes before what refers to it."""
+    secret, name = customer.application_secret, pipeline_name(requested)
+    vault = (
+        (Definition("linked service", VAULT_SERVICE, vault_service(secret)),)
+        if isinstance(secret, KeyVaultSecret)
+        else ()
+    )
+    return (
+        *vault,
+        Definition("linked service", SOURCE_SERVICE, source_service(customer)),
+        Definition("linked service", LAKE_SERVICE, lake_service(customer)),
+        Definition("dataset", LAKE_FOLDER, lake_folder(customer)),
+        Definition("dataset", name, source_table(requested)),
+        Definition("pipeline", name, copy_pipeline(requested, customer.storage)),
+    )
 
 
 def pipeline_name(requested: RequestedDataset) -> str:
@@ -26,33 +77,69 @@ def activity_name(requested: RequestedDataset) -> str:
     return f"copy_{requested.dataset.name}"
 
 
+def vault_service(secret: KeyVaultSecret) -> adf.LinkedServiceResource:
+    """The Key Vault that keeps the application's secret, read by the factory's managed identity."""
+    properties = adf.AzureKeyVaultLinkedServiceTypeProperties(base_url=f"{secret.vault_url}/")
+    service = adf.AzureKeyVaultLinkedService(type_properties=properties)
+    service.type = "AzureKeyVault"
+    return adf.LinkedServiceResource(properties=service)
+
+
 def source_service(customer: Customer) -> adf.LinkedServiceResource:
     """Data Connect as a source: the customer's tenant, read by the application of the data request."""
     request, secret = customer.data_request, customer.application_secret
-    assert isinstance(secret, SecretStr)
     service = adf.Office365LinkedService(
+        annotations=[fingerprint_note(customer, secret)] if isinstance(secret, SecretStr) else None,
         type_properties=adf.Office365LinkedServiceTypeProperties(
             office365_tenant_id=customer.tenant_id,
             service_principal_tenant_id=request.application_tenant_id,
             service_principal_id=request.application_id,
-            service_principal_key=adf.SecureString(value=secret.get_secret_value()),
-        )
+            service_principal_key=_secret(secret),
+        ),
     )
     service.type = "Office365"
     return adf.LinkedServiceResource(properties=service)
 
 
+def fingerprint_note(customer: Customer, secret: SecretStr) -> str:
+    """An annotation that changes with the secret, which no factory answers, and tells nothing else of it.
+
+    It is 32 bits of a slow hash, salted with customer and application: too few to find a secret by, and no table helps.
+    """
+    salt = f"{customer.tenant_id}|{customer.factory}|{customer.data_request.application_id}"
+    return FINGERPRINT_NOTE + _fingerprint(secret, salt)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(secret: SecretStr, salt: str) -> str:
+    value = secret.get_secret_value().encode()
+    return hashlib.scrypt(value, salt=salt.encode(), n=2**14, r=8, p=1, dklen=4).hex()
+
+
 def lake_service(customer: Customer) -> adf.LinkedServiceResource:
-    """The customer's Data Lake Storage Gen2 account as a sink, reached by the factory's managed identity."""
-    url = f"https://{customer.storage_account}.dfs.core.windows.net"
-    service = adf.AzureBlobFSLinkedService(type_properties=adf.AzureBlobFSLinkedServiceTypeProperties(url=url))
-    service.type = "AzureBlobFS"
+    """The customer's storage account as a sink, reached by the factory's managed identity."""
+    account = customer.storage_account
+    if customer.storage == "blob":
+        endpoint = f"https://{account}.blob.core.windows.net/"
+        blobs = adf.AzureBlobStorageLinkedServiceTypeProperties(service_endpoint=endpoint)
+        service: adf.LinkedService = adf.AzureBlobStorageLinkedService(type_properties=blobs)
+        service.type = "AzureBlobStorage"
+    else:
+        url = f"https://{account}.dfs.core.windows.net"
+        files = adf.AzureBlobFSLinkedServiceTypeProperties(url=url)
+        service = adf.AzureBlobFSLinkedService(type_properties=files)
+        service.type = "AzureBlobFS"
     return adf.LinkedServiceResource(properties=service)
 
 
 def lake_folder(customer: Customer) -> adf.DatasetResource:
     """A folder of the lake, named by parameter; the copy is binary: JSON Lines as Data Connect writes them."""
-    location = adf.AzureBlobFSLocation(file_system=customer.container, folder_path=_expression("@dataset().folder"))
+    path = _expression("@dataset().folder")
+    location: adf.DatasetLocation = (
+        adf.AzureBlobStorageLocation(container=customer.container, folder_path=path)
+        if customer.storage == "blob"
+        else adf.AzureBlobFSLocation(file_system=customer.container, folder_path=path)
+    )
     folder = adf.BinaryDataset(
         linked_service_name=_service_reference(LAKE_SERVICE),
         parameters={"folder": adf.ParameterSpecification(type="String")},
@@ -72,7 +159,7 @@ def source_table(requested: RequestedDataset) -> adf.DatasetResource:
     return adf.DatasetResource(properties=table)
 
 
-def copy_pipeline(requested: RequestedDataset) -> adf.PipelineResource:
+def copy_pipeline(requested: RequestedDataset, storage: Storage = "adls-gen2") -> adf.PipelineResource:
     """One copy of one dataset's window into `<folder>/<run id>`; the run's parameters carry the window's key."""
     dataset, scope = requested.dataset, requested.scope
     sliced = dataset.slicing != "none"
@@ -84,7 +171,8 @@ def copy_pipeline(requested: RequestedDataset) -> adf.PipelineResource:
         allowed_groups=list(scope.groups) or None,
         user_scope_filter_uri=scope.filter_uri,
     )
-    sink = adf.BinarySink(store_settings=adf.AzureBlobFSWriteSettings())
+    settings = adf.AzureBlobStorageWriteSettings() if storage == "blob" else adf.AzureBlobFSWriteSettings()
+    sink = adf.BinarySink(store_settings=settings)
     copy = adf.CopyActivity(
         name=activity_name(requested),
         type_properties=adf.CopyActivityTypeProperties(source=source, sink=sink),
@@ -101,6 +189,12 @@ def copy_pipeline(requested: RequestedDataset) -> adf.PipelineResource:
     names = ("windowKey", "startTime", "endTime", "folder")
     parameters = {name: adf.ParameterSpecification(type="String") for name in names}
     return adf.PipelineResource(properties=adf.Pipeline(activities=[copy], parameters=parameters))
+
+
+def _secret(secret: SecretStr | KeyVaultSecret) -> adf.SecretBase:
+    if isinstance(secret, KeyVaultSecret):
+        return adf.AzureKeyVaultSecretReference(store=_service_reference(VAULT_SERVICE), secret_name=secret.name)
+    return adf.SecureString(value=secret.get_secret_value())
 
 
 def _expression(text: str) -> dict[str, str]:

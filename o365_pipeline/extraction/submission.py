@@ -1,29 +1,43 @@
 """Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is asked for.
 
-What belongs here: the order of those steps, and re-attaching after a crash. The rules are `consent/authorization.py`'s,
-the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
+What belongs here: the order of those steps, and re-attaching after a crash or an answer that leaves things open. The
+rules are `consent/authorization.py`'s, the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.authorization import ask_of, authorize
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
-from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
+from o365_pipeline.errors import ExtractionError, FactoryBusyError, NotAuthorizedError, RunInDoubtError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.factory_changes import DefinitionChange
 from o365_pipeline.extraction.windows import Window, extraction_id, missing_windows
 from o365_pipeline.ledger import naive_utc
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
 """Submitting takes seconds; a claim older than this belongs to a process that died, and what it lost is renewed."""
+
+LISTED_AFTER = dt.timedelta(seconds=90)
+"""So long after it was asked for, a run that was made is listed: the call itself is given up after 35 s."""
+
+LOOK_PAUSE, CLOCK_SKEW = 5.0, dt.timedelta(minutes=5)
+BUSY_REPEATS, LONGEST_PAUSE = 4, 300.0
+"""How often a factory that is too busy is asked again, and how many seconds of pause it may want each time."""
+
+LOG = logging.getLogger("o365_pipeline")
 
 
 def utc_now() -> dt.datetime:
@@ -37,6 +51,8 @@ class Submission:
     extractions: tuple[Extraction, ...]
     created: int
     reattached: int
+    changes: tuple[DefinitionChange, ...] = ()
+    """What had to be created or updated in the factory."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,10 @@ class Submitter:
     claimant: str
     requested_by: str
     clock: Callable[[], dt.datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    log: logging.Logger = LOG
+    _compared: set[str] = field(default_factory=set, init=False)
+    """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
 
     def submit_days(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> Submission:
         """See to it that every day of the dataset is extracted or under way.
@@ -59,9 +79,11 @@ class Submitter:
         """
         existing, wanted = self._covered(customer, requested, days)
         made = [self._submit(customer, requested, window) for window in wanted]
-        created = sum(new for _, new in made)
-        extractions = sorted([*existing, *(entry for entry, _ in made)], key=lambda entry: entry.first_day)
-        return Submission(tuple(extractions), created, len(extractions) - created)
+        created = sum(submission.created for submission in made)
+        extractions = [*existing, *(entry for submission in made for entry in submission.extractions)]
+        extractions.sort(key=lambda entry: entry.first_day)
+        changes = tuple(change for submission in made for change in submission.changes)
+        return Submission(tuple(extractions), created, len(extractions) - created, changes)
 
     def authorize_missing(
         self, customer: Customer, requests: Iterable[RequestedDataset], days: Sequence[dt.date]
@@ -104,12 +126,30 @@ class Submitter:
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
 
-    def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> tuple[Extraction, bool]:
-        """The window's extraction, and whether this call created its factory run."""
-        key = extraction_id(customer.name, requested.dataset.name, window)
-        now = self._now()
-        wanted = Extraction(
-            extraction_id=key,
+    def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
+        """The window's extraction: the one that there is, or a new one."""
+        wanted = self._wanted(customer, requested, window)
+        run_id: str | None = None
+        if not ledger.claim(self.database, wanted):
+            found = self._find(wanted)
+            if found.factory_run_id and not found.is_without_data:
+                return Submission((found,), 0, 1)
+            self._take_over(found, wanted)
+            if found.status == ledger.CLAIMED and found.submitted_at:
+                run_id = self._run_already_made(customer, wanted, found.submitted_at)
+        created = run_id is None
+        changes: tuple[DefinitionChange, ...] = ()
+        if run_id is None:
+            changes = self.factory.deploy(customer, requested, self._compared)
+            for change in changes:
+                self.log.info(f"{customer.name}: {change.diff}")
+            run_id = self._create_run(customer, requested, wanted)
+        ledger.attach(self.database, wanted.extraction_id, self.claimant, run_id, self._now())
+        return Submission((self._find(wanted),), int(created), int(not created), changes)
+
+    def _wanted(self, customer: Customer, requested: RequestedDataset, window: Window) -> Extraction:
+        return Extraction(
+            extraction_id=extraction_id(customer.name, requested.dataset.name, window),
             customer=customer.name,
             dataset=requested.dataset.name,
             first_day=window.first_day,
@@ -120,40 +160,53 @@ class Submitter:
             requested_by=self.requested_by,
             status=ledger.CLAIMED,
             claim=self.claimant,
-            claimed_at=now,
+            claimed_at=self._now(),
             attempt=1,
             factory_run_id=None,
             submitted_at=None,
             looked_at=None,
             error=None,
         )
-        first_claimed_at = now
-        run_id: str | None = None
-        if not ledger.claim(self.database, wanted):
-            found = ledger.find(self.database, key)
-            assert found is not None
-            if found.factory_run_id and not found.is_without_data:
-                return found, False
-            self._take_over(found, wanted)
-            if found.status == ledger.CLAIMED:
-                first_claimed_at = found.claimed_at
-                run_id = self._run_already_made(customer, key, first_claimed_at)
-        created = run_id is None
-        if run_id is None:
-            self.factory.deploy(customer, requested)
-            parameters = {
-                "windowKey": key,
-                "startTime": window.start,
-                "endTime": window.end,
-                "folder": wanted.folder(requested.dataset.asset_name),
-            }
-            if not ledger.renew(self.database, key, self.claimant, self._now()):
-                raise ExtractionError(f"{_named(wanted)} was taken over by another run: retry in a minute")
-            run_id = self.factory.create_run(customer, requested, parameters)
-        ledger.attach(self.database, key, self.claimant, run_id, self._now())
-        attached = ledger.find(self.database, key)
-        assert attached is not None
-        return attached, created
+
+    def _find(self, wanted: Extraction) -> Extraction:
+        found = ledger.find(self.database, wanted.extraction_id)
+        assert found is not None
+        return found
+
+    def _create_run(self, customer: Customer, requested: RequestedDataset, wanted: Extraction) -> str:
+        """The id of a run that the factory made now; where it is too busy, it is asked again after the pause it wants.
+
+        Raises:
+            RunInDoubtError: the factory may have made a run, and none is listed; a retry looks for it once more.
+            ExtractionError: the factory refused, or another process has taken the window over.
+        """
+        parameters = {
+            "windowKey": wanted.extraction_id,
+            "startTime": wanted.window.start,
+            "endTime": wanted.window.end,
+            "folder": wanted.folder(requested.dataset.asset_name),
+        }
+        for repeats_left in reversed(range(BUSY_REPEATS + 1)):
+            self._renew(wanted, submitting=True)
+            asked_at = self._now()
+            try:
+                return self.factory.create_run(customer, requested, parameters)
+            except FactoryBusyError as busy:
+                if not repeats_left or busy.seconds > LONGEST_PAUSE:
+                    raise
+                self.log.warning(f"{_named(wanted)}: {busy}; asked again in {busy.seconds:.0f} s")
+                self.sleep(busy.seconds)
+            except RunInDoubtError as doubt:
+                self.log.warning(f"{_named(wanted)}: {doubt}; whether there is a run is looked up")
+                if run_id := self._run_already_made(customer, wanted, asked_at):
+                    return run_id
+                raise
+        raise AssertionError("the last turn returns or raises")
+
+    def _renew(self, wanted: Extraction, *, submitting: bool = False) -> None:
+        now = self._now()
+        if not ledger.renew(self.database, wanted.extraction_id, self.claimant, now, submitting=submitting):
+            raise ExtractionError(f"{_named(wanted)} was taken over by another run: retry in a minute")
 
     def _take_over(self, found: Extraction, wanted: Extraction) -> None:
         may_be_taken = found.is_without_data or self._claimant_is_gone(found)
@@ -166,11 +219,29 @@ class Submitter:
     def _now(self) -> dt.datetime:
         return naive_utc(self.clock())
 
-    def _run_already_made(self, customer: Customer, key: str, claimed_at: dt.datetime) -> str | None:
-        """The factory run of a claimant that died between creating it and noting it."""
-        since = claimed_at.replace(tzinfo=dt.UTC) - dt.timedelta(minutes=5)
-        runs = [run for run in self.factory.runs_since(customer, since) if run.window_key == key]
-        return runs[-1].run_id if runs else None
+    def _run_already_made(self, customer: Customer, wanted: Extraction, asked_at: dt.datetime) -> str | None:
+        """The run that the factory made for the window when it was asked, though nobody noted it; None without one.
+
+        A new run is not listed at once, so a list without it is believed only when `LISTED_AFTER` has passed.
+        """
+        since = asked_at.replace(tzinfo=dt.UTC) - CLOCK_SKEW
+        while True:
+            is_settled = self._now() - asked_at >= LISTED_AFTER
+            try:
+                runs = self.factory.runs_since(customer, since)
+            except AzureError as error:
+                if is_settled:
+                    raise ExtractionError(
+                        f"{_named(wanted)}: the factory may have made a run and does not answer: retry in a minute"
+                    ) from error
+            else:
+                made = [run for run in runs if run.window_key == wanted.extraction_id]
+                if promising := [run for run in made if run.status not in ledger.WITHOUT_DATA]:
+                    return promising[-1].run_id
+                if is_settled:
+                    return None
+            self.sleep(LOOK_PAUSE)
+            self._renew(wanted)
 
 
 def _named(entry: Extraction) -> str:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -26,6 +26,9 @@ CONSENT_LAPSED = (
     "ask the approver, then extract again"
 )
 CLOCK_SKEW = dt.timedelta(hours=1)
+LOST_AFTER = dt.timedelta(minutes=15)
+"""A factory does not know a new run for some seconds, nor the counts of one that ended; after so long it never will."""
+
 LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
 """How often the copy activity of a run in progress is looked at, and of how many runs at a time; each is a call."""
 
@@ -34,6 +37,9 @@ REFRESH_SECONDS = 20.0
 
 POLL_SECONDS = (1.0, 60.0)
 """The first and the longest pause between two looks at a factory run."""
+
+CANCEL_PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""How long to wait before a run that the factory does not know yet is cancelled again."""
 
 
 def refresh(
@@ -80,6 +86,8 @@ def _refresh_customer(
     taken = 0
     for entry in entries:
         run = runs.get(entry.factory_run_id or "")
+        if run is None and _is_overdue(entry):
+            run = _look_up(database, factory, customer, entry, is_overdue=True)
         if run and run.status == IN_PROGRESS and _is_due(entry) and taken < looks:
             taken += 1
             _look(database, factory, customer, entry)
@@ -90,12 +98,33 @@ def _refresh_customer(
 
 def _is_due(entry: Extraction) -> bool:
     last = entry.looked_at or entry.submitted_at
-    return last is not None and naive_utc(dt.datetime.now(dt.UTC)) - last >= LOOK_PAUSE
+    return last is not None and _now() - last >= LOOK_PAUSE
+
+
+def _is_overdue(entry: Extraction) -> bool:
+    return entry.submitted_at is not None and _now() - entry.submitted_at >= LOST_AFTER
+
+
+def _look_up(
+    database: Database, factory: DataFactory, customer: Customer, entry: Extraction, *, is_overdue: bool
+) -> FactoryRun | None:
+    """The extraction's run; None where the factory does not know it, which is noted as a failure when it is overdue."""
+    run_id = entry.factory_run_id or ""
+    try:
+        return factory.run(customer, run_id)
+    except ResourceNotFoundError:
+        if is_overdue:
+            error = (
+                f"the factory knows no run {run_id}, {LOST_AFTER.seconds // 60} minutes and more after it was asked "
+                "for: was the factory made anew? Look there, then extract again"
+            )
+            ledger.set_status(database, entry.extraction_id, run_id, FAILED, error)
+        return None
 
 
 def _look(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> None:
     """Look at the copy activity of a run in progress, and note whether it waits for consent."""
-    run_id, now = entry.factory_run_id or "", naive_utc(dt.datetime.now(dt.UTC))
+    run_id, now = entry.factory_run_id or "", _now()
     status = ledger.CONSENT_PENDING if factory.is_waiting_for_consent(customer, run_id) else IN_PROGRESS
     ledger.note_look(database, entry.extraction_id, run_id, status, now)
 
@@ -109,8 +138,10 @@ def wait(
 ) -> Extraction:
     """Wait until the extraction's factory run has ended; report its progress.
 
+    A factory that does not answer, or does not know the run yet, is asked again, for some minutes.
+
     Raises:
-        FactoryRunFailedError: the run failed or was cancelled; the message carries the factory's reason.
+        FactoryRunFailedError: the run failed, was cancelled or is lost; the message carries the factory's reason.
     """
     run_id = entry.factory_run_id
     if not run_id:
@@ -118,45 +149,85 @@ def wait(
             f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute"
         )
     pause, longest = POLL_SECONDS
-    started, told = time.monotonic(), ""
+    started, told, answered_at = time.monotonic(), "", time.monotonic()
     while True:
-        run = factory.run(customer, run_id)
-        waits = run.status == IN_PROGRESS and factory.is_waiting_for_consent(customer, run_id)
-        if waits:
-            _look(database, factory, customer, entry)
-        status = f"{ledger.CONSENT_PENDING}: {CONSENT_WANTED}" if waits else run.status
+        try:
+            status, has_ended = _present(database, factory, customer, entry)
+            answered_at = time.monotonic()
+        except ClientAuthenticationError:
+            raise
+        except AzureError as error:
+            if time.monotonic() - answered_at > LOST_AFTER.total_seconds():
+                raise
+            status, has_ended = f"unknown, the factory does not answer ({error.message})", False
         if status != told:
             told = status
             waited = time.monotonic() - started
             log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {told} ({waited:.0f} s waited)")
-        if run.is_finished:
-            _note(database, factory, customer, entry, run)
-            if run.status != SUCCEEDED:
-                ended = ledger.find(database, entry.extraction_id)
-                reason = (ended and ended.error) or "the factory gives no reason"
-                raise FactoryRunFailedError(
-                    f"{entry.dataset} {entry.window}: factory run {run_id} {run.status}: {reason}"
-                )
+        if has_ended:
             return entry
         time.sleep(pause)
         pause = min(pause * 1.5, longest)
 
 
-def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:
-    """Cancel the extraction's factory run, unless it has ended."""
+def _present(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> tuple[str, bool]:
+    """How the extraction's run stands, in words, and whether it has ended with data; what it ended with is noted.
+
+    Raises:
+        FactoryRunFailedError: it ended without data, or is lost.
+    """
     run_id = entry.factory_run_id or ""
-    if not factory.run(customer, run_id).is_finished:
-        log.warning(f"cancelled: cancelling factory run {run_id} of {entry.dataset} {entry.window} as well")
-        factory.cancel(customer, run_id)
+    is_overdue = _is_overdue(entry)
+    run = _look_up(database, factory, customer, entry, is_overdue=is_overdue)
+    ended = run.status if run and run.is_finished and _note(database, factory, customer, entry, run) else ""
+    if run is None and is_overdue:
+        ended = FAILED
+    if ended and ended != SUCCEEDED:
+        noted = ledger.find(database, entry.extraction_id)
+        reason = (noted and noted.error) or "the factory gives no reason"
+        raise FactoryRunFailedError(f"{entry.dataset} {entry.window}: factory run {run_id} {ended}: {reason}")
+    if run is None:
+        return "not known to the factory yet", False
+    if run.status == IN_PROGRESS and factory.is_waiting_for_consent(customer, run_id):
+        _look(database, factory, customer, entry)
+        return f"{ledger.CONSENT_PENDING}: {CONSENT_WANTED}", False
+    return run.status, bool(ended)
 
 
-def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> None:
+def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:
+    """Cancel the extraction's factory run, unless it has ended; what the factory says against it is logged."""
+    run_id = entry.factory_run_id or ""
+    log.warning(f"cancelled: cancelling factory run {run_id} of {entry.dataset} {entry.window} as well")
+    for pause in (*CANCEL_PAUSES, None):
+        try:
+            factory.cancel(customer, run_id)
+            return
+        except AzureError as error:
+            if pause is None or not isinstance(error, ResourceNotFoundError):
+                log.error(f"factory run {run_id} was not cancelled, cancel it in Data Factory: {error.message}")
+                return
+            time.sleep(pause)
+
+
+def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> bool:
+    """Write a run's present word to the ledger; False where it has ended but its counts are not known yet."""
     error = None
     if run.is_finished:
         outcome = factory.copy_outcome(customer, run)
+        if run.status == SUCCEEDED and outcome.is_unknown and not _ended_long_ago(run):
+            return False
         ledger.set_counts(database, entry.extraction_id, run.run_id, outcome.rows, outcome.files, run.ended_at)
         error = (outcome.error or run.message) if run.status != SUCCEEDED else None
         present = ledger.find(database, entry.extraction_id)
         if error and run.status == FAILED and present and present.status == ledger.CONSENT_PENDING:
             error = f"{CONSENT_LAPSED}. The factory says: {error}"
     ledger.set_status(database, entry.extraction_id, run.run_id, run.status, error)
+    return True
+
+
+def _ended_long_ago(run: FactoryRun) -> bool:
+    return run.ended_at is None or dt.datetime.now(dt.UTC) - run.ended_at >= LOST_AFTER
+
+
+def _now() -> dt.datetime:
+    return naive_utc(dt.datetime.now(dt.UTC))

@@ -108,7 +108,7 @@ def _extractions(
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
     me = claimant(context)
-    submitter = Submitter(database, factory, me, "raw")
+    submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
     submission = submitter.submit_days(customer, requested, work.days)
     under_way = [entry for entry in submission.extractions if entry.is_under_way]

@@ -7,6 +7,7 @@ Azure/azure-rest-api-specs, specification/datafactory.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -14,26 +15,44 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.sandbox.clock import moment, stamp
-from o365_pipeline.sandbox.documents import Document, Documents
+from o365_pipeline.sandbox.documents import Document, Documents, without_secrets
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.factory_runs import Factories
+from o365_pipeline.sandbox.factory_faults import FactoryRequest, Fault
+from o365_pipeline.sandbox.factory_runs import Factories, run_not_found
 from o365_pipeline.sandbox.runs import Run
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2018-06-01"
-PAGE_SIZE = 100
 FACTORY = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.DataFactory/factories/{factory}"
 DOCUMENT_KINDS = ("linkedservices", "datasets", "pipelines")
+
+BEGINNING = "0"
+"""The token of a query's beginning: runs are numbered from 1."""
 
 QUERY_COLUMNS = {"PipelineName": "pipeline", "Status": "status"}
 QUERY_OPERATORS = {"Equals": "IN", "In": "IN", "NotEquals": "NOT IN", "NotIn": "NOT IN"}
 
-USER_ERROR = "22000"
+USER_ERROR = "2200"
 """The factory's code where the user, not the service, has to act."""
 
 
 def arm_routes(factories: Factories) -> list[Route]:
-    """Data Factory as the SDK's DataFactoryManagementClient calls it."""
+    """Data Factory as the SDK's DataFactoryManagementClient calls it, with the faults that a test asks for."""
+    faults = factories.faults
+
+    def faulty(function: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """The function's endpoint, unless the request is one of those that go wrong."""
+
+        def answer(request: Request, body: Body) -> Response:
+            version = request.query_params.get("api-version")
+            fault = faults.note(FactoryRequest(request.method, request.url.path, version, without_secrets(body)))
+            if fault is None:
+                return function(request, body)
+            if fault.after_acting:
+                function(request, body)
+            return _failed(fault)
+
+        return endpoint(answer)
 
     def get_factory(request: Request, _: Body) -> Response:
         _check_version(request)
@@ -54,43 +73,66 @@ def arm_routes(factories: Factories) -> list[Route]:
 
     def create_run(request: Request, body: Body) -> Response:
         _check_version(request)
-        return JSONResponse({"runId": factories.create_run(_factory(request), request.path_params["name"], body)})
+        run_id = factories.create_run(_factory(request), request.path_params["name"], body)
+        faults.note_run(run_id)
+        return JSONResponse({"runId": run_id})
 
     def get_run(request: Request, _: Body) -> Response:
         _check_version(request)
-        return JSONResponse(_pipeline_run(factories.run(_factory(request), request.path_params["run_id"])))
+        return JSONResponse(_pipeline_run(factories.run(_factory(request), shown(request))))
 
     def cancel_run(request: Request, _: Body) -> Response:
         _check_version(request)
-        factories.cancel(_factory(request), request.path_params["run_id"])
+        factories.cancel(_factory(request), shown(request))
         return Response(status_code=200)
+
+    def shown(request: Request) -> str:
+        """The id of the run that is asked for, unless it is hidden from this request."""
+        run_id: str = request.path_params["run_id"]
+        if faults.hides(run_id):
+            raise run_not_found(run_id)
+        return run_id
 
     def query_runs(request: Request, body: Body) -> Response:
         _check_version(request)
         conditions, values = _conditions(body)
-        runs = factories.runs(_factory(request), conditions, values, PAGE_SIZE + 1)
-        answer: Body = {"value": [_pipeline_run(run) for run in runs[:PAGE_SIZE]]}
-        if len(runs) > PAGE_SIZE:
-            answer["continuationToken"] = str(runs[PAGE_SIZE - 1].number)
+        if is_empty_page(body):
+            return JSONResponse({"value": [], "continuationToken": BEGINNING})
+        size = faults.page_size
+        runs = factories.runs(_factory(request), conditions, values, size + 1)
+        answer: Body = {"value": [_pipeline_run(run) for run in runs[:size] if not faults.hides(run.run_id)]}
+        if len(runs) > size:
+            answer["continuationToken"] = str(runs[size - 1].number)
         return JSONResponse(answer)
 
-    def query_activities(request: Request, _: Body) -> Response:
+    def query_activities(request: Request, body: Body) -> Response:
         _check_version(request)
-        run = factories.run(_factory(request), request.path_params["run_id"])
+        run = factories.run(_factory(request), shown(request))
+        if is_empty_page(body):
+            return JSONResponse({"value": [], "continuationToken": BEGINNING})
         return JSONResponse({"value": [_activity_run(run)] if run.has_started and run.job else []})
+
+    def is_empty_page(body: Body) -> bool:
+        return faults.first_page_empty and "continuationToken" not in body
 
     document = FACTORY + "/{kind:document_kind}/{name}"
     run = FACTORY + "/pipelineruns/{run_id}"
     return [
-        Route(FACTORY, endpoint(get_factory), methods=["GET", "PUT"]),
-        Route(document, endpoint(put_document), methods=["PUT"]),
-        Route(document, endpoint(get_document), methods=["GET"]),
-        Route(FACTORY + "/pipelines/{name}/createRun", endpoint(create_run), methods=["POST"]),
-        Route(FACTORY + "/queryPipelineRuns", endpoint(query_runs), methods=["POST"]),
-        Route(run, endpoint(get_run), methods=["GET"]),
-        Route(run + "/queryActivityruns", endpoint(query_activities), methods=["POST"]),
-        Route(run + "/cancel", endpoint(cancel_run), methods=["POST"]),
+        Route(FACTORY, faulty(get_factory), methods=["GET", "PUT"]),
+        Route(document, faulty(put_document), methods=["PUT"]),
+        Route(document, faulty(get_document), methods=["GET"]),
+        Route(FACTORY + "/pipelines/{name}/createRun", faulty(create_run), methods=["POST"]),
+        Route(FACTORY + "/queryPipelineRuns", faulty(query_runs), methods=["POST"]),
+        Route(run, faulty(get_run), methods=["GET"]),
+        Route(run + "/queryActivityruns", faulty(query_activities), methods=["POST"]),
+        Route(run + "/cancel", faulty(cancel_run), methods=["POST"]),
     ]
+
+
+def _failed(fault: Fault) -> Response:
+    headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else None
+    code = "TooManyRequests" if fault.status == 429 else "InternalError"
+    return JSONResponse({"error": {"code": code, "message": "The request failed."}}, fault.status, headers)
 
 
 def _check_version(request: Request) -> None:
@@ -112,7 +154,7 @@ def _document(request: Request, document: Document) -> Response:
             "name": document.name,
             "type": f"Microsoft.DataFactory/factories/{kind}",
             "etag": document.etag,
-            "properties": document.properties,
+            "properties": document.answered,
         }
     )
 
@@ -152,6 +194,7 @@ def _pipeline_run(run: Run) -> dict[str, Any]:
         "durationInMs": _milliseconds(run.created_at, run.ended_at),
         "status": run.status,
         "message": run.message or "",
+        "annotations": [],
     }
 
 
@@ -169,6 +212,8 @@ def _activity_run(run: Run) -> dict[str, Any]:
         "activityRunStart": stamp(run.starts_at),
         "activityRunEnd": stamp(run.ended_at) if run.ended_at else None,
         "durationInMs": _milliseconds(run.starts_at, run.ended_at),
+        "retryAttempt": None,
+        "userProperties": {},
         "input": {"source": {"type": "Office365Source"}, "sink": {"type": "BinarySink"}},
         "output": run.output or {},
         "error": {

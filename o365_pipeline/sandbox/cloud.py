@@ -17,6 +17,7 @@ from o365_pipeline.cloud import Cloud
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.app import sandbox_app, served_app
 from o365_pipeline.sandbox.data_connect import Tenant
+from o365_pipeline.sandbox.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.factory_runs import Factories
 from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
@@ -73,6 +74,11 @@ class SandboxCloud(Cloud):
         return FeedFaults()
 
     @cached_property
+    def factory_faults(self) -> FactoryFaults:
+        """What goes wrong with the factories of this object; Dagster's runs and sensors work with copies of it."""
+        return FactoryFaults()
+
+    @cached_property
     def app(self) -> Starlette:
         """The web application beneath the clients of this process."""
         return sandbox_app(self.factories, self.feed_faults)
@@ -99,6 +105,7 @@ class SandboxCloud(Cloud):
             feed_lag_seconds=self.feed_lag_seconds,
             miscount=self.miscount,
             privileged_access=self.privileged_access,
+            faults=self.factory_faults,
         )
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:  # noqa: ARG002 - one token for all

@@ -6,7 +6,7 @@ What belongs here: reading definitions and the rules that concern the activity a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +19,24 @@ from o365_pipeline.sandbox.clock import moment
 from o365_pipeline.sandbox.documents import Documents
 from o365_pipeline.sandbox.expressions import evaluate
 from o365_pipeline.sandbox.wire_errors import ServiceError
+
+
+class Sink(NamedTuple):
+    """How a kind of storage account is defined: the types that belong together, and where address and container are."""
+
+    location: str
+    store_settings: str
+    address: str
+    container: str
+
+
+SINKS = {
+    "AzureBlobFS": Sink("AzureBlobFSLocation", "AzureBlobFSWriteSettings", "url", "fileSystem"),
+    "AzureBlobStorage": Sink(
+        "AzureBlobStorageLocation", "AzureBlobStorageWriteSettings", "serviceEndpoint", "container"
+    ),
+}
+"""Linked service type -> the sink that it makes."""
 
 
 class CopyJob(BaseModel):
@@ -113,7 +131,9 @@ def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], ru
     activity = activities[0]
     source = activity["typeProperties"]["source"]
     table, service = _source(documents, activity["inputs"][0])
-    container_url, folder = _sink(documents, activity["outputs"][0], names)
+    container_url, folder = _sink(
+        documents, activity["outputs"][0], activity["typeProperties"]["sink"].get("storeSettings") or {}, names
+    )
     return CopyJob(
         activity=activity["name"],
         application_id=service["servicePrincipalId"],
@@ -154,21 +174,30 @@ def _source(documents: Documents, reference: dict[str, Any]) -> tuple[str, dict[
     return table["typeProperties"]["tableName"], service["typeProperties"]
 
 
-def _sink(documents: Documents, reference: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
+def _sink(
+    documents: Documents, reference: dict[str, Any], store_settings: dict[str, Any], names: dict[str, str]
+) -> tuple[str, str]:
     """(the container's address, the folder in it)."""
     given = {name: _text(value, names) or "" for name, value in (reference.get("parameters") or {}).items()}
     properties = documents.get("datasets", reference["referenceName"]).properties
     service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
-    if (properties["type"], service["type"]) != ("Binary", "AzureBlobFS"):
+    if service["type"] == "AzureDataLakeStore":
         raise UsageError(
-            f"the sandbox's factory copies to Binary on AzureBlobFS, not to {properties['type']} of {service['type']}"
+            "the sink is Data Lake Storage Gen1, which Microsoft retired on 2024-02-29: copy to Data Lake Storage Gen2"
         )
-    names = names | {f"dataset().{name}": value for name, value in given.items()}
+    sink = SINKS.get(service["type"])
+    if properties["type"] != "Binary" or sink is None:
+        raise UsageError(
+            f"the sandbox's factory copies to Binary on {' or '.join(SINKS)}, "
+            f"not to {properties['type']} of {service['type']}"
+        )
     location = properties["typeProperties"]["location"]
-    container = _text(location["fileSystem"], names)
-    return f"{service['typeProperties']['url'].rstrip('/')}/{container}", (
-        _text(location.get("folderPath"), names) or ""
-    ).strip("/")
+    for found, wanted in ((location, sink.location), (store_settings, sink.store_settings)):
+        if found.get("type") != wanted:
+            raise UsageError(f"the sink is of {service['type']}, which takes {wanted}, not {found.get('type')}")
+    names = names | {f"dataset().{name}": value for name, value in given.items()}
+    address, container = service["typeProperties"][sink.address], _text(location[sink.container], names)
+    return f"{address.rstrip('/')}/{container}", (_text(location.get("folderPath"), names) or "").strip("/")
 
 
 def _text(value: object, names: dict[str, str]) -> str | None:

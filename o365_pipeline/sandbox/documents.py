@@ -1,6 +1,7 @@
 """What is deployed to a factory: linked services, datasets and pipelines, kept as the JSON they were sent as.
 
-What belongs here: keeping, finding and checking references. What a pipeline does is `copy_job.py`'s.
+What belongs here: keeping, finding and checking references, and what the service adds to what it was sent. What a
+pipeline does is `copy_job.py`'s.
 """
 
 from __future__ import annotations
@@ -17,6 +18,19 @@ from o365_pipeline.sandbox.wire_errors import ServiceError
 REFERENCES = {"LinkedServiceReference": "linkedservices", "DatasetReference": "datasets"}
 """Reference type -> kind of the document that it names."""
 
+ACTIVITY_DEFAULTS: dict[str, Any] = {
+    "dependsOn": [],
+    "policy": {
+        "timeout": "0.12:00:00",
+        "retry": 0,
+        "retryIntervalInSeconds": 30,
+        "secureOutput": False,
+        "secureInput": False,
+    },
+    "userProperties": [],
+}
+"""What the service says of an activity that was sent without it."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -25,6 +39,11 @@ class Document:
     name: str
     etag: str
     properties: dict[str, Any]
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """The properties as the service answers them, with what it adds of its own."""
+        return {"annotations": [], **_with_defaults(self.properties)}
 
 
 class Documents:
@@ -47,7 +66,7 @@ class Documents:
                     "BadRequest",
                     f"The document creation or update failed because of invalid reference '{reference}'.",
                 )
-        document = Document(name, str(uuid.uuid4()), _without_secrets(properties))
+        document = Document(name, str(uuid.uuid4()), without_secrets(properties))
         with self._state.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO document (factory, kind, name, etag, properties) VALUES (?, ?, ?, ?, ?)",
@@ -87,9 +106,20 @@ def _references(value: object) -> Iterator[tuple[str, str]]:
             yield from _references(part)
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """The same JSON with stars in place of every secret."""
     if isinstance(value, dict):
         if value.get("type") == "SecureString":
             return {"type": "SecureString", "value": "**********"}
-        return {key: _without_secrets(part) for key, part in value.items()}
-    return [_without_secrets(part) for part in value] if isinstance(value, list) else value
+        return {key: without_secrets(part) for key, part in value.items()}
+    return [without_secrets(part) for part in value] if isinstance(value, list) else value
+
+
+def _with_defaults(properties: dict[str, Any]) -> dict[str, Any]:
+    if "activities" in properties:
+        activities = [{**ACTIVITY_DEFAULTS, **activity} for activity in properties["activities"]]
+        return {**properties, "activities": activities, "lastPublishTime": "2026-11-16T00:00:00Z"}
+    details = properties.get("typeProperties", {})
+    if any(isinstance(part, dict) and part.get("type") == "SecureString" for part in details.values()):
+        return {**properties, "typeProperties": {**details, "encryptedCredential": "ew0KICAiVmVyc2lvbiI6ICIxIg0KfQ=="}}
+    return properties

@@ -22,6 +22,7 @@ from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
 from o365_pipeline.sandbox.data_connect import Landed, Tenant, approval_for, land, refused
 from o365_pipeline.sandbox.documents import Documents
+from o365_pipeline.sandbox.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.operations import copy_output, operation
 from o365_pipeline.sandbox.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.runs import ENDED, Run, run_of
@@ -29,6 +30,10 @@ from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 CANCELLED = "The run was cancelled by the user."
+
+
+def run_not_found(run_id: str) -> ServiceError:
+    return ServiceError(404, "NotFound", f"The pipeline run {run_id} was not found in the factory.")
 
 
 class Factories:
@@ -46,6 +51,7 @@ class Factories:
         feed_lag_seconds: float = 0,
         miscount: int = 0,
         privileged_access: bool = False,
+        faults: FactoryFaults | None = None,
     ) -> None:
         """Over a state, the lakes that copies land in, and a tenant.
 
@@ -53,9 +59,11 @@ class Factories:
             feed_lag_seconds: how long after its writing an operation record comes into the feed.
             miscount: by how many rows Microsoft's own count differs from the factory's.
             privileged_access: whether runs that nothing covers wait for consent, as in older tenants.
+            faults: what goes wrong.
         """
         self.state = state
         self.clock = clock
+        self.faults = faults or FactoryFaults()
         self._lakes = lakes
         self._tenant = tenant
         self._queued = dt.timedelta(seconds=queued_seconds)
@@ -196,10 +204,13 @@ class Factories:
 
     def _copy(self, run: Run) -> None:
         assert run.job is not None, "a run without a job fails before it is in progress"
+        if error := self.faults.copy_error():
+            self._end(run, "Failed", run.ends_at, error.message)
+            return
         try:
             landed = land(run.job, self._tenant, self._lakes, self.state.home / "scratch")
-        except O365PipelineError as error:
-            self._end(run, "Failed", run.ends_at, str(error))
+        except O365PipelineError as problem:
+            self._end(run, "Failed", run.ends_at, str(problem))
         else:
             self._end(run, "Succeeded", run.ends_at, None, landed)
 
@@ -246,7 +257,7 @@ class Factories:
     def _read(self, factory: str, run_id: str) -> Run:
         if runs := self._select("factory = ? AND run_id = ?", (factory.lower(), run_id)):
             return runs[0]
-        raise ServiceError(404, "NotFound", f"The pipeline run {run_id} was not found in the factory.")
+        raise run_not_found(run_id)
 
     def _select(self, where: str, values: Sequence[object]) -> list[Run]:
         with self.state.reading() as connection:

@@ -15,6 +15,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryRun
+from o365_pipeline.extraction.factory_changes import DefinitionChange
 from o365_pipeline.extraction.submission import CLAIM_LIFETIME, Submitter
 from o365_pipeline_tests.conftest import DAY
 
@@ -41,8 +42,10 @@ class FakeFactory(DataFactory):
         last = self._runs[-1]
         self._runs[-1] = FactoryRun(last.run_id, last.pipeline, last.window_key, status, "", None)
 
-    def deploy(self, customer: Customer, requested: RequestedDataset) -> None:
-        pass
+    def deploy(
+        self, customer: Customer, requested: RequestedDataset, compared: set[str] | None = None
+    ) -> tuple[DefinitionChange, ...]:
+        return ()
 
     def create_run(self, customer: Customer, requested: RequestedDataset, parameters: dict[str, Any]) -> str:
         run_id = f"run-{len(self._runs) + 1}"
@@ -289,9 +292,10 @@ def test_a_claimant_that_was_taken_over_creates_nothing(
     later = dt.datetime.now(dt.UTC) + CLAIM_LIFETIME * 2
     other = Submitter(deployment.database, factory, "run-b", "raw", clock=lambda: later)
 
-    def slow_deployment(*_: object) -> None:
-        monkeypatch.setattr(FakeFactory, "deploy", lambda *_: None)
+    def slow_deployment(*_: object) -> tuple[DefinitionChange, ...]:
+        monkeypatch.setattr(FakeFactory, "deploy", lambda *_: ())
         other.submit_days(customer, messages, [DAY])
+        return ()
 
     monkeypatch.setattr(FakeFactory, "deploy", slow_deployment)
 

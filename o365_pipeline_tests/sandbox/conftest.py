@@ -25,6 +25,7 @@ from o365_pipeline.sandbox.audit_records import append_record
 from o365_pipeline.sandbox.cloud import SandboxCloud, SandboxCredential
 from o365_pipeline.sandbox.copy_job import CopyJob
 from o365_pipeline.sandbox.data_connect import Tenant
+from o365_pipeline.sandbox.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.factory_runs import Factories
 from o365_pipeline.sandbox.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
@@ -56,8 +57,9 @@ class World:
         self.clock = SetClock()
         self.home = home
         self.lake = Lake.in_folder(home / "lake")
+        self.faults = FactoryFaults()
         self.factories = Factories(
-            State(home / "sandbox"), Lakes(self.lake.url), tenant, 1, 4, self.clock, **differences
+            State(home / "sandbox"), Lakes(self.lake.url), tenant, 1, 4, self.clock, faults=self.faults, **differences
         )
         self.feed_faults = FeedFaults()
         self.app: Starlette = sandbox_app(self.factories, self.feed_faults)
@@ -89,20 +91,15 @@ class World:
         requested = self.customer.data_request.requested(dataset)
         assert requested
         where = (GROUP, FACTORY)
-        name = factory_definitions.pipeline_name(requested)
-        self.client.linked_services.create_or_update(
-            *where, factory_definitions.SOURCE_SERVICE, factory_definitions.source_service(self.customer)
-        )
-        self.client.linked_services.create_or_update(
-            *where, factory_definitions.LAKE_SERVICE, factory_definitions.lake_service(self.customer)
-        )
-        self.client.datasets.create_or_update(
-            *where, factory_definitions.LAKE_FOLDER, factory_definitions.lake_folder(self.customer)
-        )
-        self.client.datasets.create_or_update(*where, name, factory_definitions.source_table(requested))
-        definition = pipeline or factory_definitions.copy_pipeline(requested)
-        self.client.pipelines.create_or_update(*where, name, definition)
-        return name
+        operations: dict[str, Any] = {
+            "linked service": self.client.linked_services,
+            "dataset": self.client.datasets,
+            "pipeline": self.client.pipelines,
+        }
+        for definition in factory_definitions.copy_definitions(self.customer, requested):
+            resource = pipeline if pipeline and definition.kind == "pipeline" else definition.resource
+            operations[definition.kind].create_or_update(*where, definition.name, resource)
+        return factory_definitions.pipeline_name(requested)
 
     def start(self, name: str, start: str = "2026-11-16T00:00:00Z", end: str = "2026-11-17T00:00:00Z") -> str:
         parameters = {"windowKey": "w1", "startTime": start, "endTime": end, "folder": f"raw/contoso/{name}/w1"}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.datafactory import models as adf
+from pydantic import SecretStr
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.extraction import factory_definitions
@@ -39,12 +40,13 @@ def test_a_deployed_pipeline_runs_from_queued_to_succeeded_and_lands_its_rows(wo
 
 
 def test_what_was_deployed_is_answered_without_its_secret(world: World) -> None:
+    world.customer = world.customer.model_copy(update={"application_secret": SecretStr("not-for-eyes")})
     name = world.deploy()
 
     service: Any = world.client.linked_services.get(GROUP, FACTORY, factory_definitions.SOURCE_SERVICE)
     pipeline: Any = world.client.pipelines.get(GROUP, FACTORY, name)
 
-    assert "secret" not in str(service.as_dict())
+    assert "not-for-eyes" not in str(service.as_dict())
     assert pipeline.etag
     assert pipeline.as_dict()["properties"]["activities"][0]["name"] == "copy_Message_v1"
 
@@ -89,7 +91,7 @@ def test_without_an_approval_in_force_the_run_fails_and_lands_nothing(world: Wor
     assert run.status == "Failed"
     assert "the application's authorization is approved" in run.message
     error = world.activity(run.run_id).error
-    assert (error["failureType"], error["errorCode"]) == ("UserError", "22000")
+    assert (error["failureType"], error["errorCode"]) == ("UserError", "2200")
     assert world.landed() == []
 
 

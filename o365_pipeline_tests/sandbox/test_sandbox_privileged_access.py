@@ -121,7 +121,7 @@ def test_a_request_that_nobody_approves_lapses_after_a_day(older: World, denied:
 
     assert (before, run.status, older.status(run_id).status) == ("InProgress", "Failed", "Failed")
     error = older.activity(run_id).error
-    assert error["errorCode"] == "22000"
+    assert error["errorCode"] == "2200"
     assert error["message"] == run.message == "The request for consent lapsed: nobody approved it within 24 hours."
     assert older.landed() == []
     older.subscribe()
