@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 from o365_pipeline.partitions import FIRST_DAY
-from o365_pipeline.regions import AZURE_REGIONS, azure_region, receives_from
+from o365_pipeline.regions import AZURE_REGIONS, azure_region, receiving
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
 """The kind of Office 365 plan that a tenant is on; each has its own Management Activity API."""
@@ -119,11 +119,10 @@ class CustomerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _regions_fit(self) -> Self:
-        if self.mailbox_region and not receives_from(self.region, self.mailbox_region):
-            fitting = ", ".join(AZURE_REGIONS[self.mailbox_region])
+        if self.mailbox_region and self.region not in (fitting := receiving(self.mailbox_region)):
             raise ValueError(
                 f"region: Data Connect does not deliver mailboxes of {self.mailbox_region} into {self.region}; "
-                f"have factory and storage in {fitting}"
+                f"have factory and storage in {' or '.join(fitting)}"
             )
         return self
 

@@ -9,47 +9,55 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 AZURE_REGIONS: Mapping[str, tuple[str, ...]] = {
-    "Asia-Pacific": ("eastasia", "southeastasia"),
-    "Australia": ("australiaeast", "australiasoutheast"),
-    "Brazil": ("brazilsouth",),
-    "Canada": ("canadacentral", "canadaeast"),
-    "Europe": ("northeurope", "westeurope"),
-    "France": ("francecentral",),
-    "Germany": ("germanywestcentral",),
-    "India": ("centralindia", "southindia"),
-    "Japan": ("japaneast", "japanwest"),
-    "Korea": ("koreacentral", "koreasouth"),
-    "Norway": ("norwayeast",),
-    "Switzerland": ("switzerlandnorth",),
-    "United Arab Emirates": ("uaenorth",),
-    "United Kingdom": ("uksouth", "ukwest"),
+    "Asia-Pacific": ("East Asia", "Southeast Asia"),
+    "Australia": ("Australia East", "Australia Southeast"),
+    "Brazil": ("Brazil South",),
+    "Canada": ("Canada Central", "Canada East"),
+    "Europe": ("North Europe", "West Europe"),
+    "France": ("France Central",),
+    "Germany": ("Germany West Central",),
+    "India": ("Central India", "South India"),
+    "Japan": ("Japan East", "Japan West"),
+    "Korea": ("Korea Central", "Korea South"),
+    "Norway": ("Norway East",),
+    "Switzerland": ("Switzerland North",),
+    "United Arab Emirates": ("UAE North",),
+    "United Kingdom": ("UK South", "UK West"),
     "North America": (
-        "centralus",
-        "eastus",
-        "eastus2",
-        "northcentralus",
-        "southcentralus",
-        "westcentralus",
-        "westus",
-        "westus2",
+        "Central US",
+        "East US",
+        "East US 2",
+        "North Central US",
+        "South Central US",
+        "West Central US",
+        "West US",
+        "West US 2",
     ),
 }
 """The Azure regions that can receive the data of mailboxes in each Office region."""
 
 
+def region_code(name: str) -> str:
+    """A region's name as Azure's resources bear it: "West Europe" is westeurope."""
+    return "".join(name.split()).lower()
+
+
+REGION_NAMES: Mapping[str, str] = {region_code(name): name for names in AZURE_REGIONS.values() for name in names}
+"""The names of the regions that Data Connect delivers into, by their codes."""
+
+
 def azure_region(name: str) -> str:
-    """An Azure region as Azure writes it: "West Europe" is westeurope.
+    """The code of one of these regions, however its name is written.
 
     Raises:
         ValueError: Data Connect delivers into no such region.
     """
-    code = "".join(name.split()).lower()
-    if not any(code in regions for regions in AZURE_REGIONS.values()):
-        known = ", ".join(region for regions in AZURE_REGIONS.values() for region in regions)
-        raise ValueError(f"Data Connect delivers into no Azure region {name!r}; it does into {known}")
+    code = region_code(name)
+    if code not in REGION_NAMES:
+        raise ValueError(f"Data Connect delivers into no Azure region {name!r}; it does into {', '.join(REGION_NAMES)}")
     return code
 
 
-def receives_from(region: str, office_region: str) -> bool:
-    """Whether an Azure region can receive the data of mailboxes in an Office region."""
-    return region in AZURE_REGIONS[office_region]
+def receiving(office_region: str) -> tuple[str, ...]:
+    """The codes of the Azure regions that can receive the data of mailboxes in an Office region."""
+    return tuple(region_code(name) for name in AZURE_REGIONS[office_region])

@@ -112,6 +112,7 @@ class DataFactory(dg.ConfigurableResource):
         client = self._client(customer)
         where = (customer.resource_group, customer.factory, definition.name)
         operations: Any = {
+            "integration runtime": client.integration_runtimes,
             "linked service": client.linked_services,
             "dataset": client.datasets,
             "pipeline": client.pipelines,
@@ -217,14 +218,17 @@ class DataFactory(dg.ConfigurableResource):
             filters.continuation_token = page.continuation_token
 
     def _client(self, customer: Customer) -> DataFactoryManagementClient:
-        return _client(self.cloud, customer.subscription_id)
+        return _client(self.cloud, customer.subscription_id, customer.tenant_id)
 
 
-@lru_cache(maxsize=64)
-def _client(cloud: Cloud, subscription_id: str) -> DataFactoryManagementClient:
+@lru_cache(maxsize=2048)
+def _client(cloud: Cloud, subscription_id: str, tenant_id: str) -> DataFactoryManagementClient:
+    """A client that signs in to the customer's tenant, where factory, storage and Office 365 have to be."""
     return DataFactoryManagementClient(
-        cloud.credential(),
+        cloud.credential(tenant_id),
         subscription_id,
+        base_url=cloud.arm_url,
+        credential_scopes=[f"{cloud.arm_url}/.default"],
         api_version=API_VERSION,
         retry_policy=FactoryRetryPolicy(),
         transport=cloud.transport(),

@@ -1,4 +1,4 @@
-"""What the pipeline defines in a customer's Data Factory: linked services, datasets and one pipeline per dataset.
+"""What the pipeline defines in a customer's Data Factory: runtime, linked services, datasets, a pipeline per dataset.
 
 What belongs here: building the SDK's models from a data request, with stable names, since a changed name asks for
 consent again. Sending them is `data_factory.py`'s. Source: Microsoft, Data Factory connector for Microsoft 365.
@@ -18,7 +18,9 @@ from pydantic import SecretStr
 
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer, KeyVaultSecret, Storage
+from o365_pipeline.regions import REGION_NAMES
 
+RUNTIME = "o365_runtime"
 SOURCE_SERVICE = "o365_source"
 LAKE_SERVICE = "o365_lake"
 VAULT_SERVICE = "o365_vault"
@@ -26,8 +28,8 @@ LAKE_FOLDER = "o365_lake_folder"
 FINGERPRINT_NOTE = "application secret, fingerprint "
 """How the annotation begins by which a linked service tells that its secret was changed."""
 
-Kind = Literal["linked service", "dataset", "pipeline"]
-Resource = adf.LinkedServiceResource | adf.DatasetResource | adf.PipelineResource
+Kind = Literal["integration runtime", "linked service", "dataset", "pipeline"]
+Resource = adf.IntegrationRuntimeResource | adf.LinkedServiceResource | adf.DatasetResource | adf.PipelineResource
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def copy_definitions(customer: Customer, requested: RequestedDataset) -> tuple[D
         else ()
     )
     return (
+        Definition("integration runtime", RUNTIME, runtime(customer)),
         *vault,
         Definition("linked service", SOURCE_SERVICE, source_service(customer)),
         Definition("linked service", LAKE_SERVICE, lake_service(customer)),
@@ -77,6 +80,18 @@ def activity_name(requested: RequestedDataset) -> str:
     return f"copy_{requested.dataset.name}"
 
 
+def runtime(customer: Customer) -> adf.IntegrationRuntimeResource:
+    """Where the copies run: the region of the customer, since it must be that of the mailboxes and of the sink.
+
+    The runtime that a factory has by itself chooses a region by rules of its own.
+    """
+    compute = adf.IntegrationRuntimeComputeProperties(location=REGION_NAMES[customer.region])
+    properties = adf.ManagedIntegrationRuntimeTypeProperties(compute_properties=compute)
+    managed = adf.ManagedIntegrationRuntime(type_properties=properties)
+    managed.type = adf.IntegrationRuntimeType.MANAGED
+    return adf.IntegrationRuntimeResource(properties=managed)
+
+
 def vault_service(secret: KeyVaultSecret) -> adf.LinkedServiceResource:
     """The Key Vault that keeps the application's secret, read by the factory's managed identity."""
     properties = adf.AzureKeyVaultLinkedServiceTypeProperties(base_url=f"{secret.vault_url}/")
@@ -89,7 +104,8 @@ def source_service(customer: Customer) -> adf.LinkedServiceResource:
     """Data Connect as a source: the customer's tenant, read by the application of the data request."""
     request, secret = customer.data_request, customer.application_secret
     service = adf.Office365LinkedService(
-        annotations=[fingerprint_note(customer, secret)] if isinstance(secret, SecretStr) else None,
+        annotations=_annotations(customer),
+        connect_via=_runtime_reference(),
         type_properties=adf.Office365LinkedServiceTypeProperties(
             office365_tenant_id=customer.tenant_id,
             service_principal_tenant_id=request.application_tenant_id,
@@ -117,18 +133,26 @@ def _fingerprint(secret: SecretStr, salt: str) -> str:
 
 
 def lake_service(customer: Customer) -> adf.LinkedServiceResource:
-    """The customer's storage account as a sink, reached by the factory's managed identity."""
+    """The customer's storage account as a sink, written to as the application: Data Connect takes no other sign-in."""
     account = customer.storage_account
+    application: dict[str, Any] = {
+        "service_principal_id": customer.data_request.application_id,
+        "service_principal_key": _secret(customer.application_secret),
+        "tenant": customer.tenant_id,
+    }
+    service: adf.LinkedService
     if customer.storage == "blob":
         endpoint = f"https://{account}.blob.core.windows.net/"
-        blobs = adf.AzureBlobStorageLinkedServiceTypeProperties(service_endpoint=endpoint)
-        service: adf.LinkedService = adf.AzureBlobStorageLinkedService(type_properties=blobs)
+        blobs = adf.AzureBlobStorageLinkedServiceTypeProperties(service_endpoint=endpoint, **application)
+        service = adf.AzureBlobStorageLinkedService(type_properties=blobs)
         service.type = "AzureBlobStorage"
     else:
         url = f"https://{account}.dfs.core.windows.net"
-        files = adf.AzureBlobFSLinkedServiceTypeProperties(url=url)
+        files = adf.AzureBlobFSLinkedServiceTypeProperties(url=url, **application)
         service = adf.AzureBlobFSLinkedService(type_properties=files)
         service.type = "AzureBlobFS"
+    service.annotations = _annotations(customer)
+    service.connect_via = _runtime_reference()
     return adf.LinkedServiceResource(properties=service)
 
 
@@ -189,6 +213,15 @@ def copy_pipeline(requested: RequestedDataset, storage: Storage = "adls-gen2") -
     names = ("windowKey", "startTime", "endTime", "folder")
     parameters = {name: adf.ParameterSpecification(type="String") for name in names}
     return adf.PipelineResource(properties=adf.Pipeline(activities=[copy], parameters=parameters))
+
+
+def _annotations(customer: Customer) -> list[str] | None:
+    secret = customer.application_secret
+    return [fingerprint_note(customer, secret)] if isinstance(secret, SecretStr) else None
+
+
+def _runtime_reference() -> adf.IntegrationRuntimeReference:
+    return adf.IntegrationRuntimeReference(type="IntegrationRuntimeReference", reference_name=RUNTIME)
 
 
 def _secret(secret: SecretStr | KeyVaultSecret) -> adf.SecretBase:

@@ -67,8 +67,8 @@ KNOWN_ERRORS = (
     KnownError(
         r"authorizationpermissionmismatch|authorizationfailure|request is not authorized to perform this operation|"
         r"(adls ?gen2|blob).{0,200}forbidden",
-        "the storage account refuses the factory: give the factory's managed identity the role Storage Blob Data "
-        "Contributor on it, and let the factory through its firewall",
+        "the storage account refuses the application, as which Data Connect writes: give the application's service "
+        "principal the role Storage Blob Data Contributor on it, and let the factory through its firewall",
         "storage",
     ),
     KnownError(

@@ -24,7 +24,7 @@ from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2018-06-01"
 FACTORY = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.DataFactory/factories/{factory}"
-DOCUMENT_KINDS = ("linkedservices", "datasets", "pipelines")
+DOCUMENT_KINDS = ("integrationRuntimes", "linkedservices", "datasets", "pipelines")
 
 BEGINNING = "0"
 """The token of a query's beginning: runs are numbered from 1."""

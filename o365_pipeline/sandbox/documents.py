@@ -15,7 +15,11 @@ from typing import Any
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
-REFERENCES = {"LinkedServiceReference": "linkedservices", "DatasetReference": "datasets"}
+REFERENCES = {
+    "IntegrationRuntimeReference": "integrationRuntimes",
+    "LinkedServiceReference": "linkedservices",
+    "DatasetReference": "datasets",
+}
 """Reference type -> kind of the document that it names."""
 
 ACTIVITY_DEFAULTS: dict[str, Any] = {
