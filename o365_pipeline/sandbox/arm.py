@@ -150,9 +150,9 @@ def _document(request: Request, document: Document) -> Response:
     kind = request.path_params["kind"]
     return JSONResponse(
         {
-            "id": f"{_factory(request)}/{kind}/{document.name}",
+            "id": f"{_factory(request)}/{kind.lower()}/{document.name}",
             "name": document.name,
-            "type": f"Microsoft.DataFactory/factories/{kind}",
+            "type": f"Microsoft.DataFactory/factories/{kind.lower()}",
             "etag": document.etag,
             "properties": document.answered,
         }

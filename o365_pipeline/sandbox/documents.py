@@ -1,4 +1,4 @@
-"""What is deployed to a factory: linked services, datasets and pipelines, kept as the JSON they were sent as.
+"""What is deployed to a factory: runtimes, linked services, datasets and pipelines, kept as the JSON they were sent as.
 
 What belongs here: keeping, finding and checking references, and what the service adds to what it was sent. What a
 pipeline does is `copy_job.py`'s.
@@ -47,7 +47,10 @@ class Document:
     @property
     def answered(self) -> dict[str, Any]:
         """The properties as the service answers them, with what it adds of its own."""
-        return {"annotations": [], **_with_defaults(self.properties)}
+        added: dict[str, Any] = (
+            {"state": "Initial"} if self.properties.get("type") == "Managed" else {"annotations": []}
+        )
+        return {**added, **_with_defaults(self.properties)}
 
 
 class Documents:

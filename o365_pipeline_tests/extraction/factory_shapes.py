@@ -1,9 +1,10 @@
 """The shapes of Data Factory's requests and answers, api-version 2018-06-01, as JSON Schemas.
 
 What belongs here: field names, nesting and what is required, as Azure/azure-rest-api-specs has them in
-specification/datafactory (datafactory.json, entityTypes, and the examples LinkedServices_Create, Datasets_Create,
-Pipelines_Create, Pipelines_CreateRun, PipelineRuns_Get, PipelineRuns_QueryByFactory, PipelineRuns_Cancel,
-ActivityRuns_QueryByPipelineRun). Checking is `test_factory_wire_format.py`'s.
+specification/datafactory (datafactory.json, entityTypes, and the examples IntegrationRuntimes_Create,
+LinkedServices_Create, Datasets_Create, Pipelines_Create, Pipelines_CreateRun, PipelineRuns_Get,
+PipelineRuns_QueryByFactory, PipelineRuns_Cancel, ActivityRuns_QueryByPipelineRun). Checking is
+`test_factory_wire_format.py`'s.
 """
 
 from __future__ import annotations
@@ -50,8 +51,22 @@ SECRET: Schema = {
 }
 
 
+RUNTIME = closed({"type": constant("IntegrationRuntimeReference"), "referenceName": TEXT})
+APPLICATION = {"servicePrincipalId": VALUE, "servicePrincipalKey": SECRET, "tenant": VALUE}
+
+
 def linked_service(kind: str, details: Schema) -> Schema:
-    return closed({"type": constant(kind), "typeProperties": details}, {"annotations": array(TEXT)})
+    optional = {"annotations": array(TEXT), "connectVia": RUNTIME}
+    return closed({"type": constant(kind), "typeProperties": details}, optional)
+
+
+INTEGRATION_RUNTIMES = closed(
+    {
+        "type": constant("Managed"),
+        "typeProperties": closed({"computeProperties": closed({"location": TEXT})}),
+    },
+    {"state": TEXT},
+)
 
 
 LINKED_SERVICES: Schema = {
@@ -68,8 +83,10 @@ LINKED_SERVICES: Schema = {
                 {"encryptedCredential": TEXT},
             ),
         ),
-        linked_service("AzureBlobFS", closed({"url": VALUE})),
-        linked_service("AzureBlobStorage", closed({"serviceEndpoint": TEXT})),
+        linked_service("AzureBlobFS", closed({"url": VALUE, **APPLICATION}, {"encryptedCredential": TEXT})),
+        linked_service(
+            "AzureBlobStorage", closed({"serviceEndpoint": TEXT, **APPLICATION}, {"encryptedCredential": TEXT})
+        ),
         linked_service("AzureKeyVault", closed({"baseUrl": VALUE})),
     ]
 }
@@ -142,7 +159,12 @@ COPY = closed(
 PIPELINES = closed(
     {"activities": array(COPY), "parameters": PARAMETERS}, {"annotations": array(TEXT), "lastPublishTime": TIME}
 )
-PROPERTIES = {"linkedservices": LINKED_SERVICES, "datasets": DATASETS, "pipelines": PIPELINES}
+PROPERTIES = {
+    "integrationRuntimes": INTEGRATION_RUNTIMES,
+    "linkedservices": LINKED_SERVICES,
+    "datasets": DATASETS,
+    "pipelines": PIPELINES,
+}
 """Kind of definition, as paths have it -> its properties."""
 
 
@@ -151,7 +173,7 @@ def definition_request(kind: str) -> Schema:
 
 
 def definition_answer(kind: str) -> Schema:
-    answer_type = constant(f"Microsoft.DataFactory/factories/{kind}")
+    answer_type = constant(f"Microsoft.DataFactory/factories/{kind.lower()}")
     return closed({"id": TEXT, "name": TEXT, "type": answer_type, "properties": PROPERTIES[kind], "etag": TEXT})
 
 

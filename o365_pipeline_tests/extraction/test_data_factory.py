@@ -92,6 +92,7 @@ def test_the_first_deployment_creates_everything_and_tells_it(
     changes = factory.deploy(customer, messages)
 
     assert [str(change) for change in changes] == [
+        "integration runtime o365_runtime created",
         "linked service o365_source created",
         "linked service o365_lake created",
         "dataset o365_lake_folder created",
@@ -109,7 +110,7 @@ def test_definitions_that_have_not_changed_are_looked_at_and_not_sent_again(
     changes = factory.deploy(customer, messages)
 
     assert changes == ()
-    assert (faults.count("GET") - gets, faults.count("PUT") - puts) == (5, 0)
+    assert (faults.count("GET") - gets, faults.count("PUT") - puts) == (6, 0)
 
 
 def test_what_was_compared_before_is_not_even_looked_at(
@@ -152,10 +153,13 @@ def test_a_rotated_secret_is_deployed_and_leaves_no_trace_in_what_is_told(
     )
     factory.deploy(before, messages)
 
-    [change] = factory.deploy(after, messages)
+    changes = factory.deploy(after, messages)
 
-    assert str(change) == "linked service o365_source changed"
-    assert "thorn" not in change.diff
+    assert [str(change) for change in changes] == [
+        "linked service o365_source changed",
+        "linked service o365_lake changed",
+    ]
+    assert not any("thorn" in change.diff for change in changes)
     assert "thorn" not in str(faults.requests)
     assert factory.deploy(after, messages) == ()
 
@@ -167,10 +171,13 @@ def test_a_secret_in_a_key_vault_is_referred_to_and_never_sent(
 
     changes = factory.deploy(customer, messages)
 
-    assert str(changes[0]) == "linked service o365_vault created"
+    assert "linked service o365_vault created" in [str(change) for change in changes]
     group, name = customer.resource_group, customer.factory
     vault = client.linked_services.get(group, name, "o365_vault").as_dict()["properties"]
-    source = client.linked_services.get(group, name, "o365_source").as_dict()["properties"]
+    source, lake = (
+        client.linked_services.get(group, name, service).as_dict()["properties"]
+        for service in ("o365_source", "o365_lake")
+    )
     assert (vault["type"], vault["typeProperties"]) == (
         "AzureKeyVault",
         {"baseUrl": "https://kv-contoso.vault.azure.net/"},
@@ -180,6 +187,7 @@ def test_a_secret_in_a_key_vault_is_referred_to_and_never_sent(
         "store": {"type": "LinkedServiceReference", "referenceName": "o365_vault"},
         "secretName": "data-connect",
     }
+    assert lake["typeProperties"]["servicePrincipalKey"] == source["typeProperties"]["servicePrincipalKey"]
     assert factory.deploy(customer, messages) == ()
 
 
@@ -213,6 +221,25 @@ def test_a_definition_that_the_factory_does_not_take_is_an_error_of_one_line(
         factory.deploy(customer, messages)
 
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("storage", ["adls-gen2", "blob"])
+def test_data_connect_writes_as_the_application_and_in_the_customers_region(
+    factory: DataFactory,
+    client: DataFactoryManagementClient,
+    customer: Customer,
+    messages: RequestedDataset,
+    storage: str,
+) -> None:
+    factory.deploy(customer.model_copy(update={"storage": storage}), messages)
+
+    group, name = customer.resource_group, customer.factory
+    lake = client.linked_services.get(group, name, "o365_lake").as_dict()["properties"]
+    runtime = client.integration_runtimes.get(group, name, "o365_runtime").as_dict()["properties"]
+    assert lake["typeProperties"]["servicePrincipalId"] == customer.data_request.application_id
+    assert lake["typeProperties"]["tenant"] == customer.tenant_id
+    assert lake["connectVia"]["referenceName"] == "o365_runtime"
+    assert runtime["typeProperties"]["computeProperties"]["location"] == "West Europe"
 
 
 def test_a_copy_asks_for_the_requested_columns_and_the_window(customer: Customer, messages: RequestedDataset) -> None:

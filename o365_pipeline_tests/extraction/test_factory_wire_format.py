@@ -26,6 +26,7 @@ from o365_pipeline_tests.extraction import factory_shapes as shapes
 VAULT = KeyVaultSecret(key_vault="https://kv-contoso.vault.azure.net/secrets/data-connect")
 FACTORY = r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.DataFactory/factories/[^/]+"
 REQUESTS = {
+    ("PUT", "/integrationRuntimes/[^/]+"): shapes.definition_request("integrationRuntimes"),
     ("PUT", "/linkedservices/[^/]+"): shapes.definition_request("linkedservices"),
     ("PUT", "/datasets/[^/]+"): shapes.definition_request("datasets"),
     ("PUT", "/pipelines/[^/]+"): shapes.definition_request("pipelines"),
@@ -33,7 +34,7 @@ REQUESTS = {
     ("POST", "/queryPipelineRuns"): shapes.RUN_QUERY,
     ("POST", "/pipelineruns/[^/]+/queryActivityruns"): shapes.RUN_QUERY,
     ("POST", "/pipelineruns/[^/]+/cancel"): shapes.closed({}),
-    ("GET", "/(linkedservices|datasets|pipelines|pipelineruns)/[^/]+"): shapes.closed({}),
+    ("GET", "/(integrationRuntimes|linkedservices|datasets|pipelines|pipelineruns)/[^/]+"): shapes.closed({}),
 }
 """(method, path within the factory) -> the shape of the body."""
 
@@ -125,6 +126,7 @@ def test_every_answer_of_the_sandbox_has_the_specified_shape(
     assert requested
     factory.deploy(customer, requested)
     for kind, name in (
+        ("integrationRuntimes", "o365_runtime"),
         ("linkedservices", "o365_source"),
         ("linkedservices", "o365_lake"),
         ("datasets", "o365_lake_folder"),
@@ -132,7 +134,7 @@ def test_every_answer_of_the_sandbox_has_the_specified_shape(
         ("pipelines", "o365_Message_v1"),
     ):
         held = answered(call("GET", f"/{kind}/{name}"), shapes.definition_answer(kind))
-        assert held["id"].endswith(f"/factories/{customer.factory}/{kind}/{name}")
+        assert held["id"].endswith(f"/factories/{customer.factory}/{kind.lower()}/{name}")
         again = {"properties": {key: held["properties"][key] for key in held["properties"] if key != "lastPublishTime"}}
         answered(call("PUT", f"/{kind}/{name}", again), shapes.definition_answer(kind))
 

@@ -267,9 +267,9 @@ def test_a_second_submission_of_unchanged_definitions_looks_and_sends_nothing(
 
     second = submitter_of(deployment, clock, "run-b").submit_days(customer, messages, [tomorrow])
 
-    assert len(first.changes) == puts == 5
+    assert len(first.changes) == puts == 6
     assert second.changes == ()
-    assert (faults.count("GET") - gets, faults.count("PUT") - puts) == (5, 0)
+    assert (faults.count("GET") - gets, faults.count("PUT") - puts) == (6, 0)
     assert "contoso: pipeline o365_Message_v1 created" in caplog.text
 
 

@@ -92,6 +92,7 @@ class World:
         assert requested
         where = (GROUP, FACTORY)
         operations: dict[str, Any] = {
+            "integration runtime": self.client.integration_runtimes,
             "linked service": self.client.linked_services,
             "dataset": self.client.datasets,
             "pipeline": self.client.pipelines,

@@ -88,6 +88,8 @@ def test_the_parts_of_a_sink_are_of_one_kind(world: World, location: str, settin
 def test_a_secret_in_a_key_vault_needs_the_vaults_linked_service(world: World) -> None:
     world.customer = world.customer.model_copy(update={"application_secret": VAULT})
     service = factory_definitions.source_service(world.customer)
+    runtime = factory_definitions.runtime(world.customer)
+    world.client.integration_runtimes.create_or_update(GROUP, FACTORY, factory_definitions.RUNTIME, runtime)
 
     with pytest.raises(HttpResponseError, match="invalid reference 'o365_vault'"):
         world.client.linked_services.create_or_update(GROUP, FACTORY, "o365_source", service)
