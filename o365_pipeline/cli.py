@@ -121,6 +121,23 @@ def extract(
             tell(steps)
 
 
+@cli.command()
+def doctor() -> None:
+    """Try every connection that an extraction needs, and say what works, what does not, and what to do.
+
+    Nothing is extracted and nothing is spent.
+    """
+    from o365_pipeline.doctor import examine
+
+    marks = {True: "works", False: "FAILS", None: "later"}
+    failed = 0
+    for finding in examine(load()):
+        failed += finding.works is False
+        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.told}")
+    if failed:
+        raise O365PipelineError(f"{failed} of the connections do not work")
+
+
 @cli.group()
 def sandbox() -> None:
     """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""

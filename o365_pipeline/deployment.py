@@ -193,7 +193,12 @@ class Deployment:
         return tenant_files.datasets_in(Path(data)).others if data else ()
 
     def use_dagster_home(self) -> None:
-        """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says."""
+        """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says.
+
+        On Azure an instance that the environment names is used as it is.
+        """
+        if not self.is_sandbox and os.environ.get("DAGSTER_HOME"):
+            return
         folder = self.home / "dagster"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
@@ -297,7 +302,11 @@ def _azure(settings: Settings) -> Deployment:
         database=Database(sa.make_url(settings.mart_url), cloud.credential()),
         lakes=_lakes(settings, cloud),
         cloud=cloud,
-        own_marts={name: Database(url, cloud.credential()) for name, url in configured.marts.items()},
+        own_marts={
+            customer.name: Database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            for customer in configured.customers
+            if customer.name in configured.marts
+        },
     )
 
 

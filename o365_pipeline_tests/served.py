@@ -38,6 +38,7 @@ def serving(app: ASGIApp, files: Certificate) -> Iterator[str]:
         port=0,
         lifespan="off",
         log_level="warning",
+        timeout_graceful_shutdown=1,
         ssl_certfile=files.certificate,
         ssl_keyfile=files.key,
     )

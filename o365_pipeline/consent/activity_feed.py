@@ -122,6 +122,16 @@ class ActivityFeed(dg.ConfigurableResource):
         is_last = next_page is None and end > second
         return Page(onward, tuple(records), tuple(unreadable), is_last, subscribed)
 
+    def is_subscribed(self, customer: Customer) -> bool:
+        """Whether the tenant's feed is subscribed to; nothing is changed.
+
+        Raises:
+            azure.core.exceptions.AzureError: it does not answer, or refuses.
+        """
+        response = self._send(customer, HttpRequest("GET", self._url(customer, "subscriptions/list")))
+        response.raise_for_status()
+        return any(entry["contentType"] == CONTENT_TYPE for entry in response.json())
+
     def _url(self, customer: Customer, path: str) -> str:
         root = self.cloud.feed_url or ROOTS[customer.national_cloud]
         return f"{root}/api/v1.0/{customer.tenant_id}/activity/feed/{path}"

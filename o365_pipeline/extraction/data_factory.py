@@ -78,6 +78,19 @@ class DataFactory(dg.ConfigurableResource):
 
     cloud: dg.ResourceDependency[Cloud]
 
+    def region(self, customer: Customer) -> str | None:
+        """The Azure region that the factory says it is in.
+
+        Raises:
+            ExtractionError: there is no such factory, or it does not answer.
+        """
+        where = (customer.resource_group, customer.factory)
+        try:
+            found = self._client(customer).factories.get(*where, timeout=LOOK_SECONDS)
+        except AzureError as error:
+            raise ExtractionError(f"Data Factory {customer.factory} does not answer: {_explained(error)}") from error
+        return found.location if found else None
+
     def deploy(
         self, customer: Customer, requested: RequestedDataset, compared: set[str] | None = None
     ) -> tuple[DefinitionChange, ...]:

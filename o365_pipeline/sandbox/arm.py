@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from o365_pipeline.extraction import factory_definitions
+from o365_pipeline.regions import region_code
 from o365_pipeline.sandbox.clock import moment, stamp
 from o365_pipeline.sandbox.documents import Document, Documents, without_secrets
 from o365_pipeline.sandbox.endpoints import Body, endpoint
@@ -28,6 +30,8 @@ DOCUMENT_KINDS = ("integrationRuntimes", "linkedservices", "datasets", "pipeline
 
 BEGINNING = "0"
 """The token of a query's beginning: runs are numbered from 1."""
+
+RUNTIME = ("integrationRuntimes", factory_definitions.RUNTIME)
 
 QUERY_COLUMNS = {"PipelineName": "pipeline", "Status": "status"}
 QUERY_OPERATORS = {"Equals": "IN", "In": "IN", "NotEquals": "NOT IN", "NotIn": "NOT IN"}
@@ -56,8 +60,17 @@ def arm_routes(factories: Factories) -> list[Route]:
 
     def get_factory(request: Request, _: Body) -> Response:
         _check_version(request)
-        properties = {"provisioningState": "Succeeded", "version": API_VERSION}
-        return JSONResponse({"id": request.url.path, "name": request.path_params["factory"], "properties": properties})
+        name, runtime = request.path_params["factory"], Documents(factories.state, _factory(request)).find(*RUNTIME)
+        compute = runtime.properties["typeProperties"]["computeProperties"] if runtime else {}
+        return JSONResponse(
+            {
+                "id": request.url.path,
+                "name": name,
+                # A sandbox's factory lies where its copies run.
+                **({"location": region_code(compute["location"])} if compute else {}),
+                "properties": {"provisioningState": "Succeeded", "version": API_VERSION},
+            }
+        )
 
     def put_document(request: Request, body: Body) -> Response:
         _check_version(request)

@@ -1,0 +1,138 @@
+"""The doctor: every connection that an extraction needs, tried one after the other; nothing is extracted or spent.
+
+What belongs here: what is tried, and what is told of it. How each connection is made is its stage's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import sqlalchemy as sa
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
+
+from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.database import Database, connectable
+from o365_pipeline.deployment import Deployment
+from o365_pipeline.errors import FeedError, O365PipelineError
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.regions import azure_region
+
+PROBES = "doctor"
+"""The folder of a lake that the doctor writes to, and leaves empty."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was tried, and what came of it; `works` is None where it cannot be tried from here."""
+
+    what: str
+    works: bool | None
+    told: str
+
+
+def examine(deployment: Deployment) -> Iterator[Finding]:
+    """Try the connections of all customers, in the order in which an extraction needs them."""
+    for tenant_id in dict.fromkeys(customer.tenant_id for customer in deployment.customers):
+        yield _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
+    for customer in deployment.customers:
+        yield from _of_customer(deployment, customer)
+    yield from _of_database("ledger and mart", deployment.database)
+    for name, database in deployment.own_marts.items():
+        yield from _of_database(f"{name}: mart", database)
+
+
+def _of_customer(deployment: Deployment, customer: Customer) -> Iterator[Finding]:
+    feed, factory = deployment.resources["activity_feed"], deployment.resources["data_factory"]
+    name = customer.name
+    yield _tried(f"{name}: activity feed", lambda: _feed(feed, customer))
+    yield _secret(customer)
+    yield _tried(f"{name}: factory {customer.factory}", lambda: _factory(factory, customer))
+    yield _tried(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
+
+
+def _of_database(what: str, database: Database) -> Iterator[Finding]:
+    if database.url.get_backend_name() == "mssql":
+        yield _tried(f"{what}: ODBC driver", lambda: _driver(database))
+    yield _tried(f"{what}: {database.name}", lambda: _database(database))
+
+
+def _tried(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except (AzureError, O365PipelineError) as error:
+        return Finding(what, False, _explained(error))
+
+
+def _sign_in(deployment: Deployment, tenant_id: str) -> str:
+    deployment.cloud.credential(tenant_id).get_token(f"{deployment.cloud.arm_url}/.default")
+    return "a token was given"
+
+
+def _feed(feed: ActivityFeed, customer: Customer) -> str:
+    try:
+        subscribed = feed.is_subscribed(customer)
+    except HttpResponseError as error:
+        if error.status_code in (401, 403):
+            raise FeedError(
+                f"it refuses with {error.status_code}: give the identity the application permission ActivityFeed.Read "
+                "of the Office 365 Management APIs, have an administrator consent, and see that auditing is on"
+            ) from error
+        raise
+    return "it answers" if subscribed else "it answers; the consent sensor will subscribe to it"
+
+
+def _secret(customer: Customer) -> Finding:
+    what, secret = f"{customer.name}: application secret", customer.application_secret
+    if isinstance(secret, KeyVaultSecret):
+        return Finding(what, None, f"{secret.key_vault}: the factory reads it by its own identity at the first copy")
+    return Finding(what, None, "it is known here; Microsoft Entra looks at it at the first copy")
+
+
+def _factory(factory: DataFactory, customer: Customer) -> str:
+    region = factory.region(customer)
+    if region and azure_region(region) != customer.region:
+        raise O365PipelineError(f"it is in {region}, the configuration says {customer.region}: correct its region")
+    return f"it answers, in {region}" if region else "it answers"
+
+
+def _lake_url(deployment: Deployment, customer: Customer) -> str:
+    try:
+        return deployment.lakes.of(customer).url
+    except O365PipelineError:
+        return customer.sink
+
+
+def _lake(deployment: Deployment, customer: Customer) -> str:
+    lake, probe = deployment.lakes.of(customer), f"{PROBES}/{uuid.uuid4()}"
+    lake.create(probe, b"")
+    lake.objects(PROBES)
+    lake.delete([probe])
+    return "it can be written, listed and deleted from"
+
+
+def _driver(database: Database) -> str:
+    return str(connectable(database.url, database.credential).url.query.get("driver", "named by the connection"))
+
+
+def _database(database: Database) -> str:
+    with database.begin() as connection:
+        connection.execute(sa.select(1))
+    return "it answers, its schema is up to date"
+
+
+def _explained(error: Exception) -> str:
+    """An error in one line that says what to do."""
+    if isinstance(error, ClientAuthenticationError):
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return f"{first} Set O365_CREDENTIAL to the way that works here, or sign in (az login)"
+    if isinstance(error, ServiceRequestError):
+        return (
+            "it cannot be reached: check the network, the proxy, and O365_ARM_URL and O365_FEED_URL where they are set"
+        )
+    if isinstance(error, AzureError):
+        return " ".join((error.message or type(error).__name__).split())
+    return str(error)
