@@ -68,7 +68,7 @@ def postgres(programs: Path) -> Iterator[Postgres]:
         (folder / "password").write_text(PASSWORD)
         _certify(folder)
         _give_away(folder)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         _run(programs / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", folder / "password")
         settings = {
             "port": port,
@@ -92,7 +92,7 @@ def postgres(programs: Path) -> Iterator[Postgres]:
 @contextmanager
 def redis_server(program: str) -> Iterator[str]:
     """A Redis server that keeps nothing on disk; yields its URL."""
-    port = _free_port()
+    port = free_port()
     options = {"--port": port, "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
     command = [program, *(str(part) for option in options.items() for part in option)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
@@ -135,7 +135,8 @@ def _run(*command: object) -> None:
     subprocess.run([str(part) for part in command], check=True, cwd="/", stdout=subprocess.DEVNULL, **as_user)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

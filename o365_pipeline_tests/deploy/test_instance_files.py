@@ -10,10 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+import trustme
 import yaml
 from dagster_azure.blob import AzureBlobComputeLogManager
 from dagster_azure.container_apps import AcaRunLauncher
 from dagster_celery.launcher import CeleryRunLauncher
+from dagster_postgres.utils import DagsterPostgresException
 
 from o365_pipeline.extraction.assets import FACTORY_POOL
 from o365_pipeline_tests.deploy.conftest import DEPLOY
@@ -69,10 +71,14 @@ def test_the_production_instance_is_on_postgresql_signed_in_by_a_token(azure: No
 def test_the_production_instance_refuses_a_server_without_a_trusted_certificate(
     azure: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PGSSLROOTCERT", str(tmp_path / "of-nobody.pem"))
+    another = tmp_path / "another.pem"
+    trustme.CA().cert_pem.write_to_path(another)
+    monkeypatch.setenv("PGSSLROOTCERT", str(another))
 
-    with pytest.raises(Exception, match="connection"), dg.DagsterInstance.from_config(str(DEPLOY)) as instance:
+    with pytest.raises(DagsterPostgresException) as refusal, dg.DagsterInstance.from_config(str(DEPLOY)) as instance:
         instance.get_runs(limit=1)
+
+    assert "certificate verify failed" in str(refusal.value.__cause__)
 
 
 def test_the_production_instance_launches_container_apps_jobs_as_the_pipelines_identity(azure: None) -> None:
