@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from o365_pipeline_tests.deploy.services import Postgres, postgres_programs, redis_server
+from o365_pipeline_tests.deploy.services import Postgres, postgres_programs
 from o365_pipeline_tests.deploy.services import postgres as started_postgres
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -26,12 +26,21 @@ def _missing(package: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres_installed() -> Path:
+    """The folder of PostgreSQL's programs."""
+    return postgres_programs() or _missing("postgresql")
+
+
+@pytest.fixture(scope="session")
+def redis_installed() -> str:
+    """Redis's server."""
+    return shutil.which("redis-server") or _missing("redis-server")
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_installed: Path) -> Iterator[Postgres]:
     """A PostgreSQL server of this session's own."""
-    programs = postgres_programs()
-    if programs is None:
-        _missing("postgresql")
-    with started_postgres(programs) as server:
+    with started_postgres(postgres_installed) as server:
         yield server
 
 
@@ -39,13 +48,3 @@ def postgres() -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> str:
     """The URL of an empty database of the test's own."""
     return postgres.create(f"test_{uuid.uuid4().hex}")
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """The URL of a Redis server of this session's own."""
-    program = shutil.which("redis-server")
-    if program is None:
-        _missing("redis-server")
-    with redis_server(program) as url:
-        yield url

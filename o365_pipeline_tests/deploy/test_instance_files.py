@@ -56,7 +56,7 @@ def azure(signed_in: None, postgres: Postgres, postgres_url: str, monkeypatch: p
     for name, value in AZURE.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DAGSTER_PG_PORT", str(postgres.port))
-    monkeypatch.setenv("DAGSTER_PG_DB", postgres_url.rsplit("/", 1)[-1])
+    monkeypatch.setenv("DAGSTER_PG_DB", sa.make_url(postgres_url).database or "")
     monkeypatch.setenv("PGSSLROOTCERT", str(postgres.authority))
 
 
