@@ -1,9 +1,9 @@
 """Many customers' days from the lake to the mart by Celery workers: one worker, two, and this process alone.
 
 What differs is configuration: Dagster's daemon ticks the landing sensor and hands the runs to Redis, as
-deploy/celery/dagster.yaml says, `celery worker` processes execute them. PostgreSQL holds the runs each time. How to read
-it: seconds are from the start of the first run to the end of the last; a worker imports the project in its first run.
-The exit status is 1 where a run failed, where the mart's rows are not those of the runs in this process, or where
+deploy/celery/dagster.yaml says, `celery worker` processes execute them. PostgreSQL holds the runs each time. How to
+read it: seconds are from the start of the first run to the end of the last; a worker imports the project in its first
+run. The exit status is 1 where a run failed, where the mart's rows are not those of the runs in this process, or where
 several workers did not work at the same time.
 """
 
@@ -73,6 +73,7 @@ def main() -> int:
     if programs is None or redis is None:
         print("left out: Debian's packages postgresql and redis-server are needed")
         return 0
+    print(f"{os.cpu_count()} cores, of which {os.getloadavg()[0]:.1f} were busy in the last minute", flush=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="o365-celery-")))
         server = stack.enter_context(postgres(programs))
@@ -92,7 +93,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Many customers' days to the mart by one Celery worker, and by two.")
-    parser.add_argument("--customers", type=int, default=12, help="one run for each (default: %(default)s)")
+    parser.add_argument("--customers", type=int, default=8, help="one run for each (default: %(default)s)")
     parser.add_argument("--days", type=int, default=3, help="days that a run loads (default: %(default)s)")
     parser.add_argument("--people", type=int, default=60, help="people of a customer (default: %(default)s)")
     parser.add_argument(

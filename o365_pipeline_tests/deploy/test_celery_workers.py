@@ -20,7 +20,7 @@ def test_two_workers_share_the_runs_and_load_what_one_process_loads() -> None:
     )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    alone, workers = ended.stdout.splitlines()
+    _, alone, workers = ended.stdout.splitlines()
     assert "2 process(es), 2 run(s) at once" in workers
     assert rows(workers) == rows(alone) > 0
     assert workers.endswith("the same rows")
