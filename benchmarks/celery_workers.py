@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from celery import Celery
+from dagster_celery.make_app import make_app
 
 from o365_pipeline.deployment import load
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
@@ -137,7 +137,7 @@ def _by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) 
         many.landings(instance)
         for number in range(count):
             stack.enter_context(_started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log"))
-        _await_workers(broker, count)
+        _await_workers(count)
         stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
         records = _finished(instance, many.customers)
         processes = {_process(instance, record) for record in records}
@@ -149,7 +149,7 @@ def _by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) 
 @contextmanager
 def _started(program: str, *arguments: str, log: Path) -> Iterator[None]:
     with log.open("w") as output:
-        command = [PROGRAMS / program, *arguments]
+        command = [str(PROGRAMS / program), *arguments]
         process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         try:
             yield
@@ -158,8 +158,8 @@ def _started(program: str, *arguments: str, log: Path) -> Iterator[None]:
             process.wait()
 
 
-def _await_workers(broker: str, count: int) -> None:
-    control, deadline = Celery(broker=broker).control, time.monotonic() + PATIENCE_SECONDS
+def _await_workers(count: int) -> None:
+    control, deadline = make_app().control, time.monotonic() + PATIENCE_SECONDS
     while len(control.ping(timeout=POLL_SECONDS)) < count:
         if time.monotonic() > deadline:
             raise SystemExit(f"not all workers were up after {PATIENCE_SECONDS} s")

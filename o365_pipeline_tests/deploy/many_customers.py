@@ -64,7 +64,7 @@ container = "lake"
 first_day = {day}
 initial_days = {days}
 data_request = "data_request.toml"
-application_secret = {{ env = "APPLICATION_SECRET" }}
+application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
 """
 
 
@@ -88,7 +88,6 @@ class ManyCustomers:
             "O365_SANDBOX_USERS": str(self.people),
             "O365_SANDBOX_MAILS": str(self.mails),
             "O365_SANDBOX_SECONDS": "0",
-            "APPLICATION_SECRET": "of-the-sandbox",
         }
 
     def deliver(self) -> None:

@@ -62,7 +62,7 @@ def test_the_code_server_is_started_as_the_image_says(code: dict[str, Any]) -> N
 def test_the_projects_settings_are_given_under_their_names(code: dict[str, Any]) -> None:
     given = {name.removeprefix("O365_").lower(): value for name, value in code["env"].items()}
 
-    settings = Settings(**given)
+    settings = Settings.model_validate(given)
 
     assert set(given) <= set(Settings.model_fields)
     assert (settings.deployment, settings.credential) == ("azure", "workload-identity")
