@@ -15,7 +15,7 @@ help:
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code"
+	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -64,10 +64,11 @@ validate: $(VENV)/.installed
 	@$(BIN)/python -W error::DeprecationWarning -W 'ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning' \
 	  -m dagster definitions validate --workspace workspace.yaml
 
-benchmark: $(VENV)/.installed
+benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py
 	@$(BIN)/python benchmarks/consent.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
+	@$(BIN)/python -W ignore -m benchmarks.celery_workers
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .

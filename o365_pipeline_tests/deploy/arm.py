@@ -1,0 +1,253 @@
+"""Azure Resource Manager's part in a deployment, as far as the template needs it: what its expressions come to.
+
+What belongs here: the language of the expressions, and which resources a template makes of given parameters. A name
+of nothing is an error, as it is on Azure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SUBSCRIPTION = "11111111-0000-4000-8000-000000000001"
+TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
+GROUP = "rg-o365"
+GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d+)|([A-Za-z]\w*)|([(),.\[\]]))")
+
+RUNTIME: Mapping[str, Mapping[str, Any]] = {
+    "Microsoft.ManagedIdentity/userAssignedIdentities": {"principalId": "of-the-pipeline", "clientId": "client-id"},
+    "Microsoft.DataFactory/factories": {"identity": {"principalId": "of-the-factory"}},
+    "Microsoft.OperationalInsights/workspaces": {"customerId": "workspace"},
+    "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "app.example"}}},
+}
+"""What Azure knows of a resource once it is there."""
+
+
+class TemplateError(Exception):
+    """Azure would refuse the template."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A template with everything in it worked out."""
+
+    resources: Mapping[str, Mapping[str, Any]]
+    """By resource id."""
+    outputs: Mapping[str, Any]
+
+    def of_type(self, kind: str) -> list[Mapping[str, Any]]:
+        return [resource for resource in self.resources.values() if resource["type"] == kind]
+
+    def only(self, kind: str) -> Mapping[str, Any]:
+        [resource] = self.of_type(kind)
+        return resource
+
+
+def deploy(template: Mapping[str, Any], **given: Any) -> Deployed:
+    """Work the template out.
+
+    Raises:
+        TemplateError: a parameter is unknown, missing or not allowed; an expression or a dependency names nothing.
+    """
+    names = Names(template, _parameters(template["parameters"], given))
+    resources: dict[str, Mapping[str, Any]] = {}
+    left_out: set[str] = set()
+    for written in template["resources"]:
+        resource = {
+            key: names.worked_out(value) for key, value in written.items() if key not in ("properties", "dependsOn")
+        }
+        identifier = _identifier(resource)
+        names.types[identifier] = resource["type"]
+        if not resource.get("condition", True):
+            left_out.add(identifier)
+    for written in template["resources"]:
+        inner = written["type"] == "Microsoft.Resources/deployments"
+        resource = {
+            key: value if inner and key == "properties" else names.worked_out(value) for key, value in written.items()
+        }
+        identifier = _identifier(resource)
+        if unknown := [name for name in resource.get("dependsOn", []) if name not in names.types]:
+            raise TemplateError(f"{identifier} depends on what is not there: {unknown}")
+        if identifier in left_out:
+            continue
+        if inner:
+            properties = written["properties"]
+            values = {name: names.worked_out(value["value"]) for name, value in properties["parameters"].items()}
+            resources |= deploy(properties["template"], **values).resources
+        resources[identifier] = resource
+    outputs = {name: names.worked_out(output["value"]) for name, output in template.get("outputs", {}).items()}
+    names.check_all_used()
+    return Deployed(resources, outputs)
+
+
+def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := set(given) - set(declared):
+        raise TemplateError(f"no such parameters: {sorted(unknown)}")
+    values: dict[str, Any] = {}
+    for name, parameter in declared.items():
+        if name not in given and "defaultValue" not in parameter:
+            raise TemplateError(f"the parameter {name} is missing")
+        value = given.get(name, parameter.get("defaultValue"))
+        if name in given and value not in parameter.get("allowedValues", [value]):
+            raise TemplateError(f"{name}={value} is not allowed")
+        if name in given and not parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value)):
+            raise TemplateError(f"{name}={value} is too short or too long")
+        values[name] = value
+    return values
+
+
+def _identifier(resource: Mapping[str, Any]) -> str:
+    return f"{resource.get('scope', GROUP_ID)}/providers/{_joined(resource['type'], resource['name'].split('/'))}"
+
+
+def _joined(kind: str, names: list[str]) -> str:
+    provider, *types = kind.split("/")
+    if len(types) != len(names) or not all(names):
+        raise TemplateError(f"{kind} takes {len(types)} names, not {names}")
+    return "/".join([provider, *(part for pair in zip(types, names, strict=True) for part in pair)])
+
+
+@dataclass
+class Names:
+    """What expressions can name: parameters, variables, resources, functions."""
+
+    template: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    types: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def worked_out(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {self.worked_out(key): self.worked_out(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self.worked_out(part) for part in value]
+        if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+            return Expression(value[1:-1], self.call).value()
+        return value
+
+    def check_all_used(self) -> None:
+        declared = {*self.template["parameters"], *self.template.get("variables", {})}
+        if idle := declared - self.used:
+            raise TemplateError(f"declared and never used: {sorted(idle)}")
+
+    def call(self, function: str, arguments: list[Any]) -> Any:
+        if own := getattr(self, f"_{function}", None):
+            return own(*arguments)
+        if function in PLAIN:
+            return PLAIN[function](*arguments)
+        raise TemplateError(f"no such function: {function}")
+
+    def _parameters(self, name: str) -> Any:
+        if name not in self.parameters:
+            raise TemplateError(f"no such parameter: {name}")
+        self.used.add(name)
+        return self.worked_out(self.parameters[name])
+
+    def _variables(self, name: str) -> Any:
+        if name not in self.template.get("variables", {}):
+            raise TemplateError(f"no such variable: {name}")
+        self.used.add(name)
+        return self.worked_out(self.template["variables"][name])
+
+    def _reference(self, identifier: str, *_version: str) -> Any:
+        if identifier not in self.types:
+            raise TemplateError(f"a reference to what is not there: {identifier}")
+        return RUNTIME[self.types[identifier]]
+
+    def _listKeys(self, identifier: str, _version: str) -> Any:  # noqa: N802 - Azure's name
+        self._reference(identifier)
+        return {"primarySharedKey": "key"}
+
+
+PLAIN: Mapping[str, Callable[..., Any]] = {
+    "concat": lambda *parts: "".join(parts) if isinstance(parts[0], str) else [item for part in parts for item in part],
+    "createArray": lambda *items: list(items),
+    "createObject": lambda *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),
+    "empty": lambda value: not value,
+    "environment": lambda: {
+        "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
+        "suffixes": {
+            "keyvaultDns": ".vault.azure.net",
+            "sqlServerHostname": ".database.windows.net",
+            "storage": "core.windows.net",
+        },
+    },
+    "extensionResourceId": lambda scope, kind, *names: f"{scope}/providers/{_joined(kind, list(names))}",
+    "guid": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:32],
+    "if": lambda condition, then, otherwise: then if condition else otherwise,
+    "json": json.loads,
+    "not": lambda value: not value,
+    "resourceGroup": lambda: {"id": GROUP_ID, "name": GROUP, "location": "westeurope"},
+    "resourceId": lambda kind, *names: f"{GROUP_ID}/providers/{_joined(kind, list(names))}",
+    "subscription": lambda: {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT},
+    "subscriptionResourceId": lambda kind, *names: (
+        f"/subscriptions/{SUBSCRIPTION}/providers/{_joined(kind, list(names))}"
+    ),
+    "take": lambda text, count: text[:count],
+    "uniqueString": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:13],
+}
+
+
+class Expression:
+    """One expression: literals, calls of functions, and what lies in their results."""
+
+    def __init__(self, text: str, call: Callable[[str, list[Any]], Any]) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
+        self._call = call
+        self._next = next(self._tokens)
+
+    def value(self) -> Any:
+        value = self._operand()
+        if self._next[0] != "end":
+            raise TemplateError(f"cannot be read: {self._text}")
+        return value
+
+    def _take(self, *wanted: str) -> str:
+        kind, text = self._next
+        if wanted and text not in wanted:
+            raise TemplateError(f"{text or 'its end'} where {wanted} is wanted: {self._text}")
+        if kind != "end":
+            self._next = next(self._tokens)
+        return text
+
+    def _operand(self) -> Any:
+        kind, text = self._next
+        self._take()
+        if kind == "text":
+            return text.replace("''", "'")
+        if kind == "number":
+            return int(text)
+        arguments: list[Any] = []
+        self._take("(")
+        while self._next[1] != ")" or self._next[0] != "sign":
+            arguments.append(self._operand())
+            if self._next != ("sign", ")"):
+                self._take(",")
+        self._take(")")
+        value = self._call(text, arguments)
+        while self._next == ("sign", "."):
+            self._take(".")
+            name = self._take()
+            if name not in value:
+                raise TemplateError(f"there is no {name} in {text}(...): {self._text}")
+            value = value[name]
+        return value
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if match is None:
+            raise TemplateError(f"cannot be read: {text}")
+        position = match.end()
+        kind = ("text", "number", "name", "sign")[(match.lastindex or 1) - 1]
+        yield kind, match.group(match.lastindex or 1)
+    while True:
+        yield "end", ""
