@@ -165,9 +165,11 @@ def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
 
 
 def test_no_secret_is_written_anywhere(
-    site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda _policy, _attempt: 0)
+    monkeypatch.setattr("o365_pipeline.extraction.factory_retries.BACKOFF_SECONDS", 0)
     told: list[str] = []
     deployment = site.azure()
     approve(site.sandbox, deployment)
