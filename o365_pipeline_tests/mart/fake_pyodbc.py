@@ -50,6 +50,7 @@ class Cursor:
             if words in statement:
                 raise error
         self.description = [("value", str, None, None, None, None, None)]
+        self.rowcount = 1 if statement.startswith(("INSERT", "UPDATE", "DELETE")) else -1
 
     def executemany(self, statement: str, rows: Any) -> None:
         self._module.bulk.append((statement, [tuple(row) for row in rows], self.fast_executemany))

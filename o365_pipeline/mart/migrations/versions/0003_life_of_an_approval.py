@@ -30,10 +30,11 @@ LEFT JOIN ledger_approval_dataset d
 
 
 def upgrade() -> None:
+    # Not every server can make a column NOT NULL afterwards; one that is added to no rows need not be altered.
+    is_added_whole = _is_known_to_be_empty("ledger_approval_event")
     with op.batch_alter_table("ledger_approval_event") as batch:
-        batch.add_column(sa.Column("sequence", sa.BigInteger(), comment="1, 2, 3, ... in the order of recording"))
-        batch.add_column(sa.Column("application_version", sa.Unicode(100)))
-        batch.add_column(sa.Column("created_at", TIMESTAMP, comment="When the record was made"))
+        for column in _columns_of_events(nullable=not is_added_whole):
+            batch.add_column(column)
     op.create_table(
         "ledger_approval_dataset",
         sa.Column("customer", sa.String(100), nullable=False),
@@ -47,11 +48,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("customer", "event_id", "dataset", name="pk_ledger_approval_dataset"),
         comment="Append-only: what each consent event says of each dataset",
     )
-    _fill_from_events()
-    with op.batch_alter_table("ledger_approval_event") as batch:
-        batch.alter_column("sequence", existing_type=sa.BigInteger(), nullable=False)
-        batch.alter_column("application_version", existing_type=sa.Unicode(100), nullable=False)
-        batch.alter_column("created_at", existing_type=TIMESTAMP, nullable=False)
+    if not is_added_whole:
+        _fill_from_events()
+        with op.batch_alter_table("ledger_approval_event") as batch:
+            for column in _columns_of_events(nullable=True):
+                batch.alter_column(column.name, existing_type=column.type, nullable=False)
     op.create_index("ix_ledger_approval_event_sequence", "ledger_approval_event", ["sequence"], unique=True)
     op.create_table(
         "ledger_operation",
@@ -133,6 +134,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_ledger_purge_customer", "ledger_purge", ["customer"])
     op.execute(PROVENANCE)
+
+
+def _columns_of_events(nullable: bool) -> list[sa.Column[object]]:
+    """The columns that ledger_approval_event gets."""
+    return [
+        sa.Column("sequence", sa.BigInteger(), nullable=nullable, comment="1, 2, 3, ... in the order of recording"),
+        sa.Column("application_version", sa.Unicode(100), nullable=nullable),
+        sa.Column("created_at", TIMESTAMP, nullable=nullable, comment="When the record was made"),
+    ]
+
+
+def _is_known_to_be_empty(table: str) -> bool:
+    """Whether a table holds no row; a script does not know, and SQLite asks for a default even then."""
+    if op.get_context().as_sql or op.get_context().dialect.name == "sqlite":
+        return False
+    found = op.get_bind().execute(sa.select(sa.literal_column("1")).select_from(sa.table(table)).limit(1))
+    return found.first() is None
 
 
 def _fill_from_events() -> None:
