@@ -26,8 +26,11 @@ from filelock import FileLock
 from sqlalchemy.dialects import mssql
 
 from o365_pipeline import sql_server
+from o365_pipeline.database_errors import hide_values
 from o365_pipeline.errors import DatabaseError
-from o365_pipeline.transient import repeated
+from o365_pipeline.transient import passing, repeated
+
+LOG = logging.getLogger("o365_pipeline")
 
 Result = TypeVar("Result")
 
@@ -39,6 +42,7 @@ SCHEMA_LOCKS = {
     # The session's: a transaction's lock needs one that has begun, and a driver begins it with the first statement
     # that touches a table.
     "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive', @LockOwner = 'Session'",
+    "postgresql": "SELECT pg_advisory_xact_lock(hashtext('o365_pipeline schema'))",
 }
 """The statement that makes a schema upgrade one transaction that others wait for; what they find then is done."""
 
@@ -134,8 +138,10 @@ def _engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
 def connectable(url: sa.URL, credential: TokenCredential | None = None) -> sa.Engine:
     """An engine as it is, without a look at the schema. Its errors do not repeat what rows hold."""
     if url.get_backend_name() == "mssql" and url.get_driver_name() == "pyodbc":
-        return sql_server.create_engine(url, credential)
-    engine = sa.create_engine(url, hide_parameters=True)
+        engine = sql_server.create_engine(url, credential)
+    else:
+        engine = sa.create_engine(url, hide_parameters=True)
+    sa.event.listen(engine, "handle_error", hide_values)
     if engine.dialect.name == "sqlite":
         if path := engine.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +179,7 @@ def _upgrade(engine: sa.Engine) -> None:
                 if lock := SCHEMA_LOCKS.get(engine.dialect.name):
                     connection.exec_driver_sql(lock)
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                _migrate(config, connection)
                 connection.commit()
                 if unlock := SCHEMA_UNLOCKS.get(engine.dialect.name):
                     connection.exec_driver_sql(unlock)
@@ -182,3 +188,17 @@ def _upgrade(engine: sa.Engine) -> None:
                 # The connection's end rolls back, and lets go of whatever it holds.
                 connection.invalidate()
                 raise
+
+
+def _migrate(config: Config, connection: sa.Connection) -> None:
+    """Run the migrations; where a server refuses them with the comments of tables and columns, without these."""
+    try:
+        command.upgrade(config, "head")
+    except sa.exc.DBAPIError as error:
+        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or passing(error):
+            raise
+        # Servers that only speak as SQL Server does list extended properties, and refuse to take some.
+        connection.rollback()
+        connection.dialect.supports_comments = False
+        command.upgrade(config, "head")
+        LOG.warning("The server took the mart's tables without their comments alone; the schema is whole otherwise.")

@@ -5,7 +5,6 @@ What belongs here: what `mssql+pyodbc` needs and no other database does. pyodbc 
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import MutableMapping
 from importlib.util import find_spec
@@ -14,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError
 from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule, Dialect, ExecuteStyle, ExecutionContext
-from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
 
 from o365_pipeline.errors import DatabaseError
 
@@ -31,9 +30,6 @@ SIGN_IN = {"uid", "pwd", "authentication", "trusted_connection"}
 """Parameters of a URL that say how to sign in; each forbids a token beside it."""
 
 LONGEST_NVARCHAR = 4000
-
-VALUES_IN_ERRORS = re.compile(r"(duplicate key value is|Truncated value:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
-"""Where the server's own messages repeat what a row holds."""
 
 
 def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
@@ -57,7 +53,6 @@ def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
     if credential is not None and with_token:
         sa.event.listen(engine, "do_connect", _sign_in_with(credential))
     sa.event.listen(engine, "do_setinputsizes", _say_types)
-    sa.event.listen(engine, "handle_error", _hide_values)
     return engine
 
 
@@ -72,9 +67,13 @@ def _pyodbc(url: sa.URL) -> DBAPIModule:
 
 def _completed(url: sa.URL, dbapi: DBAPIModule) -> sa.URL:
     """The URL with the driver and the encryption that it leaves open."""
-    names = {name.lower() for name in url.query}
+    names = {name.lower(): name for name in url.query}
     if "odbc_connect" in names or "dsn" in names:
         return url
+    if named := names.get("driver"):
+        # SQLAlchemy knows it by small letters alone, and puts it in braces itself.
+        driver = str(url.query[named]).removeprefix("{").removesuffix("}")
+        url = url.difference_update_query([named]).update_query_dict({"driver": driver})
     missing = {"driver": lambda: _driver(dbapi), "Encrypt": lambda: "yes"}
     return url.update_query_dict({name: value() for name, value in missing.items() if name.lower() not in names})
 
@@ -102,7 +101,13 @@ def _sign_in_with(credential: TokenCredential) -> Any:
     def sign_in(_dialect: Dialect, _record: object, arguments: list[str], options: MutableMapping[str, Any]) -> None:
         """Hand over a token instead of the Trusted_Connection that SQLAlchemy asks for where there is no user."""
         arguments[0] = arguments[0].replace(";Trusted_Connection=Yes", "")
-        token = credential.get_token(TOKEN_SCOPE).token.encode("utf-16-le")
+        try:
+            token = credential.get_token(TOKEN_SCOPE).token.encode("utf-16-le")
+        except AzureError as error:
+            raise DatabaseError(
+                f"nobody could be signed in to the mart's database ({type(error).__name__}): check O365_CREDENTIAL and "
+                "what it needs, or put user and password into O365_MART_URL"
+            ) from error
         options["attrs_before"] = {ACCESS_TOKEN_ATTRIBUTE: struct.pack(f"<I{len(token)}s", len(token), token)}
 
     return sign_in
@@ -140,12 +145,3 @@ def odbc_type(kind: sa.types.TypeEngine[Any], dbapi: Any) -> tuple[int, int, int
     if isinstance(kind, sa.Date):
         return dbapi.SQL_TYPE_DATE, 10, 0
     return None
-
-
-def _hide_values(context: ErrorContext) -> None:
-    """Take rows' values out of the server's messages, which end up in logs."""
-    for error in (context.original_exception, context.sqlalchemy_exception):
-        if error is not None:
-            error.args = tuple(
-                VALUES_IN_ERRORS.sub(r"\1 (hidden)", part) if isinstance(part, str) else part for part in error.args
-            )

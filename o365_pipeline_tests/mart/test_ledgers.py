@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
@@ -93,3 +95,14 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     assert (row.mart_rows, row.dagster_runs, row.purged_at is not None) == (1, 3, True)
     purged = extraction_ledger.find(database, "x1")
     assert purged and purged.status == PURGED
+
+
+def test_an_error_of_the_server_does_not_repeat_what_the_row_holds(database: Database) -> None:
+    row = {"customer": "contoso", "day": DAY, "person_id": "ann-the-person", "extraction_id": "x1"}
+    with database.begin() as connection:
+        connection.execute(dim_person.insert().values(row))
+
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.begin() as connection:
+        connection.execute(dim_person.insert().values(row))
+
+    assert "ann-the-person" not in f"{caught.value} {caught.value.orig}"

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
-from o365_pipeline.database import connectable
+from o365_pipeline.database import Database, connectable
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.loading import load_partition
@@ -98,10 +99,48 @@ def test_odbc_itself_keeps_no_connections(pyodbc: FakePyodbc) -> None:
 
 
 @pytest.mark.parametrize("driver", ["FreeTDS", "/opt/libmsodbcsql-18.4.so.1.1"])
-def test_a_driver_that_the_url_names_is_taken_by_its_name_or_path(pyodbc: FakePyodbc, driver: str) -> None:
-    connect(f"{URL}?driver={driver}")
+@pytest.mark.parametrize("named", ["driver={}", "DRIVER={}", "Driver={{{}}}"])
+def test_a_driver_that_the_url_names_is_taken_by_its_name_or_path(pyodbc: FakePyodbc, named: str, driver: str) -> None:
+    connect(f"{URL}?{named.format(driver)}")
 
-    assert pyodbc.connected[0][0].startswith(f"DRIVER={{{driver}}};")
+    text = pyodbc.connected[0][0]
+    assert text.startswith(f"DRIVER={{{driver}}};")
+    assert text.lower().count("driver=") == 1
+
+
+def test_a_sign_in_that_fails_is_one_line_that_says_what_to_check(pyodbc: FakePyodbc) -> None:
+    class SignedOut(Credential):
+        def get_token(self, *scopes: str, **_options: object) -> AccessToken:
+            raise ClientAuthenticationError("AADSTS700016: the application 1b4e of the tenant 7c2f\nTrace ID: 9d1c")
+
+    with pytest.raises(DatabaseError, match=r"ClientAuthenticationError\): check O365_CREDENTIAL") as caught:
+        _ = Database(url=sa.make_url(URL), credential=SignedOut()).engine
+
+    assert "\n" not in str(caught.value) and "AADSTS" not in str(caught.value)
+    assert pyodbc.connected == []
+
+
+def test_a_fresh_schema_alters_no_column_since_not_every_server_can(pyodbc: FakePyodbc) -> None:
+    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@fresh.example/mart")).engine
+
+    made = [statement for statement in pyodbc.executed if "TABLE ledger_approval_event" in statement]
+    assert "ALTER TABLE ledger_approval_event ADD sequence BIGINT NOT NULL" in made
+    assert not [statement for statement in pyodbc.executed if "ALTER COLUMN" in statement]
+    assert any("sp_addextendedproperty" in statement for statement in pyodbc.executed)
+
+
+def test_a_server_that_takes_no_comments_gets_the_schema_without_them(
+    pyodbc: FakePyodbc, caplog: pytest.LogCaptureFixture
+) -> None:
+    pyodbc.refused = {"sp_addextendedproperty": fake_pyodbc.Error("42000", "syntax error near 'dbo' (33557097) (SQL)")}
+
+    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@bare.example/mart")).engine
+
+    assert [statement for statement in pyodbc.executed if "extendedproperty" in statement][1:]
+    after = pyodbc.executed[max(i for i, found in enumerate(pyodbc.executed) if "sp_addextended" in found) :]
+    assert any("CREATE TABLE ledger_approval_event" in statement for statement in after)
+    assert any("GRANT SELECT ON ledger_row_provenance" in statement for statement in after)
+    assert "without their comments" in caplog.text
 
 
 def test_where_none_is_installed_the_packaged_driver_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

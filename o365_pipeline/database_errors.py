@@ -1,0 +1,22 @@
+"""What a database's messages say of rows, taken out of its errors, which end up in logs.
+
+What belongs here: the places in messages where servers repeat values. Which errors pass is `transient.py`'s.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
+
+VALUES = re.compile(r"(duplicate key value is|Truncated value:|DETAIL:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
+"""Where SQL Server's messages, and PostgreSQL's details, repeat what a row holds."""
+
+
+def hide_values(context: ErrorContext) -> None:
+    """Take rows' values out of an error that SQLAlchemy is about to raise."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(
+                VALUES.sub(r"\1 (hidden)", part) if isinstance(part, str) else part for part in error.args
+            )
