@@ -159,6 +159,14 @@ def naive_utc(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
+def fitting(text: str | None, column: sa.Column[str]) -> str | None:
+    """A text cut to what its column holds, in UTF-16's units, which SQL Server counts: an emoji takes two."""
+    length = getattr(column.type, "length", None)
+    if text is None or length is None:
+        return text
+    return text.encode("utf-16-le", errors="replace")[: 2 * length].decode("utf-16-le", errors="ignore")
+
+
 def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """The ids in portions, each of which one statement takes."""
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))

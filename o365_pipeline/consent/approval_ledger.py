@@ -16,7 +16,7 @@ from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import short_name
 from o365_pipeline.errors import NotAuthorizedError
-from o365_pipeline.ledger import approval_dataset, approval_event, naive_utc, next_sequence, not_recorded
+from o365_pipeline.ledger import approval_dataset, approval_event, fitting, naive_utc, next_sequence, not_recorded
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,13 @@ def _row(customer: Customer, event: ApprovalEvent, sequence: int, now: dt.dateti
         "customer": customer.name,
         "sequence": sequence,
         "application_id": event.application_id,
-        "application_version": event.application_version[:100],
+        "application_version": fitting(event.application_version, approval_event.c.application_version),
         "state": event.state.value,
         "created_at": naive_utc(event.created_at),
         "updated_at": naive_utc(event.updated_at),
         "expires_at": naive_utc(event.expires_at) if event.expires_at else None,
-        "approver": event.approver[:320] if event.approver else None,
-        "reason": event.reason[:4000] if event.reason else None,
+        "approver": fitting(event.approver or None, approval_event.c.approver),
+        "reason": fitting(event.reason or None, approval_event.c.reason),
         "event": event.model_dump_json(),
         "recorded_at": naive_utc(now),
     }

@@ -15,7 +15,7 @@ from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import short_name
-from o365_pipeline.ledger import naive_utc, next_sequence, not_recorded, operation
+from o365_pipeline.ledger import fitting, naive_utc, next_sequence, not_recorded, operation
 
 
 def record(connection: sa.Connection, customer: Customer, operations: Sequence[Operation], now: dt.datetime) -> int:
@@ -56,8 +56,8 @@ def _row(customer: Customer, entry: Operation, sequence: int, now: dt.datetime) 
         "sequence": sequence,
         "dataset": short_name(entry.dataset),
         "pipeline_run_id": entry.pipeline_run_id,
-        "status": entry.status,
-        "reason": entry.reason[:4000] if entry.reason else None,
+        "status": fitting(entry.status, operation.c.status),
+        "reason": fitting(entry.reason or None, operation.c.reason),
         "rows_counted": entry.rows,
         "people_requested": entry.people_requested,
         "people_delivered": entry.people_delivered,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.database import Database
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing, portions
+from o365_pipeline.ledger import extraction, fitting, landing, portions
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
 CONSENT_PENDING = "ConsentPending"
@@ -203,7 +203,7 @@ def set_status(database: Database, extraction_id: str, run_id: str, status: str,
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-        .values(status=status, error=sa.func.coalesce(extraction.c.error, error[:4000] if error else None))
+        .values(status=status, error=sa.func.coalesce(extraction.c.error, fitting(error or None, extraction.c.error)))
     )
 
 
@@ -213,7 +213,7 @@ def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: 
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
         .where(extraction.c.status.in_(UNDER_WAY))
-        .values(status=CANCELING, error=reason[:4000])
+        .values(status=CANCELING, error=fitting(reason, extraction.c.error))
     )
 
 

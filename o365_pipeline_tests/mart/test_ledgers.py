@@ -14,7 +14,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
-from o365_pipeline.ledger import landing
+from o365_pipeline.ledger import extraction, fitting, landing
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart.loading import note_loaded
 from o365_pipeline.mart.tables import dim_person
@@ -106,3 +106,15 @@ def test_an_error_of_the_server_does_not_repeat_what_the_row_holds(database: Dat
         connection.execute(dim_person.insert().values(row))
 
     assert "ann-the-person" not in f"{caught.value} {caught.value.orig}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("x" * 5000, 4000), ("😀" * 4000, 2000), ("x" + "😀" * 4000, 2000), (None, 0)]
+)
+def test_text_is_cut_in_the_units_in_which_sql_server_counts(text: str | None, kept: int) -> None:
+    cut = fitting(text, extraction.c.error)
+
+    assert len(cut or "") == kept
+    assert len((cut or "").encode("utf-16-le")) <= 2 * 4000
+    assert text is None or text.startswith(cut or "-")
+    assert fitting(text, extraction.c.columns) == text

@@ -149,8 +149,8 @@ def _is_known_to_be_empty(table: str) -> bool:
     """Whether a table holds no row; a script does not know, and SQLite asks for a default even then."""
     if op.get_context().as_sql or op.get_context().dialect.name == "sqlite":
         return False
-    found = op.get_bind().execute(sa.select(sa.literal_column("1")).select_from(sa.table(table)).limit(1))
-    return found.first() is None
+    query = sa.select(sa.literal_column("1", sa.Integer())).select_from(sa.table(table)).limit(1)
+    return op.get_bind().execute(query).first() is None
 
 
 def _fill_from_events() -> None:
