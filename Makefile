@@ -50,6 +50,8 @@ test: $(VENV)/.installed-test
 
 azurite: .azurite/node_modules/.bin/azurite-blob
 
+# Node has a list of authorities of its own; those of a company's proxy are in the system's.
+.azurite/node_modules/.bin/azurite-blob: export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 .azurite/node_modules/.bin/azurite-blob:
 	@echo "installing azurite $(AZURITE) into .azurite ..."
 	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)

@@ -22,7 +22,7 @@ from o365_pipeline.cli_mart import mart
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
+from o365_pipeline.errors import DatabaseError, ExtractionError, O365PipelineError, SettingsError, UsageError
 from o365_pipeline.sandbox import admin_center
 from o365_pipeline.terminal import DAY, progress, stdout
 
@@ -102,7 +102,11 @@ def dev(port: int, host: str) -> None:
 def extract(
     customer_name: str | None, datasets: tuple[str, ...], first_day: dt.datetime, last_day: dt.datetime | None
 ) -> None:
-    """Extract days of data and take them to the mart; what was extracted before is not paid for again."""
+    """Extract days of data and take them to the mart; what was extracted before is not paid for again.
+
+    Data Connect takes some 45 minutes. Ctrl-C leaves the factory at work; the same command goes on from there.
+    """
+    from o365_pipeline.extraction import watch
     from o365_pipeline.headless import Headless, extraction_of_days
 
     first, last = first_day.date(), (last_day or first_day).date()
@@ -114,7 +118,13 @@ def extract(
     deployment.use_dagster_home()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
-        request = extraction_of_days(deployment, headless, customer, named, first, last)
+        asked, request = extraction_of_days(deployment, headless, customer, named, first, last)
+        factory, log = deployment.resources["data_factory"], logging.getLogger("o365_pipeline")
+        with progress(stdout(), "Data Factory extracts windows", len(asked)) as ended:
+            try:
+                watch.wait_for_all(deployment.database, factory, customer, asked, log, ended)
+            except KeyboardInterrupt:
+                raise ExtractionError("interrupted; the factory goes on, and the same command finds its runs") from None
         steps = headless.steps(request)
         with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
             headless.execute(request, tell)

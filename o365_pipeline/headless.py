@@ -22,8 +22,10 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
+from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.partitions import CUSTOMERS, FIRST_DAY, range_tags
 from o365_pipeline.raw.assets import raw_key
@@ -125,8 +127,9 @@ def extraction_of_days(
     datasets: Sequence[Dataset],
     first_day: dt.date,
     last_day: dt.date,
-) -> dg.RunRequest:
-    """A run that extracts the days of some of the requested datasets (all where none is named), up to the mart.
+) -> tuple[list[Extraction], dg.RunRequest]:
+    """The factory runs that extract the days of some of the requested datasets (all where none is named), asked for,
+    and the run that takes them to the mart when they have ended.
 
     Raises:
         UsageError: the customer's data request does not name one of the datasets.
@@ -145,13 +148,16 @@ def extraction_of_days(
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
         submitter.authorized_by(customer, requested)
+    days = Window(first_day, last_day).days
+    asked = [entry for requested in wanted for entry in submitter.submit_days(customer, requested, days).extractions]
     headless.add_customer(customer)
     keys = [key(entry.dataset) for key in (raw_key, curated_key) for entry in wanted]
-    return dg.RunRequest(
+    landing = dg.RunRequest(
         job_name=LANDING_JOB,
         asset_selection=[*keys, *MART_KEYS],
         tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
     )
+    return asked, landing
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:

@@ -19,7 +19,7 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.headless import Headless
-from o365_pipeline.ledger import landing
+from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_days, partition_key, range_tags
 from o365_pipeline_tests.conftest import DAY, read_decisions
@@ -96,6 +96,20 @@ def test_microsofts_records_reconcile_what_landed_once_they_are_read(
     }
     assert [event.metadata["landings_reconciled"].value for event in evaluations] == [1] * len(evaluations)
     assert all(event.passed for event in evaluations)
+
+
+def test_datasets_materialized_by_hand_are_all_asked_for_before_the_first_is_waited_for(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
+) -> None:
+    decide()
+
+    assert runner.execute_day("landing_job").success
+
+    with deployment.database.begin() as connection:
+        asked = connection.scalars(sa.select(extraction.c.submitted_at)).all()
+        first_sealed = connection.scalar(sa.select(sa.func.min(landing.c.sealed_at)))
+    assert len(asked) == len(customer.data_request.datasets)
+    assert max(asked) < first_sealed
 
 
 def test_moving_again_adds_no_row_and_pays_for_no_run(runner: Runner, deployment: Deployment, decide: Decide) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
@@ -192,6 +192,38 @@ def _present(database: Database, factory: DataFactory, customer: Customer, entry
         _look(database, factory, customer, entry)
         return f"{ledger.CONSENT_PENDING}: {CONSENT_WANTED}", False
     return run.status, bool(ended)
+
+
+def wait_for_all(
+    database: Database,
+    factory: DataFactory,
+    customer: Customer,
+    extractions: Iterable[Extraction],
+    log: logging.Logger,
+    ended: Callable[[int], None],
+) -> None:
+    """Wait until the factory runs of all of a customer's extractions have ended, with one query a look.
+
+    Args:
+        ended: is told how many have ended.
+
+    Raises:
+        FactoryRunFailedError: one ended without data; the message carries the factory's reason.
+    """
+    ids = [entry.extraction_id for entry in extractions]
+    pause, longest = POLL_SECONDS
+    while True:
+        entries = [entry for key in ids if (entry := ledger.find(database, key))]
+        under_way = [entry for entry in entries if entry.is_under_way]
+        ended(len(entries) - len(under_way))
+        if failed := [entry for entry in entries if entry.is_without_data]:
+            first = failed[0]
+            raise FactoryRunFailedError(f"{first.dataset} {first.window}: factory run {first.status}: {first.error}")
+        if not under_way:
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
+        refresh(database, factory, Customers([customer]), under_way, log)
 
 
 def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:

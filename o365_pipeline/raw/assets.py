@@ -5,13 +5,14 @@ where an asset is materialized by hand, is the extraction stage's.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import dagster as dg
 
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.errors import UsageError
+from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claimant
@@ -111,16 +112,32 @@ def _extractions(
     submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
     submission = submitter.submit_days(customer, requested, work.days)
-    under_way = [entry for entry in submission.extractions if entry.is_under_way]
+    _submit_others(context, submitter, customer, dataset, work)
     try:
-        for entry in under_way:
-            watch.wait(database, factory, customer, entry, context.log)
+        for entry in submission.extractions:
+            if entry.is_under_way:
+                watch.wait(database, factory, customer, entry, context.log)
     except dg.DagsterExecutionInterruptedError:
-        for entry in under_way:
+        for entry in ledger.under_way(database, [customer.name]):
             if entry.claim == me:
                 watch.cancel(factory, customer, entry, context.log)
         raise
     return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
+
+
+def _submit_others(
+    context: dg.AssetExecutionContext, submitter: Submitter, customer: Customer, dataset: Dataset, work: CustomerDays
+) -> None:
+    """Ask for the run's other datasets too before waiting: each takes 45 minutes, and steps follow each other.
+
+    What is wrong with one of them is told by its own step.
+    """
+    selected = context.run.asset_selection
+    for requested in customer.data_request.datasets:
+        if requested.dataset != dataset and (not selected or raw_key(requested.dataset) in selected):
+            with suppress(ExtractionError, NotAuthorizedError):
+                submitter.authorized_by(customer, requested)
+                submitter.submit_days(customer, requested, work.days)
 
 
 def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:

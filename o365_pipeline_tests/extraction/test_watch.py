@@ -296,7 +296,7 @@ def test_cancelling_a_run_that_has_ended_is_no_error(
     assert factory.run(customer, entry.factory_run_id or "").status == "Succeeded"
 
 
-def test_a_raw_asset_that_is_cancelled_by_hand_cancels_its_factory_run(
+def test_a_run_that_is_cancelled_by_hand_cancels_all_factory_runs_that_it_asked_for(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = taking_an_hour(load(home=tmp_path / "o365", sandbox_users=12, initial_days=1))
@@ -310,9 +310,10 @@ def test_a_raw_asset_that_is_cancelled_by_hand_cancels_its_factory_run(
     monkeypatch.setattr("o365_pipeline.raw.assets.REATTACHING_RETRY", None)
     runner = Runner(deployment, instance)
 
-    result = runner.execute_day("landing_job", [dg.AssetKey(["raw", "user"])])
+    result = runner.execute_day("landing_job", [dg.AssetKey(["raw", name]) for name in ("user", "message", "manager")])
 
     assert not result.success
+    assert len(deployment.sandbox.factory_runs()) == 3
     assert {run.status for run in deployment.sandbox.factory_runs()} <= {"Canceling", "Cancelled"}
 
 
