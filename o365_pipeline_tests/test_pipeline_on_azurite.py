@@ -26,12 +26,15 @@ UNREADABLE = b'{"broken'
 
 
 def deployment_of_two(home: Path, containers: dict[str, str], **settings: Any) -> Deployment:
-    """Contoso and Fabrikam, each with a storage account and a container of its own; purged as soon as may be."""
+    """Contoso with Data Lake Storage Gen2 and Fabrikam with Blob Storage, each its own; purged as soon as may be."""
     loaded = load(home=home, sandbox_seconds=0, sandbox_users=6, initial_days=1, purge_grace_days=0, **settings)
     contoso = loaded.customers.chosen(None)
     some = tuple(entry for entry in contoso.data_request.datasets if entry.dataset.name in DATASETS)
     request = contoso.data_request.model_copy(update={"datasets": some})
-    storage = [{"storage_account": account, "container": container} for account, container in containers.items()]
+    storage = [
+        {"storage": kind, "storage_account": account, "container": container}
+        for kind, (account, container) in zip(("adls-gen2", "blob"), containers.items(), strict=True)
+    ]
     fabrikam = {"name": "fabrikam", "tenant_id": "00000000-0000-4000-8000-0000000000f2", "factory": "adf-fabrikam"}
     own: list[dict[str, Any]] = [storage[0], {**fabrikam, **storage[1]}]
     customers = [contoso.model_copy(update={"data_request": request, **fields}) for fields in own]
@@ -96,6 +99,7 @@ def test_containers_hold_and_lose_what_a_folder_does(
     assert rows == mart_rows(local)
     assert {row[0] for row in rows["fact_message"]} == {"contoso", "fabrikam"}
     contoso, fabrikam = remote.customers
+    assert [customer.sink.split("/")[2].split(".")[1] for customer in remote.customers] == ["dfs", "blob"]
     mine, theirs = (remote.lakes.of(customer) for customer in (contoso, fabrikam))
     assert not (tmp_path / "remote" / "lake").exists()
     both = objects(local.lakes.of(contoso))
