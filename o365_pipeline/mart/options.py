@@ -87,7 +87,7 @@ def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
 
 @contextmanager
 def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
-    """Turn what a server says of a thing that it does not have into one line."""
+    """Turn what a server says of a thing that it does not have, or that one may not do, into one line."""
     if connection.dialect.name != "mssql":
         raise OptionRefusedError(f"{connection.dialect.name} has no {what}; nothing was changed")
     try:
@@ -96,4 +96,4 @@ def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
         if passing(error):
             raise
         message = " ".join(str(error.orig.args[-1] if error.orig else error).rpartition("]")[2].split())
-        raise OptionRefusedError(f"this server has no {what}, nothing was changed; it says: {message}") from error
+        raise OptionRefusedError(f"this server refused {what}, nothing was changed; it says: {message}") from error

@@ -88,7 +88,7 @@ def test_a_server_that_refuses_is_quoted_in_one_line(pyodbc: FakePyodbc, option:
         option(connection)
 
     assert str(caught.value) == (
-        f"this server has no {what}, nothing was changed; it says: "
+        f"this server refused {what}, nothing was changed; it says: "
         f"'{words}' is not currently supported (33557097) (SQLExecDirectW)"
     )
 
