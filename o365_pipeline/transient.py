@@ -19,6 +19,10 @@ Result = TypeVar("Result")
 PAUSES = (1.0, 3.0, 9.0, 27.0)
 """Seconds before the work is done again; most of Azure's reconfigurations end within a minute."""
 
+PATIENCE_SECONDS = 40.0
+"""After so long, which a server that does not answer at all takes up by itself, nothing is begun again: a sensor's tick
+has a minute."""
+
 DEADLOCK = 1205
 ERROR_NUMBERS = frozenset(
     {
@@ -53,16 +57,17 @@ def repeated(work: Callable[[], Result], name: str) -> Result:
     Raises:
         DatabaseUnavailableError: they came each time.
     """
-    pauses = iter(PAUSES)
+    pauses, started, tries = iter(PAUSES), time.monotonic(), 0
     while True:
         try:
             return work()
         except sa.exc.DBAPIError as error:
             if (code := passing(error)) is None:
                 raise
-            if (pause := next(pauses, None)) is None:
+            tries += 1
+            if (pause := next(pauses, None)) is None or time.monotonic() - started > PATIENCE_SECONDS:
                 raise DatabaseUnavailableError(
-                    f"{name} failed {len(PAUSES) + 1} times with a passing error, the last time {code}; nothing of the "
+                    f"{name} failed {tries} times with a passing error, the last time {code}; nothing of the "
                     "work is done: try again later"
                 ) from error
             time.sleep(pause)

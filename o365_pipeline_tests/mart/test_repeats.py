@@ -139,3 +139,15 @@ def test_a_statement_alone_is_repeated_too(database: Database, fail: Fail, pause
 
     assert database.execute(table.insert().values(row)) == 1
     assert paused == [1]
+
+
+def test_nothing_is_begun_again_where_the_server_itself_took_the_time(
+    database: Database, fail: Fail, paused: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail("SELECT 1", LOGIN)
+    monkeypatch.setattr(transient, "PATIENCE_SECONDS", -1.0)
+
+    with pytest.raises(DatabaseUnavailableError, match="failed 1 times with a passing error, the last time HYT00"):
+        database.run(lambda connection: connection.execute(sa.text("SELECT 1")))
+
+    assert paused == []
