@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
+from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
+from o365_pipeline_tests.deploy.services import postgres as started_postgres
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 DAY = dt.date(2026, 11, 16)
@@ -35,6 +38,25 @@ def azurite() -> Iterator[Azurite]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
     with running(program) as azurite:
         yield azurite
+
+
+@pytest.fixture(scope="session")
+def postgres_installed() -> Path:
+    """The folder of PostgreSQL's programs."""
+    return postgres_programs() or missing("postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_installed: Path) -> Iterator[Postgres]:
+    """A PostgreSQL server of this session's own."""
+    with started_postgres(postgres_installed) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The URL of an empty database of the test's own."""
+    return postgres.create(f"test_{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.doctor import examine
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.deploy.services import Postgres
 from o365_pipeline_tests.runner import Runner, mart_rows
 from o365_pipeline_tests.served import certificate, serving
 from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
@@ -123,15 +124,21 @@ def moved(sandbox: Deployment, deployment: Deployment, folder: Path) -> dict[str
     return mart_rows(deployment)
 
 
-def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(site: Site) -> None:
+@pytest.mark.parametrize("mart", ["sqlite", "postgresql"])
+def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(
+    site: Site, mart: str, request: pytest.FixtureRequest
+) -> None:
+    url = {} if mart == "sqlite" else {"mart_url": request.getfixturevalue("postgres_url")}
     default = load(home=site.folder / "default", customers=site.customers, **SANDBOX)
 
     by_default = moved(default, default, site.folder / "dagster-default")
-    on_azure = moved(site.sandbox, site.azure(), site.folder / "dagster-azure")
+    on_azure = moved(site.sandbox, site.azure(**url), site.folder / "dagster-azure")
 
     assert by_default["fact_message"]
     assert {row[0] for row in by_default["fact_message"]} == {"contoso", "fabrikam"}
-    assert on_azure == by_default
+    for table, rows in by_default.items():
+        assert len(on_azure[table]) == len(rows)
+        assert set(on_azure[table]) == set(rows), table
     for customer in default.customers:
         objects = site.azurite.lakes.of(customer).objects("raw")
         assert [path for path, _ in objects if path.endswith("manifest.json")]
@@ -165,20 +172,25 @@ def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
 
 
 def test_no_secret_is_written_anywhere(
-    site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: Site,
+    postgres: Postgres,
+    postgres_url: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda _policy, _attempt: 0)
     monkeypatch.setattr("o365_pipeline.extraction.factory_retries.BACKOFF_SECONDS", 0)
     told: list[str] = []
-    deployment = site.azure()
+    deployment = site.azure(mart_url=postgres_url)
     approve(site.sandbox, deployment)
     folder = site.folder / "dagster"
     folder.mkdir()
     with dg.DagsterInstance.local_temp(str(folder)) as instance:
         runner = Runner(deployment, instance)
         runner.move()
-        for past, broken in enumerate(broken_ones(site), start=1):
+        for past, broken in enumerate(broken_ones(site, postgres_url), start=1):
             day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=past)
             failing = Runner(broken, instance)
             works = [failing.execute_day("extraction_job", day=day).success, failing.execute_day("landing_job").success]
@@ -187,7 +199,8 @@ def test_no_secret_is_written_anywhere(
         told += kept(instance)
     told += [str(deployment), str(deployment.resources), caplog.text, *capfd.readouterr()]
 
-    secrets = [APPLICATION_SECRET, CLIENT_SECRET, site.azurite.key, site.azurite.strangers_key, "canary-of-the-mart"]
+    storage, mart = (site.azurite.key, site.azurite.strangers_key), (postgres.password, "canary-of-the-mart")
+    secrets = [APPLICATION_SECRET, CLIENT_SECRET, *storage, *mart]
     written = {str(path): path.read_bytes() for path in site.folder.rglob("*") if path.is_file()}
     assert len(written) > 20
     for secret in secrets:
@@ -195,10 +208,10 @@ def test_no_secret_is_written_anywhere(
         assert secret not in "\n".join(told)
 
 
-def broken_ones(site: Site) -> Iterator[Deployment]:
+def broken_ones(site: Site, mart_url: str) -> Iterator[Deployment]:
     """Deployments in which something that a secret opens does not open."""
-    yield site.azure(storage_key=site.azurite.strangers_key)
-    yield site.azure(arm_url="https://127.0.0.1:1")
+    yield site.azure(storage_key=site.azurite.strangers_key, mart_url=mart_url)
+    yield site.azure(arm_url="https://127.0.0.1:1", mart_url=mart_url)
     yield site.azure(mart_url="postgresql+psycopg2://app:canary-of-the-mart@127.0.0.1:1/mart")
 
 

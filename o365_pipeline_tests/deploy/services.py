@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
 import redis
 import sqlalchemy as sa
 import trustme
@@ -26,6 +27,14 @@ SERVER_USER = "postgres"
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """A crash may lose the data of a test."""
+
+
+def missing(package: str) -> NoReturn:
+    """Leave the test out by name; where CI is set, everything is to be there."""
+    reason = f"Debian's package {package} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and CI is set")
+    pytest.skip(reason)
 
 
 @dataclass(frozen=True)
