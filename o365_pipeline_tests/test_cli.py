@@ -306,6 +306,8 @@ def test_bad_arguments_get_a_clear_line_and_status_2(command: Command, arguments
         ("O365_HOME", __file__, "no folder can be made there"),
         ("O365_MART_URL", "foo://sa:hunter2@server/mart", "the mart foo://sa:***@server/mart cannot be opened"),
         ("O365_MART_URL", "postgresql+psycopg2://sa:hunter2@127.0.0.1:1/mart", "cannot be opened"),
+        ("O365_MART_URL", "postgresql+psycopg2://127.0.0.1:1/mart?user=sa&password=hunter2", "127.0.0.1:1/mart cannot"),
+        ("O365_MART_URL", "postgresql://sa:hun@ter2@server/mart", "O365_MART_URL: in a SQLAlchemy URL an @ of a name"),
         ("O365_MART_URL", "sqlite:////proc/nope/mart.db", "cannot be opened"),
     ],
 )
