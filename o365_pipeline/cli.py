@@ -33,6 +33,8 @@ def main() -> None:
     """Run the command line; the pipeline's own errors are one line on stderr."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("dagster").setLevel(logging.WARNING)
+    # What it warns of, attempts to sign in for example, is told in one line where it matters.
+    logging.getLogger("azure").setLevel(logging.ERROR)
     try:
         sys.exit(cli(prog_name="o365-pipeline", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -5,6 +5,7 @@ The clients are the real ones everywhere; a cloud decides what lies beneath them
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -18,6 +19,7 @@ from azure.core.credentials import (
     TokenCredential,
     TokenRequestOptions,
 )
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.identity import (
     AzureAuthorityHosts,
@@ -43,6 +45,15 @@ PUBLIC_AUTHORITIES = (
 
 SignIn = Literal["default", "managed-identity", "workload-identity", "service-principal", "azure-cli"]
 """How to sign in to Microsoft Entra; `default` tries azure-identity's chain, and takes what answers first."""
+
+
+def sign_in_failure(error: ClientAuthenticationError) -> str:
+    """In one line, without a name, why nobody is signed in and what to do; azure-identity tells it in many lines."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
+    told = re.sub(r"\S+@\S+", "(somebody)", first)
+    if "HTTPSConnection" in told:
+        return f"{told}: check the network, the proxy, and AZURE_AUTHORITY_HOST where it is set"
+    return f"{told}: set O365_CREDENTIAL to the way that works here, or sign in (az login)"
 
 
 class Credential(TokenCredential, SupportsTokenInfo, Protocol):

@@ -26,6 +26,9 @@ Storage = Literal["adls-gen2", "blob"]
 CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
 
+LAST_FIRST_DAY = dt.date(2999, 12, 31)
+"""A later one would end the calendar before its window ends."""
+
 NIGHTLY = "30 3 * * *"
 
 GEN1_RETIRED = (
@@ -61,8 +64,12 @@ class CustomerSettings(BaseModel):
 
     tenant_id: str = Field(description="The customer's Microsoft Entra tenant.")
     subscription_id: str = Field(description="The Azure subscription of the factory.")
-    resource_group: str = Field(description="The resource group of the factory.", examples=["rg-o365"])
-    factory: str = Field(description="The Data Factory that extracts.", examples=["adf-o365"])
+    resource_group: str = Field(
+        pattern=r"^[\w.()-]{1,90}$", description="The resource group of the factory.", examples=["rg-o365"]
+    )
+    factory: str = Field(
+        pattern=r"^[A-Za-z0-9-]{3,63}$", description="The Data Factory that extracts.", examples=["adf-o365"]
+    )
     region: str = Field(
         description="The Azure region of the factory and the storage account, one that Data Connect delivers into.",
         examples=["westeurope"],
@@ -80,7 +87,10 @@ class CustomerSettings(BaseModel):
         pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", description="The account's container: the lake.", examples=["lake"]
     )
     first_day: dt.date = Field(
-        ge=FIRST_DAY, description="The first day of data to extract once approved.", examples=["2026-11-16"]
+        ge=FIRST_DAY,
+        le=LAST_FIRST_DAY,
+        description="The first day of data to extract once approved.",
+        examples=["2026-11-16"],
     )
     initial_days: int = Field(default=7, ge=1, le=366, description="How many days the first window covers.")
     schedule: str = Field(

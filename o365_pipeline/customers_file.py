@@ -7,9 +7,12 @@ in them: `{ env = "NAME" }` or `{ key_vault = "https://..." }` says where one is
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +22,7 @@ import sqlalchemy as sa
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 
-from o365_pipeline.consent.data_request import read_data_request
+from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
 from o365_pipeline.errors import SettingsError
 
@@ -65,12 +68,12 @@ class CustomerEntry(CustomerSettings):
             dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=cron)
         except dg.DagsterInvalidDefinitionError:
             raise ValueError(f"{cron!r} is no cron schedule of five fields, as 30 3 * * *") from None
-        return cron
+        return " ".join(cron.split())
 
     @field_validator("mart")
     @classmethod
     def _mart_holds_no_password(cls, mart: str | EnvironmentSecret | None) -> str | EnvironmentSecret | None:
-        if isinstance(mart, str) and mart_url(mart).password is not None:
+        if isinstance(mart, str) and _holds_a_password(mart_url(mart)):
             raise ValueError(
                 "the URL holds a password: sign in with Microsoft Entra, or name a variable, { env = ... }"
             )
@@ -114,12 +117,14 @@ def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
     """
     customers: dict[str, Customer] = {}
     marts: dict[str, sa.URL] = {}
-    for file in _files(path):
-        for name, entry in _parsed(file).customers.items():
+    request_in = cache(read_data_request)
+    for file, content in _contents(path):
+        for name, entry in _parsed(file, content).customers.items():
             if name in customers:
                 raise SettingsError(f"{file}: customers.{name} stands in another file too; each customer is named once")
             try:
-                customers[name] = _customer(name, entry, file, environment)
+                request = request_in(file.parent / entry.data_request)
+                customers[name] = _customer(name, entry, request, environment)
                 if entry.mart is not None:
                     marts[name] = _mart(entry.mart, environment)
             except ValueError as error:
@@ -134,27 +139,46 @@ def mart_url(text: str) -> sa.URL:
         ValueError: the text is no SQLAlchemy URL; the message does not repeat it.
     """
     try:
-        return sa.make_url(text)
-    except sa.exc.ArgumentError:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
         raise ValueError("a mart is a SQLAlchemy URL such as sqlite:////path/mart.db") from None
+    if "@" in (url.host or ""):
+        raise ValueError("in a SQLAlchemy URL an @ of a name or a password is written %40")
+    return url
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        if found := sorted(file for file in path.iterdir() if file.suffix in (".toml", ".yaml", ".yml")):
-            return found
+def _holds_a_password(url: sa.URL) -> bool:
+    """Whether it does in its own place, or among the options, which may be a whole ODBC connection string."""
+    options = "&".join([*url.query, str(url.query.get("odbc_connect", ""))])
+    return url.password is not None or re.search(r"\b(pwd|password)\b", options, re.IGNORECASE) is not None
+
+
+def _contents(path: Path) -> list[tuple[Path, object]]:
+    """The files of customers with what stands in them; a folder may hold their data requests too."""
+    if not path.is_dir():
+        return [(path, _content(path))]
+    found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".toml", ".yaml", ".yml")]
+    contents = [(file, content) for file in found if not _is_data_request(content := _content(file))]
+    if not contents:
         raise SettingsError(f"O365_CUSTOMERS={path}: the folder holds no file of customers (.toml, .yaml, .yml)")
-    return [path]
+    return contents
 
 
-def _parsed(file: Path) -> CustomersFile:
+def _content(file: Path) -> object:
     try:
-        text = file.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else yaml.load(text, _OnceEach)  # noqa: S506 - it is safe
+        text = file.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _OnceEach)  # noqa: S506 - it is safe
     except OSError as error:
         raise SettingsError(f"O365_CUSTOMERS={file}: {error.strerror}; for example customers.toml") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
         raise SettingsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def _is_data_request(content: object) -> bool:
+    return isinstance(content, dict) and "datasets" in content and "customers" not in content
+
+
+def _parsed(file: Path, content: object) -> CustomersFile:
     try:
         return CustomersFile.model_validate(content)
     except ValidationError as error:
@@ -165,14 +189,15 @@ class _OnceEach(yaml.SafeLoader):
     """Safe YAML in which no key stands twice: the first customer of a name would be lost without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        names = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        mapping = super().construct_mapping(node, deep)
+        for key, times in Counter(self.construct_object(name, deep=True) for name in names).items():
+            if times > 1:
                 raise yaml.constructor.ConstructorError(problem=f"{key} stands there more than once")
-        return super().construct_mapping(node, deep)
+        return mapping
 
 
-def _customer(name: str, entry: CustomerEntry, file: Path, environment: Mapping[str, str]) -> Customer:
+def _customer(name: str, entry: CustomerEntry, request: DataRequest, environment: Mapping[str, str]) -> Customer:
     secret: SecretStr | KeyVaultSecret
     if isinstance(entry.application_secret, EnvironmentSecret):
         secret = SecretStr(_looked_up("application_secret", entry.application_secret, environment))
@@ -182,12 +207,16 @@ def _customer(name: str, entry: CustomerEntry, file: Path, environment: Mapping[
         **{field: getattr(entry, field) for field in CustomerSettings.model_fields},
         name=name,
         application_secret=secret,
-        data_request=read_data_request(file.parent / entry.data_request),
+        data_request=request,
     )
 
 
 def _mart(mart: str | EnvironmentSecret, environment: Mapping[str, str]) -> sa.URL:
-    return mart_url(_looked_up("mart", mart, environment) if isinstance(mart, EnvironmentSecret) else mart)
+    text = _looked_up("mart", mart, environment) if isinstance(mart, EnvironmentSecret) else mart
+    try:
+        return mart_url(text)
+    except ValueError as error:
+        raise ValueError(f"mart: {error}") from None
 
 
 def _looked_up(key: str, secret: EnvironmentSecret, environment: Mapping[str, str]) -> str:
@@ -203,10 +232,19 @@ def _first(error: ValidationError) -> str:
     where = [str(part) for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret", "str", "[key]")]
     key = ".".join(where) or "the file"
     if first["type"] == "extra_forbidden":
-        return f"{key} is no key of a customer; there are {', '.join(CustomerEntry.model_fields)}"
+        return f"{key} {_no_key(where)}"
     if first["type"] == "missing":
         return f"{key} is missing{_example(where)}"
     return f"{key}: {first['msg'].removeprefix('Value error, ')}{_example(where)}"
+
+
+def _no_key(where: list[str]) -> str:
+    match len(where):
+        case 1:
+            return "is no key of a file of customers; there is customers"
+        case 3:
+            return f"is no key of a customer; there are {', '.join(CustomerEntry.model_fields)}"
+    return f"is no key there; there is key_vault or env{_example(where)}"
 
 
 def _example(where: list[str]) -> str:

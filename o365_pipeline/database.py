@@ -72,8 +72,8 @@ class Database:
 
     @property
     def name(self) -> str:
-        """How messages call it: the URL without its password."""
-        return self.url.render_as_string()
+        """How messages call it: the URL without its password, and without its options, which may hold one too."""
+        return self.url.set(query={}).render_as_string()
 
     @property
     def engine(self) -> sa.Engine:

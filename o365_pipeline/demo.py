@@ -20,7 +20,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.headless import Headless
+from o365_pipeline.headless import Headless, read_consent
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.terminal import progress, table
@@ -63,7 +63,7 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
     """Show that nothing moves before the approval, then give it."""
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
-    headless.tick("consent_sensor")
+    read_consent(deployment, [customer])
     approval = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
     if approval:
         console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.customers import GEN1_RETIRED, Customers, NationalCloud
+from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, NationalCloud
 from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
@@ -88,7 +88,9 @@ class Settings(BaseSettings):
     arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
     feed_url: str | None = Field(default=None, description="Where the Management Activity API answers.")
     data_request: Path | None = Field(default=None, description="TOML file of the data request.")
-    first_day: dt.date | None = Field(default=None, ge=FIRST_DAY, description="First day to extract.")
+    first_day: dt.date | None = Field(
+        default=None, ge=FIRST_DAY, le=LAST_FIRST_DAY, description="First day to extract."
+    )
     initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
     national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
     purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")

@@ -13,6 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
+from o365_pipeline.cloud import sign_in_failure
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers import Customer, KeyVaultSecret
 from o365_pipeline.database import Database, connectable
@@ -36,21 +37,28 @@ class Finding:
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
     """Try the connections of all customers, in the order in which an extraction needs them."""
+    admitted: set[str] = set()
     for tenant_id in dict.fromkeys(customer.tenant_id for customer in deployment.customers):
-        yield _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
+        found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
+        admitted |= {tenant_id} if found.works else set()
+        yield found
     for customer in deployment.customers:
-        yield from _of_customer(deployment, customer)
+        yield from _of_customer(deployment, customer, customer.tenant_id in admitted)
     yield from _of_database("ledger and mart", deployment.database)
     for name, database in deployment.own_marts.items():
         yield from _of_database(f"{name}: mart", database)
 
 
-def _of_customer(deployment: Deployment, customer: Customer) -> Iterator[Finding]:
+def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool) -> Iterator[Finding]:
     feed, factory = deployment.resources["activity_feed"], deployment.resources["data_factory"]
     name = customer.name
-    yield _tried(f"{name}: activity feed", lambda: _feed(feed, customer))
+    looks = {
+        f"{name}: activity feed": lambda: _feed(feed, customer),
+        f"{name}: factory {customer.factory}": lambda: _factory(factory, customer),
+    }
+    for what, look in looks.items():
+        yield _tried(what, look) if is_signed_in else Finding(what, None, "not tried: the sign-in to its tenant failed")
     yield _secret(customer)
-    yield _tried(f"{name}: factory {customer.factory}", lambda: _factory(factory, customer))
     yield _tried(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
 
 
@@ -127,8 +135,7 @@ def _database(database: Database) -> str:
 def _explained(error: Exception) -> str:
     """An error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return f"{first} Set O365_CREDENTIAL to the way that works here, or sign in (az login)"
+        return sign_in_failure(error)
     if isinstance(error, ServiceRequestError):
         return (
             "it cannot be reached: check the network, the proxy, and O365_ARM_URL and O365_FEED_URL where they are set"

@@ -33,6 +33,8 @@ from o365_pipeline.raw.assets import raw_key
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PROGRESS_SECONDS = 0.5
 READING_SECONDS = 60
+SHOWN = 3
+"""How many reasons, or customers, one line names."""
 LOG = logging.getLogger("o365_pipeline")
 RUN_KEY = "dagster/run_key"
 PROCESS = "o365/process"
@@ -169,8 +171,8 @@ def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
     feed, now = deployment.resources["activity_feed"], dt.datetime.now(dt.UTC)
     progress = read_feeds(deployment.database, feed, Customers(customers), now, READING_SECONDS, LOG)
     if progress.behind:
-        names = ", ".join(sorted(progress.behind)[:5])
-        raise FeedError(f"the activity feed could not be read up to now ({names}); try again")
+        reasons = "; ".join((progress.failures or sorted(progress.behind))[:SHOWN])
+        raise FeedError(f"the activity feed could not be read up to now ({reasons}); try again")
 
 
 def _message(error: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import metadata, timestamp
+from o365_pipeline.database import Database, metadata, timestamp
 
 IDS_PER_QUERY = 500
 """SQL Server takes 2,100 parameters in a statement."""
@@ -152,6 +152,17 @@ purge = sa.Table(
     sa.Column("purged_at", timestamp(), comment="Null while the purge is unfinished"),
     comment="What was deleted because an approval ended, or a new one covers less",
 )
+
+
+def identity(database: Database) -> str:
+    """What tells a ledger from any other, at whatever address: when it first recorded a consent event; "" before that.
+
+    Dagster outlives a database: what its cursors and run keys say of one ledger, they do not say of another.
+    """
+    query = sa.select(approval_event.c.recorded_at).where(approval_event.c.sequence == 1)
+    with database.begin() as connection:
+        first: dt.datetime | None = connection.scalar(query)
+    return f"{first:%Y%m%dT%H%M%S%f}" if first else ""
 
 
 def naive_utc(moment: dt.datetime) -> dt.datetime:

@@ -96,6 +96,35 @@ def test_the_demo_waits_for_approval_then_fills_the_mart_and_a_second_one_adds_n
     assert (rows(home, "fact_message"), factory_runs(home)) == (messages, runs)
 
 
+def test_the_demo_extracts_what_was_approved_before_it(command: Command, home: Path) -> None:
+    command("sandbox", "approve")
+
+    ended = command("demo", "--days", "1")
+
+    assert "already approved by approver@contoso.example" in ended.stdout
+    assert (factory_runs(home), rows(home, "fact_message") > 0) == (8, True)
+
+
+@pytest.mark.parametrize("address", ["another", "the same"])
+def test_a_mart_that_is_empty_is_filled_although_dagster_knows_an_earlier_one(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    assert command("demo", "--days", "1").status == 0
+    messages = rows(home, "fact_message")
+    if address == "another":
+        monkeypatch.setenv("O365_MART_URL", f"sqlite:///{home / 'second' / 'mart.db'}")
+    else:
+        with sqlite3.connect(home / "mart.db") as connection:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                if table != "alembic_version":
+                    connection.execute(f"DELETE FROM {table}")
+
+    ended = command("demo", "--days", "1")
+
+    assert ended.status == 0, ended.stderr
+    assert rows(home / "second" if address == "another" else home, "fact_message") == messages > 0
+
+
 def test_the_demo_accounts_for_every_row_of_a_tenants_files(command: Command, home: Path, tmp_path: Path) -> None:
     data = tmp_path / "tenant"
     data.mkdir()
@@ -277,6 +306,8 @@ def test_bad_arguments_get_a_clear_line_and_status_2(command: Command, arguments
         ("O365_HOME", __file__, "no folder can be made there"),
         ("O365_MART_URL", "foo://sa:hunter2@server/mart", "the mart foo://sa:***@server/mart cannot be opened"),
         ("O365_MART_URL", "postgresql+psycopg2://sa:hunter2@127.0.0.1:1/mart", "cannot be opened"),
+        ("O365_MART_URL", "postgresql+psycopg2://127.0.0.1:1/mart?user=sa&password=hunter2", "127.0.0.1:1/mart cannot"),
+        ("O365_MART_URL", "postgresql://sa:hun@ter2@server/mart", "O365_MART_URL: in a SQLAlchemy URL an @ of a name"),
         ("O365_MART_URL", "sqlite:////proc/nope/mart.db", "cannot be opened"),
     ],
 )

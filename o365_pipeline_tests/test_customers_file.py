@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import jsonschema
 import pytest
 import yaml
 from pydantic import SecretStr
 
+from o365_pipeline import customers_file
 from o365_pipeline.customers import Customer, KeyVaultSecret
 from o365_pipeline.customers_file import Configured, example, read_customers, schema
 from o365_pipeline.errors import SettingsError
@@ -134,6 +136,20 @@ def test_a_blob_account_is_a_sink_at_its_own_address(write: Write) -> None:
         ({"storage": "tape"}, "customers.contoso.storage: Input should be 'adls-gen2' or 'blob'"),
         ({"storage_account": "Sto_365"}, "customers.contoso.storage_account: .*for example: storage_account = "),
         ({"schedule": "daily"}, "customers.contoso.schedule: 'daily' is no cron schedule .*30 3"),
+        ({"factory": ""}, "customers.contoso.factory: .*for example: factory = "),
+        ({"factory": "a/b"}, "customers.contoso.factory: .*for example: factory = "),
+        ({"resource_group": ""}, "customers.contoso.resource_group: .*for example: resource_group = "),
+        ({"first_day": "9999-12-31"}, "customers.contoso.first_day: .*for example: first_day = "),
+        ({"mart": "mssql+pyodbc://server/mart?PWD=hunter2"}, "customers.contoso.mart: the URL holds a password"),
+        ({"mart": "mssql+pyodbc:///?odbc_connect=DSN%3Da%3BPwd%3Dhunter2"}, "mart: the URL holds a password"),
+        ({"mart": "mssql+pyodbc://app:hun@ter2@server/mart"}, "customers.contoso.mart: .*%40"),
+        ({"mart": "mssql+pyodbc://server:port/mart"}, "customers.contoso.mart: a mart is a SQLAlchemy URL"),
+        ({"mart": {"env": "UNSET"}}, "customers.contoso.mart: the environment variable UNSET is not set"),
+        ({"mart": {"env": "BAD_MART"}}, "customers.contoso.mart: a mart is a SQLAlchemy URL"),
+        (
+            {"application_secret": {"key_vault": "https://kv.example/secrets/a", "env": "A"}},
+            "application_secret.env is no key there; there is key_vault",
+        ),
         ({"first_day": "soon"}, 'customers.contoso.first_day: .*for example: first_day = "2026-11-16"'),
         ({"data_request": "nowhere.toml"}, "data request .*nowhere.toml: No such file"),
         ({"mart": "nonsense"}, "customers.contoso.mart: a mart is a SQLAlchemy URL"),
@@ -149,7 +165,7 @@ def test_what_is_wrong_is_told_in_one_line_with_key_and_example(
     path = write(**changes)
 
     with pytest.raises(SettingsError) as raised:
-        read(path)
+        read(path, BAD_MART="nonsense of hunter2")
 
     message = str(raised.value)
     assert re.search(told, message), message
@@ -161,6 +177,11 @@ def test_what_is_wrong_is_told_in_one_line_with_key_and_example(
     ("file", "content", "told"),
     [
         ("customers.toml", "", r"customers is missing, for example: \[customers.contoso\]"),
+        ("customers.toml", "[customer.contoso]", r"customers is missing, for example: \[customers.contoso\]"),
+        ("customers.yaml", "customers: {a: 1}\nversion: 1\n", "customers.a: .*for example"),
+        ("customers.toml", f"{example()}\n[defaults]", "defaults is no key of a file of customers; there is customers"),
+        ("customers.yaml", "? [a]\n: x\n", "cannot be read"),
+        ("customers.yaml", "[" * 5_000, "cannot be read"),
         ("customers.toml", "[customers]", "customers: .*for example"),
         ("customers.toml", "[customers.contoso", "cannot be read"),
         ("customers.yaml", "customers: [", "cannot be read"),
@@ -179,6 +200,48 @@ def test_a_file_that_is_none_of_customers_is_told_in_one_line(
 
     assert str(raised.value).startswith(str(tmp_path / file))
     assert "\n" not in str(raised.value)
+
+
+def test_a_folder_may_hold_the_data_requests_of_its_customers(write: Write) -> None:
+    path = write("customers.yaml")
+
+    assert [customer.name for customer in read(path.parent).customers] == ["contoso"]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(folder: Path) -> None:
+    request, mark = folder / "data_request.toml", b"\xef\xbb\xbf"
+    request.write_bytes(mark + request.read_bytes())
+    (folder / "customers.TOML").write_bytes(mark + example().encode())
+
+    assert only(folder / "customers.TOML").name == "contoso"
+
+
+def test_customers_may_share_what_they_have_in_common(write: Write) -> None:
+    path = write()
+    path.write_text(path.read_text().replace("contoso:", "contoso: &common", 1))
+    with path.open("a") as file:
+        file.write("  fabrikam:\n    <<: *common\n    factory: adf-fabrikam\n")
+
+    contoso, fabrikam = read(path).customers
+
+    assert (contoso.factory, fabrikam.factory) == ("adf-o365", "adf-fabrikam")
+    assert contoso.tenant_id == fabrikam.tenant_id
+
+
+def test_a_schedule_is_the_same_however_it_is_spaced(write: Write) -> None:
+    assert only(write(schedule=" 30  3 * * *")).schedule == only(write(schedule="30 3 * * *")).schedule
+
+
+def test_the_data_request_of_many_customers_is_read_once(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Mock(wraps=customers_file.read_data_request)
+    monkeypatch.setattr(customers_file, "read_data_request", reading)
+    write("a.yaml", "contoso")
+    write("b.yaml", "fabrikam")
+
+    assert len(read(folder).customers) == 2
+    reading.assert_called_once_with(folder / "data_request.toml")
 
 
 def test_a_customer_in_two_files_is_refused(folder: Path, write: Write) -> None:

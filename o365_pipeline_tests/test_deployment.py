@@ -105,3 +105,12 @@ def test_one_place_decides_how_to_sign_in(monkeypatch: pytest.MonkeyPatch, sign_
     credential = AzureCloud(sign_in=sign_in, client_id="00000000-0000-4000-8000-0000000000e1").credential()
 
     assert type(credential).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    "url", ["mssql+pyodbc://server/mart?PWD=hunter2", "mssql+pyodbc:///?odbc_connect=DSN%3Dmart%3BPWD%3Dhunter2"]
+)
+def test_a_password_among_the_options_of_a_marts_url_is_not_shown(tmp_path: Path, url: str) -> None:
+    deployment = load(home=tmp_path, mart_url=url)
+
+    assert "hunter2" not in f"{deployment.database.name} {deployment} {deployment.resources}"

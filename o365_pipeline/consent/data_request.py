@@ -125,7 +125,7 @@ def read_data_request(path: Path | None) -> DataRequest:
     """
     source = path or resources.files("o365_pipeline.consent") / "data_request.toml"
     try:
-        return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
+        return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise SettingsError(f"data request {source}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, UsageError) as error:

@@ -15,9 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from sqlalchemy.exc import DBAPIError
 
+from o365_pipeline.cloud import sign_in_failure
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed, Page
 from o365_pipeline.consent.feed_ledger import Place
@@ -41,6 +42,8 @@ class Progress:
     operations: int = 0
     aside: int = 0
     behind: frozenset[str] = frozenset()
+    failures: tuple[str, ...] = ()
+    """Why feeds were not read, a line for each."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class _Answer:
     place: Place
     found: Sorted = field(default_factory=Sorted)
     is_last: bool = True
-    failed: bool = False
+    failure: str | None = None
 
 
 def read_feeds(
@@ -72,9 +75,13 @@ def read_feeds(
     queue = deque(
         sorted(due, key=lambda customer: places[customer.name].looked_at or dt.datetime.min.replace(tzinfo=dt.UTC))
     )
-    behind = {name for name, place in places.items() if place.not_before and now < place.not_before}
-    behind |= {customer.name for customer in due}
-    progress = Progress()
+    paused = {name: place.not_before for name, place in places.items() if place.not_before and now < place.not_before}
+    behind = {*paused, *(customer.name for customer in due)}
+    progress = Progress(
+        failures=tuple(
+            f"{name}: it failed before, and is asked again at {until:%H:%M:%S} UTC" for name, until in paused.items()
+        )
+    )
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(WORKERS) as pool:
         asked: dict[Future[Page], Customer] = {}
@@ -94,7 +101,9 @@ def read_feeds(
                 places[answer.customer.name] = answer.place
                 if not answer.is_last:
                     queue.append(answer.customer)
-                elif not answer.failed:
+                elif answer.failure:
+                    progress = replace(progress, failures=(*progress.failures, answer.failure))
+                else:
                     behind.discard(answer.customer.name)
 
 
@@ -110,15 +119,15 @@ def _answer(
     try:
         page = future.result()
     except FeedThrottledError as error:
-        log.info(f"{customer.name}: {error}; it is read on after that")
+        failure = f"{customer.name}: {error}; it is read on after that"
+        log.info(failure)
         pause = dt.timedelta(seconds=error.seconds)
-        return _Answer(customer, replace(place, not_before=now + pause), failed=True)
+        return _Answer(customer, replace(place, not_before=now + pause), failure=failure)
     except (AzureError, ValueError, LookupError, TypeError) as error:
-        log.error(
-            f"{customer.name}: the activity feed does not answer as documented, again next time: {_one_line(error)}"
-        )
+        failure = f"{customer.name}: the activity feed was not read, again next time: {_one_line(error)}"
+        log.error(failure)
         pause = dt.timedelta(seconds=poll_seconds)
-        return _Answer(customer, replace(place, not_before=now + pause), failed=True)
+        return _Answer(customer, replace(place, not_before=now + pause), failure=failure)
     if page.subscribed and place.looked_at:
         log.warning(f"{customer.name}: somebody ended the subscription to the feed; it was started again")
         place = replace(place, missed=(place.position.start, now))
@@ -177,4 +186,6 @@ def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime)
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, ClientAuthenticationError):
+        return sign_in_failure(error)
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -18,6 +18,7 @@ from o365_pipeline.consent.assets import evaluated, report
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
+from o365_pipeline.ledger import identity
 from o365_pipeline.partitions import CUSTOMERS, customer_partitions, range_tags
 
 EXTRACTION_JOB = "extraction_job"
@@ -41,6 +42,7 @@ class Cursor(BaseModel):
     the same runs under the same keys.
     """
 
+    ledger: str | None = Field(default=None, description="The ledger that it speaks of.")
     asked_up_to: int = Field(default=0, description="The place in the ledger up to which decisions were acted on.")
     day: dt.date | None = Field(default=None, description="The day for which agreed windows are looked through.")
     after: str = Field(default="", description="The customer up to whom they were, in the order of names.")
@@ -72,7 +74,7 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
                 f"{progress.aside} records of the feed could not be read; the table ledger_record_aside keeps them"
             )
         stands = approval_ledger.standings(database, customers, now)
-        cursor = Cursor.model_validate_json(context.cursor or "{}")
+        cursor = _cursor(context.cursor, identity(database))
         cursor, requests = _asked(database, customers, stands, cursor, now.date())
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [customer.name for customer in customers if customer.name not in known][:MAX_ADDED]
@@ -87,8 +89,14 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
     return consent_sensor
 
 
-def initial_requests(customer: Customer, approval: Decision, today: dt.date) -> list[dg.RunRequest]:
-    """The extraction of the agreed days that are over, asked for once under each approval.
+def _cursor(text: str | None, ledger: str) -> Cursor:
+    """The cursor; where it speaks of another ledger, the beginning of this one."""
+    cursor = Cursor.model_validate_json(text or "{}")
+    return cursor.model_copy(update={"ledger": ledger}) if cursor.ledger in (None, ledger) else Cursor(ledger=ledger)
+
+
+def initial_requests(customer: Customer, approval: Decision, today: dt.date, ledger: str) -> list[dg.RunRequest]:
+    """The extraction of the agreed days that are over, asked for once under each approval that a ledger recorded.
 
     What was extracted under an earlier approval is re-attached to, not paid for again.
     """
@@ -98,7 +106,7 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date) -> 
         return []
     return [
         dg.RunRequest(
-            run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}",
+            run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}:{ledger}",
             job_name=EXTRACTION_JOB,
             tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
         )
@@ -115,7 +123,7 @@ def _asked(
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence
-        if asked := _of_customer(customers, stands, name, today):
+        if asked := _of_customer(customers, stands, name, today, cursor):
             requests[name] = asked
     after = cursor.after if cursor.day == today else ""
     for customer in sorted(customers, key=lambda customer: customer.name):
@@ -123,15 +131,17 @@ def _asked(
         if customer.name <= after or not first_day <= today - ONE_DAY <= last_day or len(requests) == MAX_REQUESTS:
             continue
         after = customer.name
-        if customer.name not in requests and (asked := _of_customer(customers, stands, customer.name, today)):
+        if customer.name not in requests and (asked := _of_customer(customers, stands, customer.name, today, cursor)):
             requests[customer.name] = asked
-    reached = Cursor(asked_up_to=asked_up_to, day=today, after=after)
+    reached = Cursor(ledger=cursor.ledger, asked_up_to=asked_up_to, day=today, after=after)
     return reached, [request for asked in requests.values() for request in asked]
 
 
-def _of_customer(customers: Customers, stands: Stands, name: str, today: dt.date) -> list[dg.RunRequest]:
+def _of_customer(
+    customers: Customers, stands: Stands, name: str, today: dt.date, cursor: Cursor
+) -> list[dg.RunRequest]:
     approval = stands[name].approval if name in stands else None
-    return initial_requests(customers[name], approval, today) if approval else []
+    return initial_requests(customers[name], approval, today, cursor.ledger or "") if approval else []
 
 
 def _told(

@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory import models as adf
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.cloud import Cloud, sign_in_failure
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
@@ -281,4 +281,6 @@ def _code(error: AzureError) -> str:
 
 
 def _explained(error: AzureError) -> str:
+    if isinstance(error, ClientAuthenticationError):
+        return sign_in_failure(error)
     return explained_error(_code(error), error.message) or type(error).__name__

@@ -11,6 +11,7 @@ from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.ledger import identity
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
 
@@ -40,7 +41,7 @@ def reconciliation_check(dataset: Dataset) -> dg.AssetChecksDefinition:
 
 
 def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor; its cursor is the place in the operation ledger up to which records were looked at."""
+    """The sensor; its cursor is the place up to which records were looked at, and in which ledger: 17@<identity>."""
 
     @dg.sensor(
         minimum_interval_seconds=60,
@@ -55,7 +56,9 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         database: dg.ResourceParam[Database],
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
-        after = int(context.cursor or 0)
+        ledger = identity(database)
+        place, _, looked_in = (context.cursor or "0").partition("@")
+        after = int(place) if looked_in in ("", ledger) else 0
         recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
         names = {name for _, name in recorded}
         datasets = [dataset for dataset in catalogue() if dataset.name in names]
@@ -64,7 +67,7 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         return dg.SensorResult(
             asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
             skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
-            cursor=str(recorded[-1][0] if recorded else after),
+            cursor=f"{recorded[-1][0] if recorded else after}@{ledger}",
         )
 
     return reconciliation_sensor

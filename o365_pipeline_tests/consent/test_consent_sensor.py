@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sensor, initial_requests
 from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
@@ -24,8 +27,13 @@ SENSOR = build_consent_sensor(dg.DefaultSensorStatus.STOPPED)
 def tick(deployment: Deployment, instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
     """Evaluate the sensor once, as the daemon does."""
 
-    def tick(feed: FakeFeed, cursor: str | None = None, customers: Customers | None = None) -> dg.SensorResult:
-        resources = {**deployment.resources, "activity_feed": feed}
+    def tick(
+        feed: FakeFeed,
+        cursor: str | None = None,
+        customers: Customers | None = None,
+        database: Database = deployment.database,
+    ) -> dg.SensorResult:
+        resources = {**deployment.resources, "activity_feed": feed, "database": database}
         if customers:
             resources["customers"] = customers
         with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
@@ -86,6 +94,24 @@ def test_a_cursor_of_before_is_understood(tick: Tick, customer: Customer) -> Non
     assert len(keys(tick(FakeFeed(record(customer)), cursor))) == 1
 
 
+def test_a_ledger_that_is_another_one_is_asked_for_from_its_beginning_under_keys_of_its_own(
+    tick: Tick, deployment: Deployment, customer: Customer, tmp_path: Path
+) -> None:
+    first = tick(FakeFeed(record(customer)))
+
+    other = tick(FakeFeed(record(customer)), first.cursor, database=Database(sa.make_url(f"sqlite:///{tmp_path}/2.db")))
+
+    assert len(keys(other)) == 1
+    assert keys(other) != keys(first)
+
+
+def test_a_cursor_that_names_no_ledger_goes_on_where_it_stopped(tick: Tick, customer: Customer) -> None:
+    first = tick(FakeFeed(record(customer)))
+    nameless = {name: value for name, value in json.loads(first.cursor or "").items() if name != "ledger"}
+
+    assert keys(tick(FakeFeed(), json.dumps(nameless))) == []
+
+
 def test_a_renewed_approval_asks_again_under_a_key_of_its_own(tick: Tick, customer: Customer) -> None:
     first = tick(FakeFeed(record(customer)))
     renewed = record(customer, "e2", ApprovalUpdatedDateInUTC=NOW.isoformat())
@@ -130,10 +156,10 @@ def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer:
     approval = approval_ledger.ApprovalEvent.model_validate(record(customer))
     week = customer.model_copy(update={"initial_days": 7})
 
-    [request] = initial_requests(week, approval, dt.date(2026, 11, 19))
+    [request] = initial_requests(week, approval, dt.date(2026, 11, 19), "first")
 
     assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-18"
-    assert initial_requests(week, approval, dt.date(2026, 11, 16)) == []
+    assert initial_requests(week, approval, dt.date(2026, 11, 16), "first") == []
 
 
 def test_days_of_the_agreed_window_that_end_later_are_asked_for_when_they_are_over(

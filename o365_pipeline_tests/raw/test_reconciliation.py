@@ -199,7 +199,7 @@ def test_records_that_arrive_evaluate_their_datasets_once_and_later_ones_again(
     assert not first.run_requests
     assert first.skip_reason.skip_message == "Reconciled anew: Message_v1."
     assert not second.asset_events
-    assert (first.cursor, second.cursor) == ("2", "2")
+    assert (first.cursor, second.cursor) == ("2@", "2@")
     [again] = third.asset_events
     assert isinstance(again, dg.AssetCheckEvaluation)
     assert not again.passed

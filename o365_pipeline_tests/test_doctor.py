@@ -1,0 +1,138 @@
+"""The doctor, and what commands and sensors say where nobody is signed in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+
+from o365_pipeline.cloud import AzureCloud
+from o365_pipeline.customers_file import example
+from o365_pipeline.definitions import build_definitions
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor import examine
+from o365_pipeline.errors import FeedError
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.headless import read_consent
+from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
+
+NOBODY = """DefaultAzureCredential failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tAzureCliCredential: ann@contoso.example has to sign in again
+"""
+ONE_LINE = "failed to retrieve a token from the included credentials: set O365_CREDENTIAL to the way that works here"
+
+
+class Refused:
+    """Signs nobody in, for the reason given."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def get_token(self, *_scopes: str, **_options: object) -> object:
+        raise ClientAuthenticationError(self.reason)
+
+    get_token_info = get_token
+
+
+@pytest.fixture
+def customers(tmp_path: Path) -> Path:
+    (tmp_path / "customers.toml").write_text(example())
+    shutil.copyfile(SHIPPED_REQUEST, tmp_path / "data_request.toml")
+    return tmp_path / "customers.toml"
+
+
+@pytest.fixture
+def azure(customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A deployment on Azure where nobody is signed in."""
+    refuse(monkeypatch, NOBODY)
+    return load(
+        deployment="azure",
+        customers=customers,
+        mart_url=f"sqlite:///{tmp_path / 'mart.db'}",
+        lake_url=f"file://{tmp_path / 'lake'}",
+    )
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    monkeypatch.setattr(AzureCloud, "credential", lambda *_: Refused(reason))
+
+
+def told(deployment: Deployment) -> Iterator[tuple[str, bool | None, str]]:
+    return (
+        (finding.what.partition("contoso: ")[2] or finding.what, finding.works, finding.told)
+        for finding in examine(deployment)
+    )
+
+
+def test_everything_works_in_the_sandbox(deployment: Deployment) -> None:
+    findings = list(examine(deployment))
+
+    assert [finding.told for finding in findings if finding.works is False] == []
+    assert len([finding for finding in findings if finding.works]) == 5
+    assert deployment.sandbox.factory_runs() == []
+
+
+def test_a_sandbox_without_a_mart_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    *_, mart = examine(load(home=tmp_path / "home", mart_url=f"sqlite:///{tmp_path}/file/mart.db"))
+
+    assert (mart.works, "check O365_MART_URL" in mart.told) == (False, True)
+
+
+def test_where_nobody_is_signed_in_the_doctor_says_so_once_for_a_tenant(azure: Deployment) -> None:
+    found = {what: (works, text) for what, works, text in told(azure)}
+
+    works, text = found.pop(f"sign-in to tenant {azure.customers['contoso'].tenant_id}")
+    assert (works, ONE_LINE in text, "\n" in text) == (False, True, False)
+    for what in ("activity feed", "factory adf-o365"):
+        assert found[what] == (None, "not tried: the sign-in to its tenant failed")
+    assert [what for what, (works, _) in found.items() if works is False] == []
+
+
+def test_a_directory_that_cannot_be_reached_is_a_matter_of_the_network(
+    azure: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "Authentication failed: HTTPSConnection(host='login.example', port=443): Failed to resolve")
+
+    _, works, text = next(told(azure))
+
+    assert works is False
+    assert "check the network, the proxy, and AZURE_AUTHORITY_HOST" in text
+    assert "O365_CREDENTIAL" not in text
+
+
+def test_commands_say_why_consent_cannot_be_read_and_again_when_it_is_asked_anew(azure: Deployment) -> None:
+    with pytest.raises(FeedError, match=ONE_LINE) as first:
+        read_consent(azure, list(azure.customers))
+    with pytest.raises(
+        FeedError, match=r"contoso: it failed before, and is asked again at \d\d:\d\d:\d\d UTC"
+    ) as again:
+        read_consent(azure, list(azure.customers))
+
+    assert "\n" not in f"{first.value}{again.value}"
+
+
+def test_the_consent_sensor_logs_one_line_that_names_nobody(
+    azure: Deployment, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with dg.build_sensor_context(instance=instance, resources=dict(azure.resources)) as context:
+        build_definitions(azure).resolve_sensor_def("consent_sensor")(context)
+
+    [line] = capfd.readouterr().err.splitlines()
+    assert ONE_LINE in line
+
+
+def test_a_factory_says_in_one_line_that_nobody_is_signed_in(azure: Deployment) -> None:
+    factory, contoso = azure.resources["data_factory"], azure.customers["contoso"]
+    assert isinstance(factory, DataFactory)
+
+    with pytest.raises(Exception, match=ONE_LINE) as raised:
+        factory.create_run(contoso, contoso.data_request.datasets[0], {})
+
+    assert "\n" not in str(raised.value)
