@@ -116,6 +116,14 @@ class Settings(BaseSettings):
             raise ValueError(f"an address with {{account}} for the account's name is needed, such as {ENDPOINT}")
         return url
 
+    @field_validator("arm_url", "feed_url")
+    @classmethod
+    def _service_is_at_an_https_address(cls, url: str | None) -> str | None:
+        """A token is sent there, so nobody may read it on the way; paths are put behind the address as it is."""
+        if url and not re.fullmatch(r"https://[^\s/?#]+/*", url):
+            raise ValueError(f"an address such as {ARM_URL} is needed")
+        return url.rstrip("/") if url else None
+
     @field_validator("home", "lake_url")
     @classmethod
     def _path_is_plain(cls, path: Path | str | None) -> Path | str | None:

@@ -90,6 +90,8 @@ def _feed(feed: ActivityFeed, customer: Customer) -> str:
                 "of the Office 365 Management APIs, have an administrator consent, and see that auditing is on"
             ) from error
         raise
+    except (ValueError, LookupError, TypeError) as error:
+        raise FeedError("another service answers there: check O365_FEED_URL where it is set, and the proxy") from error
     return "it answers" if subscribed else "it answers; the consent sensor will subscribe to it"
 
 

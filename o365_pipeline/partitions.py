@@ -56,7 +56,10 @@ def customer_days(keys: Iterable[str]) -> CustomerDays:
     parsed = [key.keys_by_dimension if isinstance(key, dg.MultiPartitionKey) else _split(key) for key in keys]
     customers = sorted({key["customer"] for key in parsed})
     if len(customers) != 1:
-        raise dg.Failure(f"one run works for one customer, not for {', '.join(customers)}: launch one run for each")
+        raise dg.Failure(
+            f"one run works for one customer, not for {', '.join(customers)}: launch one run for each",
+            allow_retries=False,
+        )
     return CustomerDays(customers[0], tuple(sorted(dt.date.fromisoformat(key["day"]) for key in parsed)))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from azure.core.exceptions import ServiceRequestError
 from o365_pipeline import cli
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline_tests.conftest import SAMPLES
+from o365_pipeline_tests.served import certificate
 
 SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
 
@@ -223,6 +226,88 @@ def test_a_denied_request_is_shown_and_refused(command: Command, home: Path) -> 
     assert "approved is Denied" in ended.stderr
     assert "Denied" in command("consent", "show").stdout
     assert factory_runs(home) == 0
+
+
+def test_the_example_can_be_checked_as_it_is_printed(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "customers.toml").write_text(command("customers", "example").stdout)
+    (tmp_path / "data_request.toml").write_text(SHIPPED_REQUEST.read_text())
+    monkeypatch.setenv("O365_CUSTOMERS", str(tmp_path / "customers.toml"))
+    monkeypatch.setenv("COLUMNS", "250")
+
+    ended = command("customers", "check")
+
+    assert ended.status == 0, ended.stderr
+    for shown in ("contoso", "https://sto365contoso.dfs.core.windows.net/lake", "30 3 * * *", "Key Vault"):
+        assert shown in ended.stdout
+
+
+def test_a_check_tells_what_is_wrong_and_never_a_secret(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = 'application_secret = { env = "SECRET" }'
+    example = re.sub("application_secret = .*", secret, command("customers", "example").stdout)
+    (tmp_path / "data_request.toml").write_text(SHIPPED_REQUEST.read_text())
+    (tmp_path / "customers.toml").write_text(example)
+    monkeypatch.setenv("O365_CUSTOMERS", str(tmp_path / "customers.toml"))
+
+    unset = command("customers", "check")
+    monkeypatch.setenv("SECRET", "hunter2")
+    known = command("customers", "check")
+
+    assert (unset.status, unset.stderr.count("\n")) == (2, 1)
+    assert "application_secret: the environment variable SECRET is not set" in unset.stderr
+    assert known.status == 0
+    assert "hunter2" not in known.stdout + known.stderr
+
+
+def test_the_schema_is_one_of_customers(command: Command) -> None:
+    schema = json.loads(command("customers", "schema").stdout)
+
+    assert schema["title"] == "Customers of o365_pipeline"
+
+
+def test_the_doctor_ends_well_where_everything_works_and_with_status_1_where_not(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = command("doctor")
+    monkeypatch.setenv("O365_MART_URL", "sqlite:////proc/nope/mart.db")
+    ill = command("doctor")
+
+    assert (well.status, well.stderr) == (0, "")
+    assert [line[:5] for line in well.stdout.splitlines()].count("works") == 5
+    assert (ill.status, ill.stderr) == (1, "o365-pipeline: 1 of the connections do not work\n")
+    assert "FAILS  ledger and mart: sqlite:////proc/nope/mart.db: " in ill.stdout
+
+
+def test_the_sandboxes_azure_is_served_over_https(home: Path, tmp_path: Path) -> None:
+    files, authority = certificate(tmp_path)
+    code = "from o365_pipeline.cli import main; main()"
+    paths = ["--certificate", str(files.certificate), "--key", str(files.key)]
+    arguments = [sys.executable, "-c", code, "sandbox", "azure", "--port", "0", *paths]
+
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        [address] = re.findall(r"https://localhost:\d+", process.stdout.readline())
+        signed_in = httpx2.post(
+            f"{address}/tenant/oauth2/v2.0/token", verify=ssl.create_default_context(cafile=authority)
+        )
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+
+    assert signed_in.json()["token_type"] == "Bearer"
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_certificate_that_is_none_is_one_line_and_status_2(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "none.pem").write_text("no certificate")
+
+    ended = command(
+        "sandbox", "azure", "--port", "0", "--certificate", f"{tmp_path}/none.pem", "--key", f"{tmp_path}/none.pem"
+    )
+
+    assert (ended.status, ended.stderr.count("\n")) == (2, 1)
+    assert "none.pem" in ended.stderr
 
 
 def test_the_approvers_page_is_served_until_it_is_interrupted(home: Path) -> None:

@@ -114,3 +114,16 @@ def test_a_password_among_the_options_of_a_marts_url_is_not_shown(tmp_path: Path
     deployment = load(home=tmp_path, mart_url=url)
 
     assert "hunter2" not in f"{deployment.database.name} {deployment} {deployment.resources}"
+
+
+@pytest.mark.parametrize("name", ["arm_url", "feed_url"])
+@pytest.mark.parametrize("url", ["http://localhost:3443", "localhost:3443", "https://", "https://host/path"])
+def test_a_services_address_that_no_token_may_be_sent_to_is_told(customers: Path, name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=f"O365_{name.upper()}={url}: an address such as https://"):
+        load(deployment="azure", customers=customers, mart_url=MART, **{name: url})
+
+
+def test_a_slash_at_the_end_of_a_services_address_makes_no_difference(customers: Path) -> None:
+    deployment = load(deployment="azure", customers=customers, mart_url=MART, arm_url="https://localhost:3443/")
+
+    assert deployment.cloud.arm_url == "https://localhost:3443"

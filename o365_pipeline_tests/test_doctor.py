@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from o365_pipeline.cloud import AzureCloud
+from o365_pipeline.customers import Customer
 from o365_pipeline.customers_file import example
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.doctor import examine
-from o365_pipeline.errors import FeedError
+from o365_pipeline.errors import FeedError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.headless import read_consent
+from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
 
 NOBODY = """DefaultAzureCredential failed to retrieve a token from the included credentials.
@@ -83,6 +91,39 @@ def test_a_sandbox_without_a_mart_is_told(tmp_path: Path) -> None:
     *_, mart = examine(load(home=tmp_path / "home", mart_url=f"sqlite:///{tmp_path}/file/mart.db"))
 
     assert (mart.works, "check O365_MART_URL" in mart.told) == (False, True)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a proxy's page be what is answered to everything."""
+
+    async def answered(_request: Request) -> Response:
+        return HTMLResponse("<html>Please log in</html>")
+
+    proxy = Starlette(routes=[Route("/{path:path}", answered, methods=["GET", "POST", "PUT"])])
+    monkeypatch.setattr(SandboxCloud, "transport", lambda _: sandbox_transport(proxy))
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_that_something_else_answers_is_told(deployment: Deployment) -> None:
+    found = {what: (works, text) for what, works, text in told(deployment)}
+
+    [factory] = [text for what, (works, text) in found.items() if what.startswith("factory") and works is False]
+    assert "was answered, not JSON: check O365_ARM_URL and the proxy" in factory
+    assert found["activity feed"] == (
+        False,
+        "another service answers there: check O365_FEED_URL where it is set, and the proxy",
+    )
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_run_that_something_else_answered_for_is_in_doubt(deployment: Deployment, customer: Customer) -> None:
+    factory = deployment.resources["data_factory"]
+
+    with pytest.raises(RunInDoubtError, match="check O365_ARM_URL and the proxy"):
+        factory.create_run(customer, customer.data_request.datasets[0], {})
+    with pytest.raises(AzureError):
+        factory.runs_since(customer, dt.datetime.now(dt.UTC))
 
 
 def test_where_nobody_is_signed_in_the_doctor_says_so_once_for_a_tenant(azure: Deployment) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
@@ -368,6 +368,24 @@ def test_metadata_and_run_tags_name_nobody(runner: Runner, deployment: Deploymen
     for name, mail in people:
         assert name not in text
         assert mail not in text
+
+
+def test_a_customer_that_left_the_configuration_stops_no_sensor_and_its_runs_fail_at_once(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda _policy, _attempt: 0)
+    decide()
+    assert runner.execute_day("extraction_job").success
+    fabrikam = {"name": "fabrikam", "tenant_id": "00000000-0000-4000-8000-0000000000f2"}
+    others = Customers([customer.model_copy(update=fabrikam)])
+
+    left = Runner(dataclasses.replace(deployment, customers=others), runner.instance)
+
+    for sensor in ("consent_sensor", "landing_sensor", "reconciliation_sensor", "purge_sensor"):
+        assert not left.tick(sensor).run_requests
+    result = left.execute_day("extraction_job")
+    assert "unknown customer 'contoso'; known are fabrikam" in failure(result)
+    assert [event for event in result.all_events if event.is_step_up_for_retry] == []
 
 
 def test_one_run_works_for_one_customer() -> None:

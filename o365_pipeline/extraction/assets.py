@@ -48,7 +48,8 @@ def extraction(
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
-    customer = customers[work.customer]
+    with explained():
+        customer = customers[work.customer]
     submitter = Submitter(database, data_factory, claimant(context), "extraction", log=context.log)
     lines, created = [], 0
     changes: list[DefinitionChange] = []

@@ -30,22 +30,32 @@ def serve(
     """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use.
+        UsageError: nothing can listen there, as when the port is in use; or the certificate is none.
     """
+    config = _configured(app, certificate)
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         tell(f"{'https' if certificate else 'http'}://{shown}:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            lifespan="off",
-            ssl_certfile=certificate.certificate if certificate else None,
-            ssl_keyfile=certificate.key if certificate else None,
-        )
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             return
+
+
+def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        ssl_certfile=files.certificate if files else None,
+        ssl_keyfile=files.key if files else None,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        named = f"{files.certificate} and {files.key}" if files else ""
+        raise UsageError(f"{named} are no certificate with its key, as PEM files: {error.strerror or error}") from error
+    return config
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from o365_pipeline import ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import NIGHTLY, Customer, Customers
 from o365_pipeline.deployment import Deployment
@@ -81,6 +82,37 @@ def test_a_schedule_goes_back_a_month_at_most(runner: Runner, customer: Customer
     [request] = asked(runner, moment)
 
     assert days_of(request) == (f"contoso|{yesterday - dt.timedelta(days=MAX_DAYS - 1)}", f"contoso|{yesterday}")
+
+
+def test_a_customer_whose_first_day_lies_ahead_is_not_asked_for(
+    runner: Runner, customer: Customer, decide: Decide
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    later = Customers([customer.model_copy(update={"first_day": now.date() + dt.timedelta(days=3)})])
+    decide()
+    runner.tick("consent_sensor")
+
+    assert isinstance(asked(runner, now, later), dg.SkipReason)
+
+
+def test_a_dataset_that_fails_each_night_is_asked_for_again_and_lets_no_other_be_paid_for_twice(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    runner.move()
+    tonight = dt.datetime.now(dt.UTC)
+    [request] = asked(runner, tonight)
+    assert runner.execute(request.job_name or "extraction_job", dict(request.tags)).success
+    runner.tick("landing_sensor")
+    failed = ledger.extraction.update().where(ledger.extraction.c.dataset == "Message_v1")
+    deployment.database.execute(failed.where(ledger.extraction.c.first_day > DAY).values(status="Failed"))
+    paid = len(deployment.sandbox.factory_runs())
+
+    [again] = asked(runner, tonight)
+
+    assert days_of(again) == days_of(request)
+    assert runner.execute("extraction_job", dict(again.tags)).success
+    assert len(deployment.sandbox.factory_runs()) == paid + 1
 
 
 def test_each_customer_is_asked_for_at_its_own_time(runner: Runner, customer: Customer, decide: Decide) -> None:
