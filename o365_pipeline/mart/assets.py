@@ -5,7 +5,7 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
@@ -18,8 +18,10 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
+from o365_pipeline.mart.build import TABLE_NAMES
 from o365_pipeline.mart.loading import load_day, note_loaded
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.sql_files import reads
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
@@ -32,35 +34,6 @@ def mart_key(table: sa.Table) -> dg.AssetKey:
     return dg.AssetKey(["mart", table.name])
 
 
-MAILS, MEETINGS, CHATS = ("message", "sent_item"), ("calendar_view", "event"), ("team_chat",)
-ADDRESS_BOOK = ("user", "manager")
-SOURCES: Mapping[str, Sequence[str]] = {
-    "dim_person": (*ADDRESS_BOOK, "mailbox_settings", *MAILS, *MEETINGS, *CHATS),
-    "dim_date": (),
-    "fact_message": (*MAILS, *ADDRESS_BOOK),
-    "bridge_message_recipient": (*MAILS, *ADDRESS_BOOK),
-    "fact_meeting": (*MEETINGS, *ADDRESS_BOOK),
-    "bridge_meeting_attendee": (*MEETINGS, *ADDRESS_BOOK),
-    "fact_chat": (*CHATS, *ADDRESS_BOOK),
-    "agg_person_day": (*CHATS,),
-}
-"""The curated datasets that each table's SQL reads; a dataset that a customer does not request counts as empty."""
-
-FACTS: Mapping[str, Sequence[str]] = {
-    "fact_message": ("bridge_message_recipient",),
-    "fact_meeting": ("bridge_meeting_attendee",),
-    "dim_date": ("dim_person", "fact_message", "fact_meeting", "fact_chat"),
-    "agg_person_day": (
-        "dim_person",
-        "fact_message",
-        "bridge_message_recipient",
-        "fact_meeting",
-        "bridge_meeting_attendee",
-        "fact_chat",
-    ),
-}
-"""The tables of the mart that a table's SQL reads."""
-
 MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 
@@ -70,11 +43,12 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
         tuple(column.name for column in table.primary_key),
         {column.name: column.comment for column in table.columns},
     )
+    datasets = frozenset(dataset.asset_name for dataset in catalogue())
     return dg.AssetSpec(
         mart_key(table),
         deps=[
-            *(curated_key(catalogue()[name]) for name in SOURCES[table.name]),
-            *(dg.AssetKey(["mart", name]) for name in FACTS.get(table.name, ())),
+            *(curated_key(catalogue()[name]) for name in sorted(reads(table.name, datasets))),
+            *(dg.AssetKey(["mart", name]) for name in sorted(reads(table.name, TABLE_NAMES))),
         ],
         description=f"{table.comment}. Join on customer, day and the key.",
         group_name="mart",

@@ -1,0 +1,46 @@
+"""Who and when: the dimensions that every fact is joined to.
+
+What belongs here: grain, columns, types and keys. The SQL that fills a table is in `sql/`, under its name.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from o365_pipeline.mart.tables.columns import count, date_key, extraction_id, person_id, table
+
+dim_person = table(
+    "dim_person",
+    "One row per person of the organization",
+    ("person_id",),
+    person_id("person_id", "Entra object id"),
+    sa.Column("display_name", sa.Unicode(256), comment="Name as shown in the organization"),
+    sa.Column("mail", sa.Unicode(320), comment="Primary address"),
+    sa.Column("user_principal_name", sa.Unicode(320), comment="Name used to sign in"),
+    sa.Column("department", sa.Unicode(256), comment="Department"),
+    sa.Column("job_title", sa.Unicode(256), comment="Job title"),
+    sa.Column("office_location", sa.Unicode(256), comment="Office"),
+    sa.Column("city", sa.Unicode(256), comment="City"),
+    sa.Column("country", sa.Unicode(256), comment="Country"),
+    person_id("manager_id", "Entra object id of the manager; a person of dim_person"),
+    sa.Column("manager_name", sa.Unicode(256), comment="Name of the manager"),
+    sa.Column("time_zone", sa.Unicode(256), comment="Time zone of the mailbox, as Exchange names it"),
+    sa.Column("user_type", sa.Unicode(64), comment="Member or Guest"),
+    sa.Column("is_enabled", sa.Boolean, comment="True where the account can sign in"),
+    extraction_id(),
+)
+
+
+dim_date = table(
+    "dim_date",
+    "One row per calendar date that the partition's facts fall on, and one for its own day",
+    ("date_key",),
+    date_key("The date, in UTC"),
+    count("year", "Calendar year"),
+    count("quarter", "Quarter, 1 to 4"),
+    count("month", "Month, 1 to 12"),
+    count("iso_week", "Week of ISO 8601, 1 to 53"),
+    count("weekday", "1 is Monday, 7 is Sunday"),
+    sa.Column("is_weekend", sa.Boolean, nullable=False, comment="True on Saturday and Sunday"),
+    extraction_id(nullable=True),
+)
