@@ -4,7 +4,9 @@ import datetime as dt
 import json
 
 import pytest
+import sqlalchemy as sa
 
+from o365_pipeline.mart.tables import devices, groups, signals, tasks, teams, viva
 from o365_pipeline_tests.mart.conftest import DAY, address, at
 
 pytestmark = pytest.mark.usefixtures("organization")
@@ -69,10 +71,14 @@ def mail(group_name, sender, message_id="<m1>", **more):
         "p_object_id": group_name,
         "id": f"{group_name}/{message_id}",
         "internet_message_id": message_id,
-        "from": json.dumps(address(sender)),
+        "from": address(sender),
         "sent_date_time": at(10),
         "conversation_id": "thread",
     } | more
+
+
+def tables_in(module):
+    return [value for value in vars(module).values() if isinstance(value, sa.Table)]
 
 
 def by(rows, table, *keys):
@@ -296,6 +302,25 @@ def test_activity_in_a_group_is_counted_per_person(rows):
 
 
 @pytest.mark.usefixtures("an_active_day")
+def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, content):
+    fill("planner_tasks", {"puser": "ann", "id": "1", "percent_complete": 50})
+    fill("outlook_mail_activity", {"puser": "ann", "id": "1", "signal_type": "MessageSent", "app_name": "OWA"})
+    fill("owned_devices", {"puser": "ann", "id": "d1", "is_compliant": True})
+    fill("license_details", {"puser": "ann", "sku_id": "s1"})
+    fill("viva_insights_dataset", {"influence_score": 0.1})
+
+    load()
+    before = content()
+    load()
+
+    assert content() == before
+    of_these = {table.name for module in (devices, groups, signals, tasks, teams, viva) for table in tables_in(module)}
+    assert len(of_these) == 14
+    assert {name for name in of_these if not before[name]} == set()
+    assert 0.1 in before["fact_viva_metric"][0]
+
+
+@pytest.mark.usefixtures("an_active_day")
 def test_activity_in_a_group_is_counted_per_date(rows):
     [found] = rows("agg_group_day")
 
@@ -305,8 +330,19 @@ def test_activity_in_a_group_is_counted_per_date(rows):
     assert (found["messages"], found["mails"], found["replies"], found["calls"]) == (4, 1, 2, 1)
 
 
+def test_messages_of_other_days_count_for_their_threads_alone(fill, rows):
+    yesterday = at(9) - dt.timedelta(days=1)
+    fill("teams_standard_channel_messages", post("1", "ann") | {"sent_date_time": yesterday}, post("2", "ann"))
+    fill("teams_standard_channel_messages", post("3", "ann") | {"sent_date_time": yesterday + dt.timedelta(days=2)})
+
+    [message] = rows("fact_channel_message")
+
+    assert (message["sent_at"], message["is_reply"]) == (at(9), True)
+    assert [row["messages"] for row in rows("agg_group_day")] == [1]
+
+
 def test_a_sunday_belongs_to_the_week_of_the_monday_before(fill, rows):
-    fill("teams_standard_channel_messages", post("1", "ann", sent_date_time=dt.datetime(2026, 1, 4, 23, 59)))
+    fill("outlook_group_conversations", mail("g1", "ann", sent_date_time=dt.datetime(2026, 1, 4, 23, 59)))
 
     [found] = rows("agg_group_day")
 

@@ -12,9 +12,9 @@ from o365_pipeline.mart.tables.columns import count, date_key, exact_unicode, ex
 
 fact_task = table(
     "fact_task",
-    "One row per task and person who has it; count distinct task_id for tasks",
+    "One row per task and person who has it: all of Planner, and those of To Do that were changed on the day",
     ("task_id", "person_id"),
-    sa.Column("task_id", exact_unicode(100), comment="Hash of the task's id, the same for all who have the task"),
+    sa.Column("task_id", exact_unicode(100), comment="Hash of the task's id, the same for all who have it"),
     person_id("person_id", "Who has the task; a person of dim_person"),
     sa.Column("source", sa.String(10), nullable=False, comment="planner or to_do"),
     sa.Column("list_id", sa.Unicode(400), comment="Plan in Planner, folder in To Do"),

@@ -28,7 +28,7 @@ dim_channel = table(
 
 fact_channel_message = table(
     "fact_channel_message",
-    "One row per message in a standard channel of a team",
+    "One row per message of the day in a standard channel of a team",
     ("channel_message_id",),
     sa.Column("channel_message_id", exact_unicode(400), comment="Hash of the team and the message's id in it"),
     sa.Column("sent_at", timestamp(), comment="When it was sent, UTC"),
@@ -47,7 +47,7 @@ fact_channel_message = table(
         "is_reply",
         sa.Boolean,
         nullable=False,
-        comment="True where the sender's signal says so; without one, where the thread has an earlier message that day",
+        comment="True where the sender's signal says so; without one, where the thread has an earlier message",
     ),
     sa.Column("importance", sa.Unicode(64), comment="normal, high or urgent"),
     extraction_id(),
