@@ -125,7 +125,7 @@ def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Man
     """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
     fields = fields_of(dataset, [name for name in manifest.columns if name in columns])
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
-    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.curated_key]
+    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     problems = ", ".join([*fields.problems, *missing_key])
     connection.execute(
         f"""
@@ -159,8 +159,12 @@ def _day(dataset: Dataset, manifest: Manifest) -> str:
 
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Keep the latest of the rows with one key; the others are rejected with a reason."""
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    """Keep the latest of the rows with one key; the others are rejected with a reason.
+
+    What tells changes may tell one of each day.
+    """
+    within = [*dataset.curated_key, *(["day"] if dataset.current_name else [])]
+    key = ", ".join(f'"{name}"' for name in within)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     structure = ", ".join(f"'{name}': \"{name}\"" for name in dataset.curated_schema)
     latest = (

@@ -73,6 +73,7 @@ class Dataset(BaseModel):
     free_of_charge: bool = Field(description="True where Data Connect bills nothing for the rows.")
     scopes: tuple[Literal["All", "List", "FilterUri"], ...] = Field(description="How a request may be scoped.")
     natural_key: tuple[str, ...] = Field(description="What identifies a row within the organisation.")
+    optional_key: tuple[str, ...] = Field(default=(), description="The parts of the key that a row may leave out.")
     slicing: Literal["column", "window", "none"] = Field(
         description="column: by a date-filter column; window: by start and end alone; none: whole at every run."
     )
@@ -93,7 +94,7 @@ class Dataset(BaseModel):
     @model_validator(mode="after")
     def _names_are_known(self) -> Dataset:
         known = {column.name for column in self.columns} | set(SYSTEM_COLUMNS)
-        named = {*self.natural_key, *self.date_filters, *self.content_columns}
+        named = {*self.natural_key, *self.optional_key, *self.date_filters, *self.content_columns}
         named |= {name for name in (self.date_filter, self.day_column) if name}
         if unknown := sorted(named - known):
             raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
@@ -114,6 +115,11 @@ class Dataset(BaseModel):
         return snake_case(re.sub(r"_v\d+$", "", self.name))
 
     @property
+    def current_name(self) -> str | None:
+        """The name of the table of what there is as of a day, of a dataset whose rows tell changes; else None."""
+        return f"{self.asset_name}_current" if "operation" in self.curated_schema else None
+
+    @property
     def day_field(self) -> str | None:
         """The curated field (UTC timestamp) whose date is a row's day; None where every row counts on every day."""
         name = self.day_column or self.date_filter
@@ -122,6 +128,11 @@ class Dataset(BaseModel):
     @property
     def curated_key(self) -> tuple[str, ...]:
         return tuple(snake_case(name) for name in self.natural_key)
+
+    @property
+    def required_key(self) -> tuple[str, ...]:
+        """The part of the curated key without which a row is rejected."""
+        return tuple(snake_case(name) for name in self.natural_key if name not in self.optional_key)
 
     @property
     def curated_schema(self) -> dict[str, str]:

@@ -44,10 +44,12 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
         {column.name: column.comment for column in table.columns},
     )
     datasets = frozenset(dataset.asset_name for dataset in catalogue())
+    currents = frozenset(dataset.current_name for dataset in catalogue() if dataset.current_name)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
             *(curated_key(catalogue()[name]) for name in sorted(reads(table.name, datasets))),
+            *(dg.AssetKey(["curated", name]) for name in sorted(reads(table.name, currents))),
             *(dg.AssetKey(["mart", name]) for name in sorted(reads(table.name, TABLE_NAMES))),
         ],
         description=f"{table.comment}. Join on customer, day and the key.",

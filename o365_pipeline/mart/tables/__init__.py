@@ -14,18 +14,32 @@ from o365_pipeline.mart.tables.chats import fact_chat
 from o365_pipeline.mart.tables.mail import bridge_message_recipient, fact_message
 from o365_pipeline.mart.tables.meetings import bridge_meeting_attendee, fact_meeting
 from o365_pipeline.mart.tables.people import dim_date, dim_person
+from o365_pipeline.mart.tables.sites import (
+    agg_site_exposure,
+    agg_site_storage,
+    bridge_sharing_grantee,
+    dim_site,
+    fact_file_action,
+    fact_sharing_link,
+)
 from o365_pipeline.mart.tables.time import agg_person_day
 
 __all__ = [
     "MART_TABLES",
     "agg_person_day",
+    "agg_site_exposure",
+    "agg_site_storage",
     "bridge_meeting_attendee",
     "bridge_message_recipient",
+    "bridge_sharing_grantee",
     "dim_date",
     "dim_person",
+    "dim_site",
     "fact_chat",
+    "fact_file_action",
     "fact_meeting",
     "fact_message",
+    "fact_sharing_link",
 ]
 
 MART_TABLES = (
@@ -35,6 +49,12 @@ MART_TABLES = (
     bridge_meeting_attendee,
     fact_meeting,
     fact_chat,
+    dim_site,
+    bridge_sharing_grantee,
+    fact_sharing_link,
+    fact_file_action,
+    agg_site_exposure,
+    agg_site_storage,
     dim_date,
     agg_person_day,
 )
