@@ -1,7 +1,14 @@
 -- As of the day, one row per site, level and extension with any permission. Whoever is a member of a SharePoint group
 -- of the site is a grantee of what the group was granted; groups of Entra are not looked into.
 WITH permission AS (
-    SELECT *
+    SELECT
+        permission_id,
+        site_id,
+        coalesce(level, '') AS level,
+        coalesce(extension, '') AS extension,
+        coalesce(item_id, scope_id) AS item,
+        link_scope,
+        extraction_id
     FROM sharing_permission
     -- A link that expired grants nothing, also before SharePoint tells that it is gone.
     WHERE is_current AND (expires_at IS NULL OR expires_at >= partition_day() + INTERVAL 1 DAY)
@@ -39,6 +46,7 @@ member AS (
         coalesce(address, lower(object_id)) AS guest,
         split_part(address, '@', 2) AS domain
     FROM group_member
+    WHERE kind IS NOT NULL
 ),
 
 reached AS (
@@ -56,34 +64,39 @@ reached AS (
     WHERE is_current AND kind = 'sharepoint_group'
 ),
 
--- Distinct per permission first, so that a permission counts once however many it was granted to.
+-- A permission counts once, however many it was granted to.
 reach AS (
     SELECT
         permission_id,
         bool_or(is_everyone_except_external) AS is_everyone_except_external,
         bool_or(is_everyone) AS is_everyone,
-        list(DISTINCT guest) FILTER (is_guest) AS guests,
-        list(DISTINCT domain) FILTER (is_guest) AS domains
+        bool_or(is_guest) AS is_guest
     FROM reached
     GROUP BY permission_id
+),
+
+guest AS (
+    SELECT site_id, level, extension, count(DISTINCT guest) AS guests, count(DISTINCT domain) AS guest_domains
+    FROM permission
+    JOIN reached USING (permission_id)
+    WHERE is_guest
+    GROUP BY ALL
 ),
 
 counted AS (
     SELECT
         site_id,
-        coalesce(level, '') AS level,
-        coalesce(extension, '') AS extension,
+        level,
+        extension,
         count(*) AS permissions,
-        count(DISTINCT coalesce(item_id, scope_id)) AS items,
+        count(DISTINCT item) AS items,
         count(*) FILTER (link_scope = 'Anyone') AS anyone_links,
         count(*) FILTER (link_scope = 'Organization') AS organization_links,
         count(*) FILTER (link_scope = 'SpecificPeople') AS specific_people_links,
         count(*) FILTER (link_scope IS NULL) AS direct_grants,
         count(*) FILTER (is_everyone_except_external) AS everyone_except_external_grants,
         count(*) FILTER (is_everyone) AS everyone_grants,
-        count(*) FILTER (len(guests) > 0) AS guest_grants,
-        coalesce(len(list_distinct(flatten(list(guests)))), 0) AS guests,
-        coalesce(len(list_distinct(flatten(list(domains)))), 0) AS guest_domains,
+        count(*) FILTER (is_guest) AS guest_grants,
         min(extraction_id) AS extraction_id
     FROM permission
     LEFT JOIN reach USING (permission_id)
@@ -92,8 +105,11 @@ counted AS (
 
 SELECT
     counted.*,
+    coalesce(guest.guests, 0) AS guests,
+    coalesce(guest.guest_domains, 0) AS guest_domains,
     dim_site.sensitivity_label,
     dim_site.template,
     dim_site.is_personal
 FROM counted
+LEFT JOIN guest USING (site_id, level, extension)
 LEFT JOIN dim_site USING (site_id)

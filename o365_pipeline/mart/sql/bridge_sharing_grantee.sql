@@ -1,5 +1,5 @@
--- One row per permission that the day's rows tell of and grantee.
-SELECT
+-- One row per permission that the day's rows tell of and grantee; a grantee that is named twice counts once.
+SELECT DISTINCT ON (permission_id, grantee_id)
     permission_id,
     grantee_id,
     kind,
@@ -16,3 +16,4 @@ SELECT
     extraction_id
 FROM sharing_grantee
 WHERE NOT is_current
+ORDER BY permission_id, grantee_id, name, object_id, user_count

@@ -1,4 +1,4 @@
--- One row per permission and grantee, of both kinds of sharing_permission; a grantee named twice counts once.
+-- One row per permission and grantee as it is named, of both kinds of sharing_permission.
 WITH named AS (
     SELECT is_current, permission_id, site_id, extraction_id, unnest(shared_with) AS grantee
     FROM sharing_permission
@@ -51,7 +51,7 @@ placed AS (
     FROM kinds
 )
 
-SELECT DISTINCT ON (is_current, permission_id, grantee_id)
+SELECT
     placed.* EXCLUDE (address, known_as, said, said_since, upn, login),
     sha256(known_as) AS grantee_id,
     coalesce(placed.address, CASE WHEN contains(known_as, '@') THEN known_as END) AS address,
@@ -66,4 +66,3 @@ FROM placed
 LEFT JOIN dim_person AS person ON person.person_id = placed.object_id
 LEFT JOIN address_book
     ON address_book.address = coalesce(placed.address, CASE WHEN NOT contains(upn, '#ext#') THEN address_of(upn) END)
-ORDER BY is_current, permission_id, grantee_id, name, object_id, user_count
