@@ -16,13 +16,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of
-from o365_pipeline.curated.current_state import newest_current
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -47,7 +47,6 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
         datasets: those that may be used; the others count as empty, whatever is curated of them.
     """
     extractions: set[str] = set()
-    of_days_before: set[str] = set()
     with duck() as (connection, directory):
         for dataset in catalogue():
             path = path_of(CURATED, dataset, customer, day)
@@ -56,12 +55,10 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
                 extractions.add(_extraction_of(connection, file))
                 source = f"SELECT * FROM read_parquet('{file}')"
             else:
-                source = _no_rows(dataset)
+                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+                source = f"SELECT {fields} WHERE false"
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
-            if dataset.current_name:
-                of_days_before |= _view_current(
-                    connection, marts.ledger, lake, dataset, customer, day, datasets, directory
-                )
+        of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
 
@@ -74,32 +71,6 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
 
         rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions))
-
-
-def _view_current(
-    connection: duckdb.DuckDBPyConnection,
-    ledger: Database,
-    lake: Lake,
-    dataset: Dataset,
-    customer: str,
-    day: dt.date,
-    datasets: Collection[Dataset],
-    directory: Path,
-) -> set[str]:
-    """Make what there is of the dataset as of the day a view; returns the extractions whose rows are in it."""
-    path = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else None
-    if path is None:
-        connection.execute(f'CREATE VIEW "{dataset.current_name}" AS {_no_rows(dataset)}')
-        return set()
-    [file] = lake.stage([path], directory)
-    connection.execute(f"""CREATE VIEW "{dataset.current_name}" AS SELECT * FROM read_parquet('{file}')""")
-    ids = connection.execute(f'SELECT DISTINCT extraction_id FROM "{dataset.current_name}"').fetchall()
-    return {extraction_id for (extraction_id,) in ids}
-
-
-def _no_rows(dataset: Dataset) -> str:
-    fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-    return f"SELECT {fields} WHERE false"
 
 
 def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
