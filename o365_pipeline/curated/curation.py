@@ -163,6 +163,8 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
 
     What tells changes may tell one of each day.
     """
+    if not dataset.curated_key:
+        return
     within = [*dataset.curated_key, *(["day"] if dataset.current_name else [])]
     key = ", ".join(f'"{name}"' for name in within)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
@@ -199,8 +201,9 @@ def _write_day(
     directory: Path,
 ) -> Counts:
     """Write the day's three files, the curated one last, each whole or not at all."""
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
+    owner = dataset.owner_field or "NULL::VARCHAR"
     of_day = f"(day IS NULL OR day = DATE '{day}')"
     of_landing = "true" if day == manifest.first_day else "false"
     queries = {
@@ -212,7 +215,8 @@ def _write_day(
             "ORDER BY file, line, reason, raw"
         ),
         USER_ROWS: (
-            f"SELECT extraction_id, puser, file, raw FROM typed WHERE is_user_row AND {of_day} ORDER BY puser, raw"
+            f"SELECT extraction_id, {owner} AS puser, file, raw FROM typed WHERE is_user_row AND {of_day} "
+            "ORDER BY puser, raw"
         ),
         CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }

@@ -32,7 +32,7 @@ def define_current(
         datasets: those that may be used; the others count as empty.
     """
     extractions: set[str] = set()
-    for dataset in catalogue():
+    for dataset in catalogue().newest:
         if dataset.current_name is None:
             continue
         path = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else None

@@ -52,7 +52,7 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 def curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue."""
     with duckdb.connect() as connection:
-        for dataset in catalogue():
+        for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
             for name in filter(None, (dataset.asset_name, dataset.current_name)):
                 connection.execute(f'CREATE TABLE "{name}" ({fields})')

@@ -32,7 +32,9 @@ def permission(scope: str, *grantees: Row, **values: Any) -> Row:
 
 
 def grantee(kind: str, name: str, email: str | None = None, login: str | None = None, **values: Any) -> Row:
-    every = dict.fromkeys(("type", "name", "email", "aadObjectId", "upn", "typeV2", "userCount", "userLoginName"))
+    every = dict.fromkeys(
+        ("type", "name", "email", "emailAddress", "upn", "aadObjectId", "typeV2", "userCount", "userLoginName")
+    )
     return {**every, "type": kind, "name": name, "email": email, "userLoginName": login, **values}
 
 
@@ -56,19 +58,17 @@ def test_a_site_says_what_it_is_whose_it_is_and_what_it_stores(fill: Fill, rows:
         site(
             "s1",
             url="https://contoso.sharepoint.com/sites/one",
-            root_web={"title": "One", "webTemplate": "GROUP", "lastItemModifiedDate": at(0) - dt.timedelta(days=40)},
+            root_web={"title": "One", "webTemplate": "GROUP", "lastItemModifiedDate": at(0) - dt.timedelta(days=30)},
             group_id="00000000-0000-0000-0000-000000000000",
             sensitivity_label_info={"displayName": "Secret", "id": "L1"},
             owner={"email": "Ann@contoso.com", "name": "Ann"},
             secondary_contact={"email": "bob@contoso.com", "name": "Bob"},
             created_time=at(0) - dt.timedelta(days=100),
-            last_user_access_date=at(0) - dt.timedelta(days=30),
             storage_metrics={"metadataSize": 10, "totalFileCount": 2, "totalFileStreamSize": 60, "totalSize": 100},
         ),
         site(
             "s2",
             root_web={"webTemplate": "SPSPERS"},
-            is_one_drive=False,
             storage_metrics={"metadataSize": 5, "totalFileCount": 1, "totalFileStreamSize": 6, "totalSize": 10},
         ),
         site("s3"),

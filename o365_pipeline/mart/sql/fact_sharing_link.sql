@@ -18,7 +18,6 @@ SELECT
     grantees_of(shared_with_count, shared_with, ['external', 'externaluser', 'b2buser']) AS guest_count,
     grantees_of(shared_with_count, shared_with, ['securitygroup']) AS security_group_count,
     grantees_of(shared_with_count, shared_with, ['sharepointgroup']) AS sharepoint_group_count,
-    user_count,
     address_book.person_id AS created_by_id,
     address_of(coalesce(share_created_by.email, share_created_by.upn)) AS created_by_address,
     created_at,

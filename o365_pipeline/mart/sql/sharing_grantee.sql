@@ -17,7 +17,7 @@ read AS (
         lower(grantee."userLoginName") AS login,
         lower(grantee.upn) AS upn,
         nullif(grantee."aadObjectId", '') AS object_id,
-        address_of(grantee.email) AS address,
+        address_of(coalesce(grantee.email, grantee."emailAddress")) AS address,
         grantee."userCount" AS user_count
     FROM named
 ),

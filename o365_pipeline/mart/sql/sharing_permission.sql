@@ -26,7 +26,6 @@ SELECT
     nullif(lower(trim(file_extension, '.')), '') AS extension,
     shared_with_count,
     shared_with,
-    total_user_count AS user_count,
     share_created_by,
     share_created_time AS created_at,
     share_last_modified_time AS modified_at,
