@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import sqlalchemy as sa
 
+from o365_pipeline.curated.typing_sql import define_time_zones
 from o365_pipeline.database import metadata
 from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
@@ -53,10 +54,12 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
     """Build every mart table as a temporary relation over the curated ones.
 
     Args:
-        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day.
+        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day;
+            and one per lookback, for the days before.
         customer: the customer of the partition.
         day: the day of the partition.
     """
+    define_time_zones(connection)
     connection.execute(text_of("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")

@@ -7,7 +7,7 @@ is `build.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.ledger_copies import copies_of, write
+from o365_pipeline.mart.lookback import LOOKBACKS
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -48,15 +49,14 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     extractions: set[str] = set()
     with duck() as (connection, directory):
         for dataset in catalogue():
-            path = path_of(CURATED, dataset, customer, day)
-            if dataset in datasets and lake.exists(path):
-                [file] = lake.stage([path], directory)
-                extractions.add(_extraction_of(connection, file))
-                source = f"SELECT * FROM read_parquet('{file}')"
-            else:
-                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-                source = f"SELECT {fields} WHERE false"
-            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+            files = _staged(lake, dataset, customer, [day], directory) if dataset in datasets else []
+            extractions |= {_extraction_of(connection, file) for file in files}
+            _define(connection, dataset.asset_name, dataset, files)
+        for lookback in LOOKBACKS:
+            for dataset in catalogue():
+                if dataset.asset_name == lookback.asset_name:
+                    days = lookback.before(day) if dataset in datasets else []
+                    _define(connection, lookback.relation, dataset, _staged(lake, dataset, customer, days, directory))
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}
 
@@ -69,6 +69,23 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
 
         rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions))
+
+
+def _staged(lake: Lake, dataset: Dataset, customer: str, days: Collection[dt.date], directory: Path) -> list[Path]:
+    """Local copies of the days' curated files, those that there are."""
+    paths = [path_of(CURATED, dataset, customer, day) for day in days]
+    return lake.stage([path for path in paths if lake.exists(path)], directory)
+
+
+def _define(connection: duckdb.DuckDBPyConnection, relation: str, dataset: Dataset, files: Sequence[Path]) -> None:
+    """Make a view of some days' curated files; of none it is empty."""
+    fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+    source = f"SELECT {fields} WHERE false"
+    if files:
+        names = ", ".join(f"'{file}'" for file in files)
+        # A file that was curated before the catalogue knew a column does not have it.
+        source += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], union_by_name = true)"
+    connection.execute(f'CREATE VIEW "{relation}" AS {source}')
 
 
 def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:

@@ -24,6 +24,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.deployment import load as load_deployment
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.lookback import LOOKBACKS
 from o365_pipeline.mart.tables import MART_TABLES
 
 CUSTOMER = "contoso"
@@ -50,11 +51,13 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 
 @pytest.fixture
 def curated() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with an empty relation for every dataset of the catalogue."""
+    """A connection with an empty relation for every dataset of the catalogue and every lookback."""
     with duckdb.connect() as connection:
         for dataset in catalogue():
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
-            connection.execute(f'CREATE TABLE "{dataset.asset_name}" ({fields})')
+            earlier = [lookback.relation for lookback in LOOKBACKS if lookback.asset_name == dataset.asset_name]
+            for name in (dataset.asset_name, *earlier):
+                connection.execute(f'CREATE TABLE "{name}" ({fields})')
         yield connection
 
 

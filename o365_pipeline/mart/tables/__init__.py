@@ -11,16 +11,20 @@ outside the organization has no row in dim_person.
 from __future__ import annotations
 
 from o365_pipeline.mart.tables.chats import fact_chat
-from o365_pipeline.mart.tables.mail import bridge_message_recipient, fact_message
+from o365_pipeline.mart.tables.mail import bridge_message_holder, bridge_message_recipient, fact_message
 from o365_pipeline.mart.tables.meetings import bridge_meeting_attendee, fact_meeting
-from o365_pipeline.mart.tables.people import dim_date, dim_person
-from o365_pipeline.mart.tables.time import agg_person_day
+from o365_pipeline.mart.tables.people import dim_customer, dim_date, dim_person
+from o365_pipeline.mart.tables.time import agg_collaboration_day, agg_person_day, agg_response
 
 __all__ = [
     "MART_TABLES",
+    "agg_collaboration_day",
     "agg_person_day",
+    "agg_response",
     "bridge_meeting_attendee",
+    "bridge_message_holder",
     "bridge_message_recipient",
+    "dim_customer",
     "dim_date",
     "dim_person",
     "fact_chat",
@@ -30,12 +34,16 @@ __all__ = [
 
 MART_TABLES = (
     dim_person,
+    dim_customer,
     bridge_message_recipient,
+    bridge_message_holder,
     fact_message,
     bridge_meeting_attendee,
     fact_meeting,
     fact_chat,
-    dim_date,
     agg_person_day,
+    agg_response,
+    agg_collaboration_day,
+    dim_date,
 )
 """In the order in which a partition is loaded: a table comes after those that its SQL reads."""
