@@ -28,6 +28,9 @@ VECTORS_PER_CHUNK = 10
 NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
 """What pandas needs for columns with nulls, which DuckDB hands out as floats and objects."""
 
+CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
+"""Which datasets are curated for which days, with however few rows: an empty calendar is not an unknown one."""
+
 
 @cache
 def relations() -> Mapping[str, str]:
@@ -55,7 +58,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
 
     Args:
         connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day;
-            and one per lookback, for the days before.
+            one per lookback, for the days before; and `curated_day`.
         customer: the customer of the partition.
         day: the day of the partition.
     """

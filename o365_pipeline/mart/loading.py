@@ -21,9 +21,9 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
-from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.ledger_copies import copies_of, write
-from o365_pipeline.mart.lookback import LOOKBACKS
+from o365_pipeline.mart.lookback import lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -48,15 +48,15 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
+        connection.execute(CURATED_DAY)
         for dataset in catalogue():
-            files = _staged(lake, dataset, customer, [day], directory) if dataset in datasets else []
+            files = _stage(connection, lake, dataset, customer, [day] if dataset in datasets else [], directory)
             extractions |= {_extraction_of(connection, file) for file in files}
             _define(connection, dataset.asset_name, dataset, files)
-        for lookback in LOOKBACKS:
-            for dataset in catalogue():
-                if dataset.asset_name == lookback.asset_name:
-                    days = lookback.before(day) if dataset in datasets else []
-                    _define(connection, lookback.relation, dataset, _staged(lake, dataset, customer, days, directory))
+            for lookback in lookbacks_at(dataset.asset_name):
+                days = lookback.before(day) if dataset in datasets else []
+                files = _stage(connection, lake, dataset, customer, days, directory)
+                _define(connection, lookback.relation, dataset, files)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}
 
@@ -71,10 +71,20 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     return DayLoaded(rows, frozenset(extractions))
 
 
-def _staged(lake: Lake, dataset: Dataset, customer: str, days: Collection[dt.date], directory: Path) -> list[Path]:
-    """Local copies of the days' curated files, those that there are."""
-    paths = [path_of(CURATED, dataset, customer, day) for day in days]
-    return lake.stage([path for path in paths if lake.exists(path)], directory)
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    dataset: Dataset,
+    customer: str,
+    days: Collection[dt.date],
+    directory: Path,
+) -> list[Path]:
+    """Local copies of the days' curated files, those that there are, which are noted."""
+    paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
+    held = {day: path for day, path in paths.items() if lake.exists(path)}
+    for day in held:
+        connection.execute("INSERT INTO curated_day VALUES (?, ?)", [dataset.asset_name, day])
+    return lake.stage(held.values(), directory)
 
 
 def _define(connection: duckdb.DuckDBPyConnection, relation: str, dataset: Dataset, files: Sequence[Path]) -> None:

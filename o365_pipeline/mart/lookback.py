@@ -29,6 +29,11 @@ LOOKBACKS = (
 )
 
 
+def lookbacks_at(asset_name: str) -> list[Lookback]:
+    """Those of a dataset."""
+    return [lookback for lookback in LOOKBACKS if lookback.asset_name == asset_name]
+
+
 def depending(days: Iterable[dt.date]) -> frozenset[dt.date]:
     """The days, and those after them whose rows depend on them."""
     reach = max(lookback.days for lookback in LOOKBACKS)

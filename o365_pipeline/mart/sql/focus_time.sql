@@ -7,7 +7,6 @@ WITH calendar_owner AS (
     UNION
     -- Whoever has a mailbox has a calendar, be it empty.
     SELECT puser FROM mailbox_settings
-    WHERE EXISTS (FROM calendar_view) OR EXISTS (FROM earlier_calendar_view)
 ),
 
 dated AS (
@@ -24,6 +23,10 @@ dated AS (
     WHERE is_enabled IS NOT FALSE AND user_type IS DISTINCT FROM 'Guest'
 ),
 
+calendar_day AS (
+    SELECT day FROM curated_day WHERE asset_name = 'calendar_view'
+),
+
 shift AS (
     SELECT
         person_id,
@@ -35,6 +38,8 @@ shift AS (
     WHERE is_work_day(date_key, work_days)
         AND at_utc((date_key + 1)::TIMESTAMP, zone) > partition_day()
         AND at_utc((date_key + 1)::TIMESTAMP, zone) <= partition_day() + 1
+        AND opens::DATE IN (FROM calendar_day)
+        AND (closes - INTERVAL 1 MINUTE)::DATE IN (FROM calendar_day)
 ),
 
 -- The meetings within the working hours, and a last one of no length at their end.

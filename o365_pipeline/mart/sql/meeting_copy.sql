@@ -21,7 +21,8 @@ WITH copy AS (
         extraction_id, 'event' AS source
     FROM event
     -- The master of a series is no occurrence of it.
-    WHERE type IS DISTINCT FROM 'seriesMaster' AND NOT EXISTS (FROM calendar_view)
+    WHERE type IS DISTINCT FROM 'seriesMaster'
+        AND NOT EXISTS (FROM curated_day WHERE asset_name = 'calendar_view' AND day = partition_day())
 ),
 
 keyed AS (
