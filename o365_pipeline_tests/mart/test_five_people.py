@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,7 +16,11 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import (
     agg_collaboration_day,
     agg_person_day,
@@ -314,3 +319,16 @@ def test_days_rebuilt_from_the_lake_are_the_same_to_the_byte_and_give_the_same_r
 
     assert {path: lake.read(path) for path, _ in lake.objects("curated")} == files
     assert mart_rows(deployment) == before
+
+
+def test_earlier_days_count_only_of_datasets_that_may_be_used(
+    deployment: Deployment, customer: Customer, tmp_path: Path
+) -> None:
+    marts = Marts(Database(url=sa.URL.create("sqlite", database=str(tmp_path / "mart.db"))))
+    approved = [dataset for dataset in catalogue() if dataset.asset_name not in ("message", "calendar_view")]
+
+    load_day(marts, lake_of(deployment), customer.name, october(27), approved)
+
+    with marts.default.begin() as connection:
+        assert connection.execute(sa.select(agg_response)).all() == []
+        assert set(connection.scalars(sa.select(agg_person_day.c.focus_minutes))) == {None}
