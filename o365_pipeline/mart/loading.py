@@ -49,13 +49,15 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     extractions: set[str] = set()
     with duck() as (connection, directory):
         connection.execute(CURATED_DAY)
-        for dataset in catalogue():
-            files = _stage(connection, lake, dataset, customer, [day] if dataset in datasets else [], directory)
+        usable = {dataset.asset_name for dataset in datasets}
+        for dataset in catalogue().newest:
+            days = [day] if dataset.asset_name in usable else []
+            files = _stage(connection, lake, dataset, customer, days, directory)
             extractions |= {_extraction_of(connection, file) for file in files}
             _define(connection, dataset.asset_name, dataset, files)
             for lookback in lookbacks_at(dataset.asset_name):
-                days = lookback.before(day) if dataset in datasets else []
-                files = _stage(connection, lake, dataset, customer, days, directory)
+                earlier = [before for today in days for before in lookback.before(today)]
+                files = _stage(connection, lake, dataset, customer, earlier, directory)
                 _define(connection, lookback.relation, dataset, files)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}

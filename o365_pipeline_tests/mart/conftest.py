@@ -54,7 +54,7 @@ def curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue and every lookback."""
     with duckdb.connect() as connection:
         connection.execute(CURATED_DAY)
-        for dataset in catalogue():
+        for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
             for name in (dataset.asset_name, *(entry.relation for entry in lookbacks_at(dataset.asset_name))):
                 connection.execute(f'CREATE TABLE "{name}" ({fields})')

@@ -88,7 +88,7 @@ SELECT
     person_a,
     coalesce(person_b, outside_domain) AS counterpart,
     date_key,
-    week_of(date_key) AS week_start,
+    week_start_of(date_key) AS week_start,
     any_value(person_b) AS person_b,
     any_value(outside_domain) AS outside_domain,
     count(*) FILTER (kind = 'mail') AS mails,

@@ -64,7 +64,7 @@ activity AS (
 SELECT
     person_id,
     date_key,
-    week_of(date_key) AS week_start,
+    week_start_of(date_key) AS week_start,
     coalesce(sum(mails_sent), 0) AS mails_sent,
     coalesce(sum(mails_received), 0) AS mails_received,
     coalesce(sum(external_mails_sent), 0) AS external_mails_sent,

@@ -78,7 +78,7 @@ SELECT
     responder_id,
     counterpart,
     date_key,
-    week_of(date_key) AS week_start,
+    week_start_of(date_key) AS week_start,
     any_value(counterpart_id) AS counterpart_id,
     any_value(counterpart_domain) AS counterpart_domain,
     count(*) AS responses,

@@ -39,11 +39,23 @@ CREATE OR REPLACE TEMP MACRO is_after_hours(local, work_days, work_starts, work_
     NOT is_work_day(local, work_days)
     OR hour(local) * 60 + minute(local) NOT BETWEEN work_starts AND work_ends - 1;
 
-CREATE OR REPLACE TEMP MACRO week_of(date) AS date_trunc('week', date)::DATE;
-
 -- What the occurrences of a series share of their iCalUIds. Outlook's begin with a fixed id of 16 bytes, in hexadecimal
 -- digits; the 4 bytes after it are the occurrence's date, and zero in the whole series' id (MS-OXOCAL, 2.2.1.27-28).
 CREATE OR REPLACE TEMP MACRO series_of(i_cal_u_id) AS
     key_of(nullif(regexp_replace(
         trim(i_cal_u_id), '^(040000008200E00074C5B7101A82E008)[0-9A-F]{8}', '\100000000', 'i'
     ), ''), 400);
+
+-- A sender whose shape is not documented, as JSON in one spelling: emailaddress.address or user.id.
+CREATE OR REPLACE TEMP MACRO sender_of(value) AS
+    TRY_CAST(lower(TRY_CAST(value AS JSON)::VARCHAR) AS JSON);
+
+-- Who took part in a call: the Entra object id, or a hash of the name where there is none, as for a phone.
+CREATE OR REPLACE TEMP MACRO participant_of(identity) AS
+    coalesce(
+        key_of(nullif(identity."userAADObjectId", ''), 100),
+        'sha256:' || sha256(concat_ws('/', identity."tenantId", identity."recipientType", identity."displayName"))
+    );
+
+CREATE OR REPLACE TEMP MACRO week_start_of(date) AS
+    date_trunc('week', date)::DATE;

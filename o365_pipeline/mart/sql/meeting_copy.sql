@@ -4,7 +4,7 @@
 WITH copy AS (
     SELECT
         puser, id, i_cal_u_id, start_utc, start_time_zone, end_utc, created_date_time, organizer, attendees,
-        response_status, is_all_day, is_cancelled, is_online_meeting, type, vseries_master_id AS series_master_id,
+        response_status, is_all_day, is_cancelled, is_online_meeting, type, series_master_id,
         extraction_id, 'calendar_view' AS source
     FROM calendar_view
     -- A window holds what runs into it too: that is the meeting of the day before, in whose partition it is.

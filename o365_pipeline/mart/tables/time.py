@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.mart.tables.columns import count, date_key, exact_unicode, extraction_id, person_id, table
-
-WEEK_START = "Monday of the date's week"
-
-
-def week_start() -> sa.Column[object]:
-    return sa.Column("week_start", sa.Date, nullable=False, comment=WEEK_START)
+from o365_pipeline.mart.tables.columns import (
+    count,
+    date_key,
+    exact_unicode,
+    extraction_id,
+    person_id,
+    table,
+    week_start,
+)
 
 
 def counterpart(comment: str) -> sa.Column[str]:
