@@ -1,4 +1,4 @@
-"""Provisional: the tables of groups, channels, calls, signals, tasks, devices and licenses."""
+"""Provisional: the tables as the models say, made anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-BEFORE = {
+OLD = (
     "dim_person",
     "dim_date",
     "fact_message",
@@ -20,18 +20,21 @@ BEFORE = {
     "bridge_meeting_attendee",
     "fact_chat",
     "agg_person_day",
-}
-TABLES = [table for table in MART_TABLES if table.name not in BEFORE]
+)
 
 
 def upgrade() -> None:
-    for table in TABLES:
+    on_sql_server = op.get_context().dialect.name == "mssql"
+    for table in MART_TABLES:
+        if table.name in OLD:
+            op.drop_table(table.name)
         table.create(op.get_bind())
-        if op.get_context().dialect.name == "mssql":
+        if on_sql_server:
             op.create_index(f"ix_{table.name}_partition", table.name, ["customer", "day"], mssql_clustered=True)
             op.execute(f"GRANT SELECT ON {table.name} TO mart_reader")
 
 
 def downgrade() -> None:
-    for table in TABLES:
-        op.drop_table(table.name)
+    for table in MART_TABLES:
+        if table.name not in OLD:
+            op.drop_table(table.name)
