@@ -15,14 +15,11 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.duck import MEMORY_LIMIT
-from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, objects_in, pieces
+from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
 
-LARGE_BYTES = 8 * 1024 * 1024
-"""Objects of more bytes are read each from a file of its own."""
-
-MEMORY_FOR_LARGE = 32
+MEMORY_FOR_LARGE = 64
 """How many times a large object's size DuckDB may ask for to read it; most of it is never touched."""
 
 TOO_LARGE = "an object too large to be read"

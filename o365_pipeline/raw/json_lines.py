@@ -28,6 +28,9 @@ LARGEST_OBJECT = 128 * 1024 * 1024
 KEPT_CHARACTERS = 1_000_000
 """How many characters of what cannot be read are kept; the whole is in the lake, in the file."""
 
+LARGE_BYTES = 4 * 1024 * 1024
+"""Objects of more bytes are large: they are read one by one, and a file that has one is odd."""
+
 CLOSE_TO_THE_END = 16
 """So far from a window's end a cut-off word or escape of JSON is told as an error; it is none before the end is read."""
 
@@ -41,7 +44,8 @@ NOT_UTF_8 = "not UTF-8 text"
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: rows (objects, plus one for each line that is none), and whether every line is one object."""
+    """What a file holds: rows (objects, plus one for each line that is none), and whether every line is one object that
+    is not large."""
 
     rows: int
     is_clean: bool
@@ -62,7 +66,8 @@ def contents(connection: duckdb.DuckDBPyConnection, path: Path) -> Contents:
     """Count a file's rows."""
     try:
         lines, objects = connection.execute(
-            "SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT') FROM " + objects_in([path])
+            f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT' AND strlen(json) <= {LARGE_BYTES}) "
+            f"FROM {objects_in([path])}"
         ).fetchall()[0]
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfMemoryException):
         lines, objects = None, 0

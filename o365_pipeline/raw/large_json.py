@@ -9,6 +9,9 @@ import re
 
 MARK = re.compile(r'["{}\[\]]')
 IN_STRING = re.compile(r'(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+')
+MOST_PARTS = 8_000_000
+"""How many brackets and strings an object may have: readers need memory for each of them."""
+
 BROKEN = "not JSON: it breaks off"
 
 
@@ -24,7 +27,7 @@ class Scan:
         self.reason: str | None = BROKEN
         self._largest, self._kept = largest, kept
         self._held: list[str] = []
-        self._length = self._depth = 0
+        self._length = self._depth = self._parts = 0
         self._before = ","
         self._is_in_string = self._is_escaped = self._is_broken = False
 
@@ -33,12 +36,17 @@ class Scan:
         end = self._end(text, at)
         self._hold(text[at:end])
         if end is not None and not self._is_broken:
-            self.reason = None if self._length <= self._largest else f"more than {self._largest:,} characters"
+            self.reason = self._too_large()
         return end
 
     def text(self) -> str:
         """The value, or the beginning of what cannot be read."""
         return "".join(self._held)[: self._kept if self.reason else None]
+
+    def _too_large(self) -> str | None:
+        if self._length > self._largest:
+            return f"more than {self._largest:,} characters"
+        return f"more than {MOST_PARTS:,} brackets and strings" if self._parts > MOST_PARTS else None
 
     def _end(self, text: str, at: int) -> int | None:
         if self._depth == 0 and text[at] not in "{[":
@@ -56,6 +64,7 @@ class Scan:
                     self._is_broken = True
                     return max(at, text.rfind("\n", at, found.start()))
                 at = found.end()
+                self._parts += 1
                 self._before = found[0]
                 self._is_in_string = found[0] == '"'
                 self._depth += (found[0] in "{[") - (found[0] in "}]")
