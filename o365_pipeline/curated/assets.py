@@ -76,7 +76,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = work.customer
             lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            columns = _approved_columns(database, customers[customer], dataset)
+            columns = approved_columns(database, customers[customer], dataset)
             landings = landings_of(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
@@ -102,7 +102,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return curated
 
 
-def _approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
+def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
     """The columns of the dataset that the approval in force covers.
 
     Raises:

@@ -140,9 +140,7 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
     return {place: NOT_READABLE for (place,) in found}
 
 
-def _sort_out(
-    odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]
-) -> list[Source]:
+def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]) -> list[Source]:
     """Part an odd file's objects from what cannot be read."""
     lines = target.with_suffix(".lines")
     sources = [Source(target, path, lines)]
