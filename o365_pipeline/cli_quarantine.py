@@ -1,7 +1,7 @@
 """The commands about rejected rows: how many, which, why, and reading them anew.
 
-What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`. The rows are personal
-data: they are printed, and never logged.
+What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`. The rows are
+personal data: they are printed, and never logged.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def replay(
     config = ReplayConfig(
         customer=customer.name,
         dataset=dataset_name,
-        first_day=selection.first_day and selection.first_day.isoformat(),
-        last_day=selection.last_day and selection.last_day.isoformat(),
+        first_day=selection.first_day.isoformat() if selection.first_day else None,
+        last_day=selection.last_day.isoformat() if selection.last_day else None,
         reason=reason,
     )
     deployment.use_dagster_home()

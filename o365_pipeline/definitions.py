@@ -7,12 +7,12 @@ import dagster as dg
 from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
-from o365_pipeline.mart.assets import MART_KEYS, mart
+from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
@@ -27,16 +27,17 @@ landing_job = dg.define_asset_job(
 
 def build_definitions(deployment: Deployment) -> dg.Definitions:
     """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
+    datasets = requested_datasets(deployment)
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
         assets=[
             approval,
             extraction,
-            *(raw_asset(dataset) for dataset in catalogue()),
-            *(curated_asset(dataset) for dataset in catalogue()),
-            mart,
+            *(raw_asset(dataset) for dataset in datasets),
+            *(curated_asset(dataset) for dataset in datasets),
+            mart_assets(datasets),
         ],
-        asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in catalogue())],
+        asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
         jobs=[extraction_job, landing_job, replay_job, purge_job],
         schedules=build_extraction_schedules(deployment.customers),
         sensors=[
@@ -47,6 +48,16 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         ],
         resources=deployment.resources,
         executor=dg.in_process_executor,
+    )
+
+
+def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
+    """The datasets that a customer's data request names; what nobody asks for is in the catalogue, not in the UI."""
+    customers = deployment.customers
+    return tuple(
+        dataset
+        for dataset in catalogue().newest
+        if any(customer.data_request.requested(dataset.name) for customer in customers)
     )
 
 

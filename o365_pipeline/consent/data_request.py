@@ -109,12 +109,15 @@ class DataRequest(BaseModel):
         names = [requested.dataset.name for requested in datasets]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"datasets: {', '.join(repeated)} stands there more than once")
+        tables = [requested.dataset.asset_name for requested in datasets]
+        if twice := [name for name, table in zip(names, tables, strict=True) if tables.count(table) > 1]:
+            raise ValueError(f"datasets: {' and '.join(twice)} are versions of one dataset; ask for one of them")
         return datasets
 
     def requested(self, name: str) -> RequestedDataset | None:
-        """What is asked of that dataset, or None where the request does not name it."""
-        dataset = catalogue()[name]
-        return next((requested for requested in self.datasets if requested.dataset == dataset), None)
+        """What is asked of that dataset, in the version that is asked for; None where the request does not name it."""
+        table = catalogue()[name].asset_name
+        return next((requested for requested in self.datasets if requested.dataset.asset_name == table), None)
 
 
 def read_data_request(path: Path | None) -> DataRequest:

@@ -14,7 +14,7 @@ from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, 
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.failures import explained
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
@@ -36,7 +36,7 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
 
 def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     """The asset that types and deduplicates the dataset's landed rows."""
-    key = curated_key(dataset)
+    key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
 
     @dg.asset(
         key=key,
@@ -53,7 +53,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                 KEYS_CHECK,
                 asset=key,
                 blocking=True,
-                description=f"No two rows of a day share {', '.join(dataset.curated_key)}.",
+                description=f"No two rows of a day share {key_names or 'a key; the dataset has none'}.",
             ),
             dg.AssetCheckSpec(
                 QUARANTINE_CHECK,
@@ -63,7 +63,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         ],
         description=(
             f"{dataset.description} Typed Parquet: UTC times, bare enum values, one row per "
-            f"{', '.join(dataset.curated_key)}. Rows that cannot be read are in quarantine, with the reason."
+            f"{key_names or 'row delivered'}. Rows that cannot be read are in quarantine, with the reason."
         ),
     )
     def curated(
@@ -76,8 +76,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = work.customer
             lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            columns = approved_columns(database, customers[customer], dataset)
-            landings = landings_of(database, lake, customer, dataset, work.days)
+            landings = newest_landings(database, lake, customers[customer], dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
@@ -86,7 +85,9 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             counts: dict[dt.date, Counts] = {}
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
-                counts.update(curate(lake, dataset, landed, days, columns))
+                version = catalogue()[landed.manifest.dataset]
+                columns = approved_columns(database, customers[customer], version)
+                counts.update(curate(lake, version, landed, days, columns))
             for day, found in counts.items():
                 context.add_asset_metadata(
                     {
@@ -100,6 +101,17 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         return _result(lake, dataset, customer, counts)
 
     return curated
+
+
+def newest_landings(
+    database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
+) -> dict[dt.date, Landed]:
+    """For each day that has one, the newest landing of the newest version of the dataset that landed."""
+    found: dict[dt.date, Landed] = {}
+    for version in catalogue().versions(dataset):
+        if missing := [day for day in days if day not in found]:
+            found.update(landings_of(database, lake, customer.name, version, missing))
+    return found
 
 
 def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
@@ -126,12 +138,8 @@ def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, C
     with duck() as (connection, directory):
         files = lake.stage(paths, Path(directory))
         key = ", ".join(f'"{name}"' for name in dataset.curated_key)
-        repeated = sum(
-            connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet('{file}')").fetchall()[0][
-                0
-            ]
-            for file in files
-        )
+        query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
+        repeated = sum(connection.execute(query, [str(file)]).fetchall()[0][0] for file in files if key)
         preview = masked_preview(first_rows(connection, f"FROM read_parquet('{files[-1]}')"))
     rows = total.curated + total.quarantined
     share = total.quarantined / rows if rows else 0.0

@@ -69,7 +69,7 @@ def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Man
     """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
     fields = fields_of(dataset, [name for name in manifest.columns if name in columns])
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
-    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.curated_key]
+    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     problems = ", ".join([*fields.problems, *missing_key])
     connection.execute(
         f"""
@@ -104,6 +104,8 @@ def _day(dataset: Dataset, manifest: Manifest) -> str:
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     """Keep the latest of the rows with one key; the others are rejected with a reason."""
+    if not dataset.curated_key:
+        return
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     latest = (
@@ -137,8 +139,9 @@ def _write_day(
     directory: Path,
 ) -> Counts:
     """Write the day's three files, the curated one last, each whole or not at all."""
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
+    owner = dataset.owner_field or "NULL::VARCHAR"
     of_day = f"(day IS NULL OR day = DATE '{day}')"
     of_landing = "true" if day == manifest.first_day else "false"
     queries = {
@@ -149,7 +152,8 @@ def _write_day(
             "ORDER BY file, line, reason, raw"
         ),
         USER_ROWS: (
-            f"SELECT extraction_id, puser, file, raw FROM typed WHERE is_user_row AND {of_day} ORDER BY puser, raw"
+            f"SELECT extraction_id, {owner} AS puser, file, raw FROM typed WHERE is_user_row AND {of_day} "
+            "ORDER BY puser, raw"
         ),
         CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }

@@ -1,5 +1,4 @@
-"""Reading a landing's files: its objects as the view `source`, what is none as the table `unreadable`, and afterwards the
-table `rejected`, with the place of every rejected row in the files that landed.
+"""Reading a landing's files, and finding the places of rejected rows in them.
 
 What belongs here: files, lines and texts. What the rows mean, and which are rejected, is `curation.py`'s.
 """
@@ -84,7 +83,8 @@ def trace(connection: duckdb.DuckDBPyConnection, sources: list[Source], director
         """
         CREATE TABLE rejected AS
         WITH judged AS (
-            SELECT fingerprint, reason, day, raw, file, row_number() OVER (PARTITION BY fingerprint ORDER BY day) AS copy
+            SELECT fingerprint, reason, day, raw, file,
+                row_number() OVER (PARTITION BY fingerprint ORDER BY day) AS copy
             FROM typed WHERE reason IS NOT NULL
         ),
         placed AS (
@@ -201,11 +201,11 @@ def _numbered(places: duckdb.DuckDBPyConnection, source: Source) -> Iterator[tup
 def _lines(source: Source) -> Iterator[int]:
     """On which line of the landed file each object begins."""
     if source.lines:
-        with source.lines.open("rb") as file:
-            while number := file.read(LINE_NUMBER_BYTES):
-                yield int.from_bytes(number, "little")
+        with source.lines.open("rb") as numbers:
+            while begin := numbers.read(LINE_NUMBER_BYTES):
+                yield int.from_bytes(begin, "little")
         return
-    with source.local.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    with source.local.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
             if line.strip(BLANK):
                 yield number

@@ -7,17 +7,16 @@ What belongs here: curating a customer's partitions anew. Loading the mart from 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.curated.assets import approved_columns
+from o365_pipeline.curated.assets import approved_columns, newest_landings
 from o365_pipeline.curated.curation import Counts, curate
 from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import landings_of
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,12 @@ def replay(
         NotAuthorizedError: no approval in force covers one of the datasets.
     """
     lake = lakes.of(customer)
-    for dataset in _datasets(name for name, _ in found):
+    for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
         days = sorted(day for name, day in found if name == dataset.asset_name)
-        columns = approved_columns(database, customer, dataset)
-        landings = landings_of(database, lake, customer.name, dataset, days)
+        landings = newest_landings(database, lake, customer, dataset, days)
         for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+            version = catalogue()[landed.manifest.dataset]
+            columns = approved_columns(database, customer, version)
             of_landing = [day for day in days if landings.get(day) is landed]
-            for day, counts in curate(lake, dataset, landed, of_landing, columns).items():
-                yield Replayed(dataset, day, found[dataset.asset_name, day], counts)
-
-
-def _datasets(names: Iterable[str]) -> list[Dataset]:
-    return [catalogue()[name] for name in sorted(set(names))]
+            for day, counts in curate(lake, version, landed, of_landing, columns).items():
+                yield Replayed(version, day, found[dataset.asset_name, day], counts)

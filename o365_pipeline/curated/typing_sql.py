@@ -51,10 +51,11 @@ def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
 
 def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:
     """The SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
-    paths: list[str] = ["$.puser", *ROW_INFORMATION.values()]
-    selected: list[str] = [f"{_bare('v[1]')} AS puser"]
+    paths: list[str] = [f"$.{dataset.owner}", *ROW_INFORMATION.values()]
+    selected: list[str] = [f"{_bare('v[1]')} AS {dataset.owner_field}"] if dataset.owner_field else []
     problems: list[str] = []
-    for column in dataset.columns:
+    for shaped in dataset.curated_columns:
+        column = dataset.curated_field(shaped.curated_name) or shaped
         if column.name not in requested:
             selected += [f'NULL::{kind} AS "{name}"' for name, kind in column.curated_fields]
             continue

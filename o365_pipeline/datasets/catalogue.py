@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 
-from o365_pipeline.datasets.model import Dataset
+from o365_pipeline.datasets.model import Column, Dataset
 from o365_pipeline.errors import UsageError
 
 
@@ -19,7 +19,20 @@ class Catalogue:
     """Datasets by name; looking one up takes Message_v1, BasicDataSet_v0.Message_v1 or the asset's name, message."""
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
-        self._datasets = {dataset.name: dataset for dataset in datasets}
+        given = list(datasets)
+        shapes = {name: _shape(versions) for name, versions in _by_asset(given).items()}
+        shaped = [dataset.model_copy(update={"shape": shapes[dataset.asset_name]}) for dataset in given]
+        self._datasets = {dataset.name: dataset for dataset in shaped}
+        self._versions = _by_asset(shaped)
+
+    @property
+    def newest(self) -> tuple[Dataset, ...]:
+        """One dataset for each asset: the newest of its versions, which share the asset and the curated shape."""
+        return tuple(versions[0] for versions in self._versions.values())
+
+    def versions(self, dataset: Dataset) -> tuple[Dataset, ...]:
+        """All versions of a dataset, the newest first."""
+        return self._versions[dataset.asset_name]
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter(self._datasets.values())
@@ -43,10 +56,26 @@ class Catalogue:
         raise UsageError(f"unknown dataset {name!r}; {hint}")
 
     def _find(self, name: str) -> Dataset | None:
-        for dataset in self:
-            if name in (dataset.name, dataset.table_name, dataset.asset_name):
-                return dataset
-        return None
+        named = (dataset for dataset in self if name in (dataset.name, dataset.table_name))
+        return next(named, None) or self._versions.get(name, (None,))[0]
+
+
+def _by_asset(datasets: Iterable[Dataset]) -> dict[str, tuple[Dataset, ...]]:
+    """Datasets by asset, the newest version first."""
+    found: dict[str, tuple[Dataset, ...]] = {}
+    for dataset in datasets:
+        versions = (*found.get(dataset.asset_name, ()), dataset)
+        found[dataset.asset_name] = tuple(sorted(versions, key=lambda version: version.version, reverse=True))
+    return found
+
+
+def _shape(versions: Iterable[Dataset]) -> tuple[Column, ...]:
+    """The columns of all versions, each in the newest version that has it."""
+    columns: dict[str, Column] = {}
+    for dataset in versions:
+        for column in dataset.columns:
+            columns.setdefault(column.curated_name, column)
+    return tuple(columns.values())
 
 
 @cache

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from o365_pipeline.datasets.types import ColumnType, parse_type
 from o365_pipeline.errors import UsageError
 
-SYSTEM_COLUMNS = ("puser", "ptenant", "pAdditionalInfo", "datarow", "userrow", "pagerow", "rowinformation")
+SYSTEM_COLUMNS = ("puser", "pObjectId", "ptenant", "pAdditionalInfo", "datarow", "userrow", "pagerow", "rowinformation")
 """Columns that Data Connect adds to every row, whatever columns were requested."""
 
 DATE_TIME_ZONE_FIELDS = ("dateTime", "timeZone")
@@ -41,13 +41,15 @@ class Column(BaseModel):
         description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>."
     )
 
+    curated_as: str = Field(default="", description="What the curated shape calls it; empty where it has that name.")
+
     @cached_property
     def type(self) -> ColumnType:
         return parse_type(self.documented_type)
 
     @property
     def curated_name(self) -> str:
-        return snake_case(self.name)
+        return snake_case(self.curated_as or self.name)
 
     @property
     def is_date_with_zone(self) -> bool:
@@ -72,32 +74,52 @@ class Dataset(BaseModel):
     family: str = Field(description="The price family: outlook, teams, entra, sharepoint, groups, tasks, viva.")
     free_of_charge: bool = Field(description="True where Data Connect bills nothing for the rows.")
     scopes: tuple[Literal["All", "List", "FilterUri"], ...] = Field(description="How a request may be scoped.")
-    natural_key: tuple[str, ...] = Field(description="What identifies a row within the organisation.")
-    slicing: Literal["column", "window", "none"] = Field(
-        description="column: by a date-filter column; window: by start and end alone; none: whole at every run."
+    owner: Literal["puser", "pObjectId", "none"] = Field(
+        default="puser", description="The system column that says whose row it is: a person's, a group's, nobody's."
     )
+    natural_key: tuple[str, ...] = Field(
+        description="What identifies a row within the organisation; empty where nothing does."
+    )
+    nullable_key: tuple[str, ...] = Field(default=(), description="Columns of the key that may be null.")
+    slicing: Literal["column", "window", "snapshot", "none"] = Field(
+        description="column: by a date-filter column; window: by start and end alone; snapshot: all where start is "
+        "end, else what changed from start to end; none: whole at every run."
+    )
+    delay_days: int = Field(default=0, description="Days until Data Connect has a day's rows.")
+    history_days: int | None = Field(default=None, description="How many days back Data Connect goes.")
     date_filter: str | None = Field(default=None, description="The date-filter column that windows use.")
     date_filters: tuple[str, ...] = Field(default=(), description="All columns that Data Connect can filter by.")
     date_filter_required: bool = Field(default=False, description="True where Data Connect refuses a run without one.")
     day_column: str | None = Field(default=None, description="The column that says which day a row belongs to.")
     content_columns: tuple[str, ...] = Field(default=(), description="Columns with what people wrote; off by default.")
+    describes_person: bool = Field(default=False, description="True where a row is about one person as a whole.")
+    omits_nulls: bool = Field(default=False, description="True where rows leave out columns that are null.")
+    renamed: dict[str, str] = Field(default={}, description="Columns that the curated shape calls otherwise.")
     columns: tuple[Column, ...]
+    shape: tuple[Column, ...] = Field(
+        default=(), exclude=True, description="The columns of all versions of the dataset; set by the catalogue."
+    )
 
-    @field_validator("columns", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _columns_from_table(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return [{"name": name, "documented_type": kind} for name, kind in value.items()]
-        return value
+    def _renamed_columns(cls, values: dict[str, Any]) -> dict[str, Any]:
+        columns, renamed = values.get("columns"), values.get("renamed", {})
+        if isinstance(columns, dict):
+            made = [
+                {"name": name, "documented_type": kind, "curated_as": renamed.get(name, "")}
+                for name, kind in columns.items()
+            ]
+            return {**values, "columns": made}
+        return values
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Dataset:
         known = {column.name for column in self.columns} | set(SYSTEM_COLUMNS)
-        named = {*self.natural_key, *self.date_filters, *self.content_columns}
+        named = {*self.natural_key, *self.nullable_key, *self.date_filters, *self.content_columns, *self.renamed}
         named |= {name for name in (self.date_filter, self.day_column) if name}
         if unknown := sorted(named - known):
             raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
-        if self.slicing == "column" and not self.date_filter:
+        if self.slicing in ("column", "snapshot") and not self.date_filter:
             raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
         for column in self.columns:
             parse_type(column.documented_type)
@@ -107,6 +129,10 @@ class Dataset(BaseModel):
     def name(self) -> str:
         """The short name with its version: Message_v1."""
         return short_name(self.table_name)
+
+    @property
+    def version(self) -> int:
+        return int(self.name.rpartition("_v")[2] or 0)
 
     @property
     def asset_name(self) -> str:
@@ -121,16 +147,38 @@ class Dataset(BaseModel):
 
     @property
     def curated_key(self) -> tuple[str, ...]:
-        return tuple(snake_case(name) for name in self.natural_key)
+        return tuple(self._curated(name) for name in self.natural_key)
+
+    @property
+    def required_key(self) -> tuple[str, ...]:
+        """The fields of the key that every row has."""
+        return tuple(self._curated(name) for name in self.natural_key if name not in self.nullable_key)
+
+    @property
+    def owner_field(self) -> str | None:
+        """The curated field that says whose row it is."""
+        return None if self.owner == "none" else snake_case(self.owner)
+
+    @property
+    def curated_columns(self) -> tuple[Column, ...]:
+        """The columns of the curated shape, which all versions of the dataset share."""
+        return self.shape or self.columns
 
     @property
     def curated_schema(self) -> dict[str, str]:
         """Field -> DuckDB type of the curated table, the same whatever columns were requested."""
-        schema = {"puser": "VARCHAR"}
-        for column in self.columns:
+        schema = {self.owner_field: "VARCHAR"} if self.owner_field else {}
+        for column in self.curated_columns:
             schema.update(column.curated_fields)
         schema["extraction_id"] = "VARCHAR"
         return schema
+
+    def curated_field(self, field: str) -> Column | None:
+        """This version's column that becomes the shape's column of that curated name."""
+        return next((column for column in self.columns if column.curated_name == field), None)
+
+    def _curated(self, name: str) -> str:
+        return next((column.curated_name for column in self.columns if column.name == name), snake_case(name))
 
     def column(self, name: str) -> Column:
         """The column of that documented name.

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 SCALARS = {
     "string": "VARCHAR",
     "boolean": "BOOLEAN",
+    "bool": "BOOLEAN",
     "int": "BIGINT",
+    "integer": "BIGINT",
     "int32": "BIGINT",
     "int64": "BIGINT",
     "double": "DOUBLE",

@@ -5,7 +5,7 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -15,7 +15,7 @@ from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
@@ -37,13 +37,60 @@ def mart_key(table: sa.Table) -> dg.AssetKey:
 MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 
-def _spec(table: sa.Table) -> dg.AssetSpec:
+def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
+    """The mart's tables as assets, over these datasets; what the SQL reads of others counts as empty."""
+    names = frozenset(dataset.asset_name for dataset in datasets)
+
+    @dg.multi_asset(
+        name="mart",
+        specs=[_spec(table, names) for table in MART_TABLES],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+        check_specs=[
+            dg.AssetCheckSpec(
+                TRACE_CHECK,
+                asset=mart_key(table),
+                description="Every row's extraction is one whose landing was verified and sealed.",
+            )
+            for table in MART_TABLES
+        ],
+    )
+    def mart(
+        context: dg.AssetExecutionContext,
+        database: dg.ResourceParam[Database],
+        marts: dg.ResourceParam[Marts],
+        lakes: dg.ResourceParam[Lakes],
+        customers: dg.ResourceParam[Customers],
+    ) -> Iterator[dg.MaterializeResult]:
+        with explained():
+            work = customer_days(context.partition_keys)
+            customer = customers[work.customer]
+            approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
+        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+        loaded: dict[dt.date, frozenset[str]] = {}
+        for day in work.days:
+            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+            loaded[day] = day_loaded.extractions
+            for table, count in day_loaded.rows.items():
+                context.add_asset_metadata(
+                    {"dagster/row_count": count},
+                    asset_key=mart_key(table),
+                    partition_key=partition_key(customer.name, day),
+                )
+            context.log.info(f"{customer.name} {day}: loaded")
+        note_loaded(database, customer.name, loaded)
+        for table in MART_TABLES:
+            yield _result(marts[customer.name], table, customer, work.days)
+
+    return mart
+
+
+def _spec(table: sa.Table, datasets: frozenset[str]) -> dg.AssetSpec:
     schema = table_schema(
         {column.name: str(column.type) for column in table.columns},
         tuple(column.name for column in table.primary_key),
         {column.name: column.comment for column in table.columns},
     )
-    datasets = frozenset(dataset.asset_name for dataset in catalogue())
     return dg.AssetSpec(
         mart_key(table),
         deps=[
@@ -57,46 +104,6 @@ def _spec(table: sa.Table) -> dg.AssetSpec:
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
         partitions_def=customer_day_partitions,
     )
-
-
-@dg.multi_asset(
-    name="mart",
-    specs=[_spec(table) for table in MART_TABLES],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
-    check_specs=[
-        dg.AssetCheckSpec(
-            TRACE_CHECK,
-            asset=mart_key(table),
-            description="Every row's extraction is one whose landing was verified and sealed.",
-        )
-        for table in MART_TABLES
-    ],
-)
-def mart(
-    context: dg.AssetExecutionContext,
-    database: dg.ResourceParam[Database],
-    marts: dg.ResourceParam[Marts],
-    lakes: dg.ResourceParam[Lakes],
-    customers: dg.ResourceParam[Customers],
-) -> Iterator[dg.MaterializeResult]:
-    with explained():
-        work = customer_days(context.partition_keys)
-        customer = customers[work.customer]
-        approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
-    datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
-    loaded: dict[dt.date, frozenset[str]] = {}
-    for day in work.days:
-        day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
-        loaded[day] = day_loaded.extractions
-        for table, count in day_loaded.rows.items():
-            context.add_asset_metadata(
-                {"dagster/row_count": count}, asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
-            )
-        context.log.info(f"{customer.name} {day}: loaded")
-    note_loaded(database, customer.name, loaded)
-    for table in MART_TABLES:
-        yield _result(marts[customer.name], table, customer, work.days)
 
 
 def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:

@@ -47,9 +47,10 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
-        for dataset in catalogue():
+        usable = {dataset.asset_name for dataset in datasets}
+        for dataset in catalogue().newest:
             path = path_of(CURATED, dataset, customer, day)
-            if dataset in datasets and lake.exists(path):
+            if dataset.asset_name in usable and lake.exists(path):
                 [file] = lake.stage([path], directory)
                 extractions.add(_extraction_of(connection, file))
                 source = f"SELECT * FROM read_parquet('{file}')"

@@ -55,7 +55,7 @@ def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool
 
 
 def _keys() -> Sequence[dg.AssetKey]:
-    return [*(key(dataset) for key in (raw_key, curated_key) for dataset in catalogue()), *MART_KEYS]
+    return [*(key(dataset) for key in (raw_key, curated_key) for dataset in catalogue().newest), *MART_KEYS]
 
 
 def _materialized(

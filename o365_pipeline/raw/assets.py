@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import dagster as dg
 
+from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -80,9 +81,11 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             customer = customers[work.customer]
             lake = lakes.of(customer).telling(logged(context.log, dataset.name))
             landed = []
-            for entry in _extractions(context, database, data_factory, customer, dataset, work):
-                outcome = _outcome(lake, data_factory, customer, dataset, entry)
-                manifest = landing.count(lake, dataset, entry, outcome)
+            requested = _requested(customer, dataset)
+            for entry in _extractions(context, database, data_factory, customer, requested, work):
+                version = requested.dataset
+                outcome = _outcome(lake, data_factory, customer, version, entry)
+                manifest = landing.count(lake, version, entry, outcome)
                 if different := landing.difference(manifest, outcome):
                     yield dg.AssetCheckResult(
                         check_name=ROWS_CHECK, asset_key=key, passed=False, metadata={"difference": different}
@@ -90,10 +93,18 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     raise dg.Failure(
                         f"{dataset.name} {entry.window}: {different}; the landing stays unsealed", allow_retries=False
                     )
-                landed.append((manifest, landing.seal(lake, database, dataset, entry, manifest)))
+                landed.append((manifest, landing.seal(lake, database, version, entry, manifest)))
         yield _result(key, lake, customer, landed)
 
     return raw
+
+
+def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:
+    """What the customer's data request asks of the dataset, in the version that it names."""
+    requested = customer.data_request.requested(dataset.name)
+    if requested is None:
+        raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
+    return requested
 
 
 def _extractions(
@@ -101,18 +112,15 @@ def _extractions(
     database: Database,
     factory: DataFactory,
     customer: Customer,
-    dataset: Dataset,
+    requested: RequestedDataset,
     work: CustomerDays,
 ) -> list[Extraction]:
     """The finished extractions that hold the days; submits what is missing and waits for what is under way."""
-    requested = customer.data_request.requested(dataset.name)
-    if requested is None:
-        raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
     me = claimant(context)
     submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
     submission = submitter.submit_days(customer, requested, work.days)
-    _submit_others(context, submitter, customer, dataset, work)
+    _submit_others(context, submitter, customer, requested.dataset, work)
     try:
         for entry in submission.extractions:
             if entry.is_under_way:

@@ -1,8 +1,8 @@
 """Reading what Data Connect writes: JSON Lines, with the oddities that real files have.
 
-What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart, a window of text at
-a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays of objects, large objects, lines
-that are no JSON. Where a large object ends is `large_json.py`'s; what the rows mean is the curated stage's.
+What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart, a window of text
+at a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays, large objects, lines that are
+no JSON. Where a large object ends is `large_json.py`'s; what the rows mean is the curated stage's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LARGE_BYTES = 4 * 1024 * 1024
 """Objects of more bytes are large: they are read one by one, and a file that has one is odd."""
 
 CLOSE_TO_THE_END = 16
-"""So far from a window's end a cut-off word or escape of JSON is told as an error; it is none before the end is read."""
+"""So near a window's end an error may be a word or an escape that the end cuts off."""
 
 BLANK = b" \t\r\n\xef\xbb\xbf"
 BETWEEN = re.compile("[ \t\r\n,\\]\ufeff]*")

@@ -49,11 +49,8 @@ class Scan:
         return f"more than {MOST_PARTS:,} brackets and strings" if self._parts > MOST_PARTS else None
 
     def _end(self, text: str, at: int) -> int | None:
-        if self._depth == 0 and text[at] not in "{[":
-            self._is_broken = True
-        if self._is_broken:
-            return _end_of_line(text, at)
-        while True:
+        self._is_broken = self._is_broken or (self._depth == 0 and text[at] not in "{[")
+        while not self._is_broken:
             if self._is_in_string:
                 at = self._end_of_string(text, at)
             elif (found := MARK.search(text, at)) is None:
@@ -72,8 +69,7 @@ class Scan:
                     return at
             if at == len(text):
                 return None
-            if self._is_broken:
-                return _end_of_line(text, at)
+        return _end_of_line(text, at)
 
     def _end_of_string(self, text: str, at: int) -> int:
         """Where the string ends that goes on here, or the text; a control character breaks the value off."""

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, operation, portions
@@ -122,6 +122,7 @@ def _badness(compared: Compared) -> int:
 
 def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.datetime) -> sa.Subquery:
     """Each landing beside the newest record of its factory run; what `Compared` asks for, as 1 or 0."""
+    names = [version.name for version in catalogue().versions(dataset)]
     counted = operation.alias("counted")
     newest = sa.select(sa.func.max(operation.c.sequence)).where(
         operation.c.customer == extraction.c.customer, operation.c.pipeline_run_id == landing.c.factory_run_id
@@ -150,7 +151,10 @@ def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.dateti
         )
         .join_from(landing, extraction, extraction.c.extraction_id == landing.c.extraction_id)
         .outerjoin(counted, counted.c.sequence == newest.scalar_subquery())
-        .where(extraction.c.customer.in_(customers), extraction.c.dataset == dataset.name)
+        .where(
+            extraction.c.customer.in_(customers),
+            extraction.c.dataset.in_(names),
+        )
         .where(extraction.c.status.not_in(WITHOUT_DATA))
         .subquery()
     )

@@ -61,7 +61,8 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         after = int(place) if looked_in in ("", ledger) else 0
         recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
         names = {name for _, name in recorded}
-        datasets = [dataset for dataset in catalogue() if dataset.name in names]
+        tables = {catalogue()[name].asset_name for name in names if name in catalogue()}
+        datasets = [dataset for dataset in catalogue().newest if dataset.asset_name in tables]
         evaluated = ", ".join(dataset.name for dataset in datasets)
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import duckdb
 import pytest
 from pydantic import ValidationError
 
-from o365_pipeline.datasets import Dataset, catalogue, snake_case
+from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue, snake_case
 from o365_pipeline.errors import UsageError
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "reference" / "datasets.json"
 
 MESSAGE = {
     "table_name": "BasicDataSet_v0.Note_v1",
@@ -53,15 +59,55 @@ def test_an_event_message_or_sent_item_needs_a_date_filter() -> None:
 
 
 def test_users_managers_and_mailbox_settings_cost_nothing() -> None:
-    free = {dataset.name for dataset in catalogue() if dataset.free_of_charge}
+    free = {dataset.asset_name for dataset in catalogue() if dataset.free_of_charge}
 
-    assert free == {"User_v1", "Manager_v0", "MailboxSettings_v0"}
+    assert free == {
+        *("user", "manager", "mailbox_settings", "direct_report"),
+        *("group_details", "group_members", "group_owners"),
+    }
 
 
-def test_asset_names_are_unique() -> None:
-    names = [dataset.asset_name for dataset in catalogue()]
+def test_versions_of_a_dataset_share_the_asset_and_the_curated_shape() -> None:
+    by_asset: dict[str, list[Dataset]] = {}
+    for dataset in catalogue():
+        by_asset.setdefault(dataset.asset_name, []).append(dataset)
 
-    assert len(names) == len(set(names))
+    assert {name for name, versions in by_asset.items() if len(versions) > 1} == {
+        *("contact", "event", "mail_folder", "message", "sent_item", "team_chat", "user"),
+    }
+    for versions in by_asset.values():
+        assert all(version.curated_schema == versions[0].curated_schema for version in versions)
+        assert all(version.curated_key == versions[0].curated_key for version in versions)
+
+
+def test_the_newest_version_speaks_for_an_asset() -> None:
+    newest = {dataset.asset_name: dataset.name for dataset in catalogue().newest}
+
+    assert newest["message"] == "Message_v1"
+    assert newest["team_chat"] == "TeamChat_v2"
+    assert catalogue()["user"].name == "User_v1"
+    assert catalogue()["User_v0"].name == "User_v0"
+
+
+def test_an_older_version_calls_its_columns_as_the_newer_one_does() -> None:
+    assert catalogue()["User_v0"].column("PrimarySmtpAddress").curated_name == "mail"
+
+
+def test_every_type_of_every_column_can_be_read_by_duckdb() -> None:
+    with duckdb.connect() as connection:
+        for dataset in catalogue():
+            fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
+            connection.execute(f"CREATE OR REPLACE TABLE shape ({fields})")
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the list of published datasets is not here")
+def test_every_published_dataset_and_column_is_in_the_catalogue() -> None:
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+
+    for table_name, entry in published.items():
+        dataset = catalogue()[table_name]
+        documented = {column["name"] for column in entry["columns"] if "," not in column["name"]}
+        assert documented - set(SYSTEM_COLUMNS) == {column.name for column in dataset.columns}, table_name
 
 
 def test_a_meeting_time_becomes_a_utc_time_and_its_zone() -> None:
