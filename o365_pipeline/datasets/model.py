@@ -125,6 +125,9 @@ class Dataset(BaseModel):
             parse_type(column.documented_type)
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.table_name)
+
     @property
     def name(self) -> str:
         """The short name with its version: Message_v1."""

@@ -52,7 +52,7 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 def curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue."""
     with duckdb.connect() as connection:
-        for dataset in catalogue():
+        for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
             connection.execute(f'CREATE TABLE "{dataset.asset_name}" ({fields})')
         yield connection

@@ -18,3 +18,17 @@ CREATE OR REPLACE TEMP MACRO row_key(puser, id) AS
 
 CREATE OR REPLACE TEMP MACRO address_of(text) AS
     key_of(nullif(lower(trim(text)), ''), 320);
+
+-- A sender whose shape is not documented, as JSON in one spelling: emailaddress.address or user.id.
+CREATE OR REPLACE TEMP MACRO sender_of(value) AS
+    TRY_CAST(lower(TRY_CAST(value AS JSON)::VARCHAR) AS JSON);
+
+-- Who took part in a call: the Entra object id, or a hash of the name where there is none, as for a phone.
+CREATE OR REPLACE TEMP MACRO participant_of(identity) AS
+    coalesce(
+        key_of(nullif(identity."userAADObjectId", ''), 100),
+        'sha256:' || sha256(concat_ws('/', identity."tenantId", identity."recipientType", identity."displayName"))
+    );
+
+CREATE OR REPLACE TEMP MACRO week_start_of(date) AS
+    date_trunc('week', date)::DATE;
