@@ -183,7 +183,8 @@ def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path
     with numbers.open("w", encoding="utf-8") as file:
         file.writelines(f"{place},{line}\n" for place, line in _numbered(places, source))
     connection.execute(
-        "INSERT INTO origin SELECT fingerprint, ?, line, raw FROM found JOIN read_csv(?, header = false, "
+        "INSERT INTO origin SELECT fingerprint, ?, line, raw FROM found "
+        "JOIN read_csv(?, auto_detect = false, header = false, "
         "columns = {'place': 'BIGINT', 'line': 'BIGINT'}) USING (place)",
         [source.path, str(numbers)],
     )
