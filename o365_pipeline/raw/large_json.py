@@ -27,8 +27,9 @@ class Scan:
         self.reason: str | None = BROKEN
         self._largest, self._kept = largest, kept
         self._held: list[str] = []
-        self._length = self._depth = self._parts = 0
-        self._before = ","
+        self._length = self._parts = 0
+        self._open = bytearray()
+        self._before = ""
         self._is_in_string = self._is_escaped = self._is_broken = False
 
     def feed(self, text: str, at: int) -> int | None:
@@ -49,7 +50,7 @@ class Scan:
         return f"more than {MOST_PARTS:,} brackets and strings" if self._parts > MOST_PARTS else None
 
     def _end(self, text: str, at: int) -> int | None:
-        self._is_broken = self._is_broken or (self._depth == 0 and text[at] not in "{[")
+        self._is_broken = self._is_broken or (not self._open and text[at] not in "{[")
         while not self._is_broken:
             if self._is_in_string:
                 at = self._end_of_string(text, at)
@@ -57,19 +58,32 @@ class Scan:
                 self._before = text[at:].rstrip()[-1:] or self._before
                 return None
             else:
-                if found[0] in "{[" and (text[at : found.start()].rstrip()[-1:] or self._before) not in ",:[":
+                if found[0] in "{[" and not self._may_open(text[at : found.start()].rstrip()[-1:] or self._before):
                     self._is_broken = True
                     return max(at, text.rfind("\n", at, found.start()))
                 at = found.end()
-                self._parts += 1
-                self._before = found[0]
-                self._is_in_string = found[0] == '"'
-                self._depth += (found[0] in "{[") - (found[0] in "}]")
-                if self._depth == 0:
+                if self._go_past(found[0]):
                     return at
             if at == len(text):
                 return None
         return _end_of_line(text, at)
+
+    def _may_open(self, before: str) -> bool:
+        """Whether a bracket may open after this sign: in an object after a colon, in an array where a value begins."""
+        if not self._open:
+            return True
+        return before == ":" if self._open[-1] == ord("{") else before in ("[", ",")
+
+    def _go_past(self, mark: str) -> bool:
+        """Go past a bracket or the beginning of a string; True where the value ends with it."""
+        self._parts += 1
+        self._before = mark
+        self._is_in_string = mark == '"'
+        if mark in "{[":
+            self._open.append(ord(mark))
+        elif mark in "}]":
+            self._open.pop()
+        return not self._open
 
     def _end_of_string(self, text: str, at: int) -> int:
         """Where the string ends that goes on here, or the text; a control character breaks the value off."""

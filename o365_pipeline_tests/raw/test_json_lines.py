@@ -137,9 +137,11 @@ def test_utf_16_lines_end_where_lines_end(tmp_path: Path) -> None:
     assert [json.loads(piece.text)["id"] for piece in pieces(path)] == ["a\u2028b\u0085c", "Ċ"]
 
 
-ACROSS = st.tuples(OBJECTS, st.sampled_from([1, 2, "\t"])).map(lambda given: json.dumps(given[0], indent=given[1]))
-ARRAYS = st.tuples(st.lists(OBJECTS, max_size=4), st.sampled_from([None, 1])).map(
-    lambda given: json.dumps(given[0], indent=given[1])
+ACROSS = st.builds(lambda entry, indent: json.dumps(entry, indent=indent), OBJECTS, st.sampled_from([1, 2, "\t"]))
+ARRAYS = st.builds(
+    lambda entries, indent: json.dumps(entries, indent=indent),
+    st.lists(OBJECTS, max_size=4),
+    st.sampled_from([None, 1]),
 )
 TOGETHER = st.lists(OBJECTS, max_size=3).map(lambda objects: " ".join(map(json.dumps, objects)))
 ODDITIES = st.one_of(OBJECTS.map(json.dumps), ACROSS, ARRAYS, TOGETHER, st.sampled_from(["", "  ", "\ufeff"]))
@@ -216,8 +218,6 @@ def test_every_piece_knows_the_line_that_it_begins_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reasons"),
     [
-        ('{"id": "' + 'x\\\\"}{' * 300_000 + '"}', [None]),
-        (json.dumps({"id": [{"of": number} for number in range(200_000)]}, indent=1), [None]),
         (json.dumps({"id": 'x\\"}{' * 600_000}), [None]),
         (json.dumps({"id": [{"of": number} for number in range(200_000)]}, indent=1), [None]),
         ('{"id": "' + "x" * 3_000_000 + "\n", ["not JSON: it breaks off"]),
