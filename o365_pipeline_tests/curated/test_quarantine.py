@@ -13,11 +13,10 @@ from o365_pipeline.curated import curation
 from o365_pipeline.curated.curation import QUARANTINE, Counts
 from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers import Customer
-from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.datasets.types import parse_type
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.conftest import DAY
-from o365_pipeline_tests.curated.conftest import FIRST, Landing, row
+from o365_pipeline_tests.curated.conftest import FIRST, Landing, row, with_wrong_type
 from o365_pipeline_tests.runner import Runner, failure, mart_rows
 
 REPEATED = "repeats the key puser, id of a row that was kept"
@@ -108,22 +107,9 @@ def faulty(runner: Runner, decide: Callable[..., None], monkeypatch: pytest.Monk
     """A day in the mart that was curated while the catalogue had a wrong type for a column of messages."""
     decide()
     with monkeypatch.context() as fault:
-        fault.setattr(curation, "fields_of", _with_wrong_type(curation.fields_of))
+        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
         runner.move()
     return runner
-
-
-def _with_wrong_type(fields_of: Callable[..., Any]) -> Callable[..., Any]:
-    def wrong(dataset: Dataset, columns: list[str]) -> Any:
-        if dataset.name == "Message_v1":
-            shape = [
-                column.model_copy(update={"type": parse_type("boolean")}) if column.name == "importance" else column
-                for column in dataset.columns
-            ]
-            dataset = dataset.model_copy(update={"columns": tuple(shape), "shape": tuple(shape)})
-        return fields_of(dataset, columns)
-
-    return wrong
 
 
 def held(deployment: Deployment, customer: Customer, selection: Selection | None = None) -> dict[str, int]:
