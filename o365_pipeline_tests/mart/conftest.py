@@ -54,7 +54,8 @@ def curated() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
-            connection.execute(f'CREATE TABLE "{dataset.asset_name}" ({fields})')
+            for name in filter(None, (dataset.asset_name, dataset.current_name)):
+                connection.execute(f'CREATE TABLE "{name}" ({fields})')
         yield connection
 
 
