@@ -76,7 +76,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = work.customer
             lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            landings = _landings(database, lake, customers[customer], dataset, work.days)
+            landings = newest_landings(database, lake, customers[customer], dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
@@ -103,7 +103,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return curated
 
 
-def _landings(
+def newest_landings(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
     """For each day that has one, the newest landing of the newest version of the dataset that landed."""
