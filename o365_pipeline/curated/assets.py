@@ -9,10 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
 from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -48,6 +50,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(dataset)],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
@@ -157,6 +160,7 @@ def _result(
     return dg.MaterializeResult(
         metadata={
             "preview": preview,
+            "dagster/column_lineage": column_lineage(dataset),
             "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
         },
         check_results=[

@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 
+from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.checks import volume_result, volume_spec
@@ -22,6 +23,7 @@ from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
 from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
 from o365_pipeline.mart.collaboration import collaboration_picture
+from o365_pipeline.mart.lineage import column_lineage
 from o365_pipeline.mart.loading import load_day, note_loaded
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import reads
@@ -85,7 +87,8 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                 last = partition_key(customer.name, max(work.days))
                 context.add_asset_metadata(pictures, asset_key=mart_key(table), partition_key=last)
             volume = volume_result(mart_key(table), counts[table], history)
-            yield _result(marts[customer.name], table, customer, work.days, volume)
+            lineage = column_lineage(table, names)
+            yield _result(marts[customer.name], table, customer, work.days, volume, lineage)
 
     return mart
 
@@ -108,6 +111,7 @@ def _spec(table: sa.Table, datasets: frozenset[str]) -> dg.AssetSpec:
         owners=["team:data-engineering"],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
     )
 
 
@@ -138,7 +142,12 @@ def _pictures(
 
 
 def _result(
-    database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...], volume: dg.AssetCheckResult
+    database: Database,
+    table: sa.Table,
+    customer: Customer,
+    days: tuple[dt.date, ...],
+    volume: dg.AssetCheckResult,
+    lineage: dg.TableColumnLineage,
 ) -> dg.MaterializeResult:
     of_partition = of_days(table, customer.name, days)
     known = sa.select(landing.c.extraction_id)
@@ -149,7 +158,7 @@ def _result(
         checked = list(mart_check_results(connection, mart_key(table), table, customer.name, days))
     return dg.MaterializeResult(
         asset_key=mart_key(table),
-        metadata={"preview": masked_preview(preview)},
+        metadata={"preview": masked_preview(preview), "dagster/column_lineage": lineage},
         check_results=[
             dg.AssetCheckResult(
                 check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}
