@@ -18,6 +18,7 @@ import dagster as dg
 
 from o365_pipeline.cli_consent import consent, purge, why_missing
 from o365_pipeline.cli_customers import customers
+from o365_pipeline.cli_docs import docs
 from o365_pipeline.cli_mart import mart
 from o365_pipeline.cli_quarantine import quarantine
 from o365_pipeline.consent.approvals import State
@@ -236,4 +237,5 @@ cli.add_command(mart)
 cli.add_command(customers)
 cli.add_command(purge)
 cli.add_command(quarantine)
+cli.add_command(docs)
 cli.add_command(why_missing)
