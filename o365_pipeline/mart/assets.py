@@ -62,7 +62,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         marts: dg.ResourceParam[Marts],
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with explained():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
@@ -87,9 +87,10 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             if pictures := _pictures(marts[customer.name], table, customer, counts[table], history):
                 last = partition_key(customer.name, max(work.days))
                 context.add_asset_metadata(pictures, asset_key=mart_key(table), partition_key=last)
-            volume = volume_result(mart_key(table), counts[table], history)
             lineage = column_lineage(table, curated)
-            yield _result(marts[customer.name], table, customer, work.days, volume, lineage)
+            context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
+            yield _result(marts[customer.name], table, customer, work.days)
+            yield volume_result(mart_key(table), counts[table], history)
 
     return mart
 
@@ -142,14 +143,7 @@ def _pictures(
     return pictures
 
 
-def _result(
-    database: Database,
-    table: sa.Table,
-    customer: Customer,
-    days: tuple[dt.date, ...],
-    volume: dg.AssetCheckResult,
-    lineage: dg.TableColumnLineage,
-) -> dg.MaterializeResult:
+def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
     of_partition = of_days(table, customer.name, days)
     known = sa.select(landing.c.extraction_id)
     untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
@@ -159,12 +153,11 @@ def _result(
         checked = list(mart_check_results(connection, mart_key(table), table, customer.name, days))
     return dg.MaterializeResult(
         asset_key=mart_key(table),
-        metadata={"preview": masked_preview(preview), "dagster/column_lineage": lineage},
+        metadata={"preview": masked_preview(preview)},
         check_results=[
             dg.AssetCheckResult(
                 check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}
             ),
-            volume,
             *checked,
         ],
     )

@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import pytest
@@ -29,9 +29,9 @@ def connection() -> Iterator[sa.Connection]:
         yield connection
 
 
-def add(connection: sa.Connection, table: sa.Table, *rows: dict[str, object]) -> None:
+def add(connection: sa.Connection, table: sa.Table, *rows: Mapping[str, object]) -> None:
     for row in rows:
-        shared = {"customer": "contoso", "day": DAY, "extraction_id": "x1"}
+        shared: dict[str, object] = {"customer": "contoso", "day": DAY, "extraction_id": "x1"}
         if "date_key" in table.c:
             shared["date_key"] = DAY
         counts = {name: 1 for name in ("recipient_count", "copies") if name in table.c}
