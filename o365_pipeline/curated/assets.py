@@ -87,7 +87,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = _approved_columns(database, customers[customer], version)
-                counts.update(curate(lake, version, landed, days, columns))
+                counts.update(curate(lake, version, landed, days, columns).counts)
             for day, found in counts.items():
                 context.add_asset_metadata(
                     {

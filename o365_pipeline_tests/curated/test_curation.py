@@ -47,11 +47,12 @@ def test_enum_values_become_bare_also_inside_structures(curated_row: CuratedRow)
         "Message_v1",
         id="m1",
         importance="microsoft.graph.importance'high'",
-        body={"contentType": "microsoft.graph.bodyType'html'", "content": "it's 'quoted'"},
+        attachments=[{"contentType": "microsoft.graph.bodyType'html'", "name": "it's 'quoted'"}],
     )
 
     assert found["importance"] == "high"
-    assert found["body"] == {"contentType": "html", "content": "it's 'quoted'"}
+    [attachment] = found["attachments"]
+    assert (attachment["contentType"], attachment["name"]) == ("html", "it's 'quoted'")
 
 
 def test_a_meeting_time_in_a_windows_zone_becomes_utc(curated_row: CuratedRow) -> None:
