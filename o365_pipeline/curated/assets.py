@@ -9,9 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
 from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.people import people_of
+from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -27,6 +30,7 @@ from o365_pipeline.raw.transfer import logged
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
+SCHEMA_CHECK = "schema_as_published"
 QUARANTINE_WARNING_SHARE = 0.01
 
 
@@ -34,8 +38,12 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", dataset.asset_name])
 
 
-def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that types and deduplicates the dataset's landed rows."""
+def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
+    """The asset that types and deduplicates the dataset's landed rows.
+
+    Args:
+        people: datasets whose landed rows say whom a customer keeps out; they land before this one is curated.
+    """
     key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
 
     @dg.asset(
@@ -46,7 +54,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         tags={"o365/family": dataset.family},
         partitions_def=customer_day_partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[raw_key(dataset)],
+        deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
         check_specs=[
             dg.AssetCheckSpec(
@@ -60,6 +68,11 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                 asset=key,
                 description=f"At most {QUARANTINE_WARNING_SHARE:.0%} of the rows could not be read.",
             ),
+            dg.AssetCheckSpec(
+                SCHEMA_CHECK,
+                asset=key,
+                description="Every requested column landed, in the documented type; columns that are new are listed.",
+            ),
         ],
         description=(
             f"{dataset.description} Typed Parquet: UTC times, bare enum values, one row per "
@@ -71,6 +84,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         database: dg.ResourceParam[Database],
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
+        cloud: dg.ResourceParam[Cloud],
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)
@@ -82,23 +96,30 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
                     f"{key.to_user_string().replace('curated', 'raw')} for these days first"
                 )
+            people = people_of(database, lake, customers[customer], cloud)
             counts: dict[dt.date, Counts] = {}
+            drifts: list[Drift] = []
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = _approved_columns(database, customers[customer], version)
-                counts.update(curate(lake, version, landed, days, columns).counts)
+                done = curate(lake, version, landed, days, columns, people)
+                counts.update(done.counts)
+                drifts.append(done.drift)
+                if done.drift.unknown:
+                    context.log.info(f"{version.name}: schema drift, new columns: {', '.join(done.drift.unknown)}")
             for day, found in counts.items():
                 context.add_asset_metadata(
                     {
                         "dagster/row_count": found.curated,
                         "user_rows": found.user_rows,
                         "quarantined": found.quarantined,
+                        "removed": found.removed,
                     },
                     partition_key=partition_key(customer, day),
                 )
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
-        return _result(lake, dataset, customer, counts)
+        return _result(lake, dataset, customer, counts, drifts)
 
     return curated
 
@@ -132,7 +153,24 @@ def _each_once(landings: Sequence[Landed]) -> list[Landed]:
     return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
-def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts]) -> dg.MaterializeResult:
+def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
+    """The landings' schemas beside the published ones; names and types only."""
+    unknown = sorted({name for drift in drifts for name in drift.unknown})
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_CHECK,
+        passed=all(drift.is_as_published for drift in drifts),
+        metadata={
+            "schema": dg.MetadataValue.md("\n\n".join(drift.table() for drift in drifts)),
+            "missing": sorted({name for drift in drifts for name in drift.missing}),
+            "retyped": sorted({name for drift in drifts for name in drift.retyped}),
+            "schema drift": unknown,
+        },
+    )
+
+
+def _result(
+    lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts], drifts: Sequence[Drift]
+) -> dg.MaterializeResult:
     total = sum(counts.values(), Counts())
     paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
     with duck() as (connection, directory):
@@ -149,6 +187,7 @@ def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, C
             "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
         },
         check_results=[
+            _schema_check(drifts),
             dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated}),
             dg.AssetCheckResult(
                 check_name=QUARANTINE_CHECK,

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from o365_pipeline.curated.duck import define
 from o365_pipeline.curated.privacy import People, is_address, is_name
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
@@ -22,18 +23,16 @@ NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
 
 def define_json_values(connection: duckdb.DuckDBPyConnection, people: People) -> None:
     """Make `plain_json(text)` and `clean_json(text)` known to the connection."""
-    connection.create_function("plain_json", plain_json, ["VARCHAR"], "VARCHAR", null_handling="special")
-    connection.create_function(
-        "clean_json", lambda text: clean_json(text, people), ["VARCHAR"], "VARCHAR", null_handling="special"
-    )
+    define(connection, "plain_json", plain_json)
+    define(connection, "clean_json", lambda text: clean_json(text, people))
 
 
-def plain_json(text: str | None) -> str | None:
+def plain_json(text: str) -> str | None:
     """The JSON without JSON inside strings, its keys in camelCase; what cannot be read stays as it is."""
     return _changed(text, _plain)
 
 
-def clean_json(text: str | None, people: People) -> str | None:
+def clean_json(text: str, people: People) -> str | None:
     """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
     return _changed(text, lambda value: cleaned(_plain(value), "", people))
 
@@ -55,7 +54,9 @@ def json_type(value: Any) -> str:
 
 
 def _cleaned_object(value: dict[str, Any], people: People) -> dict[str, Any]:
-    is_outsiders = any(is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items())
+    is_outsiders = any(
+        is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items()
+    )
     return {
         key: None if is_outsiders and is_name(key) else cleaned(entry, key, people)
         for key, entry in value.items()
@@ -71,9 +72,7 @@ def _cleaned_text(text: str, name: str, people: People) -> str | None:
     return people.shown(shown.lower()) if is_address(name) else shown
 
 
-def _changed(text: str | None, change: Callable[[Any], Any]) -> str | None:
-    if text is None:
-        return None
+def _changed(text: str, change: Callable[[Any], Any]) -> str | None:
     try:
         value = change(json.loads(text))
     except (ValueError, RecursionError):

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 
 import duckdb
 
+from o365_pipeline.curated.duck import define
+
 ADDRESS_NAMES = frozenset({"address", "mail", "upn", "userprincipalname", "proxyaddresses", "imaddresses"})
 ADDRESS_ENDINGS = ("email", "emailaddress", "emailaddresses", "smtpaddress")
 NAME = re.compile(
@@ -112,7 +114,7 @@ def _identities(low: str) -> list[str]:
 
 def define_people(connection: duckdb.DuckDBPyConnection, people: People) -> None:
     """Make `is_denied(text)`, `is_outside(text)`, `shown_address(text)` and `is_withheld(text)` known to DuckDB."""
-    connection.create_function("is_denied", people.are_denied, ["VARCHAR"], "BOOLEAN")
-    connection.create_function("is_outside", people.is_outside, ["VARCHAR"], "BOOLEAN")
-    connection.create_function("shown_address", people.shown, ["VARCHAR"], "VARCHAR")
-    connection.create_function("is_withheld", people.withhold, ["VARCHAR"], "BOOLEAN")
+    define(connection, "is_denied", people.are_denied, "BOOLEAN")
+    define(connection, "is_outside", people.is_outside, "BOOLEAN")
+    define(connection, "shown_address", people.shown)
+    define(connection, "is_withheld", people.withhold, "BOOLEAN")

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import duckdb
 
+from o365_pipeline.curated.duck import define
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.datasets import Dataset
@@ -60,13 +61,12 @@ class RowKeys:
         self._known, self._people = dataset.known_names, people
         self.seen: set[str] = set()
         self.unknown: dict[str, set[str]] = {}
-        self._unknown_in = lru_cache(maxsize=4_096)(self._look)
+        self._has_unknown = lru_cache(maxsize=4_096)(self._look)
 
     def define(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `has_unknown(keys)` and `unknown_columns_of(json)` known to the connection."""
-        options = {"side_effects": True}
-        connection.create_function("has_unknown", self._unknown_in, ["VARCHAR"], "BOOLEAN", **options)
-        connection.create_function("unknown_columns_of", self._unknown_columns, ["VARCHAR"], "VARCHAR", **options)
+        define(connection, "has_unknown", self._has_unknown, "BOOLEAN")
+        define(connection, "unknown_columns_of", self._unknown_columns)
 
     def _look(self, keys: str) -> bool:
         names = set(keys.split(SEPARATOR))
@@ -81,9 +81,7 @@ class RowKeys:
         return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
 
-def drift_of(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys
-) -> Drift:
+def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
     """Compare what was noted, and what table `typed` says of rows that did not fit, with the catalogue."""
     columns = [column for column in dataset.columns if column.name in requested]
     rows = connection.execute("SELECT count(*) FROM typed WHERE NOT is_user_row").fetchall()[0][0]
@@ -107,4 +105,3 @@ def drift_of(
         retyped=retyped,
         unknown={name: ", ".join(sorted(kinds)) for name, kinds in sorted(keys.unknown.items())},
     )
-

@@ -93,7 +93,8 @@ def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequ
         return _selected_date_with_zone(column, value)
     if column.is_text:
         content = f'{value}."content"'
-        text = f"CASE WHEN contains(lower({value}.\"contentType\"), 'html') THEN text_of_html({content}) ELSE {content} END"
+        is_html = f"contains(lower({value}.\"contentType\"), 'html')"
+        text = f"CASE WHEN {is_html} THEN text_of_html({content}) ELSE {content} END"
         return [f'clean({text}) AS "{column.curated_name}_text"']
     kind = column.type
     if kind.is_nested or kind.kind in ("string", "datetime"):
@@ -123,7 +124,9 @@ def _problems(read: _Read) -> list[str]:
     name, kind, text = read.column.name, read.column.type, f"nullif({read.text}, '')"
     if kind.is_nested:
         mark, said = ("[", "a list") if kind.kind == "array" else ("{", "an object")
-        untrue = f"NOT starts_with(ltrim({text}, chr(9) || chr(10) || chr(13) || ' '), '{mark}') OR {read.value} IS NULL"
+        untrue = (
+            f"NOT starts_with(ltrim({text}, chr(9) || chr(10) || chr(13) || ' '), '{mark}') OR {read.value} IS NULL"
+        )
         shape = f"CASE WHEN {text} IS NOT NULL AND ({untrue}) THEN '{name} is not {said}' END"
         return [shape, *(_date_with_zone_problems(read) if read.column.is_date_with_zone else [])]
     if kind.kind in ("string", "json"):

@@ -24,7 +24,6 @@ UNKNOWN_COLUMNS = "unknown_columns"
 """The curated field that keeps, as JSON, the columns of a row that the catalogue does not know."""
 
 
-
 def snake_case(name: str) -> str:
     """`receivedDateTime` -> `received_date_time`, `iCalUId` -> `i_cal_u_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
@@ -146,6 +145,9 @@ class Dataset(BaseModel):
         for column in self.columns:
             parse_type(column.documented_type)
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.table_name)
 
     @property
     def name(self) -> str:

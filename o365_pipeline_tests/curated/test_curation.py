@@ -90,15 +90,6 @@ def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them
     assert found["sent_date_time"] is None
 
 
-def test_every_curated_table_has_the_catalogues_schema(landing: Landing) -> None:
-    for dataset in catalogue():
-        landing.curate(dataset.name, [row(id="1", Id="1")], columns=dataset.natural_key)
-
-        [found] = landing.table(dataset.name)
-
-        assert list(found) == list(dataset.curated_schema)
-
-
 def test_of_rows_with_one_key_the_latest_is_kept_and_the_others_have_a_reason(landing: Landing) -> None:
     rows = [
         mail(lastModifiedDateTime="2026-11-16T10:00:00Z", importance="low"),
