@@ -9,6 +9,7 @@ import dagster as dg
 from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
+from o365_pipeline.curated.current_assets import current_asset
 from o365_pipeline.curated.people import datasets_about_people
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -38,6 +39,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             extraction,
             *(raw_asset(dataset) for dataset in datasets),
             *(curated_asset(dataset, people) for dataset in datasets),
+            *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],

@@ -102,7 +102,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
-                columns = _approved_columns(database, customers[customer], version)
+                columns = approved_columns(database, customers[customer], version)
                 done = curate(lake, version, landed, days, columns, people)
                 counts.update(done.counts)
                 drifts.append(done.drift)
@@ -135,7 +135,7 @@ def _landings(
     return found
 
 
-def _approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
+def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
     """The columns of the dataset that the approval in force covers.
 
     Raises:

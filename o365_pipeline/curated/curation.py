@@ -230,10 +230,14 @@ def _day(dataset: Dataset, manifest: Manifest) -> str:
 
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Keep the latest of the rows with one key; the others are rejected with a reason."""
+    """Keep the latest of the rows with one key; the others are rejected with a reason.
+
+    What tells changes may tell one of each day.
+    """
     if not dataset.curated_key:
         return
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    within = [*dataset.curated_key, *(["day"] if dataset.current_name else [])]
+    key = ", ".join(f'"{name}"' for name in within)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     structure = ", ".join(f"'{name}': \"{name}\"" for name in dataset.curated_schema)
     latest = (

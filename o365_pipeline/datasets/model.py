@@ -164,6 +164,11 @@ class Dataset(BaseModel):
         return snake_case(re.sub(r"_v\d+$", "", self.name))
 
     @property
+    def current_name(self) -> str | None:
+        """The name of the table of what there is as of a day, of a dataset whose rows tell changes; else None."""
+        return f"{self.asset_name}_current" if self.slicing == "snapshot" else None
+
+    @property
     def day_field(self) -> str | None:
         """The curated field (UTC timestamp) whose date is a row's day; None where every row counts on every day."""
         name = self.day_column or self.date_filter

@@ -24,7 +24,7 @@ TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
 VECTORS_PER_CHUNK = 10
 """Of 2,048 rows each, DuckDB's unit: frames of some 20,000 rows."""
 
-NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
+NULLABLE_TYPES = {sa.Integer: "Int64", sa.BigInteger: "Int64", sa.Boolean: "boolean"}
 """What pandas needs for columns with nulls, which DuckDB hands out as floats and objects."""
 
 
@@ -53,7 +53,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
     """Build every mart table as a temporary relation over the curated ones.
 
     Args:
-        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day.
+        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day;
+            of those that tell of changes also what there is as of the day, named by their current_name.
         customer: the customer of the partition.
         day: the day of the partition.
     """

@@ -22,6 +22,7 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -58,8 +59,9 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
                 fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
                 source = f"SELECT {fields} WHERE false"
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+        of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
-        copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}
+        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
             write(transaction, copies)

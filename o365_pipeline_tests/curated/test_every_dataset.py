@@ -44,7 +44,7 @@ def test_versions_of_a_dataset_make_the_same_row_of_the_same_content(
         for column in older.columns
         if (other := newer.curated_field(column.curated_name)) and other.documented_type == column.documented_type
     ]
-    owner = {} if newer.owner == "none" else {newer.owner: "u1"}
+    owner: dict[str, Any] = {} if newer.owner == "none" else {newer.owner: "u1"}
     values = {column.name: value_of(column.type, column.curated_name, pascal=True) for column, _ in shared}
 
     made = curated(landing, newer, {**owner, **{other.name: values[column.name] for column, other in shared}})

@@ -35,7 +35,7 @@ def value_of(kind: ColumnType, name: str, pascal: bool) -> Any:
 
 def full_row(dataset: Dataset, pascal: bool) -> dict[str, Any]:
     """A row in which every column of the dataset has a value."""
-    owner = {} if dataset.owner == "none" else {dataset.owner: "u1"}
+    owner: dict[str, Any] = {} if dataset.owner == "none" else {dataset.owner: "u1"}
     columns = {_spelled(column.name, pascal): value_of(column.type, column.name, pascal) for column in dataset.columns}
     return {**owner, **columns}
 

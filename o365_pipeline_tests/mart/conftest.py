@@ -52,9 +52,10 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 def curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue."""
     with duckdb.connect() as connection:
-        for dataset in catalogue():
+        for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
-            connection.execute(f'CREATE TABLE "{dataset.asset_name}" ({fields})')
+            for name in filter(None, (dataset.asset_name, dataset.current_name)):
+                connection.execute(f'CREATE TABLE "{name}" ({fields})')
         yield connection
 
 

@@ -6,6 +6,18 @@ WITH dated AS (
     UNION ALL
     SELECT date_key, extraction_id FROM fact_chat
     UNION ALL
+    SELECT date_key, extraction_id FROM fact_channel_message
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_group_message
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_call
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_task
+    UNION ALL
+    SELECT date_key, extraction_id FROM agg_signal_day
+    UNION ALL
+    SELECT date_key, extraction_id FROM fact_file_action
+    UNION ALL
     SELECT partition_day(), extraction_id FROM dim_person
     UNION ALL
     SELECT partition_day(), NULL

@@ -14,6 +14,30 @@ WITH seen AS (
     SELECT puser, extraction_id FROM calendar_view
     UNION
     SELECT puser, extraction_id FROM team_chat
+    UNION
+    SELECT puser, extraction_id FROM planner_tasks
+    UNION
+    SELECT puser, extraction_id FROM todo_tasks
+    UNION
+    SELECT puser, extraction_id FROM owned_devices
+    UNION
+    SELECT puser, extraction_id FROM registered_devices
+    UNION
+    SELECT puser, extraction_id FROM license_details
+    UNION
+    SELECT puser, extraction_id FROM outlook_mail_activity
+    UNION
+    SELECT puser, extraction_id FROM outlook_meeting_activity
+    UNION
+    SELECT puser, extraction_id FROM outlook_contact_activity
+    UNION
+    SELECT puser, extraction_id FROM teams_channel_activity
+    UNION
+    SELECT puser, extraction_id FROM teams_conversation_activity
+    UNION
+    SELECT id, extraction_id FROM group_entry WHERE kind = 'user' AND NOT is_guest
+    UNION
+    SELECT user_id, extraction_id FROM call_participant WHERE is_own
 ),
 
 known AS (
