@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AZURITE := 3.37.0
 
-.PHONY: help demo dev test azurite lint validate format benchmark clean
+.PHONY: help demo dev test azurite lint validate docs format benchmark clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
@@ -15,6 +15,7 @@ help:
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
+	@echo "make docs       write the data dictionaries in docs/"
 	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -65,6 +66,9 @@ lint: $(VENV)/.installed-lint
 validate: $(VENV)/.installed
 	@$(BIN)/python -W error::DeprecationWarning -W 'ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning' \
 	  -m dagster definitions validate --workspace workspace.yaml
+
+docs: $(VENV)/.installed
+	@$(BIN)/o365-pipeline docs
 
 benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py

@@ -12,6 +12,7 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
+from o365_pipeline.mart.diagram import er_diagram
 from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.terminal import stdout, table
@@ -54,6 +55,12 @@ def row_security(customer_name: str | None, reader: str | None) -> None:
     if reader and customer_name:
         database.run(lambda connection: grant_rows(connection, reader, customer_name))
         click.echo(f"{reader} sees the rows of {customer_name}")
+
+
+@mart.command()
+def diagram() -> None:
+    """Print the mart's tables and what refers to what, as a Mermaid diagram."""
+    click.echo(er_diagram(), nl=False)
 
 
 def _database(deployment: Deployment, customer_name: str | None) -> Database:

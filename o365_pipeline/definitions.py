@@ -14,6 +14,7 @@ from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
+from o365_pipeline.mart.replay_job import replay_job
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
 from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, reconciliation_check
@@ -39,7 +40,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             mart_assets(datasets),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
-        jobs=[extraction_job, landing_job, purge_job],
+        jobs=[extraction_job, landing_job, replay_job, purge_job],
         schedules=build_extraction_schedules(deployment.customers),
         sensors=[
             build_consent_sensor(sensors),

@@ -9,21 +9,26 @@ from pathlib import Path
 
 import dagster as dg
 
+from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
 from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.failures import explained
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
+from o365_pipeline.pictures import rows_per_day
 from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Landed, landings_of
 from o365_pipeline.raw.transfer import logged
+from o365_pipeline.row_history import rows_of_days
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
@@ -45,6 +50,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(dataset)],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
@@ -60,6 +66,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                 asset=key,
                 description=f"At most {QUARANTINE_WARNING_SHARE:.0%} of the rows could not be read.",
             ),
+            volume_spec(key),
         ],
         description=(
             f"{dataset.description} Typed Parquet: UTC times, bare enum values, one row per "
@@ -76,7 +83,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = work.customer
             lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            landings = _landings(database, lake, customers[customer], dataset, work.days)
+            landings = newest_landings(database, lake, customers[customer], dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
@@ -98,12 +105,17 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     partition_key=partition_key(customer, day),
                 )
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
-        return _result(lake, dataset, customer, counts)
+        rows = {day: found.curated for day, found in counts.items()}
+        history = rows_of_days(context.instance, key, customer, rows)
+        context.add_asset_metadata(
+            {"rows_per_day": rows_per_day(history, rows)}, partition_key=partition_key(customer, max(rows))
+        )
+        return _result(lake, dataset, customer, counts, volume_result(key, rows, history))
 
     return curated
 
 
-def _landings(
+def newest_landings(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
     """For each day that has one, the newest landing of the newest version of the dataset that landed."""
@@ -132,7 +144,9 @@ def _each_once(landings: Sequence[Landed]) -> list[Landed]:
     return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
-def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts]) -> dg.MaterializeResult:
+def _result(
+    lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts], volume: dg.AssetCheckResult
+) -> dg.MaterializeResult:
     total = sum(counts.values(), Counts())
     paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
     with duck() as (connection, directory):
@@ -146,9 +160,11 @@ def _result(lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, C
     return dg.MaterializeResult(
         metadata={
             "preview": preview,
+            "dagster/column_lineage": column_lineage(dataset),
             "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
         },
         check_results=[
+            volume,
             dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated}),
             dg.AssetCheckResult(
                 check_name=QUARANTINE_CHECK,

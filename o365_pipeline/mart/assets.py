@@ -5,26 +5,33 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 
+from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
+from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
+from o365_pipeline.mart.collaboration import collaboration_picture
+from o365_pipeline.mart.lineage import column_lineage
 from o365_pipeline.mart.loading import load_day, note_loaded
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import reads
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.tables import MART_TABLES, fact_message
 from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
+from o365_pipeline.pictures import rows_per_day
 from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
 from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.row_history import rows_of_days
 
 TRACE_CHECK = "rows_trace_to_a_landing"
 
@@ -47,14 +54,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         specs=[_spec(table, curated) for table in MART_TABLES],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
-        check_specs=[
-            dg.AssetCheckSpec(
-                TRACE_CHECK,
-                asset=mart_key(table),
-                description="Every row's extraction is one whose landing was verified and sealed.",
-            )
-            for table in MART_TABLES
-        ],
+        check_specs=[spec for table in MART_TABLES for spec in _check_specs(table)],
     )
     def mart(
         context: dg.AssetExecutionContext,
@@ -62,17 +62,19 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         marts: dg.ResourceParam[Marts],
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with explained():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
         datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
         loaded: dict[dt.date, frozenset[str]] = {}
+        counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in MART_TABLES}
         for day in work.days:
             day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
             loaded[day] = day_loaded.extractions
             for table, count in day_loaded.rows.items():
+                counts[table][day] = count
                 context.add_asset_metadata(
                     {"dagster/row_count": count},
                     asset_key=mart_key(table),
@@ -81,7 +83,14 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             context.log.info(f"{customer.name} {day}: loaded")
         note_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
+            history = rows_of_days(context.instance, mart_key(table), customer.name, work.days)
+            if pictures := _pictures(marts[customer.name], table, customer, counts[table], history):
+                last = partition_key(customer.name, max(work.days))
+                context.add_asset_metadata(pictures, asset_key=mart_key(table), partition_key=last)
+            lineage = column_lineage(table, curated)
+            context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
             yield _result(marts[customer.name], table, customer, work.days)
+            yield volume_result(mart_key(table), counts[table], history)
 
     return mart
 
@@ -104,23 +113,51 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         owners=["team:data-engineering"],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
     )
 
 
+def _check_specs(table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
+    key = mart_key(table)
+    traced = "Every row's extraction is one whose landing was verified and sealed."
+    yield dg.AssetCheckSpec(TRACE_CHECK, asset=key, description=traced)
+    yield volume_spec(key)
+    yield from mart_check_specs(key, table)
+
+
+def _pictures(
+    database: Database,
+    table: sa.Table,
+    customer: Customer,
+    counts: Mapping[dt.date, int],
+    history: Mapping[dt.date, int],
+) -> Mapping[str, dg.MetadataValue]:
+    """What the last of the days shows of the table: of facts the rows per day, of mails who works with whom too."""
+    if not table.name.startswith("fact_"):
+        return {}
+    pictures = {"rows_per_day": rows_per_day(history, counts)}
+    if table is fact_message:
+        with database.begin() as connection:
+            if network := collaboration_picture(connection, customer.name, max(counts)):
+                pictures["who_writes_to_whom"] = network
+    return pictures
+
+
 def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
-    # A backfill's days follow each other, and can be more than a statement takes one by one.
-    of_partition = sa.and_(table.c.customer == customer.name, table.c.day.between(min(days), max(days)))
+    of_partition = of_days(table, customer.name, days)
     known = sa.select(landing.c.extraction_id)
     untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
     with database.begin() as connection:
         strays = connection.scalar(untraceable) or 0
         preview = pd.read_sql(sa.select(table).where(of_partition).limit(PREVIEW_ROWS), connection)
+        checked = list(mart_check_results(connection, mart_key(table), table, customer.name, days))
     return dg.MaterializeResult(
         asset_key=mart_key(table),
         metadata={"preview": masked_preview(preview)},
         check_results=[
             dg.AssetCheckResult(
                 check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}
-            )
+            ),
+            *checked,
         ],
     )

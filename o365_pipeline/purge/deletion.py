@@ -27,6 +27,7 @@ from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.columns import manifest_of, take_out
@@ -196,7 +197,9 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
 def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
     """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
-    for day in sorted(touched & {day for _, day in live}):
+    # Later days hold what was counted from the touched ones' mail.
+    stale = touched | (depending(touched) & _loaded_days(mart, customer))
+    for day in sorted(stale & {day for _, day in live}):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
         load_day(marts, lake, customer.name, day, held)
     for day in sorted(_loaded_days(mart, customer) - {day for _, day in live}):

@@ -9,10 +9,11 @@ from contextlib import suppress
 
 import dagster as dg
 
+from o365_pipeline import freshness
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -22,6 +23,7 @@ from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.failures import explained
 from o365_pipeline.partitions import CustomerDays, customer_day_partitions, customer_days
+from o365_pipeline.preview import table_schema
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -47,9 +49,11 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
         deps=[EXTRACTION],
+        metadata={"dagster/column_schema": _schema(dataset)},
         check_specs=[
             dg.AssetCheckSpec(
                 ROWS_CHECK,
@@ -97,6 +101,15 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         yield _result(key, lake, customer, landed)
 
     return raw
+
+
+def _schema(dataset: Dataset) -> dg.TableSchema:
+    """The documented columns of all versions, and those that Data Connect adds by itself."""
+    columns = {
+        **dict.fromkeys(SYSTEM_COLUMNS, "string, added by Data Connect"),
+        **{column.name: column.documented_type for column in dataset.curated_columns},
+    }
+    return table_schema(columns, dataset.natural_key)
 
 
 def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:

@@ -13,6 +13,7 @@ import o365_pipeline.ledger
 import o365_pipeline.mart.tables  # noqa: F401 - both fill the metadata
 from o365_pipeline.database import metadata
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
 
 
 def _url() -> str:
@@ -28,6 +29,8 @@ def _migrate(connection: sa.Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if sa.inspect(connection).has_table(data_dictionary.name):
+            write_dictionary(connection)
 
 
 if context.is_offline_mode():

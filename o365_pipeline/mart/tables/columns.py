@@ -33,7 +33,7 @@ def extraction_id(nullable: bool = False) -> sa.Column[str]:
 
 
 def person_id(name: str, comment: str) -> sa.Column[str]:
-    return sa.Column(name, exact_unicode(100), comment=comment)
+    return sa.Column(name, exact_unicode(100), comment=comment, info={"references": "dim_person.person_id"})
 
 
 def address(name: str, comment: str) -> sa.Column[str]:

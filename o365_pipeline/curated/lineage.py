@@ -1,0 +1,20 @@
+"""Where each curated field comes from: the column of the raw rows, as the catalogue has it.
+
+What belongs here: the lineage that the UI shows of curated assets.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.assets import raw_key
+
+
+def column_lineage(dataset: Dataset) -> dg.TableColumnLineage:
+    """The curated fields with the raw columns that they are made from; what curation adds itself has none."""
+    sources: dict[str, str] = {dataset.owner_field: dataset.owner} if dataset.owner_field else {}
+    sources |= {field: column.name for column in dataset.curated_columns for field, _ in column.curated_fields}
+    return dg.TableColumnLineage(
+        {field: [dg.TableColumnDep(asset_key=raw_key(dataset), column_name=name)] for field, name in sources.items()}
+    )

@@ -1,0 +1,99 @@
+"""The data dictionary of the mart, made from its tables: a document, and rows for the database itself.
+
+What belongs here: how a table is described. The descriptions are the comments in `tables/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from o365_pipeline.database import metadata
+from o365_pipeline.markdown import code, markdown_table, section_link
+from o365_pipeline.mart.diagram import Subject, er_diagram, subjects
+from o365_pipeline.mart.references import own_key, references
+
+WHOLE_ROW = "*"
+"""What stands for the column where a table as a whole is described."""
+
+INTRODUCTION = """# Data dictionary: the mart
+
+Made from the tables by `o365-pipeline docs`; do not edit it. Where the rows come from is in
+[data-dictionary.md](data-dictionary.md). The database says the same of itself: `SELECT * FROM data_dictionary`.
+
+Every table begins with `customer` and `day`, the partition that loaded the row, and ends with `extraction_id`, by which
+`ledger_row_provenance` tells who approved it. Joins are on customer, day and the key; the diagrams leave the three out.
+"""
+
+data_dictionary = sa.Table(
+    "data_dictionary",
+    metadata,
+    sa.Column("table_name", sa.String(100), primary_key=True, comment="A table of this database"),
+    sa.Column("column_name", sa.String(100), primary_key=True, comment="Its column; * where it tells what a row is"),
+    sa.Column("type", sa.String(100), comment="The column's type, before the server's own name for it"),
+    sa.Column("key_of", sa.String(250), comment="The table and key that the column refers to, in the same partition"),
+    sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
+    comment="One row per table and per column of this database: what it holds",
+)
+
+
+def write_dictionary(connection: sa.Connection) -> None:
+    """Let the database describe its tables as they are now, in the caller's transaction."""
+    connection.execute(sa.delete(data_dictionary))
+    connection.execute(sa.insert(data_dictionary), list(dictionary_rows()))
+
+
+def dictionary_rows() -> Iterator[dict[str, str | None]]:
+    """What the table `data_dictionary` holds."""
+    for table in metadata.tables.values():
+        keys = {reference.column.name: reference.key for reference in references(table)}
+        yield _row(table.name, WHOLE_ROW, None, None, table.comment)
+        for column in table.columns:
+            key = str(keys[column.name]) if column.name in keys else None
+            yield _row(table.name, column.name, str(column.type), key, column.comment)
+
+
+def mart_document() -> str:
+    """Every table of the mart by subject: a diagram, then the tables' columns; with a table of contents."""
+    contents = [
+        f"- {section_link(subject.name)}: " + ", ".join(section_link(table.name) for table in subject.tables)
+        for subject in subjects()
+    ]
+    return "\n\n".join([INTRODUCTION.rstrip(), "\n".join(contents), *map(_subject, subjects())]) + "\n"
+
+
+def _row(
+    table: str, column: str, kind: str | None, key_of: str | None, description: str | None
+) -> dict[str, str | None]:
+    return {
+        "table_name": table,
+        "column_name": column,
+        "type": kind,
+        "key_of": key_of,
+        "description": description or "",
+    }
+
+
+def _subject(subject: Subject) -> str:
+    diagram = f"```mermaid\n{er_diagram(subject.tables)}```"
+    return "\n\n".join([f"## {subject.name}", subject.description, diagram, *map(_table, subject.tables)])
+
+
+def _table(table: sa.Table) -> str:
+    keys = {reference.column.name: str(reference.key) for reference in references(table)}
+    columns = markdown_table(
+        ("column", "type", "null", "refers to", "what it holds"),
+        (
+            (
+                code(column.name),
+                str(column.type),
+                "yes" if column.nullable else "",
+                code(keys[column.name]) if column.name in keys else "",
+                column.comment or "",
+            )
+            for column in table.columns
+        ),
+    )
+    key = f"Key: {code('customer', 'day', *own_key(table))}."
+    return "\n\n".join([f"### {table.name}", f"{table.comment}. {key}", columns])

@@ -1,0 +1,177 @@
+"""Where each column of the mart comes from, read out of the SQL that makes it.
+
+What belongs here: following columns through the files of `sql/` to curated fields and to columns of other mart tables.
+A column whose way cannot be followed has no lineage; that is never an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+
+import dagster as dg
+import sqlalchemy as sa
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+from sqlglot.schema import MappingSchema
+
+from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.mart.build import TABLE_NAMES, relations
+from o365_pipeline.mart.references import PARTITION, own_key
+from o365_pipeline.mart.sql_files import text_of
+from o365_pipeline.mart.tables import MART_TABLES
+
+Sources = frozenset[tuple[str, str]]
+"""(relation, column): of curated datasets by their asset_name, and of mart tables."""
+
+
+def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
+    """The table's columns with what they come from, of mart tables and of these curated datasets."""
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=_asset_key(relation), column_name=field)
+                for relation, field in sorted(found)
+                if relation in TABLE_NAMES or relation in datasets
+            ]
+            for column, found in sources_of(table).items()
+        }
+    )
+
+
+@cache
+def sources_of(table: sa.Table) -> Mapping[str, Sources]:
+    """What each column of the table comes from, the partition's own columns left out.
+
+    A count of rows comes from no column; it is told to come from what makes the key of the row that counts.
+    """
+    traced = {
+        column.name: _resolved(table.name, column.name) for column in table.columns if column.name not in PARTITION
+    }
+    key = frozenset[tuple[str, str]]().union(*(traced[name] for name in own_key(table)))
+    return {name: found or key for name, found in traced.items()}
+
+
+def _resolved(relation: str, column: str) -> Sources:
+    """What a file's column comes from, through the files that are neither datasets nor tables."""
+    found: set[tuple[str, str]] = set()
+    for source, field in _traced()[relation].get(column, frozenset()):
+        if source in TABLE_NAMES or source not in relations():
+            found.add((source, field))
+        else:
+            found |= _resolved(source, field)
+    return frozenset(found)
+
+
+@cache
+def _traced() -> Mapping[str, Mapping[str, Sources]]:
+    """For each file its columns, with the columns of the relations that it reads."""
+    # It tells of every subquery that it cannot look into.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    schema = MappingSchema(dialect="duckdb")
+    for dataset in catalogue().newest:
+        schema.add_table(dataset.asset_name, dataset.curated_schema)
+    for table in MART_TABLES:
+        schema.add_table(table.name, {column.name: "VARCHAR" for column in table.columns})
+    traced: dict[str, Mapping[str, Sources]] = {}
+    for name in relations():
+        scope = _scope(name, schema)
+        columns = scope.expression.named_selects if scope and isinstance(scope.expression, exp.Query) else []
+        if name not in TABLE_NAMES:
+            schema.add_table(name, dict.fromkeys(columns, "VARCHAR"))
+        traced[name] = {column: _sources(column, scope, schema) for column in columns if scope}
+    return traced
+
+
+def _scope(name: str, schema: MappingSchema) -> Scope | None:
+    try:
+        tree = _by_position(_by_value(sqlglot.parse_one(text_of(name), read="duckdb")))
+        return build_scope(qualify(tree, "duckdb", schema=schema, validate_qualify_columns=False, identify=False))
+    except SqlglotError:
+        return None
+
+
+def _sources(column: str, scope: Scope, schema: MappingSchema) -> Sources:
+    try:
+        node = lineage(column, scope.expression, schema, dialect="duckdb", scope=scope, trim_selects=False)
+    except (SqlglotError, ValueError):
+        return frozenset()
+    return frozenset(
+        (leaf.source.name, leaf.name.rpartition(".")[2].strip('"'))
+        for leaf in node.walk()
+        if isinstance(leaf.source, exp.Table) and not leaf.downstream
+    )
+
+
+def _by_value(tree: exp.Expr) -> exp.Expr:
+    """The query with arg_min(value, order) written as its value, and structures as columns.
+
+    What decides between values is no source of them.
+    """
+    for chosen in list(tree.find_all(exp.ArgMin, exp.ArgMax)):
+        chosen.replace(chosen.this)
+    structures: set[str] = set()
+    for select in tree.find_all(exp.Select):
+        for projection in list(select.selects):
+            if isinstance(projection, exp.Alias) and isinstance(projection.this, exp.Struct):
+                structures.add(projection.alias)
+                fields = (
+                    exp.alias_(one.expression, f"{projection.alias}_{one.name}") for one in projection.this.expressions
+                )
+                select.set("expressions", [*(one for one in select.selects if one is not projection), *fields])
+    for column in list(tree.find_all(exp.Column)):
+        if column.table in structures and column.name:
+            flat = exp.column(f"{column.table}_{column.name}", table=column.db or None)
+            named = isinstance(column.parent, exp.Select)
+            column.replace(exp.alias_(flat, column.name) if named else flat)
+    return tree
+
+
+def _by_position(tree: exp.Expr) -> exp.Expr:
+    """The query with UNION BY NAME written as UNION: columns in one order, null where a part has none."""
+    for union in list(tree.find_all(exp.SetOperation)):
+        if isinstance(union.parent, exp.SetOperation):
+            continue
+        unions = [
+            one for one in union.find_all(exp.SetOperation) if one is union or isinstance(one.parent, exp.SetOperation)
+        ]
+        if not any(one.args.get("by_name") for one in unions):
+            continue
+        names: list[str] = []
+        parts = [(part, _names(part, names)) for part in _parts(union)]
+        for part, own in parts:
+            selects = dict(zip(own, part.selects, strict=True))
+            part.set("expressions", [selects.get(name) or exp.alias_(exp.null(), name) for name in names])
+        for one in unions:
+            one.set("by_name", False)
+    return tree
+
+
+def _parts(query: exp.Expr) -> Iterator[exp.Select]:
+    if isinstance(query, exp.SetOperation):
+        yield from _parts(query.left)
+        yield from _parts(query.right)
+    elif isinstance(query, exp.Select):
+        yield query
+
+
+def _names(part: exp.Select, known: list[str]) -> list[str]:
+    """The part's columns by the names that they have in the union; new names are added to those known.
+
+    A part that follows without BY NAME has the names of those before it, in their order.
+    """
+    union, own = part.parent, part.named_selects
+    if known and isinstance(union, exp.SetOperation) and union.right is part and not union.args.get("by_name"):
+        return known[: len(own)]
+    known += [name for name in own if name not in known]
+    return own
+
+
+def _asset_key(relation: str) -> dg.AssetKey:
+    return dg.AssetKey(["mart", relation]) if relation in TABLE_NAMES else curated_key(catalogue()[relation])

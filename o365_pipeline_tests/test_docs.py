@@ -1,0 +1,109 @@
+"""The generated documents: they say what the code says, and the database describes itself by the same words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from o365_pipeline.cli import cli
+from o365_pipeline.cli_docs import documents
+from o365_pipeline.database import Database, metadata
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.mart.diagram import er_diagram, subjects
+from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
+from o365_pipeline.mart.references import own_key, references
+from o365_pipeline.mart.tables import MART_TABLES
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("name", documents())
+def test_the_committed_documents_are_what_the_code_says(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == documents()[name], f"docs/{name} is old: run make docs"
+
+
+def test_the_command_writes_them(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["docs", "--folder", str(tmp_path / "new")])
+
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"data-dictionary.md", "mart.md"}
+
+
+def test_every_link_of_a_document_leads_to_a_section_of_it() -> None:
+    for text in documents().values():
+        sections = {title.lower() for title in re.findall(r"^#+ (\S+)$", text, re.MULTILINE)}
+
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= sections
+
+
+def test_every_dataset_column_and_content_column_is_in_the_dictionary() -> None:
+    text = documents()["data-dictionary.md"]
+
+    for dataset in catalogue():
+        section = text.split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
+        assert [column.name for column in dataset.columns if f"`{column.name}`" not in section] == []
+        assert set(re.findall(r"^\| \*\*`(\w+)`", section, re.MULTILINE)) == set(dataset.content_columns)
+
+
+def test_every_table_of_the_mart_belongs_to_one_subject() -> None:
+    described = [table for subject in subjects() for table in subject.tables]
+
+    assert sorted(table.name for table in described) == sorted(table.name for table in MART_TABLES)
+
+
+def test_a_column_of_a_keys_name_refers_to_its_table_and_a_role_says_so_itself() -> None:
+    tables = {table.name: table for table in MART_TABLES}
+
+    assert [one.name for one in references(tables["fact_message"])] == [
+        "date_key -> dim_date.date_key",
+        "sender_id -> dim_person.person_id",
+    ]
+    assert "message_id -> fact_message.message_id" in [
+        one.name for one in references(tables["bridge_message_recipient"])
+    ]
+    assert [one.name for one in references(tables["dim_person"])] == ["manager_id -> dim_person.person_id"]
+
+
+def test_what_says_that_it_refers_to_something_refers_to_a_key() -> None:
+    for table in MART_TABLES:
+        told = {column.name for column in table.columns if "references" in column.info}
+        assert told - set(own_key(table)) <= {one.column.name for one in references(table)}
+
+
+def test_the_diagram_draws_each_reference_once() -> None:
+    diagram = er_diagram()
+
+    edges = re.findall(r"^    (\w+) (?:\|o|\|\|)--o\{ (\w+) : (\w+)$", diagram, re.MULTILINE)
+    assert sorted(edges) == sorted(
+        (one.key.table.name, table.name, one.column.name) for table in MART_TABLES for one in references(table)
+    )
+    assert CliRunner().invoke(cli, ["mart", "diagram"]).output == diagram
+
+
+def test_the_database_describes_every_table_and_column_and_again_changes_nothing() -> None:
+    engine = sa.create_engine("sqlite://")
+    metadata.create_all(engine)
+
+    with engine.begin() as connection:
+        write_dictionary(connection)
+        write_dictionary(connection)
+        rows = connection.execute(sa.select(data_dictionary)).mappings().all()
+
+    assert len(rows) == len(metadata.tables) + sum(len(table.columns) for table in metadata.tables.values())
+    described = {(row["table_name"], row["column_name"]): row for row in rows}
+    assert described["fact_message", "*"]["description"].startswith("One row per mail")
+    assert described["fact_message", "sender_id"]["key_of"] == "dim_person.person_id"
+
+
+def test_on_postgresql_a_migrated_schema_carries_the_comments_of_tables_and_columns(postgres_url: str) -> None:
+    with Database(url=sa.make_url(postgres_url)).begin() as connection:
+        inspector = sa.inspect(connection)
+        for name in set(inspector.get_table_names()) & {table.name for table in MART_TABLES}:
+            table = metadata.tables[name]
+            assert inspector.get_table_comment(name)["text"] == table.comment
+            comments = {column["name"]: column["comment"] for column in inspector.get_columns(name)}
+            assert comments == {column.name: column.comment for column in table.columns}
