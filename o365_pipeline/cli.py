@@ -20,6 +20,7 @@ from o365_pipeline.cli_consent import consent, purge, why_missing
 from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_docs import docs
 from o365_pipeline.cli_mart import mart
+from o365_pipeline.cli_quarantine import quarantine
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -235,5 +236,6 @@ cli.add_command(consent)
 cli.add_command(mart)
 cli.add_command(customers)
 cli.add_command(purge)
+cli.add_command(quarantine)
 cli.add_command(docs)
 cli.add_command(why_missing)

@@ -7,12 +7,14 @@ import dagster as dg
 from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
+from o365_pipeline.curated.current_assets import current_asset
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
+from o365_pipeline.mart.replay_job import replay_job
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
 from o365_pipeline.raw.assets import raw_asset
 from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, reconciliation_check
@@ -34,10 +36,11 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             extraction,
             *(raw_asset(dataset) for dataset in datasets),
             *(curated_asset(dataset) for dataset in datasets),
+            *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
-        jobs=[extraction_job, landing_job, purge_job],
+        jobs=[extraction_job, landing_job, replay_job, purge_job],
         schedules=build_extraction_schedules(deployment.customers),
         sensors=[
             build_consent_sensor(sensors),

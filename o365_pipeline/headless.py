@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers import Customer, Customers
@@ -25,7 +26,7 @@ from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.extraction.windows import Window
+from o365_pipeline.extraction.windows import Window, out_of_reach, reach
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.partitions import CUSTOMERS, FIRST_DAY, range_tags
 from o365_pipeline.raw.assets import raw_key
@@ -145,7 +146,7 @@ def extraction_of_days(
     for dataset in datasets:
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
-    wanted = [entry for entry in request.datasets if not datasets or entry.dataset in datasets]
+    wanted = _there(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
@@ -160,6 +161,28 @@ def extraction_of_days(
         tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
     )
     return asked, landing
+
+
+def _there(
+    customer: Customer, datasets: Sequence[Dataset], last_day: dt.date, today: dt.date
+) -> list[RequestedDataset]:
+    """The requested datasets of those named (all where none is) that Data Connect has up to the last day.
+
+    Raises:
+        UsageError: it does not have one that is named yet.
+    """
+    there = []
+    for entry in customer.data_request.datasets:
+        if datasets and entry.dataset not in datasets:
+            continue
+        if last_day <= reach(entry.dataset, today).last_day:
+            there.append(entry)
+            continue
+        [line] = out_of_reach(entry.dataset, [last_day], today)
+        if datasets:
+            raise UsageError(line)
+        LOG.warning(f"left out: {line}")
+    return there
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:

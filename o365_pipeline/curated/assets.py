@@ -83,7 +83,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = work.customer
             lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            landings = _landings(database, lake, customers[customer], dataset, work.days)
+            landings = newest_landings(database, lake, customers[customer], dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
@@ -93,7 +93,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
-                columns = _approved_columns(database, customers[customer], version)
+                columns = approved_columns(database, customers[customer], version)
                 counts.update(curate(lake, version, landed, days, columns))
             for day, found in counts.items():
                 context.add_asset_metadata(
@@ -113,7 +113,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return curated
 
 
-def _landings(
+def newest_landings(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
     """For each day that has one, the newest landing of the newest version of the dataset that landed."""
@@ -124,7 +124,7 @@ def _landings(
     return found
 
 
-def _approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
+def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
     """The columns of the dataset that the approval in force covers.
 
     Raises:

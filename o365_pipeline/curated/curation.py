@@ -7,7 +7,6 @@ Connect's word on a mailbox without data), or in quarantine with a reason. The t
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,14 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.reading import read, trace
 from o365_pipeline.curated.typing_sql import define_time_zones, fields_of
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
 EXTRACTION_ID = "extraction_id"
 """The key in each Parquet file's metadata under which stands whose rows it holds, also where it holds none."""
-
-MAX_REJECTED_TEXT = 1_000_000
-"""How many characters of an unreadable line quarantine keeps; the whole is in the lake, in the file that it names."""
 
 CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
 
@@ -63,62 +59,10 @@ def curate(
     """
     with duck() as (connection, directory):
         define_time_zones(connection)
-        _read(connection, lake, landed.manifest, directory)
+        sources = read(connection, lake, landed.manifest, directory)
         _type(connection, dataset, landed.manifest, columns)
+        trace(connection, sources, directory)
         return {day: _write_day(connection, lake, dataset, landed.manifest, day, directory) for day in days}
-
-
-def _read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> None:
-    """Make the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
-    connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
-    clean: list[Path] = []
-    names: list[tuple[str, str]] = []
-    staged = lake.stage([part.path for part in manifest.parts], directory)
-    for number, (part, local) in enumerate(zip(manifest.parts, staged, strict=True)):
-        if not part.is_clean:
-            local = _take_apart(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
-        clean.append(local)
-        names.append((str(local), part.path))
-    connection.execute("CREATE TABLE part (local VARCHAR, path VARCHAR)")
-    if not clean:
-        connection.execute("CREATE VIEW source AS SELECT NULL::JSON AS json, NULL::VARCHAR AS file WHERE false")
-        return
-    connection.executemany("INSERT INTO part VALUES (?, ?)", names)
-    connection.execute(
-        f"CREATE VIEW source AS SELECT json, part.path AS file FROM {objects_in(clean)} AS o "
-        "JOIN part ON part.local = o.filename"
-    )
-
-
-def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> Path:
-    """Write an odd file's objects one per line, and its unreadable lines to the table."""
-    rejected = target.with_suffix(".rejected")
-    _sort_out(odd, target, rejected, frozenset())
-    unreadable = connection.execute(
-        f"SELECT place FROM (SELECT row_number() OVER () AS place, json FROM {objects_in([target])}) WHERE json IS NULL"
-    ).fetchall()
-    if unreadable:
-        _sort_out(odd, target, rejected, frozenset(place for (place,) in unreadable))
-    connection.execute(
-        "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
-        "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'})",
-        [path, str(rejected)],
-    )
-    return target
-
-
-def _sort_out(odd: Path, target: Path, rejected: Path, refused: frozenset[int]) -> None:
-    """Part an odd file's objects from what cannot be read; DuckDB refuses some (by place) that Python takes."""
-    place = 0
-    with target.open("w", encoding="utf-8") as objects, rejected.open("w", encoding="utf-8") as rejects:
-        for piece in pieces(odd):
-            place += piece.reason is None
-            reason = piece.reason or ("not JSON that can be read" if place in refused else None)
-            if reason is None:
-                objects.write(piece.text + "\n")
-            else:
-                raw = piece.text[:MAX_REJECTED_TEXT].encode("utf-8", errors="replace").decode("utf-8")
-                rejects.write(json.dumps({"line": piece.line, "raw": raw, "reason": reason}) + "\n")
 
 
 def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest, columns: Sequence[str]) -> None:
@@ -140,7 +84,7 @@ def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Man
             SELECT * EXCLUDE (v), CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {problems}), '') END AS reason
             FROM shaped
         )
-        SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day,
+        SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day, hash(json) AS fingerprint,
             CASE WHEN reason IS NOT NULL OR is_user_row THEN json::VARCHAR END AS raw,
             CASE WHEN reason IS NOT NULL OR is_user_row THEN file END AS file
         FROM judged
@@ -159,12 +103,15 @@ def _day(dataset: Dataset, manifest: Manifest) -> str:
 
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Keep the latest of the rows with one key; the others are rejected with a reason."""
+    """Keep the latest of the rows with one key; the others are rejected with a reason.
+
+    What tells changes may tell one of each day.
+    """
     if not dataset.curated_key:
         return
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    within = [*dataset.curated_key, *(["day"] if dataset.current_name else [])]
+    key = ", ".join(f'"{name}"' for name in within)
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
-    structure = ", ".join(f"'{name}': \"{name}\"" for name in dataset.curated_schema)
     latest = (
         '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
     )
@@ -181,8 +128,7 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
     )
     connection.execute(
         f"""
-        UPDATE typed SET reason = 'repeats the key {", ".join(dataset.curated_key)} of a row that was kept',
-            raw = to_json({{{structure}}})::VARCHAR
+        UPDATE typed SET reason = 'repeats the key {", ".join(dataset.curated_key)} of a row that was kept'
         WHERE rowid IN (SELECT row_id FROM repeated)
         """
     )
@@ -204,10 +150,9 @@ def _write_day(
     of_landing = "true" if day == manifest.first_day else "false"
     queries = {
         QUARANTINE: (
-            "SELECT extraction_id, file, line, reason, raw FROM ("
-            "SELECT extraction_id, file, NULL::BIGINT AS line, reason, raw FROM typed "
-            f"WHERE reason IS NOT NULL AND {of_day} "
-            f"UNION ALL SELECT '{manifest.extraction_id}', file, line, reason, raw FROM unreadable WHERE {of_landing}) "
+            f"SELECT '{manifest.extraction_id}' AS extraction_id, file, line, reason, raw FROM ("
+            f"SELECT file, line, reason, raw FROM rejected WHERE {of_day} "
+            f"UNION ALL SELECT file, line, reason, raw FROM unreadable WHERE {of_landing}) "
             "ORDER BY file, line, reason, raw"
         ),
         USER_ROWS: (

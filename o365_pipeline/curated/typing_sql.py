@@ -37,7 +37,9 @@ class Fields:
 
 def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
     """Make Windows and IANA zone names known to the expressions, as the macro `zone_of`."""
-    connection.execute("CREATE TABLE time_zone AS SELECT lower(name) AS name, name AS zone FROM pg_timezone_names()")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE time_zone AS SELECT lower(name) AS name, name AS zone FROM pg_timezone_names()"
+    )
     connection.executemany(
         "INSERT INTO time_zone SELECT lower(?), ?",
         [*win_tz.items(), ("tzone://Microsoft/Utc", "UTC"), ("UTC", "UTC")],
@@ -46,7 +48,7 @@ def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
         "SET VARIABLE zones = (SELECT map(list(name), list(zone)) FROM "
         "(SELECT name, min(zone) AS zone FROM time_zone GROUP BY name))"
     )
-    connection.execute("CREATE MACRO zone_of(name) AS getvariable('zones')[lower(name)]")
+    connection.execute("CREATE OR REPLACE TEMP MACRO zone_of(name) AS getvariable('zones')[lower(name)]")
 
 
 def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:

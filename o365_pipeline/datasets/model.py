@@ -125,6 +125,9 @@ class Dataset(BaseModel):
             parse_type(column.documented_type)
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.table_name)
+
     @property
     def name(self) -> str:
         """The short name with its version: Message_v1."""
@@ -138,6 +141,11 @@ class Dataset(BaseModel):
     def asset_name(self) -> str:
         """The name in asset keys, lake paths and curated tables: message."""
         return snake_case(re.sub(r"_v\d+$", "", self.name))
+
+    @property
+    def current_name(self) -> str | None:
+        """The name of the table of what there is as of a day, of a dataset whose rows tell changes; else None."""
+        return f"{self.asset_name}_current" if self.slicing == "snapshot" else None
 
     @property
     def day_field(self) -> str | None:

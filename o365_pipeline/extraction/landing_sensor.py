@@ -122,12 +122,13 @@ def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.Asset
     """One run over the window's days, for the datasets that landed and the whole mart."""
     first = landed[0]
     runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}" for entry in landed))
-    names = [catalogue()[entry.dataset].asset_name for entry in landed]
+    datasets = [catalogue()[entry.dataset] for entry in landed]
     return dg.RunRequest(
         run_key=f"{first.customer}:{first.window}:{hashlib.sha256(runs.encode()).hexdigest()[:16]}",
         job_name=LANDING_JOB,
         asset_selection=[
-            *(dg.AssetKey([stage, name]) for stage in ("raw", "curated") for name in names),
+            *(dg.AssetKey([stage, dataset.asset_name]) for stage in ("raw", "curated") for dataset in datasets),
+            *(dg.AssetKey(["curated", dataset.current_name]) for dataset in datasets if dataset.current_name),
             *mart_assets,
         ],
         tags={**range_tags(first.customer, first.first_day, first.last_day), "o365/customer": first.customer},

@@ -5,7 +5,7 @@ What belongs here: one schedule for each time that customers are configured with
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ from o365_pipeline.customers import NIGHTLY, Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.assets import extraction_job
-from o365_pipeline.extraction.windows import ONE_DAY
+from o365_pipeline.extraction.windows import ONE_DAY, reach
 from o365_pipeline.partitions import CUSTOMERS, range_tags
 
 MAX_DAYS = 31
@@ -46,7 +46,8 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         description=(
             f"At {cron} (cron, UTC): the days since the last extraction, up to yesterday, of every customer with this "
-            f"schedule whose approval is in force; at most {MAX_DAYS} days back."
+            f"schedule whose approval is in force; at most {MAX_DAYS} days back. Days that Data Connect does not have "
+            "yet are left for later."
         ),
     )
     def scheduled_extraction(
@@ -66,21 +67,26 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
         if not approved:
             return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
-        requests = [_request(customer, days) for customer in approved if (days := _days(customer, held, yesterday))]
-        return requests or dg.SkipReason(f"All days up to {yesterday} are extracted or under way.")
+        today = moment.date()
+        requests = [_request(customer, days) for customer in approved if (days := _days(customer, held, today))]
+        return requests or dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
 
     return scheduled_extraction
 
 
 def _days(
-    customer: Customer, held: Mapping[tuple[str, str], dt.date], yesterday: dt.date
+    customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
-    """First and last of the days that a requested dataset does not hold yet."""
+    """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""
     nothing = customer.first_day - ONE_DAY
-    names: Sequence[str] = [requested.dataset.name for requested in customer.data_request.datasets]
-    last_held = min(held.get((customer.name, name), nothing) for name in names)
-    first_day = max(last_held + ONE_DAY, yesterday - ONE_DAY * (MAX_DAYS - 1))
-    return (first_day, yesterday) if first_day <= yesterday else None
+    spans: list[tuple[dt.date, dt.date]] = []
+    for dataset in (requested.dataset for requested in customer.data_request.datasets):
+        there = reach(dataset, today)
+        last_held = held.get((customer.name, dataset.name), nothing)
+        first_day = max(last_held + ONE_DAY, there.first_day, today - ONE_DAY * MAX_DAYS)
+        if first_day <= there.last_day:
+            spans.append((first_day, there.last_day))
+    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
 
 def _request(customer: Customer, days: tuple[dt.date, dt.date]) -> dg.RunRequest:

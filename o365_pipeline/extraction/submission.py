@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from azure.core.exceptions import AzureError
 
@@ -19,12 +20,21 @@ from o365_pipeline.consent.authorization import ask_of, authorize
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, NotAuthorizedError, RunInDoubtError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.factory_changes import DefinitionChange
-from o365_pipeline.extraction.windows import Window, extraction_id, missing_windows
+from o365_pipeline.extraction.windows import (
+    ONE_DAY,
+    Window,
+    asked_times,
+    extraction_id,
+    missing_windows,
+    out_of_reach,
+    reach,
+)
 from o365_pipeline.ledger import naive_utc
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
@@ -55,6 +65,15 @@ class Submission:
     """What had to be created or updated in the factory."""
 
 
+class _Cover(NamedTuple):
+    """How some days of a dataset stand."""
+
+    existing: set[Extraction]
+    missing: list[Window]
+    out_of_reach: list[str]
+    """What is said of missing days that Data Connect does not have, yet or any more."""
+
+
 @dataclass(frozen=True)
 class Submitter:
     """Asks for windows on behalf of one Dagster run, whose retries carry the same claimant."""
@@ -69,15 +88,29 @@ class Submitter:
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
 
-    def submit_days(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> Submission:
+    def submit_days(
+        self,
+        customer: Customer,
+        requested: RequestedDataset,
+        days: Sequence[dt.date],
+        *,
+        leave_out: bool = False,
+    ) -> Submission:
         """See to it that every day of the dataset is extracted or under way.
 
+        Args:
+            leave_out: whether days that Data Connect does not have, yet or any more, are told in the log and left out.
+
         Raises:
-            UsageError: a day is not over yet; extracting it now would pay for half of it.
+            UsageError: a day is not over yet, or Data Connect does not have it; no factory run was created.
             NotAuthorizedError: no approval in force covers it; no factory run was created.
             ExtractionError: the factory refused, or another process is submitting the window right now.
         """
-        existing, wanted = self._covered(customer, requested, days)
+        existing, wanted, lacking = self._covered(customer, requested, days)
+        if lacking and not leave_out:
+            raise UsageError("; ".join(lacking))
+        for line in lacking:
+            self.log.warning(f"{customer.name} {line}")
         made = [self._submit(customer, requested, window) for window in wanted]
         created = sum(submission.created for submission in made)
         extractions = [*existing, *(entry for submission in made for entry in submission.extractions)]
@@ -94,12 +127,10 @@ class Submitter:
             NotAuthorizedError: no approval in force covers a dataset that has days left to extract.
         """
         for requested in requests:
-            if self._covered(customer, requested, days)[1]:
+            if self._covered(customer, requested, days).missing:
                 self.authorized_by(customer, requested)
 
-    def _covered(
-        self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]
-    ) -> tuple[set[Extraction], list[Window]]:
+    def _covered(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> _Cover:
         """The extractions that hold days already, and the windows that are missing."""
         today = self.clock().date()
         if max(days) >= today:
@@ -111,7 +142,10 @@ class Submitter:
             if entry.status == ledger.CLAIMED and not self._claimant_is_gone(entry):
                 raise ExtractionError(f"{_named(entry)} is being submitted by another run: retry in a minute")
         existing = {entry for entry in chosen if entry.status != ledger.CLAIMED}
-        return existing, missing_windows(days, {day for entry in existing for day in entry.window.days})
+        held = {day for entry in existing for day in entry.window.days}
+        there = reach(requested.dataset, today)
+        lacking = out_of_reach(requested.dataset, set(days) - held, today)
+        return _Cover(existing, missing_windows((day for day in days if day in there), held), lacking)
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
         """The id of the approval that allows the dataset's extraction.
@@ -180,10 +214,12 @@ class Submitter:
             RunInDoubtError: the factory may have made a run, and none is listed; a retry looks for it once more.
             ExtractionError: the factory refused, or another process has taken the window over.
         """
+        snapshot = self._snapshot_before(wanted) if requested.dataset.slicing == "snapshot" else None
+        start, end = asked_times(requested.dataset, wanted.window, snapshot)
         parameters = {
             "windowKey": wanted.extraction_id,
-            "startTime": wanted.window.start,
-            "endTime": wanted.window.end,
+            "startTime": start,
+            "endTime": end,
             "folder": wanted.folder(requested.dataset.asset_name),
         }
         for repeats_left in reversed(range(BUSY_REPEATS + 1)):
@@ -202,6 +238,25 @@ class Submitter:
                     return run_id
                 raise
         raise AssertionError("the last turn returns or raises")
+
+    def _snapshot_before(self, wanted: Extraction) -> dt.date | None:
+        """The day before the window, where the same columns of the same people are extracted or under way up to it.
+
+        What comes of it stands in the factory run's parameters, and a retry that finds the run takes it as it is.
+        """
+        day = wanted.first_day - ONE_DAY
+        if day not in reach(catalogue()[wanted.dataset], self.clock().date()):
+            return None
+        found = ledger.overlapping(self.database, wanted.customer, wanted.dataset, day, day)
+        alike = (
+            entry
+            for entry in found
+            if entry.last_day == day
+            and entry.factory_run_id
+            and set(entry.columns) == set(wanted.columns)
+            and entry.scope == wanted.scope
+        )
+        return day if any(alike) else None
 
     def _renew(self, wanted: Extraction, *, submitting: bool = False) -> None:
         now = self._now()

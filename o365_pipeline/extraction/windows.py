@@ -1,4 +1,4 @@
-"""Windows: the days that one factory run extracts, and the one key that each has.
+"""Windows: the days that one factory run extracts, the one key that each has, and what Data Connect is asked for them.
 
 What belongs here: pure functions on days. Objects are billed per run, rounded up to 1,000, so fewer and larger
 windows are cheaper (Microsoft: Data Connect FAQ, pricing).
@@ -11,7 +11,11 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from o365_pipeline.datasets import Dataset
+
 ONE_DAY = dt.timedelta(days=1)
+SNAPSHOT_DATE = "SnapshotDate"
+"""The date-filter column of SharePoint's datasets: the day on which a row was captured."""
 
 
 @dataclass(frozen=True, order=True)
@@ -24,12 +28,12 @@ class Window:
     @property
     def start(self) -> str:
         """Start as Data Connect takes it, inclusive."""
-        return f"{self.first_day}T00:00:00Z"
+        return midnight(self.first_day)
 
     @property
     def end(self) -> str:
         """End as Data Connect takes it, exclusive."""
-        return f"{self.last_day + ONE_DAY}T00:00:00Z"
+        return midnight(self.last_day + ONE_DAY)
 
     @property
     def days(self) -> tuple[dt.date, ...]:
@@ -37,6 +41,63 @@ class Window:
 
     def __str__(self) -> str:
         return str(self.first_day) if self.first_day == self.last_day else f"{self.first_day}_{self.last_day}"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The days that Data Connect has of a dataset: from a day on, where it forgets, and up to a day."""
+
+    first_day: dt.date
+    last_day: dt.date
+
+    def __contains__(self, day: dt.date) -> bool:
+        return self.first_day <= day <= self.last_day
+
+
+def reach(dataset: Dataset, today: dt.date) -> Reach:
+    """What Data Connect has of a dataset on a day (UTC); a day that is not over is never there."""
+    first_day = dt.date.min if dataset.history_days is None else today - ONE_DAY * dataset.history_days
+    return Reach(first_day, today - ONE_DAY * max(dataset.delay_days, 1))
+
+
+def out_of_reach(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> list[str]:
+    """One line for the days that are not there yet, with when they will be, and one for those that are too old."""
+    there, asked = reach(dataset, today), list(days)
+    lines = []
+    if early := [day for day in asked if day > there.last_day]:
+        named = " to ".join(dict.fromkeys(str(day) for day in (min(early), max(early))))
+        lines.append(
+            f"{dataset.name} {named}: Data Connect has a day after {dataset.delay_days * 24} hours, these from "
+            f"{max(early) + ONE_DAY * dataset.delay_days} (UTC) on: extract them then"
+        )
+    if old := [day for day in asked if day < there.first_day]:
+        named = " to ".join(dict.fromkeys(str(day) for day in (min(old), max(old))))
+        lines.append(
+            f"{dataset.name} {named}: too old, Data Connect goes {dataset.history_days} days back: extract days "
+            f"from {there.first_day} on"
+        )
+    return lines
+
+
+def asked_times(dataset: Dataset, window: Window, snapshot_before: dt.date | None) -> tuple[str, str]:
+    """startTime and endTime of the window's run.
+
+    A snapshot dataset is asked for what changed since the snapshot that is held already, else for the last day's
+    whole snapshot, start and end being one. Snapshot dates are compared whole, the last included.
+
+    Args:
+        snapshot_before: the day of a snapshot that is held and ends where the window begins.
+    """
+    if dataset.slicing == "snapshot":
+        return midnight(snapshot_before or window.last_day), midnight(window.last_day)
+    if dataset.date_filter == SNAPSHOT_DATE:
+        return window.start, midnight(window.last_day)
+    return window.start, window.end
+
+
+def midnight(day: dt.date) -> str:
+    """The beginning of a day as Data Connect takes it."""
+    return f"{day}T00:00:00Z"
 
 
 def extraction_id(customer: str, dataset: str, window: Window) -> str:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import approval_in_force
-from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
@@ -46,11 +45,13 @@ MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
     """The mart's tables as assets, over these datasets; what the SQL reads of others counts as empty."""
-    names = frozenset(dataset.asset_name for dataset in datasets)
+    curated = frozenset(
+        name for dataset in datasets for name in (dataset.asset_name, dataset.current_name) if name is not None
+    )
 
     @dg.multi_asset(
         name="mart",
-        specs=[_spec(table, names) for table in MART_TABLES],
+        specs=[_spec(table, curated) for table in MART_TABLES],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
         check_specs=[spec for table in MART_TABLES for spec in _check_specs(table)],
@@ -90,7 +91,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         note_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
             history = rows_of_days(context.instance, mart_key(table), customer.name, work.days)
-            lineage = column_lineage(table, names)
+            lineage = column_lineage(table, curated)
             context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
             if table.name.startswith("fact_"):
                 drawn = rows_per_day(history, counts[table])
@@ -101,17 +102,18 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
     return mart
 
 
-def _spec(table: sa.Table, datasets: frozenset[str]) -> dg.AssetSpec:
+def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
     schema = table_schema(
         {column.name: str(column.type) for column in table.columns},
         tuple(column.name for column in table.primary_key),
         {column.name: column.comment for column in table.columns},
     )
+    read = reads(table.name, curated | TABLE_NAMES)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
-            *(curated_key(catalogue()[name]) for name in sorted(reads(table.name, datasets))),
-            *(dg.AssetKey(["mart", name]) for name in sorted(reads(table.name, TABLE_NAMES))),
+            *(dg.AssetKey(["curated", name]) for name in sorted(read & curated)),
+            *(dg.AssetKey(["mart", name]) for name in sorted(read & TABLE_NAMES)),
         ],
         description=f"{table.comment}. Join on customer, day and the key.",
         group_name="mart",

@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import sqlalchemy as sa
 
+from o365_pipeline.curated.typing_sql import define_time_zones
 from o365_pipeline.database import metadata
 from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
@@ -24,8 +25,11 @@ TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
 VECTORS_PER_CHUNK = 10
 """Of 2,048 rows each, DuckDB's unit: frames of some 20,000 rows."""
 
-NULLABLE_TYPES = {sa.Integer: "Int64", sa.Boolean: "boolean"}
+NULLABLE_TYPES = {sa.Integer: "Int64", sa.BigInteger: "Int64", sa.Boolean: "boolean"}
 """What pandas needs for columns with nulls, which DuckDB hands out as floats and objects."""
+
+CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
+"""Which datasets are curated for which days, with however few rows: an empty calendar is not an unknown one."""
 
 
 @cache
@@ -53,10 +57,13 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
     """Build every mart table as a temporary relation over the curated ones.
 
     Args:
-        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day.
+        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day;
+            one per lookback, for the days before; of those that tell of changes also what there is as of the day,
+            named by their current_name; and `curated_day`.
         customer: the customer of the partition.
         day: the day of the partition.
     """
+    define_time_zones(connection)
     connection.execute(text_of("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")

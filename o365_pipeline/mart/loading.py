@@ -7,7 +7,7 @@ is `build.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
-from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
+from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
+from o365_pipeline.mart.lookback import lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -47,19 +49,20 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
+        connection.execute(CURATED_DAY)
         usable = {dataset.asset_name for dataset in datasets}
         for dataset in catalogue().newest:
-            path = path_of(CURATED, dataset, customer, day)
-            if dataset.asset_name in usable and lake.exists(path):
-                [file] = lake.stage([path], directory)
-                extractions.add(_extraction_of(connection, file))
-                source = f"SELECT * FROM read_parquet('{file}')"
-            else:
-                fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-                source = f"SELECT {fields} WHERE false"
-            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {source}')
+            days = [day] if dataset.asset_name in usable else []
+            files = _stage(connection, lake, dataset, customer, days, directory)
+            extractions |= {_extraction_of(connection, file) for file in files}
+            _define(connection, dataset.asset_name, dataset, files)
+            for lookback in lookbacks_at(dataset.asset_name):
+                earlier = [before for today in days for before in lookback.before(today)]
+                files = _stage(connection, lake, dataset, customer, earlier, directory)
+                _define(connection, lookback.relation, dataset, files)
+        of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
-        copies = copies_of(marts.ledger, extractions) if marts.lies_apart(customer) else {}
+        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
             write(transaction, copies)
@@ -70,6 +73,33 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
 
         rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions))
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    dataset: Dataset,
+    customer: str,
+    days: Collection[dt.date],
+    directory: Path,
+) -> list[Path]:
+    """Local copies of the days' curated files, those that there are, which are noted."""
+    paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
+    held = {day: path for day, path in paths.items() if lake.exists(path)}
+    for day in held:
+        connection.execute("INSERT INTO curated_day VALUES (?, ?)", [dataset.asset_name, day])
+    return lake.stage(held.values(), directory)
+
+
+def _define(connection: duckdb.DuckDBPyConnection, relation: str, dataset: Dataset, files: Sequence[Path]) -> None:
+    """Make a view of some days' curated files; of none it is empty."""
+    fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+    source = f"SELECT {fields} WHERE false"
+    if files:
+        names = ", ".join(f"'{file}'" for file in files)
+        # A file that was curated before the catalogue knew a column does not have it.
+        source += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], union_by_name = true)"
+    connection.execute(f'CREATE VIEW "{relation}" AS {source}')
 
 
 def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import duckdb
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.ledger import extraction, landing
-from o365_pipeline.raw.json_lines import objects_in, pieces
+from o365_pipeline.raw.json_lines import contents, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part
 
@@ -65,36 +66,39 @@ def _manifest_path(database: Database, extraction_id: str) -> str | None:
 
 def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest:
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
+    # v0 datasets write PascalCase what v1 datasets write camelCase.
+    spellings = {spelling for name in columns for spelling in (name, name[0].swapcase() + name[1:])}
     parts: list[Part] = []
     with duck() as (connection, directory):
         staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])
         for part, (_, local) in zip(manifest.parts, staged, strict=True):
             target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
             new = directory / "new.json"
-            rows = _rewrite(connection, local, new, part.is_clean, columns)
+            if part.is_clean:
+                _rewrite(connection, local, new, spellings)
+            else:
+                _rewrite_odd(local, new, spellings)
+            held = contents(connection, new)
             lake.write(str(target), new)
-            parts.append(Part(path=str(target), size=new.stat().st_size, rows=rows, is_clean=True))
+            parts.append(Part(path=str(target), size=new.stat().st_size, rows=held.rows, is_clean=held.is_clean))
             new.unlink()
     kept = tuple(name for name in manifest.columns if name not in columns)
     rows = sum(part.rows for part in parts)
     return manifest.model_copy(update={"columns": kept, "parts": tuple(parts), "rows_reported": rows})
 
 
-def _rewrite(
-    connection: duckdb.DuckDBPyConnection,
-    source: Path,
-    target: Path,
-    is_clean: bool,
-    columns: Sequence[str],
-) -> int:
-    """Write a file's objects without the columns, one on a line; returns how many."""
-    if not is_clean:
-        readable = target.with_name("readable.json")
-        with readable.open("w", encoding="utf-8") as file:
-            file.writelines(f"{piece.text}\n" for piece in pieces(source) if piece.reason is None)
-        source = readable
-    # v0 datasets write PascalCase what v1 datasets write camelCase.
-    spellings = {spelling for name in columns for spelling in (name, name[0].swapcase() + name[1:])}
-    patch = json.dumps(dict.fromkeys(sorted(spellings))).replace("'", "''")
+def _rewrite(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, names: Collection[str]) -> None:
+    """Write a clean file's objects without some of their names."""
+    patch = json.dumps(dict.fromkeys(sorted(names))).replace("'", "''")
     query = f"SELECT json_merge_patch(json, '{patch}')::VARCHAR FROM {objects_in([source])} WHERE json IS NOT NULL"
-    return int(connection.execute(f"COPY ({query}) TO '{target}' {LINES}").fetchall()[0][0])
+    connection.execute(f"COPY ({query}) TO '{target}' {LINES}")
+
+
+def _rewrite_odd(source: Path, target: Path, names: Collection[str]) -> None:
+    """Write an odd file's objects without some of their names, one on a line; one by one, since some may be large."""
+    with target.open("w", encoding="utf-8") as file:
+        for piece in pieces(source):
+            if piece.reason is None:
+                with suppress(ValueError, RecursionError):
+                    kept = {name: value for name, value in json.loads(piece.text).items() if name not in names}
+                    file.write(json.dumps(kept, ensure_ascii=False) + "\n")

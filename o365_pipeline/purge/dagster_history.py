@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.curated.current_assets import current_key
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.partitions import partition_key
@@ -55,7 +56,12 @@ def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool
 
 
 def _keys() -> Sequence[dg.AssetKey]:
-    return [*(key(dataset) for key in (raw_key, curated_key) for dataset in catalogue().newest), *MART_KEYS]
+    return [*(key for dataset in catalogue().newest for key in _keys_of(dataset)), *MART_KEYS]
+
+
+def _keys_of(dataset: Dataset) -> list[dg.AssetKey]:
+    current = [current_key(dataset)] if dataset.current_name else []
+    return [raw_key(dataset), curated_key(dataset), *current]
 
 
 def _materialized(
@@ -76,7 +82,7 @@ def _materialized(
 
 def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.date]]) -> set[str]:
     """The partitions of an asset that still hold data."""
-    datasets = {dataset for dataset, _ in live if key in (raw_key(dataset), curated_key(dataset))}
+    datasets = {dataset for dataset, _ in live if key in _keys_of(dataset)}
     if key in MART_KEYS:
         return {partition_key(customer, day) for _, day in live}
     return {partition_key(customer, day) for dataset, day in live if dataset in datasets}

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
+from o365_pipeline.curated.current_state import current_path, fold
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -26,6 +27,7 @@ from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.columns import manifest_of, take_out
@@ -94,6 +96,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> set[dt.d
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
     _curate_again(database, lake, customer, stripped & live_days(database, customer))
+    touched |= _fold_again(database, lake, customer, plan)
     _rebuild_mart(marts, lake, customer, touched)
     marts[customer.name].compact()
     return touched
@@ -135,6 +138,7 @@ def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tu
     curated = [found for stage, folder in folders_of_stages for found in lake.objects(f"{stage}/{folder}/{name}")]
     folders, live = _live_folders(database, customer), live_days(database, customer)
     alive = {path_of(stage, dataset, name, day) for stage in CURATED_STAGES for dataset, day in live}
+    alive |= {current_path(dataset, name, day) for dataset, day in live if dataset.current_name}
     dead = [found for found in raw if not _parents(found[0], folders)]
     return [*dead, *(found for found in curated if found[0] not in alive)]
 
@@ -170,11 +174,34 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
             curate(lake, dataset, landed, held, landed.manifest.columns)
 
 
+def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
+    """Write anew what there is as of each day from the first of the plan's on, of datasets that tell of changes.
+
+    Returns the days whose mart shows it: all from that day on, since a day that has none shows the last one there is.
+    """
+    first_days: dict[Dataset, dt.date] = {}
+    for deletion in plan.deletions:
+        if (found := _window_of(database, deletion.extraction_id)) and found[0].current_name:
+            dataset, window = found
+            first_days[dataset] = min(window.first_day, first_days.get(dataset, window.first_day))
+    live = live_days(database, customer)
+    for dataset, first_day in first_days.items():
+        days = sorted(day for held, day in live if held == dataset and day >= first_day)
+        landings = landings_of(database, lake, customer.name, dataset, days) if days else {}
+        for day in days:
+            if lake.exists(current_path(dataset, customer.name, day)):
+                fold(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
+    return {day for _, day in live if day >= min(first_days.values())} if first_days else set()
+
+
 def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
     """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
-    for day in sorted(touched & {day for _, day in live}):
-        load_day(marts, lake, customer.name, day, [dataset for dataset, found in live if found == day])
+    # Later days hold what was counted from the touched ones' mail.
+    stale = touched | (depending(touched) & _loaded_days(mart, customer))
+    for day in sorted(stale & {day for _, day in live}):
+        held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
+        load_day(marts, lake, customer.name, day, held)
     for day in sorted(_loaded_days(mart, customer) - {day for _, day in live}):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.lies_apart(customer.name):

@@ -156,7 +156,7 @@ def _submit_others(
     selected = context.run.asset_selection
     for requested in customer.data_request.datasets:
         if requested.dataset != dataset and (not selected or raw_key(requested.dataset) in selected):
-            with suppress(ExtractionError, NotAuthorizedError):
+            with suppress(ExtractionError, NotAuthorizedError, UsageError):
                 submitter.authorized_by(customer, requested)
                 submitter.submit_days(customer, requested, work.days)
 

@@ -1,15 +1,15 @@
 """Reading what Data Connect writes: JSON Lines, with the oddities that real files have.
 
-What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart (line by line):
-two objects on a line, byte-order marks, UTF-16, JSON across lines, lines that are no JSON. What the rows mean is
-the curated stage's.
+What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart, a window of text
+at a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays, large objects, lines that are
+no JSON. Where a large object ends is `large_json.py`'s; what the rows mean is the curated stage's.
 """
 
 from __future__ import annotations
 
 import codecs
-import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,35 @@ from typing import IO
 
 import duckdb
 
-UTF_8 = "utf-8"
-BLANK = b" \t\r\n\xef\xbb\xbf"
-LARGE_DOCUMENT_BYTES = 256 * 1024 * 1024
-"""Files of JSON across lines are read whole, up to this size; larger ones are read line by line."""
+from o365_pipeline.raw.large_json import Scan
 
-LARGE_OBJECT_BYTES = 16 * 1024 * 1024
-"""DuckDB's default limit of one JSON object; files with larger ones are taken apart line by line."""
+WINDOW = 1024 * 1024
+"""How many characters are looked at together; what is longer counts as large."""
+
+LARGEST_OBJECT = 128 * 1024 * 1024
+"""Objects of more characters are not read."""
+
+KEPT_CHARACTERS = 1_000_000
+"""How many characters of what cannot be read are kept; the whole is in the lake, in the file."""
+
+LARGE_BYTES = 4 * 1024 * 1024
+"""Objects of more bytes are large: they are read one by one, and a file that has one is odd."""
+
+CLOSE_TO_THE_END = 16
+"""So near a window's end an error may be a word or an escape that the end cuts off."""
+
+BLANK = b" \t\r\n\xef\xbb\xbf"
+BETWEEN = re.compile("[ \t\r\n,\\]\ufeff]*")
+ARRAY = re.compile("\\[[ \t\r\n]*")
+HALF_CHARACTER = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)")
+NO_OBJECT = "JSON, but not an object"
+NOT_UTF_8 = "not UTF-8 text"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: rows (objects, plus one for each line that is none), and whether every line is one object."""
+    """What a file holds: rows (objects, plus one for each line that is none), and whether every line is one object that
+    is not large."""
 
     rows: int
     is_clean: bool
@@ -36,9 +53,11 @@ class Contents:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an odd file: an object's text, or a line that could not be read, with the reason."""
+    """A part of an odd file: an object's text on one line, or what could not be read, with the reason."""
 
     line: int
+    """Where it begins in the file, from 1."""
+
     text: str
     reason: str | None
 
@@ -47,113 +66,218 @@ def contents(connection: duckdb.DuckDBPyConnection, path: Path) -> Contents:
     """Count a file's rows."""
     try:
         lines, objects = connection.execute(
-            "SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT') FROM " + objects_in([path])
+            f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT' AND strlen(json) <= {LARGE_BYTES}) "
+            f"FROM {objects_in([path])}"
         ).fetchall()[0]
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfMemoryException):
         lines, objects = None, 0
     if lines == objects:
         return Contents(objects, is_clean=True)
     return Contents(sum(1 for _ in pieces(path)), is_clean=False)
 
 
-def objects_in(paths: list[Path]) -> str:
-    """The table function that reads these clean files, one column `json`, one row per line."""
+def objects_in(paths: list[Path], largest: int = 0) -> str:
+    """The table function that reads these clean files, one column `json`, one row per line.
+
+    Args:
+        largest: the bytes of the largest line, where it may be more than DuckDB's default, 16 MB.
+    """
     names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"read_ndjson_objects([{names}], ignore_errors = true, filename = true)"
-
-
-def pieces(path: Path) -> Iterator[Piece]:
-    """Take a file apart; every non-blank line gives at least one piece, so that nothing is lost."""
-    if not is_line_by_line(path) and (found := _document(path)) is not None:
-        yield from found
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(_decoded_lines(file, _encoding(path)), start=1):
-            if isinstance(line, bytes):
-                yield Piece(number, line.decode("utf-8", errors="backslashreplace").strip(), "not UTF-8 text")
-            elif line.strip():
-                yield from _objects_on(line.strip(), number)
+    size = f", maximum_object_size = {largest + 1024}" if largest else ""
+    return f"read_ndjson_objects([{names}], ignore_errors = true, filename = true{size})"
 
 
 def is_line_by_line(path: Path) -> bool:
-    """Whether a file is UTF-8 with objects on lines: not UTF-16, not pretty-printed, not one array of objects."""
-    if _encoding(path) != UTF_8:
+    """Whether a file is UTF-8 whose objects are on lines of their own: not UTF-16, not across lines, no arrays."""
+    if _encoding(path) != "utf-8":
         return False
     with path.open("rb") as file:
-        first = next((line for line in file if line.strip(BLANK)), b"").removeprefix(codecs.BOM_UTF8).strip()
-    return first != b"{" and not first.startswith(b"[")
+        lines = (line.strip(BLANK) for line in file)
+        return not any(line.startswith(b"[") or (line.startswith(b"{") and not line.endswith(b"}")) for line in lines)
+
+
+def pieces(path: Path) -> Iterator[Piece]:
+    """Take a file apart; what is not blank gives at least one piece, so that nothing is lost.
+
+    A line on which something cannot be read is one piece, whole as far as it is within one window.
+    """
+    encoding = _encoding(path)
+    errors = "surrogateescape" if encoding == "utf-8" else "replace"
+    with path.open(encoding=encoding, errors=errors, newline="\n") as file:
+        window = _Window(file)
+        on_line: list[Piece] = []
+        begun = window.place
+        while True:
+            is_there = window.find_next()
+            if window.place[:2] != begun[:2]:
+                yield from on_line
+                on_line = []
+            if not is_there:
+                yield from on_line
+                return
+            if not on_line:
+                begun = window.place
+            if window.enter_array():
+                continue
+            try:
+                on_line.append(window.take_value())
+            except _LargeError:
+                yield from on_line
+                on_line = []
+                yield window.take_large()
+            except _BrokenError as error:
+                if error.is_across_lines or not window.go_back(begun):
+                    yield from on_line
+                on_line = []
+                yield window.take_broken(error)
+
+
+class _LargeError(Exception):
+    """A value that does not end within a window."""
+
+
+class _BrokenError(Exception):
+    """What is no JSON."""
+
+    def __init__(self, reason: str, is_across_lines: bool) -> None:
+        super().__init__(reason)
+        self.is_across_lines = is_across_lines
+
+
+class _Window:
+    """A part of a file's text, and a place in it."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._text = ""
+        self._is_last = False
+        self._moves = 0
+        self.at = 0
+        self.line = 1
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Which window, which line, where."""
+        return self._moves, self.line, self.at
+
+    def go_back(self, place: tuple[int, int, int]) -> bool:
+        """Go to an earlier place on the line; False where it is not in the window any more."""
+        if place[0] != self._moves:
+            return False
+        _, self.line, self.at = place
+        return True
+
+    def find_next(self) -> bool:
+        """Go to what is next after blanks, commas and ends of arrays; False where nothing is."""
+        while True:
+            self._go(BETWEEN.match(self._text, self.at).end())  # type: ignore[union-attr]
+            if self.at < len(self._text):
+                return True
+            if not self._move():
+                return False
+
+    def enter_array(self) -> bool:
+        """Go past the bracket that opens an array of objects or of arrays; False where none does."""
+        found = ARRAY.match(self._text, self.at)
+        if found is None:
+            return False
+        if found.end() == len(self._text) and self.at > 0 and self._move():
+            return self.enter_array()
+        if self._text[found.end() : found.end() + 1] not in ("", "{", "[", "]"):
+            return False
+        self._go(found.end())
+        return True
+
+    def take_value(self) -> Piece:
+        """The value here, and go past it.
+
+        Raises:
+            _LargeError: it is longer than a window.
+            _BrokenError: it is no JSON.
+        """
+        while True:
+            broken = None
+            try:
+                value, end = DECODER.raw_decode(self._text, self.at)
+            except json.JSONDecodeError as error:
+                is_cut_off = error.msg.startswith("Unterminated") or error.pos > len(self._text) - CLOSE_TO_THE_END
+                broken = self._broken(f"not JSON: {error.msg}", error.pos)
+            except (ValueError, RecursionError):
+                is_cut_off = False
+                broken = self._broken("not JSON that can be read: a number too long, or nested too deeply", 0)
+            else:
+                is_cut_off = end == len(self._text) and not isinstance(value, dict | list | str)
+                if not is_cut_off or self._is_last:
+                    return self._piece(end, None if isinstance(value, dict) else NO_OBJECT)
+            if broken and (self._is_last or (not is_cut_off and "\n" in self._text[self.at :])):
+                raise broken
+            if self.at == 0 and self._moves > 1:
+                raise _LargeError
+            self._move()
+
+    def take_large(self) -> Piece:
+        """The large value, or the rest of the large line, and go past it."""
+        line, scan = self.line, Scan(LARGEST_OBJECT, KEPT_CHARACTERS)
+        is_object = self._text[self.at] == "{"
+        while (end := scan.feed(self._text, self.at)) is None:
+            self._go(len(self._text))
+            if not self._move():
+                break
+        if end is not None:
+            self._go(end)
+        reason = scan.reason or (None if is_object else NO_OBJECT)
+        return _piece(line, scan.text(), reason)
+
+    def take_broken(self, error: _BrokenError) -> Piece:
+        """The rest of the line, or of the object across lines, and go past it."""
+        end = self._end_of_object() if error.is_across_lines else self._text.find("\n", self.at)
+        return self._piece(end if end >= 0 else len(self._text), str(error))
+
+    def _broken(self, reason: str, place: int) -> _BrokenError:
+        end = self._text.find("\n", self.at)
+        return _BrokenError(reason, 0 <= end < place and self._text[self.at : end].strip() == "{")
+
+    def _end_of_object(self) -> int:
+        """Where the next object or array begins on a line, as far to the left as the one here; -1 where none does."""
+        indent = self.at - self._text.rfind("\n", 0, self.at) - 1
+        found = re.compile(f"\n(?=[ \t]{{0,{indent}}}[{{\\[\\]])").search(self._text, self.at)
+        return found.start() if found else -1
+
+    def _piece(self, end: int, reason: str | None) -> Piece:
+        line, text = self.line, self._text[self.at : end]
+        self._go(end)
+        return _piece(line, text, reason)
+
+    def _go(self, place: int) -> None:
+        self.line += self._text.count("\n", self.at, place)
+        self.at = place
+
+    def _move(self) -> bool:
+        """Let the window begin here; False where there is no more text."""
+        more = "" if self._is_last else self._file.read(WINDOW)
+        self._is_last = len(more) < WINDOW
+        self._text, self.at = self._text[self.at :] + more, 0
+        self._moves += 1
+        return bool(more)
+
+
+def _piece(line: int, text: str, reason: str | None) -> Piece:
+    """Text as a piece of one line; half a character, which other readers refuse, becomes a question mark."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        content = text.encode("utf-8", errors="surrogateescape")
+        text, reason = content.decode("utf-8", errors="backslashreplace"), NOT_UTF_8
+    if reason is not None:
+        return Piece(line, text[:KEPT_CHARACTERS].strip(), reason)
+    if "\\ud" in text or "\\uD" in text:
+        text = HALF_CHARACTER.sub(lambda found: "?" if found[1] else found[0], text)
+    return Piece(line, text.replace("\n", " ").replace("\r", " "), None)
 
 
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else UTF_8
-
-
-def _decoded_lines(file: IO[bytes], encoding: str) -> Iterator[str | bytes]:
-    """Lines as text; as bytes where they are no text."""
-    if encoding != UTF_8:
-        yield from io.TextIOWrapper(file, encoding, errors="replace", newline="\n")
-        return
-    for line in file:
-        try:
-            yield line.decode(UTF_8).lstrip("\ufeff")
-        except UnicodeDecodeError:
-            yield line
-
-
-def _document(path: Path) -> list[Piece] | None:
-    """The objects of a file that is JSON across lines: pretty-printed objects, arrays of objects; None if it is not."""
-    if path.stat().st_size > LARGE_DOCUMENT_BYTES:
-        return None
-    text = path.read_bytes().decode(_encoding(path), errors="replace").lstrip("\ufeff")
-    found: list[Piece] = []
-    at = _next_value(text, 0)
-    while at < len(text):
-        try:
-            value, end = DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return None
-        line = text.count("\n", 0, at) + 1
-        found += [_piece(entry, json.dumps(entry), line) for entry in (value if isinstance(value, list) else [value])]
-        at = _next_value(text, end)
-    return found
-
-
-def _next_value(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n,":
-        at += 1
-    return at
-
-
-def _objects_on(line: str, number: int) -> list[Piece]:
-    """The objects on one line, or the whole line with the reason why it cannot be read."""
-    at = 0
-    found: list[Piece] = []
-    while at < len(line):
-        try:
-            value, end = DECODER.raw_decode(line, at)
-        except json.JSONDecodeError as error:
-            return [Piece(number, line, f"not JSON: {error.msg}")]
-        except (ValueError, RecursionError):
-            return [Piece(number, line, "not JSON that can be read: a number too long, or nested too deeply")]
-        if not isinstance(value, dict):
-            return [Piece(number, line, "JSON, but not an object")]
-        found.append(_piece(value, line[at:end], number))
-        at = end
-        while at < len(line) and line[at] in " \t\r":
-            at += 1
-    return found
-
-
-def _piece(value: object, text: str, line: int) -> Piece:
-    """An object as a piece; half a character, which other readers refuse, becomes a question mark."""
-    if not isinstance(value, dict):
-        return Piece(line, text, "JSON, but not an object")
-    if len(text) > LARGE_OBJECT_BYTES:
-        return Piece(line, text, f"an object of more than {LARGE_OBJECT_BYTES // 1024**2} MB")
-    if "\\ud" in text.lower():
-        text = json.dumps(value, ensure_ascii=False).encode(UTF_8, errors="replace").decode(UTF_8)
-    return Piece(line, text, None)
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8"
 
 
 def _refuse(constant: str) -> object:

@@ -69,19 +69,31 @@ def landings_of(
     database: Database, lake: Lake, customer: str, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
     """For each day that has one, the newest sealed landing that holds it."""
-    found = extraction_ledger.overlapping(database, customer, dataset.name, min(days), max(days))
-    with database.begin() as connection:
-        query = sa.select(landing.c.extraction_id, landing.c.manifest)
-        ids = [entry.extraction_id for entry in found]
-        manifests = {
-            row.extraction_id: row.manifest
-            for some in portions(ids)
-            for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
-        }
-    sealed = [entry for entry in found if entry.extraction_id in manifests]
-    chosen = extraction_ledger.covering(sealed, days)
+    manifests = _sealed(database, customer, dataset, min(days), max(days))
+    chosen = extraction_ledger.covering(manifests, days)
     landed = {
-        entry: Landed(entry, Manifest.model_validate_json(lake.read(manifests[entry.extraction_id])))
+        entry: Landed(entry, Manifest.model_validate_json(lake.read(manifests[entry])))
         for entry in set(chosen.values())
     }
     return {day: landed[entry] for day, entry in chosen.items()}
+
+
+def landed_days(database: Database, customer: str, dataset: Dataset, last_day: dt.date) -> list[dt.date]:
+    """The days up to one that sealed landings hold, in order: what the ledger says, without their manifests."""
+    sealed = _sealed(database, customer, dataset, dt.date.min, last_day)
+    return sorted({day for entry in sealed for day in entry.window.days if day <= last_day})
+
+
+def _sealed(
+    database: Database, customer: str, dataset: Dataset, first_day: dt.date, last_day: dt.date
+) -> dict[Extraction, str]:
+    """The manifests of sealed landings that share a day with the span, by extraction, the newest last."""
+    found = extraction_ledger.overlapping(database, customer, dataset.name, first_day, last_day)
+    query = sa.select(landing.c.extraction_id, landing.c.manifest)
+    with database.begin() as connection:
+        manifests = {
+            row.extraction_id: row.manifest
+            for some in portions([entry.extraction_id for entry in found])
+            for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
+        }
+    return {entry: manifests[entry.extraction_id] for entry in found if entry.extraction_id in manifests}

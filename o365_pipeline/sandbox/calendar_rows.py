@@ -1,4 +1,4 @@
-"""Meetings as calendars hold them: the rows of Event_v1 and CalendarView_v0, one for each attendee's calendar.
+"""Meetings as calendars hold them: the rows of Event and CalendarView, one for each attendee's calendar.
 
 What belongs here: entries and columns. What takes place when is `meetings.py`'s.
 """

@@ -1,4 +1,4 @@
-"""Synthetic Teams chats and the rows of TeamChat_v1: each message once in every participant's mailbox.
+"""Synthetic Teams chats and the rows of TeamChat: each message once in every participant's mailbox.
 
 What belongs here: who chats with whom when, and its columns. This dataset's keys are PascalCase, nested ones too.
 """
@@ -115,5 +115,7 @@ CHAT_COLUMNS: Columns = {
     "ReplyTo": constant([]),
     "Flag": constant({"FlagStatus": "Microsoft.OutlookServices.FollowupFlagStatus'NotFlagged'"}),
     "Attachments": constant([]),
+    "ThreadId": lambda copy: opaque_id("19:", "chat", copy.message.chat)[:40],
+    "ThreadType": lambda copy: "OneToOneChat" if len(copy.message.participants) == 2 else "GroupChat",
     "ODataType": constant("#Microsoft.OutlookServices.Message"),
 }

@@ -6,6 +6,7 @@ What belongs here: reading definitions and the rules that concern the activity a
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -91,8 +92,8 @@ class CopyJob(BaseModel):
             scope=self.scope,
         )
 
-    def fault(self) -> str | None:
-        """Why Data Connect would refuse the activity whatever was approved, or None."""
+    def fault(self, today: dt.date) -> str | None:
+        """Why Data Connect would refuse the activity on a day, whatever was approved, or None."""
         if len(self.groups) > MAX_GROUPS:
             return f"allowedGroups takes at most {MAX_GROUPS} groups, not {len(self.groups)}"
         if self.groups and self.filter_uri:
@@ -108,11 +109,20 @@ class CopyJob(BaseModel):
             return f"startTime and endTime must both be given, in order, not {self.start} and {self.end}"
         if self.date_column and self.date_column not in dataset.date_filters:
             return f"{self.table_name} cannot be filtered by {self.date_column}; {', '.join(dataset.date_filters)} can"
-        if dataset.slicing == "column" and (bool(self.date_column) != bool(span)):
+        if dataset.slicing in ("column", "snapshot") and (bool(self.date_column) != bool(span)):
             return f"{self.table_name}: dateFilterColumn, startTime and endTime must be given together"
         if not span and (dataset.date_filter_required or dataset.slicing == "window"):
             return f"{self.table_name} requires a date filter: startTime and endTime"
+        return _not_there(dataset, [at.date() for at in span], today)
+
+
+def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | None:
+    """Which of the days Data Connect does not have, yet or any more, where the dataset is captured day by day."""
+    if dataset.history_days is None:
         return None
+    first, last = today - dt.timedelta(days=dataset.history_days), today - dt.timedelta(days=dataset.delay_days)
+    lacking = next((day for day in days if not first <= day <= last), None)
+    return f"{dataset.table_name} is there from {first} to {last}, which {lacking} is not" if lacking else None
 
 
 def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str) -> CopyJob:

@@ -15,7 +15,8 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox import tenant_data as tenant_files
 
-FIRST_DAY = dt.date(2026, 11, 16)
+SETTLED_DAYS = 2
+"""So many days Data Connect takes until it has a day of every dataset."""
 
 
 def sandbox_customer(request: DataRequest, **changes: Any) -> Customer:
@@ -29,17 +30,18 @@ def sandbox_customer(request: DataRequest, **changes: Any) -> Customer:
         "region": "westeurope",
         "storage_account": "o365sandbox",
         "container": "lake",
-        "first_day": _first_day(dt.datetime.now(dt.UTC).date()),
+        "first_day": settled_monday(dt.datetime.now(dt.UTC).date()),
         "data_request": request,
     }
     given = {name: value for name, value in changes.items() if value is not None}
     return Customer.model_validate({**fields, **given})
 
 
-def _first_day(today: dt.date) -> dt.date:
-    """The Monday of the sandbox's week; where the clock has not come that far, that of the last whole week."""
-    last_monday = today - dt.timedelta(days=today.weekday() + 7)
-    return min(FIRST_DAY, last_monday)
+def settled_monday(today: dt.date) -> dt.date:
+    """The Monday of the last whole week that Data Connect has of every dataset, SharePoint's too."""
+    last_day = today - dt.timedelta(days=SETTLED_DAYS)
+    sunday = last_day - dt.timedelta(days=(last_day.weekday() + 1) % 7)
+    return sunday - dt.timedelta(days=6)
 
 
 def customer_of_files(request: DataRequest, directory: Path, **changes: Any) -> Customer:

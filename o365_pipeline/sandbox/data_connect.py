@@ -62,7 +62,7 @@ class Landed(NamedTuple):
 
 def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> str | None:
     """Why Data Connect refuses the job at a moment, or None where it may run."""
-    if fault := job.fault():
+    if fault := job.fault(at.date()):
         return f"Microsoft Graph Data Connect refused the copy: {fault}."
     if reason := refusal(job.ask, standing(events, at)):
         return f"Microsoft Graph Data Connect refused the copy: {reason}."

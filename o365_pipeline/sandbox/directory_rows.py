@@ -1,4 +1,4 @@
-"""People as the directory and their mailboxes describe them: the rows of User_v1, Manager_v0, MailboxSettings_v0.
+"""People as the directory and their mailboxes describe them: the rows of User, Manager, DirectReport, MailboxSettings.
 
 What belongs here: columns. Who there is stands in `organization.py`.
 """
@@ -32,6 +32,13 @@ def managers(organization: Organization, _: Window | None) -> Iterator[Entry]:
     for person in organization.people:
         if person.manager is not None:
             yield Entry(person, organization.people[person.manager])
+
+
+def reports(organization: Organization, _: Window | None) -> Iterator[Entry]:
+    """One for each person and each of those who report there."""
+    for person in organization.people:
+        if person.manager is not None:
+            yield Entry(organization.people[person.manager], person)
 
 
 def mailboxes(organization: Organization, _: Window | None) -> Iterator[Entry]:

@@ -171,7 +171,7 @@ class Factories:
         reason = refused(run.job, events, run.starts_at)
         if reason is None:
             self._go_on(run, run.job, events, run.starts_at)
-        elif self._privileged_access and not run.job.fault():
+        elif self._privileged_access and not run.job.fault(run.starts_at.date()):
             self._update(run, "InProgress", output=waiting_details(dt.timedelta()))
         else:
             self._end(run, "Failed", run.starts_at, reason)

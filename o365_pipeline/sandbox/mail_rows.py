@@ -1,4 +1,4 @@
-"""Mail as mailboxes hold it: the rows of Message_v1 and SentItem_v1, one for each copy.
+"""Mail as mailboxes hold it: the rows of Message, Inbox and SentItem, one for each copy.
 
 What belongs here: copies and columns. Who wrote what is `mail_threads.py`'s.
 """
@@ -52,6 +52,11 @@ def message_copies(organization: Organization, window: Window, mails_per_day: fl
     for mail in _mails(organization, window, mails_per_day):
         for holder in mail.holders:
             yield MailCopy(mail, holder)
+
+
+def inbox_copies(organization: Organization, window: Window, mails_per_day: float) -> Iterator[MailCopy]:
+    """The copies in the recipients' inboxes."""
+    return (copy for copy in message_copies(organization, window, mails_per_day) if not copy.is_sent)
 
 
 def sent_copies(organization: Organization, window: Window, mails_per_day: float) -> Iterator[MailCopy]:

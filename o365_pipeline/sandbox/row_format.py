@@ -49,18 +49,23 @@ class Address:
         return {"EmailAddress": {"Name": self.name, "Address": self.mail}}
 
 
-def row_line(puser: str, tenant_id: str, values: dict[str, object]) -> bytes:
-    """One line: the item's columns and Data Connect's own."""
-    return _line(puser, tenant_id, values)
+def row_line(owner: Mapping[str, object], tenant_id: str, values: dict[str, object]) -> bytes:
+    """One line: the item's columns and Data Connect's own.
+
+    Args:
+        owner: whose row it is, such as {"puser": ...} or {"pObjectId": ...}; of SharePoint's rows nobody is.
+    """
+    return _line(owner, tenant_id, values) if owner else _json(values | {"ptenant": tenant_id})
 
 
 def user_row_line(puser: str, tenant_id: str, columns: Iterable[str], no_data: bool, error: str | None) -> bytes:
     """One line that describes a user, not an item: that there is no data, or why it was not read."""
-    return _line(puser, tenant_id, dict.fromkeys(columns), is_user_row=True, no_data=no_data, error=error)
+    owner = {"puser": puser}
+    return _line(owner, tenant_id, dict.fromkeys(columns), is_user_row=True, no_data=no_data, error=error)
 
 
 def _line(
-    puser: str,
+    owner: Mapping[str, object],
     tenant_id: str,
     values: dict[str, object],
     is_user_row: bool = False,
@@ -68,7 +73,7 @@ def _line(
     error: str | None = None,
 ) -> bytes:
     system = {
-        "puser": puser,
+        **owner,
         "ptenant": tenant_id,
         "pAdditionalInfo": None,
         "datarow": 0,
@@ -81,7 +86,11 @@ def _line(
             "userHasCompleteData": False,
         },
     }
-    return json.dumps(values | system, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _json(values | system)
+
+
+def _json(values: Mapping[str, object]) -> bytes:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def constant(value: object) -> Callable[[Any], object]:

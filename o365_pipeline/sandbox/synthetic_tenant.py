@@ -1,25 +1,23 @@
 """The synthetic tenant: which rows a copy lands, from people who write, meet and chat by their seed.
 
-What belongs here: choosing rows by person and date, columns by request, and what is said of mailboxes that give none.
-Who is in scope is `scope.py`'s; the items and their columns are `mail_rows.py`'s and its kind.
+What belongs here: choosing rows by person and date, columns by request, what changed between two snapshots, and what
+is said of mailboxes that give none. Who is in scope is `scope.py`'s; what makes the rows, `row_sources.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.calendar_rows import CALENDAR_COLUMNS, created_entries, occurrences
-from o365_pipeline.sandbox.chat_rows import CHAT_COLUMNS, chat_copies
-from o365_pipeline.sandbox.clock import moment
+from o365_pipeline.sandbox.clock import Clock, moment, utc_now
 from o365_pipeline.sandbox.copy_job import CopyJob
 from o365_pipeline.sandbox.data_connect import Line, People
-from o365_pipeline.sandbox.directory_rows import MAILBOX_COLUMNS, PERSON_COLUMNS, mailboxes, managers, users
-from o365_pipeline.sandbox.mail_rows import MAIL_COLUMNS, message_copies, sent_copies
 from o365_pipeline.sandbox.organization import Organization, Person, organization
 from o365_pipeline.sandbox.row_format import Columns, Window, row_line, share, user_row_line, utc_text
+from o365_pipeline.sandbox.row_sources import Item, RowSource, readers_of, source_of
 from o365_pipeline.sandbox.scope import in_scope, is_denied
 
 PARTS = 3
@@ -28,12 +26,9 @@ PARTS = 3
 OTHER_REGION = "The mailbox is in another region than the Data Factory."
 UNREADABLE = "The mailbox could not be opened."
 
-
-class Item(Protocol):
-    """What becomes a row."""
-
-    @property
-    def holder(self) -> Person: ...
+SNAPSHOT_DATE, OPERATION = "SnapshotDate", "Operation"
+DAYS_OF_THE_WHOLE = 28
+"""How far back that goes which is copied whole at every run, and is not about people or groups alone."""
 
 
 @dataclass(frozen=True)
@@ -49,36 +44,63 @@ class SyntheticTenant:
     failing: float = 0.0
     """The share of mailboxes that cannot be read."""
 
+    clock: Clock = utc_now
+
     def people(self, job: CopyJob) -> People:
         """Everyone in the job's scope; not delivered are the denied ones, and those whose mailbox gives nothing."""
+        if job.dataset.owner != "puser":
+            return People(0)
         everyone = organization(job.tenant_id, self.users, self.seed).people
         requested = [person for person in everyone if in_scope(job, person)]
         undelivered = (person.id for person in requested if is_denied(job, person) or self._trouble(person))
         return People(len(requested), tuple(undelivered))
 
     def lines(self, job: CopyJob) -> Iterator[Line]:
-        """The rows of the job's window, and one row for each person in scope who has none; nothing of denied people."""
+        """The job's rows; of people also one row for each in scope who has none, and nothing of denied people."""
         people = organization(job.tenant_id, self.users, self.seed)
-        window = Window(moment(job.start), moment(job.end)) if job.start and job.end else None
-        items, columns = self._source(job, people, window)
-        wanted = [(name, columns.get(name)) for name in job.columns]
+        source = source_of(job.dataset, self.mails_per_day)
+        readers = readers_of(job.dataset, source.columns)
+        match job.dataset.owner:
+            case _ if job.dataset.slicing == "snapshot":
+                yield from _snapshot_lines(job, source, readers, people)
+            case "puser":
+                yield from self._lines_of_people(job, source, readers, people)
+            case _:
+                for number, item in enumerate(source.items(people, self._window(job))):
+                    if _is_asked_for(job, item) and _in_window(job, readers, item):
+                        row = row_line(_whose(job, item), people.tenant_id, _values(job, readers, item))
+                        yield Line(number % PARTS, row, 1)
+
+    def _lines_of_people(
+        self, job: CopyJob, source: RowSource, readers: Columns, people: Organization
+    ) -> Iterator[Line]:
         asked = [person for person in people.people if in_scope(job, person) and not is_denied(job, person)]
         troubles = {person.id: trouble for person in asked if (trouble := self._trouble(person))}
         readable = {person.id for person in asked} - troubles.keys()
         with_data: set[str] = set()
-        for item in items:
+        for item in source.items(people, self._window(job)):
             holder = item.holder
-            if holder.id not in readable or not _in_window(job, columns, item, window):
+            if holder.id not in readable or not _in_window(job, readers, item):
                 continue
             with_data.add(holder.id)
-            values = {name: read(item) if read else None for name, read in wanted}
-            yield Line(holder.number % PARTS, row_line(holder.id, people.tenant_id, values), 1)
+            values = _values(job, readers, item)
+            yield Line(holder.number % PARTS, row_line({"puser": holder.id}, people.tenant_id, values), 1)
         for person in asked:
             trouble = troubles.get(person.id)
             if trouble or (job.dataset.slicing != "none" and person.id not in with_data):
                 no_data = trouble != UNREADABLE
                 row = user_row_line(person.id, people.tenant_id, job.columns, no_data, trouble)
                 yield Line(person.number % PARTS, row, 1)
+
+    def _window(self, job: CopyJob) -> Window:
+        """The job's window; of what is copied whole, some weeks up to today."""
+        if job.start and job.end:
+            return _asked_window(job.start, job.end, job.date_column)
+        if job.dataset.slicing != "none":
+            name = job.dataset.name
+            raise UsageError(f"the sandbox's tenant has no beginning: give {name} a startTime and an endTime")
+        today = dt.datetime.combine(self.clock().date(), dt.time(), dt.UTC)
+        return Window(today - dt.timedelta(days=DAYS_OF_THE_WHOLE), today)
 
     def _trouble(self, person: Person) -> str | None:
         """Why the person's mailbox gives nothing; the same at every call."""
@@ -88,34 +110,76 @@ class SyntheticTenant:
             return OTHER_REGION
         return UNREADABLE if share(person.id, "failing") < self.failing else None
 
-    def _source(self, job: CopyJob, people: Organization, window: Window | None) -> tuple[Iterator[Item], Columns]:
-        directory: dict[str, tuple[Callable[[Organization, Window | None], Iterator[Item]], Columns]] = {
-            "User_v1": (users, PERSON_COLUMNS),
-            "Manager_v0": (managers, PERSON_COLUMNS),
-            "MailboxSettings_v0": (mailboxes, MAILBOX_COLUMNS),
-        }
-        name = job.dataset.name
-        if name in directory:
-            items, columns = directory[name]
-            return items(people, window), columns
-        if window is None:
-            raise UsageError(f"the sandbox's tenant has no beginning: give {name} a startTime and an endTime")
-        match name:
-            case "Message_v1":
-                return message_copies(people, window, self.mails_per_day), MAIL_COLUMNS
-            case "SentItem_v1":
-                return sent_copies(people, window, self.mails_per_day), MAIL_COLUMNS
-            case "Event_v1":
-                return created_entries(people, window), CALENDAR_COLUMNS
-            case "CalendarView_v0":
-                return occurrences(people, window), CALENDAR_COLUMNS
-            case "TeamChat_v1":
-                return chat_copies(people, window), CHAT_COLUMNS
-        raise UsageError(f"the sandbox has no synthetic rows of {name}: give it files of them (tenant data)")
+
+def _asked_window(start: str, end: str, date_column: str | None) -> Window:
+    """The window's moments; of days on which rows were captured, the last is included."""
+    last = dt.timedelta(days=1 if date_column == SNAPSHOT_DATE else 0)
+    return Window(moment(start), moment(end) + last)
 
 
-def _in_window(job: CopyJob, columns: Columns, item: Item, window: Window | None) -> bool:
-    if window is None or job.date_column is None:
+def _whose(job: CopyJob, item: Item) -> dict[str, object]:
+    """The system column that says whose row it is; nobody's has none."""
+    owner = job.dataset.owner
+    return {} if owner == "none" else {owner: item.holder.id}
+
+
+def _is_asked_for(job: CopyJob, item: Item) -> bool:
+    """Whether a group's row is in the job's scope; what belongs to nobody always is."""
+    return job.dataset.owner != "pObjectId" or not job.groups or item.holder.id in job.groups
+
+
+def _in_window(job: CopyJob, readers: Columns, item: Item) -> bool:
+    if not (job.start and job.end and job.date_column):
         return True
-    value = columns[job.date_column](item)
-    return utc_text(window.start) <= str(value) < utc_text(window.end)
+    window = _asked_window(job.start, job.end, job.date_column)
+    return utc_text(window.start) <= str(readers[job.date_column](item)) < utc_text(window.end)
+
+
+def _values(job: CopyJob, readers: Columns, item: Item) -> dict[str, object]:
+    values = {name: read(item) if (read := readers.get(name)) else None for name in job.columns}
+    return _without_nulls(values) if job.dataset.omits_nulls else values
+
+
+def _without_nulls(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: Organization) -> Iterator[Line]:
+    """All that there is on a day where start is end, else what differs, in the requested columns, from the start."""
+    assert job.start
+    assert job.end
+    first, last = moment(job.start), moment(job.end)
+    after = _snapshot(job, source, readers, people, last)
+    before = after if first == last else _snapshot(job, source, readers, people, first)
+    changes = _changes(before, after) if first != last else [("Full", row) for row in after.values()]
+    for number, (operation, (whose, values)) in enumerate(changes):
+        said = {SNAPSHOT_DATE: utc_text(last), OPERATION: operation}
+        row = {name: said.get(name, values.get(name)) for name in job.columns}
+        kept = _without_nulls(row) if job.dataset.omits_nulls else row
+        yield Line(number % PARTS, row_line(whose, people.tenant_id, kept), 1)
+
+
+Snapshot = Mapping[str, tuple[dict[str, object], dict[str, object]]]
+"""Key -> whose row it is, and its columns."""
+
+
+def _snapshot(job: CopyJob, source: RowSource, readers: Columns, people: Organization, at: dt.datetime) -> Snapshot:
+    dataset = job.dataset
+    found = {}
+    columns = {name: read for name, read in readers.items() if name not in (SNAPSHOT_DATE, OPERATION)}
+    for item in source.items(people, Window(at, at)):
+        whose = _whose(job, item)
+        key = json.dumps([whose, *(columns[name](item) for name in dataset.natural_key if name in columns)])
+        found[key] = (whose, {name: columns[name](item) for name in job.columns if name in columns})
+    return found
+
+
+def _changes(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, tuple[dict[str, object], dict[str, object]]]]:
+    for key, row in after.items():
+        if key not in before:
+            yield "Created", row
+        elif before[key] != row:
+            yield "Updated", row
+    for key, row in before.items():
+        if key not in after:
+            yield "Deleted", row

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from o365_pipeline.consent.data_request import RequestedDataset, Scope, read_data_request
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.consent.data_request import DataRequest, RequestedDataset, Scope, read_data_request
 from o365_pipeline.errors import SettingsError
 
 SHIPPED = Path(__file__).parents[2] / "o365_pipeline" / "consent" / "data_request.toml"
@@ -19,8 +18,12 @@ def test_the_shipped_request_asks_for_nothing_that_people_wrote() -> None:
         assert not set(requested.columns) & set(requested.dataset.content_columns)
 
 
-def test_the_shipped_request_asks_for_the_whole_first_catalogue() -> None:
-    assert {entry.dataset for entry in read_data_request(None).datasets} == set(catalogue())
+def test_two_versions_of_a_dataset_cannot_be_asked_for_together() -> None:
+    request = read_data_request(None)
+    older = RequestedDataset(name="Message_v0", columns=("Id",))
+
+    with pytest.raises(ValidationError, match="Message_v0 are versions of one dataset; ask for one of them"):
+        DataRequest.model_validate({**request.model_dump(), "datasets": [*request.datasets, older]})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.types import parse_type
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.raw.json_lines import contents
 from o365_pipeline.raw.lake import Lake
@@ -23,6 +24,21 @@ ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUse
 
 Rows = list[dict[str, Any]] | bytes
 Curated = dict[dt.date, Counts]
+
+
+def with_wrong_type(fields_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Curation's typing with a fault of the catalogue: a message's importance is a boolean."""
+
+    def wrong(dataset: Dataset, columns: list[str]) -> Any:
+        if dataset.name == "Message_v1":
+            shape = [
+                column.model_copy(update={"type": parse_type("boolean")}) if column.name == "importance" else column
+                for column in dataset.columns
+            ]
+            dataset = dataset.model_copy(update={"columns": tuple(shape), "shape": tuple(shape)})
+        return fields_of(dataset, columns)
+
+    return wrong
 
 
 @pytest.fixture

@@ -91,7 +91,10 @@ def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them
 
 def test_every_curated_table_has_the_catalogues_schema(landing: Landing) -> None:
     for dataset in catalogue():
-        landing.curate(dataset.name, [row(id="1", Id="1")], columns=dataset.natural_key)
+        named = {column.name: column.type.kind for column in dataset.columns}
+        moment = "2026-11-16T10:00:00Z"
+        key = {name: moment if named.get(name) == "datetime" else "1" for name in dataset.natural_key}
+        landing.curate(dataset.name, [row(**key)], columns=dataset.natural_key or (dataset.columns[0].name,))
 
         [found] = landing.table(dataset.name)
 

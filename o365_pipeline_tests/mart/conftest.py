@@ -22,8 +22,9 @@ from o365_pipeline.database import Database, connectable, metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.deployment import load as load_deployment
-from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
 
 CUSTOMER = "contoso"
@@ -50,19 +51,25 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 
 @pytest.fixture
 def curated() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with an empty relation for every dataset of the catalogue."""
+    """A connection with an empty relation for every dataset of the catalogue and every lookback."""
     with duckdb.connect() as connection:
-        for dataset in catalogue():
+        connection.execute(CURATED_DAY)
+        for dataset in catalogue().newest:
             fields = ", ".join(f'"{name}" {kind}' for name, kind in dataset.curated_schema.items())
-            connection.execute(f'CREATE TABLE "{dataset.asset_name}" ({fields})')
+            lookbacks = (entry.relation for entry in lookbacks_at(dataset.asset_name))
+            for name in filter(None, (dataset.asset_name, dataset.current_name, *lookbacks)):
+                connection.execute(f'CREATE TABLE "{name}" ({fields})')
         yield connection
 
 
 @pytest.fixture
 def fill(curated: duckdb.DuckDBPyConnection) -> Fill:
-    """fill("message", {...}, {...}) adds rows; what a row does not name is NULL."""
+    """fill("message", {...}, {...}) adds rows; what a row does not name is NULL. Of a lookback they are of one day."""
+    earlier = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
 
     def fill(dataset: str, *rows: Row) -> None:
+        day = DAY - dt.timedelta(days=1) if dataset in earlier else DAY
+        curated.execute("INSERT INTO curated_day VALUES (?, ?)", [earlier.get(dataset, dataset), day])
         for row in rows:
             named = {"extraction_id": f"extraction of {dataset}"} | row
             columns = ", ".join(f'"{name}"' for name in named)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.mart.build import rows_of
 from o365_pipeline.mart.loading import load_partition
-from o365_pipeline.mart.tables import MART_TABLES, dim_date, dim_person, fact_message
+from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, sqlite_only
 
 
@@ -108,8 +108,11 @@ def test_rows_of_another_partition_are_refused(database):
         load_partition(connection, dim_person, CUSTOMER, DAY, iter([stray]))
 
 
-def test_a_day_without_data_is_empty_but_for_its_own_date(load, content):
-    assert load() == 1
+def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobody(load, content):
+    assert load() == 2
 
     with_rows = {name: rows for name, rows in content().items() if rows}
-    assert with_rows == {dim_date.name: [(CUSTOMER, DAY, DAY, 2026, 1, 1, 2, 1, False, None)]}
+    assert with_rows == {
+        dim_customer.name: [(CUSTOMER, DAY, 0, 0, None, None)],
+        dim_date.name: [(CUSTOMER, DAY, DAY, 2026, 1, 1, 2, 1, False, None)],
+    }

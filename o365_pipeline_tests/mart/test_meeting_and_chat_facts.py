@@ -46,7 +46,11 @@ def attendees(rows):
 
 
 def meetings_of(rows):
-    return {row["person_id"]: (row["meetings"], row["meeting_minutes"]) for row in rows("agg_person_day")}
+    return {
+        row["person_id"]: (row["meetings"], row["meeting_minutes"])
+        for row in rows("agg_person_day")
+        if row["meetings"] or row["meeting_minutes"]
+    }
 
 
 def test_a_meeting_in_three_calendars_is_one_meeting(fill, rows):
@@ -88,7 +92,7 @@ def test_cancelled_meetings_and_all_day_events_are_facts_but_do_not_count(fill, 
     fill("calendar_view", entry("ann", attendees={"bob": "accepted"}, **{flag: True}))
 
     assert rows("fact_meeting")[0][flag] is True
-    assert rows("agg_person_day") == []
+    assert meetings_of(rows) == {}
 
 
 def test_occurrences_of_a_series_are_meetings_of_their_own(fill, rows):

@@ -53,7 +53,7 @@ def test_columnstores_are_made_for_all_but_the_dimensions(pyodbc: FakePyodbc) ->
 
     made = [statement.split(" ON ")[1].split()[0] for statement in pyodbc.executed if "COLUMNSTORE INDEX" in statement]
     assert made == [table.name for table in MART_TABLES if not table.name.startswith("dim_")]
-    assert told == "columnstore indexes: 6 made, 0 there already"
+    assert told == f"columnstore indexes: {len(made)} made, 0 there already"
 
 
 def test_the_policy_filters_every_table_and_lets_whoever_sets_it_see_all(pyodbc: FakePyodbc) -> None:

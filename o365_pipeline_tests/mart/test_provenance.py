@@ -28,6 +28,12 @@ JOIN ledger_row_provenance p ON p.extraction_id = r.extraction_id
 """
 
 
+NOT_ASKED_FOR = {"agg_signal_day", "dim_device", "fact_group_message", "fact_task", "fact_viva_metric"}
+"""Tables of datasets that the shipped data request does not name."""
+
+FILLED = [table.name for table in MART_TABLES if table.name not in NOT_ASKED_FOR]
+
+
 def ask(database: Database, query: str) -> list[Any]:
     with database.begin() as connection:
         return list(connection.execute(sa.text(query)))
@@ -39,7 +45,7 @@ def customer(moved: Deployment) -> Customer:
     return customer
 
 
-@pytest.mark.parametrize("table", [table.name for table in MART_TABLES])
+@pytest.mark.parametrize("table", FILLED)
 def test_every_mart_row_leads_to_who_approved_it_when_and_for_which_columns(
     moved: Deployment, customer: Customer, table: str
 ) -> None:
@@ -100,7 +106,9 @@ def test_approvals_recorded_before_the_migration_keep_their_provenance(
 
     upgraded = Database(url=url)
 
-    assert ask(upgraded, QUERY.format(table="fact_message")) == ask(moved.database, QUERY.format(table="fact_message"))
+    every = "SELECT * FROM ledger_row_provenance ORDER BY extraction_id"
+    assert ask(upgraded, every) == ask(moved.database, every) != []
+    assert ask(upgraded, "SELECT count(*) FROM ledger_landing WHERE loaded_at IS NOT NULL") == [(0,)]
     with upgraded.begin() as connection:
         places = connection.scalars(sa.select(approval_event.c.sequence).order_by(approval_event.c.sequence)).all()
     assert places == [1, 2, 3]

@@ -3,14 +3,14 @@
 WITH copy AS (
     SELECT
         puser, id, internet_message_id, "from", sender, sent_date_time, received_date_time, created_date_time,
-        conversation_id, importance, has_attachments, is_draft, to_recipients, cc_recipients, bcc_recipients,
-        extraction_id, 'message' AS origin
+        conversation_id, importance, has_attachments, is_draft, is_read, to_recipients, cc_recipients,
+        bcc_recipients, extraction_id, 'message' AS origin
     FROM message
     UNION ALL
     SELECT
         puser, id, internet_message_id, "from", sender, sent_date_time, received_date_time, created_date_time,
-        conversation_id, importance, has_attachments, is_draft, to_recipients, cc_recipients, bcc_recipients,
-        extraction_id, 'sent_item' AS origin
+        conversation_id, importance, has_attachments, is_draft, is_read, to_recipients, cc_recipients,
+        bcc_recipients, extraction_id, 'sent_item' AS origin
     FROM sent_item
 ),
 

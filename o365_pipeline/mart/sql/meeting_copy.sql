@@ -3,15 +3,26 @@
 -- The copy with preference 1 speaks for the meeting: the organizer's own, else the one with the lowest puser and id.
 WITH copy AS (
     SELECT
-        puser, id, i_cal_u_id, start_utc, end_utc, created_date_time, organizer, attendees, response_status,
-        is_all_day, is_cancelled, is_online_meeting, type, extraction_id, 'calendar_view' AS source
+        puser, id, i_cal_u_id, start_utc, start_time_zone, end_utc, created_date_time, organizer, attendees,
+        response_status, is_all_day, is_cancelled, is_online_meeting, type, series_master_id,
+        extraction_id, 'calendar_view' AS source
     FROM calendar_view
+    -- A window holds what runs into it too: that is the meeting of the day before, in whose partition it is.
+    WHERE NOT EXISTS (
+        FROM earlier_calendar_view AS earlier
+        WHERE earlier.puser = calendar_view.puser
+            AND earlier.id = calendar_view.id
+            AND earlier.start_utc = calendar_view.start_utc
+    )
     UNION ALL
     SELECT
-        puser, id, i_cal_u_id, start_utc, end_utc, created_date_time, organizer, attendees, response_status,
-        is_all_day, is_cancelled, is_online_meeting, type, extraction_id, 'event' AS source
+        puser, id, i_cal_u_id, start_utc, start_time_zone, end_utc, created_date_time, organizer, attendees,
+        response_status, is_all_day, is_cancelled, is_online_meeting, type, series_master_id,
+        extraction_id, 'event' AS source
     FROM event
-    WHERE NOT EXISTS (FROM calendar_view)
+    -- The master of a series is no occurrence of it.
+    WHERE type IS DISTINCT FROM 'seriesMaster'
+        AND NOT EXISTS (FROM curated_day WHERE asset_name = 'calendar_view' AND day = partition_day())
 ),
 
 keyed AS (

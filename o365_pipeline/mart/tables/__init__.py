@@ -11,31 +11,99 @@ outside the organization has no row in dim_person.
 from __future__ import annotations
 
 from o365_pipeline.mart.tables.chats import fact_chat
-from o365_pipeline.mart.tables.mail import bridge_message_recipient, fact_message
+from o365_pipeline.mart.tables.devices import bridge_person_license, dim_device
+from o365_pipeline.mart.tables.groups import (
+    agg_group_day,
+    agg_group_person_day,
+    bridge_group_member,
+    dim_group,
+    fact_group_message,
+)
+from o365_pipeline.mart.tables.mail import bridge_message_holder, bridge_message_recipient, fact_message
 from o365_pipeline.mart.tables.meetings import bridge_meeting_attendee, fact_meeting
-from o365_pipeline.mart.tables.people import dim_date, dim_person
-from o365_pipeline.mart.tables.time import agg_person_day
+from o365_pipeline.mart.tables.people import dim_customer, dim_date, dim_person
+from o365_pipeline.mart.tables.signals import agg_signal_day
+from o365_pipeline.mart.tables.sites import (
+    agg_site_exposure,
+    agg_site_storage,
+    bridge_sharing_grantee,
+    dim_site,
+    fact_file_action,
+    fact_sharing_link,
+)
+from o365_pipeline.mart.tables.tasks import fact_task
+from o365_pipeline.mart.tables.teams import bridge_call_participant, dim_channel, fact_call, fact_channel_message
+from o365_pipeline.mart.tables.time import agg_collaboration_day, agg_person_day, agg_response
+from o365_pipeline.mart.tables.viva import fact_viva_metric
 
 __all__ = [
     "MART_TABLES",
+    "agg_collaboration_day",
+    "agg_group_day",
+    "agg_group_person_day",
     "agg_person_day",
+    "agg_response",
+    "agg_signal_day",
+    "agg_site_exposure",
+    "agg_site_storage",
+    "bridge_call_participant",
+    "bridge_group_member",
     "bridge_meeting_attendee",
+    "bridge_message_holder",
     "bridge_message_recipient",
+    "bridge_person_license",
+    "bridge_sharing_grantee",
+    "dim_channel",
+    "dim_customer",
     "dim_date",
+    "dim_device",
+    "dim_group",
     "dim_person",
+    "dim_site",
+    "fact_call",
+    "fact_channel_message",
     "fact_chat",
+    "fact_file_action",
+    "fact_group_message",
     "fact_meeting",
     "fact_message",
+    "fact_sharing_link",
+    "fact_task",
+    "fact_viva_metric",
 ]
 
 MART_TABLES = (
     dim_person,
+    dim_customer,
     bridge_message_recipient,
+    bridge_message_holder,
     fact_message,
     bridge_meeting_attendee,
     fact_meeting,
     fact_chat,
-    dim_date,
+    bridge_group_member,
+    dim_group,
+    fact_channel_message,
+    dim_channel,
+    fact_group_message,
+    bridge_call_participant,
+    fact_call,
+    agg_group_person_day,
+    agg_group_day,
+    agg_signal_day,
+    fact_task,
+    dim_device,
+    bridge_person_license,
+    fact_viva_metric,
+    dim_site,
+    bridge_sharing_grantee,
+    fact_sharing_link,
+    fact_file_action,
+    agg_site_exposure,
+    agg_site_storage,
     agg_person_day,
+    agg_response,
+    agg_collaboration_day,
+    dim_date,
 )
 """In the order in which a partition is loaded: a table comes after those that its SQL reads."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.database import exact_unicode, metadata
 
-__all__ = ["address", "count", "date_key", "exact_unicode", "extraction_id", "person_id", "table"]
+__all__ = ["address", "count", "date_key", "exact_unicode", "extraction_id", "person_id", "table", "week_start"]
 
 
 def table(name: str, grain: str, key: tuple[str, ...], *columns: sa.Column) -> sa.Table:
@@ -42,6 +42,10 @@ def address(name: str, comment: str) -> sa.Column[str]:
 
 def date_key(comment: str) -> sa.Column[object]:
     return sa.Column("date_key", sa.Date, nullable=False, comment=comment)
+
+
+def week_start() -> sa.Column[object]:
+    return sa.Column("week_start", sa.Date, nullable=False, comment="Monday of the week that date_key is in")
 
 
 def count(name: str, comment: str) -> sa.Column[int]:

@@ -40,3 +40,16 @@ bridge_message_recipient = table(
     person_id("person_id", "Whose address it is; null for outsiders and lists"),
     extraction_id(),
 )
+
+
+bridge_message_holder = table(
+    "bridge_message_holder",
+    "One row per mail and mailbox that held a copy",
+    ("message_id", "person_id"),
+    sa.Column("message_id", exact_unicode(400), comment="The mail in fact_message"),
+    person_id("person_id", "Whose mailbox it is"),
+    sa.Column("conversation_id", exact_unicode(400), comment="Thread, as this mailbox knows it"),
+    sa.Column("is_read", sa.Boolean, comment="True where every copy of the mailbox is marked as read"),
+    sa.Column("is_sender", sa.Boolean, nullable=False, comment="True where the mailbox is the sender's"),
+    extraction_id(),
+)

@@ -1,0 +1,104 @@
+"""Quarantine as a table: the rejected rows of some customers, for people who look into them.
+
+What belongs here: finding and reading quarantine's files. Rejecting rows is `curation.py`'s, reading them anew
+`replay.py`'s. The rows are personal data: they go to a terminal, never into a log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import duckdb
+
+from o365_pipeline.curated.curation import QUARANTINE
+from o365_pipeline.curated.duck import duck
+from o365_pipeline.customers import Customer
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.lakes import Lakes
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of quarantine are meant; what is None selects all."""
+
+    dataset: Dataset | None = None
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
+    reason: str | None = None
+    """A part of the reason."""
+
+    def holds(self, asset_name: str, day: dt.date) -> bool:
+        return (
+            (self.dataset is None or self.dataset.asset_name == asset_name)
+            and (self.first_day is None or self.first_day <= day)
+            and (self.last_day is None or day <= self.last_day)
+        )
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """How many rows of a partition were rejected for one reason."""
+
+    customer: str
+    dataset: str
+    day: dt.date
+    reason: str
+    rows: int
+
+
+@contextmanager
+def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason, raw)."""
+    with duck() as (connection, directory):
+        connection.execute("CREATE TABLE held (local VARCHAR, customer VARCHAR, dataset VARCHAR, day DATE)")
+        for customer in customers:
+            lake = lakes.of(customer)
+            paths = [
+                path
+                for folder in lake.folders(QUARANTINE)
+                for path, _ in lake.objects(f"{QUARANTINE}/{folder}/{customer.name}")
+                if selection.holds(folder, _day(path))
+            ]
+            for path, local in zip(paths, lake.stage(paths, directory) if paths else [], strict=True):
+                row = (str(local), customer.name, PurePosixPath(path).parts[1], _day(path))
+                connection.execute("INSERT INTO held VALUES (?, ?, ?, ?)", row)
+        files = [local for (local,) in connection.execute("SELECT local FROM held").fetchall()]
+        _create_relation(connection, files)
+        if selection.reason is not None:
+            connection.execute("SET VARIABLE reason = ?", [selection.reason])
+            connection.execute(
+                "ALTER VIEW quarantine RENAME TO every_reason;"
+                "CREATE VIEW quarantine AS SELECT * FROM every_reason WHERE contains(reason, getvariable('reason'))"
+            )
+        yield connection
+
+
+def summary(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
+    """How many rows of each partition were rejected, by reason."""
+    rows = connection.execute(
+        "SELECT customer, dataset, day, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY 1, 2, 3, 5 DESC, 4"
+    )
+    return [Rejected(*row) for row in rows.fetchall()]
+
+
+def _day(path: str) -> dt.date:
+    return dt.date.fromisoformat(PurePosixPath(path).stem)
+
+
+def _create_relation(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
+    if not files:
+        connection.execute(
+            "CREATE VIEW quarantine AS SELECT NULL::VARCHAR AS customer, NULL::VARCHAR AS dataset, NULL::DATE AS day, "
+            "NULL::VARCHAR AS extraction_id, NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS reason, "
+            "NULL::VARCHAR AS raw WHERE false"
+        )
+        return
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    connection.execute(
+        "CREATE VIEW quarantine AS SELECT customer, dataset, day, extraction_id, file, line, reason, raw "
+        f"FROM read_parquet([{names}], filename = true) AS rows JOIN held ON held.local = rows.filename"
+    )

@@ -1,0 +1,59 @@
+"""Replay: rejected rows are read anew from the landing's files, after what was wrong with reading them was mended.
+
+What belongs here: curating a customer's partitions anew. Loading the mart from them, and what Dagster sees of it, is
+`mart/replay_job.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from o365_pipeline.curated.assets import approved_columns, newest_landings
+from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.quarantine import Selection, opened, summary
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.raw.lakes import Lakes
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A partition that was curated anew: how many of its rows were rejected before, and where they are now."""
+
+    dataset: Dataset
+    day: dt.date
+    rejected_before: int
+    counts: Counts
+
+
+def partitions(lakes: Lakes, customer: Customer, selection: Selection) -> dict[tuple[str, dt.date], int]:
+    """The customer's partitions with rejected rows that are selected, and how many rejected rows each has in all."""
+    with opened(lakes, [customer], selection) as connection:
+        chosen = {(found.dataset, found.day) for found in summary(connection)}
+    everything = Selection(selection.dataset, selection.first_day, selection.last_day)
+    with opened(lakes, [customer], everything) as connection:
+        rows = connection.execute("SELECT dataset, day, count(*) FROM quarantine GROUP BY ALL ORDER BY ALL").fetchall()
+    return {(dataset, day): count for dataset, day, count in rows if (dataset, day) in chosen}
+
+
+def replay(
+    database: Database, lakes: Lakes, customer: Customer, found: dict[tuple[str, dt.date], int]
+) -> Iterator[Replayed]:
+    """Curate partitions anew, with the columns that the approval in force covers; those whose landing is gone stay.
+
+    Raises:
+        NotAuthorizedError: no approval in force covers one of the datasets.
+    """
+    lake = lakes.of(customer)
+    for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
+        days = sorted(day for name, day in found if name == dataset.asset_name)
+        landings = newest_landings(database, lake, customer, dataset, days)
+        for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+            version = catalogue()[landed.manifest.dataset]
+            columns = approved_columns(database, customer, version)
+            of_landing = [day for day in days if landings.get(day) is landed]
+            for day, counts in curate(lake, version, landed, of_landing, columns).items():
+                yield Replayed(version, day, found[dataset.asset_name, day], counts)

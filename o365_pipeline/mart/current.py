@@ -1,0 +1,47 @@
+"""What there is as of the day, as relations for the mart's SQL, of datasets that tell of changes.
+
+What belongs here: finding the last table and making it a view. Folding it is `curated/current_state.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from pathlib import Path
+
+import duckdb
+
+from o365_pipeline.curated.current_state import newest_current
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.raw.lake import Lake
+
+
+def define_current(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: Database,
+    lake: Lake,
+    customer: str,
+    day: dt.date,
+    datasets: Collection[Dataset],
+    directory: Path,
+) -> set[str]:
+    """Make a view of each dataset's last table up to the day; returns the extractions whose rows are in them.
+
+    Args:
+        datasets: those that may be used; the others count as empty.
+    """
+    extractions: set[str] = set()
+    for dataset in catalogue().newest:
+        if dataset.current_name is None:
+            continue
+        path = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else None
+        if path is None:
+            fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
+            connection.execute(f'CREATE VIEW "{dataset.current_name}" AS SELECT {fields} WHERE false')
+            continue
+        [file] = lake.stage([path], directory)
+        connection.execute(f"""CREATE VIEW "{dataset.current_name}" AS SELECT * FROM read_parquet('{file}')""")
+        ids = connection.execute(f'SELECT DISTINCT extraction_id FROM "{dataset.current_name}"').fetchall()
+        extractions |= {extraction_id for (extraction_id,) in ids}
+    return extractions

@@ -1,0 +1,136 @@
+"""The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
+
+What belongs here: what Dagster sees of it. Which partitions, and curating them, is `curated/replay.py`'s.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+
+import dagster as dg
+from pydantic import Field
+
+from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.curated.quarantine import Selection
+from o365_pipeline.curated.replay import Replayed, partitions, replay
+from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.errors import UsageError
+from o365_pipeline.failures import explained
+from o365_pipeline.mart.assets import mart_key
+from o365_pipeline.mart.loading import load_day, note_loaded
+from o365_pipeline.mart.marts import Marts
+from o365_pipeline.partitions import partition_key
+from o365_pipeline.raw.lakes import Lakes
+
+REPLAY_JOB = "replay_job"
+
+
+class ReplayConfig(dg.Config):
+    """Which rejected rows are read anew; what is left out selects all."""
+
+    customer: str | None = Field(default=None, description="Whose rows.")
+    dataset: str | None = Field(default=None, description="A dataset, as Message_v1.")
+    first_day: str | None = Field(default=None, description="The first day, as 2026-11-16.")
+    last_day: str | None = Field(default=None, description="The last day, included.")
+    reason: str | None = Field(default=None, description="A part of the reason that the rows were rejected for.")
+
+    def selection(self) -> Selection:
+        """What is selected.
+
+        Raises:
+            UsageError: a day is none.
+        """
+        return Selection(
+            catalogue()[self.dataset] if self.dataset else None, _day(self.first_day), _day(self.last_day), self.reason
+        )
+
+
+@dg.op(description="Curates partitions with rejected rows anew from the lake's raw files, and loads the mart's days.")
+def replay_rejected_rows(
+    context: dg.OpExecutionContext,
+    config: ReplayConfig,
+    database: dg.ResourceParam[Database],
+    marts: dg.ResourceParam[Marts],
+    lakes: dg.ResourceParam[Lakes],
+    customers: dg.ResourceParam[Customers],
+) -> None:
+    with explained():
+        selection = config.selection()
+        for customer in [customers[config.customer]] if config.customer else customers:
+            found = partitions(lakes, customer, selection)
+            context.log.info(f"{customer.name}: {len(found)} partitions with rejected rows are read anew")
+            replayed = []
+            for entry in replay(database, lakes, customer, found):
+                context.log_event(_materialization(customer, entry))
+                context.log.info(
+                    f"{customer.name} {entry.dataset.asset_name} {entry.day}: {entry.rejected_before} rows were "
+                    f"rejected before, {entry.counts.quarantined} are now"
+                )
+                replayed.append(entry)
+            _load(context, marts, lakes, customer, {entry.day for entry in replayed})
+
+
+@dg.job(
+    name=REPLAY_JOB,
+    executor_def=dg.in_process_executor,
+    description=(
+        "Reads rejected rows anew, after what was wrong with reading them was mended: curates their partitions from "
+        "the lake's raw files and loads the mart's days. Nothing is extracted; to repeat it does no harm."
+    ),
+)
+def replay_job() -> None:
+    replay_rejected_rows()
+
+
+def replay_request(config: ReplayConfig) -> dg.RunRequest:
+    """The run that reads the selected rows anew."""
+    return dg.RunRequest(
+        job_name=REPLAY_JOB,
+        run_config=dg.RunConfig(ops={replay_rejected_rows.name: config}),
+        tags={"o365/customer": config.customer} if config.customer else {},
+    )
+
+
+def _load(
+    context: dg.OpExecutionContext, marts: Marts, lakes: Lakes, customer: Customer, days: Iterable[dt.date]
+) -> None:
+    """Load days of the customer's mart anew from what is curated and approved."""
+    loaded: dict[dt.date, frozenset[str]] = {}
+    for day in sorted(days):
+        approval = approval_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
+        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+        day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+        loaded[day] = day_loaded.extractions
+        for table, count in day_loaded.rows.items():
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=mart_key(table),
+                    partition=partition_key(customer.name, day),
+                    metadata={"dagster/row_count": count},
+                )
+            )
+    if loaded:
+        note_loaded(marts.ledger, customer.name, loaded)
+
+
+def _materialization(customer: Customer, entry: Replayed) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=curated_key(entry.dataset),
+        description="Read anew by the replay job.",
+        partition=partition_key(customer.name, entry.day),
+        metadata={
+            "dagster/row_count": entry.counts.curated,
+            "user_rows": entry.counts.user_rows,
+            "quarantined": entry.counts.quarantined,
+            "quarantined_before": entry.rejected_before,
+        },
+    )
+
+
+def _day(text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"{text} is no day: write it as 2026-11-16") from None

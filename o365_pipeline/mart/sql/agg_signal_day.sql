@@ -1,0 +1,30 @@
+-- One row per person, date, dataset of signals, type of signal and app. A signal that came twice has one id.
+WITH signal AS (
+    SELECT 'outlook_mail_activity' AS source, puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    FROM outlook_mail_activity
+    UNION ALL
+    SELECT 'outlook_meeting_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    FROM outlook_meeting_activity
+    UNION ALL
+    SELECT 'outlook_contact_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    FROM outlook_contact_activity
+    UNION ALL
+    SELECT 'teams_channel_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    FROM teams_channel_activity
+    UNION ALL
+    SELECT 'teams_conversation_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    FROM teams_conversation_activity
+)
+
+SELECT
+    puser AS person_id,
+    coalesce(start_time, creation_time, partition_day())::DATE AS date_key,
+    week_start_of(date_key) AS week_start,
+    source,
+    key_of(coalesce(nullif(signal_type, ''), 'unknown'), 100) AS signal_type,
+    key_of(coalesce(nullif(app_name, ''), 'unknown'), 100) AS app_name,
+    count(DISTINCT id) + count(*) FILTER (id IS NULL) AS signals,
+    min(extraction_id) AS extraction_id
+FROM signal
+WHERE puser IS NOT NULL
+GROUP BY ALL

@@ -1,0 +1,43 @@
+-- One row per site that there is as of the day: the last full snapshot and the changes since.
+SELECT
+    id AS site_id,
+    url,
+    root_web.title AS title,
+    root_web."webTemplate" AS template,
+    coalesce(root_web."webTemplate" = 'SPSPERS', false) AS is_personal,
+    no_guid(group_id) AS group_id,
+    is_teams_connected_site AS is_teams_connected,
+    is_teams_channel_site AS is_teams_channel,
+    no_guid(hub_site_id) AS hub_site_id,
+    sensitivity_label_info."displayName" AS sensitivity_label,
+    no_guid(sensitivity_label_info.id) AS sensitivity_label_id,
+    classification,
+    is_in_recycle_bin,
+    share_by_link_enabled,
+    share_by_email_enabled,
+    read_only AS is_read_only,
+    coalesce(person.person_id, address_book.person_id) AS owner_id,
+    address_of(coalesce(owner.email, owner.upn)) AS owner_address,
+    len(list_distinct([
+        lower(coalesce(owner."aadObjectId", owner.email, owner.name)),
+        lower(coalesce(secondary_contact."aadObjectId", secondary_contact.email, secondary_contact.name))
+    ])) AS owner_count,
+    created_time AS created_at,
+    root_web."lastItemModifiedDate" AS last_modified_at,
+    not_below_zero(partition_day() - created_time::DATE) AS age_days,
+    not_below_zero(partition_day() - root_web."lastItemModifiedDate"::DATE) AS inactive_days,
+    web_count,
+    storage_metrics."totalFileCount" AS file_count,
+    storage_quota AS quota_bytes,
+    storage_used AS used_bytes,
+    storage_metrics."totalSize" AS total_bytes,
+    storage_metrics."totalFileStreamSize" AS file_bytes,
+    storage_metrics."metadataSize" AS metadata_bytes,
+    not_below_zero(
+        storage_metrics."totalSize" - storage_metrics."metadataSize" - storage_metrics."totalFileStreamSize"
+    ) AS version_bytes,
+    snapshot_date::DATE AS told_on,
+    share_point_sites_current.extraction_id
+FROM share_point_sites_current
+LEFT JOIN dim_person AS person ON person.person_id = owner."aadObjectId"
+LEFT JOIN address_book ON address_book.address = address_of(coalesce(owner.email, owner.upn))

@@ -1,0 +1,68 @@
+-- One row per permission and grantee as it is named, of both kinds of sharing_permission.
+WITH named AS (
+    SELECT is_current, permission_id, site_id, extraction_id, unnest(shared_with) AS grantee
+    FROM sharing_permission
+),
+
+read AS (
+    SELECT
+        is_current,
+        permission_id,
+        site_id,
+        extraction_id,
+        lower(grantee."type") AS said,
+        lower(grantee."typeV2") AS said_since,
+        lower(replace(grantee.name, ' ', '')) AS squeezed_name,
+        nullif(trim(grantee.name), '') AS name,
+        lower(grantee."userLoginName") AS login,
+        lower(grantee.upn) AS upn,
+        nullif(grantee."aadObjectId", '') AS object_id,
+        address_of(coalesce(grantee.email, grantee."emailAddress")) AS address,
+        grantee."userCount" AS user_count
+    FROM named
+),
+
+kinds AS (
+    SELECT
+        *,
+        CASE
+            WHEN said_since IN ('externaluser', 'b2buser') OR said = 'external'
+                OR contains(concat_ws(' ', upn, login), '#ext#') OR contains(login, 'urn:spo:guest') THEN 'guest'
+            WHEN coalesce(said_since, said) = 'securitygroup' THEN 'security_group'
+            WHEN coalesce(said_since, said) = 'sharepointgroup' THEN 'sharepoint_group'
+            WHEN coalesce(said_since, said) IN ('internaluser', 'internal', 'user') THEN 'internal'
+            ELSE 'other'
+        END AS kind
+    FROM read
+),
+
+placed AS (
+    SELECT
+        *,
+        coalesce(
+            address,
+            CASE WHEN NOT contains(upn, '#ext#') THEN address_of(upn) END,
+            lower(object_id),
+            login,
+            concat(kind, ':', squeezed_name)
+        ) AS known_as,
+        is_claim(kind, login, squeezed_name, everyone_except_external_claims()) AS is_everyone_except_external,
+        is_claim(kind, login, squeezed_name, everyone_claims()) AS is_everyone
+    FROM kinds
+)
+
+SELECT
+    placed.* EXCLUDE (address, known_as, said, said_since, upn, login),
+    sha256(known_as) AS grantee_id,
+    coalesce(placed.address, CASE WHEN contains(known_as, '@') THEN known_as END) AS address,
+    -- A guest's sign-in name holds the address of the guest's own organization: ann_fabrikam.com#ext#@contoso.com.
+    coalesce(
+        split_part(placed.address, '@', 2),
+        nullif(regexp_extract(upn, '_([^_]+)#ext#', 1), ''),
+        CASE WHEN contains(known_as, '@') THEN split_part(known_as, '@', 2) END
+    ) AS domain,
+    coalesce(person.person_id, address_book.person_id) AS person_id
+FROM placed
+LEFT JOIN dim_person AS person ON person.person_id = placed.object_id
+LEFT JOIN address_book
+    ON address_book.address = coalesce(placed.address, CASE WHEN NOT contains(upn, '#ext#') THEN address_of(upn) END)

@@ -1,0 +1,98 @@
+"""The commands about rejected rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from o365_pipeline import cli
+from o365_pipeline.curated import curation
+from o365_pipeline_tests.curated.conftest import with_wrong_type
+
+Command = Callable[..., tuple[int, str, str]]
+REASON = "importance is not of type boolean"
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `o365-pipeline` with arguments in a home of its own; gives status, stdout and stderr."""
+    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
+    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def moved(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """A day in the mart, whose messages could not be read for a fault that was mended since."""
+    with monkeypatch.context() as fault:
+        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
+        status, _, error = command("demo", "--days", "1")
+    assert status == 0, error
+    return command
+
+
+def test_rejected_rows_are_listed_shown_asked_for_and_read_anew(
+    moved: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    status, listed, _ = moved("quarantine", "list", "--dataset", "Message_v1")
+    assert status == 0
+    [line] = [line for line in listed.splitlines() if REASON in line]
+    cells = [cell.strip() for cell in line.strip("│").split("│")]
+    assert cells[:4] == ["contoso", "message", "2026-11-16", REASON]
+    rows = int(cells[4].replace(",", ""))
+
+    of_day = ("quarantine", "show", "--dataset", "Message_v1", "--day", "2026-11-16")
+    shown = [json.loads(line) for line in moved(*of_day, "--reason", "importance", "--limit", "5")[1].splitlines()]
+    assert [list(entry) for entry in shown] == [["file", "line", "reason", "raw"]] * 5
+    assert all(entry["line"] and json.loads(entry["raw"])["importance"] for entry in shown)
+    assert moved(*of_day, "--reason", "no such reason") == (0, "", "")
+
+    asked = moved("quarantine", "query", f"SELECT count(*) AS n FROM quarantine WHERE reason = '{REASON}'")[1]
+    assert f" {rows:,} " in asked
+
+    status, told, error = moved("quarantine", "replay", "--dataset", "Message_v1", "--reason", REASON)
+    assert status == 0, error
+    assert f"contoso: {rows:,} such rows were rejected before, 0 are now" in told
+    people = {json.loads(entry["raw"])["puser"] for entry in shown}
+    assert not [person for person in people if person in listed + told + caplog.text]
+
+
+def test_where_nothing_was_rejected_nothing_is_shown_and_nothing_replayed(command: Command) -> None:
+    assert command("quarantine", "list")[0] == 0
+    assert command("quarantine", "show", "--dataset", "Message_v1", "--day", "2026-11-16") == (0, "", "")
+    assert command("quarantine", "replay") == (0, "contoso: there are no such rejected rows\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("list", "--dataset", "Mesage_v1"), "did you mean Message_v1?"),
+        (("list", "--customer", "nobody"), "nobody"),
+        (("show", "--dataset", "Message_v1"), "--day"),
+        (("query", "SELECT nothing FROM quarantine"), "the query failed: Binder Error"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_status_2(command: Command, arguments: tuple[str, ...], told: str) -> None:
+    status, out, error = command("quarantine", *arguments)
+
+    assert (status, out) == (2, "")
+    assert told in error
+    assert len(error.splitlines()) == 1
