@@ -128,9 +128,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
         rows = {day: found.curated for day, found in counts.items()}
         history = rows_of_days(context.instance, key, customer, rows)
-        context.add_asset_metadata(
-            {"rows_per_day": rows_per_day(history, rows)}, partition_key=partition_key(customer, max(rows))
-        )
+        context.add_asset_metadata({"rows_per_day": rows_per_day(history, rows)})
         return _result(lake, dataset, customer, counts, [volume_result(key, rows, history), _schema_check(drifts)])
 
     return curated

@@ -5,7 +5,7 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables.py`,
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -80,15 +80,22 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                     asset_key=mart_key(table),
                     partition_key=partition_key(customer.name, day),
                 )
+            with marts[customer.name].begin() as connection:
+                if network := collaboration_picture(connection, customer.name, day):
+                    context.add_asset_metadata(
+                        {"who_writes_to_whom": network},
+                        asset_key=mart_key(fact_message),
+                        partition_key=partition_key(customer.name, day),
+                    )
             context.log.info(f"{customer.name} {day}: loaded")
         note_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
             history = rows_of_days(context.instance, mart_key(table), customer.name, work.days)
-            if pictures := _pictures(marts[customer.name], table, customer, counts[table], history):
-                last = partition_key(customer.name, max(work.days))
-                context.add_asset_metadata(pictures, asset_key=mart_key(table), partition_key=last)
             lineage = column_lineage(table, curated)
             context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
+            if table.name.startswith("fact_"):
+                drawn = rows_per_day(history, counts[table])
+                context.add_asset_metadata({"rows_per_day": drawn}, asset_key=mart_key(table))
             yield _result(marts[customer.name], table, customer, work.days)
             yield volume_result(mart_key(table), counts[table], history)
 
@@ -124,24 +131,6 @@ def _check_specs(table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
     yield dg.AssetCheckSpec(TRACE_CHECK, asset=key, description=traced)
     yield volume_spec(key)
     yield from mart_check_specs(key, table)
-
-
-def _pictures(
-    database: Database,
-    table: sa.Table,
-    customer: Customer,
-    counts: Mapping[dt.date, int],
-    history: Mapping[dt.date, int],
-) -> Mapping[str, dg.MetadataValue]:
-    """What the last of the days shows of the table: of facts the rows per day, of mails who works with whom too."""
-    if not table.name.startswith("fact_"):
-        return {}
-    pictures = {"rows_per_day": rows_per_day(history, counts)}
-    if table is fact_message:
-        with database.begin() as connection:
-            if network := collaboration_picture(connection, customer.name, max(counts)):
-                pictures["who_writes_to_whom"] = network
-    return pictures
 
 
 def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
