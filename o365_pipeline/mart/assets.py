@@ -101,11 +101,12 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         tuple(column.name for column in table.primary_key),
         {column.name: column.comment for column in table.columns},
     )
+    read = reads(table.name, curated | TABLE_NAMES)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
-            *(dg.AssetKey(["curated", name]) for name in sorted(reads(table.name, curated))),
-            *(dg.AssetKey(["mart", name]) for name in sorted(reads(table.name, TABLE_NAMES))),
+            *(dg.AssetKey(["curated", name]) for name in sorted(read & curated)),
+            *(dg.AssetKey(["mart", name]) for name in sorted(read & TABLE_NAMES)),
         ],
         description=f"{table.comment}. Join on customer, day and the key.",
         group_name="mart",

@@ -64,3 +64,13 @@ def test_the_readme_lists_every_query() -> None:
     readme = (ROOT / "README.md").read_text()
 
     assert [query.name for query in QUERIES if f"examples/queries/{query.name}" not in readme] == []
+
+
+def test_on_postgresql_queries_find_the_same(postgres_url: str) -> None:
+    with Database(url=sa.make_url(postgres_url)).begin() as connection:
+        fill(connection)
+        write_minimum_group_size(connection, 4)
+        found = {query.stem: tuple(connection.execute(sa.text(query.read_text())).first() or ()) for query in QUERIES}
+
+    for name, expected in FIRST_ROWS.items():
+        assert found[name][: len(expected) + 1] == ("contoso", *expected), name
