@@ -45,7 +45,7 @@ def tables_of(url):
 def test_every_table_and_view_that_is_named_can_be_read(database):
     with database.begin() as connection:
         for table in metadata.tables.values():
-            assert connection.execute(sa.select(table).limit(1)).all() == []
+            assert bool(connection.execute(sa.select(table).limit(1)).all()) == (table.name == "data_dictionary")
         assert connection.execute(sa.text("SELECT * FROM ledger_row_provenance")).all() == []
 
 
