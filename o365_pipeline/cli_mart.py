@@ -15,6 +15,7 @@ from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.diagram import er_diagram
 from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.tables.settings import write_minimum_group_size
 from o365_pipeline.terminal import stdout, table
 
 CUSTOMER = click.option("--customer", "customer_name", help="Whose mart. Default: the deployment's.")
@@ -61,6 +62,15 @@ def row_security(customer_name: str | None, reader: str | None) -> None:
 def diagram() -> None:
     """Print the mart's tables and what refers to what, as a Mermaid diagram."""
     click.echo(er_diagram(), nl=False)
+
+
+@mart.command()
+@CUSTOMER
+@click.option("--below", "people", type=click.IntRange(min=1), required=True, help="Fewer people than this; 1: none.")
+def suppress(customer_name: str | None, people: int) -> None:
+    """Let views about groups leave out those of few people, from now on; 5 where it was never said."""
+    _database(load(), customer_name).run(lambda connection: write_minimum_group_size(connection, people))
+    click.echo(f"Views about groups leave out those of fewer than {people} people")
 
 
 def _database(deployment: Deployment, customer_name: str | None) -> Database:

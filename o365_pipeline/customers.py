@@ -102,11 +102,34 @@ class CustomerSettings(BaseModel):
     purge_grace_days: int = Field(
         default=30, ge=0, le=3_650, description="How long data outlives its approval before it is purged."
     )
+    deny_people: tuple[str, ...] = Field(
+        default=(),
+        description="Entra object ids or e-mail addresses of people who are left out of all that is curated.",
+        examples=['["ann@contoso.com"]'],
+    )
+    deny_groups: tuple[str, ...] = Field(
+        default=(),
+        description="Object ids of groups whose members are left out, as the newest GroupMembers rows name them.",
+        examples=['["00000000-0000-4000-8000-0000000000a1"]'],
+    )
+    hash_outside_addresses: bool = Field(
+        default=False, description="Whether addresses of other domains go on as hashes, and the names beside them not."
+    )
+    own_domains: tuple[str, ...] = Field(
+        default=(),
+        description="The domains whose addresses are the customer's own. Default: those in the newest User rows.",
+        examples=['["contoso.com"]'],
+    )
 
     @field_validator("tenant_id")
     @classmethod
     def _id_in_small_letters(cls, value: str) -> str:
         return value.lower()
+
+    @field_validator("deny_people", "deny_groups", "own_domains")
+    @classmethod
+    def _in_small_letters(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(value.strip().lower() for value in values)
 
     @field_validator("region")
     @classmethod
@@ -144,7 +167,21 @@ class Customer(CustomerSettings):
     application_secret: SecretStr | KeyVaultSecret = Field(
         default=SecretStr(""), description="The secret of the data request's application: the factory signs in with it."
     )
+    address_salt: SecretStr | KeyVaultSecret | None = Field(
+        default=None, description="What is hashed with each address from outside; the same salt gives the same hash."
+    )
     data_request: DataRequest
+
+    @model_validator(mode="after")
+    def _hashes_are_salted(self) -> Self:
+        if self.hash_outside_addresses and self.address_salt is None:
+            raise ValueError("address_salt: hash_outside_addresses needs a secret to hash with")
+        return self
+
+    @property
+    def keeps_people_out(self) -> bool:
+        """Whether somebody is denied, or addresses from outside are hashed."""
+        return bool(self.deny_people or self.deny_groups or self.hash_outside_addresses)
 
     @property
     def sink(self) -> str:

@@ -15,12 +15,21 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import dagster as dg
 import sqlalchemy as sa
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
@@ -60,6 +69,19 @@ class CustomerEntry(CustomerSettings):
         "reads itself, or an environment variable.",
         examples=['{ key_vault = "https://kv-contoso.vault.azure.net/secrets/data-connect-application" }'],
     )
+
+    address_salt: KeyVaultSecret | EnvironmentSecret | None = Field(
+        default=None,
+        description="Where the secret is that addresses from outside are hashed with: a Key Vault secret, or an "
+        "environment variable.",
+        examples=['{ env = "CONTOSO_ADDRESS_SALT" }'],
+    )
+
+    @model_validator(mode="after")
+    def _hashes_are_salted(self) -> Self:
+        if self.hash_outside_addresses and self.address_salt is None:
+            raise ValueError('address_salt is missing, for example: address_salt = { env = "CONTOSO_ADDRESS_SALT" }')
+        return self
 
     @field_validator("schedule")
     @classmethod
@@ -198,17 +220,22 @@ class _OnceEach(yaml.SafeLoader):
 
 
 def _customer(name: str, entry: CustomerEntry, request: DataRequest, environment: Mapping[str, str]) -> Customer:
-    secret: SecretStr | KeyVaultSecret
-    if isinstance(entry.application_secret, EnvironmentSecret):
-        secret = SecretStr(_looked_up("application_secret", entry.application_secret, environment))
-    else:
-        secret = entry.application_secret
+    salt = entry.address_salt
     return Customer(
         **{field: getattr(entry, field) for field in CustomerSettings.model_fields},
         name=name,
-        application_secret=secret,
+        application_secret=_secret("application_secret", entry.application_secret, environment),
+        address_salt=_secret("address_salt", salt, environment) if salt is not None else None,
         data_request=request,
     )
+
+
+def _secret(
+    key: str, secret: KeyVaultSecret | EnvironmentSecret, environment: Mapping[str, str]
+) -> SecretStr | KeyVaultSecret:
+    if isinstance(secret, EnvironmentSecret):
+        return SecretStr(_looked_up(key, secret, environment))
+    return secret
 
 
 def _mart(mart: str | EnvironmentSecret, environment: Mapping[str, str]) -> sa.URL:

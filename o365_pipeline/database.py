@@ -1,7 +1,7 @@
 """The SQL database that holds the mart and, beside it, the ledger: its connection and its schema's upgrades.
 
 What belongs here: the engine, and the one MetaData that all tables join. The tables are in `ledger.py` and
-`mart/tables.py`; the migrations in `mart/migrations/`.
+`mart/tables/`; the migrations in `mart/migrations/`, and the views, which are made after them, in `mart/views/`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -165,21 +167,23 @@ def migrations() -> Config:
 
 
 def _upgrade(engine: sa.Engine) -> None:
-    """Create or migrate the schema; processes that start together do it once."""
+    """Create or migrate the schema, its views too; processes that start together do it once."""
     config = migrations()
     head = ScriptDirectory.from_config(config).get_current_head()
     path = engine.url.database if engine.dialect.name == "sqlite" else None
     with FileLock(f"{path}.lock") if path else nullcontext():
         with engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == head:
+            if _is_up_to_date(connection, head):
                 return
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with engine.connect() as connection:
             try:
                 if lock := SCHEMA_LOCKS.get(engine.dialect.name):
                     connection.exec_driver_sql(lock)
-                config.attributes["connection"] = connection
-                _migrate(config, connection)
+                if not _is_up_to_date(connection, head):
+                    config.attributes["connection"] = connection
+                    _migrate(config, connection)
+                    _views().create(connection)
                 connection.commit()
                 if unlock := SCHEMA_UNLOCKS.get(engine.dialect.name):
                     connection.exec_driver_sql(unlock)
@@ -188,6 +192,16 @@ def _upgrade(engine: sa.Engine) -> None:
                 # The connection's end rolls back, and lets go of whatever it holds.
                 connection.invalidate()
                 raise
+
+
+def _is_up_to_date(connection: sa.Connection, head: str | None) -> bool:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    return revision == head and _views().are_current(connection)
+
+
+def _views() -> ModuleType:
+    """Their selects are made of tables that join this module's MetaData."""
+    return import_module("o365_pipeline.mart.views.schema")
 
 
 def _migrate(config: Config, connection: sa.Connection) -> None:

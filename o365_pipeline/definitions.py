@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.curated.current_assets import current_asset
+from o365_pipeline.curated.people import datasets_about_people
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
@@ -29,13 +32,14 @@ landing_job = dg.define_asset_job(
 def build_definitions(deployment: Deployment) -> dg.Definitions:
     """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
     datasets = requested_datasets(deployment)
+    people = people_datasets(deployment, datasets)
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
         assets=[
             approval,
             extraction,
             *(raw_asset(dataset) for dataset in datasets),
-            *(curated_asset(dataset) for dataset in datasets),
+            *(curated_asset(dataset, people) for dataset in datasets),
             *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
         ],
@@ -61,6 +65,13 @@ def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
         for dataset in catalogue().newest
         if any(customer.data_request.requested(dataset.name) for customer in customers)
     )
+
+
+def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:
+    """Those requested datasets that say whom a customer keeps out; none where nobody is kept out."""
+    if not any(customer.keeps_people_out for customer in deployment.customers):
+        return ()
+    return tuple(dataset for dataset in datasets_about_people() if dataset in requested)
 
 
 @dg.definitions

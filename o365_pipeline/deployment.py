@@ -13,11 +13,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
@@ -35,7 +35,7 @@ from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 
-SECRET_SETTINGS = ("O365_MART_URL", "O365_STORAGE_KEY")
+SECRET_SETTINGS = ("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE")
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
@@ -61,8 +61,15 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
 }
 """Variables that azure-identity reads itself; what is missing is told at the start, not hours later."""
 
-FOR_THE_SANDBOXES_CUSTOMER = ("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days")
+FOR_THE_SANDBOXES_CUSTOMER = (
+    *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days"),
+    *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
+)
 """Settings that a file of customers has for each of them."""
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names with commas between them."""
 
 
 class Settings(BaseSettings):
@@ -94,11 +101,27 @@ class Settings(BaseSettings):
     initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
     national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
     purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")
+    deny_people: Names = Field(default=(), description="Ids or addresses of people who are left out.")
+    deny_groups: Names = Field(default=(), description="Ids of groups whose members are left out.")
+    hash_outside_addresses: bool = Field(default=False, description="Whether addresses from outside are hashed.")
+    own_domains: Names = Field(default=(), description="Domains that are not outside.")
+    address_salt: SecretStr | None = Field(default=None, description="What addresses from outside are hashed with.")
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
     sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
+
+    @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
+    @classmethod
+    def _names_stand_between_commas(cls, value: object) -> object:
+        return tuple(filter(None, re.split(r"[\s,;]+", value))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _hashes_are_salted(self) -> Self:
+        if self.hash_outside_addresses and self.address_salt is None:
+            raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        return self
 
     @field_validator("lake_url")
     @classmethod
@@ -165,6 +188,7 @@ class Deployment:
             "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
+            "cloud": self.cloud,
         }
 
     @property
@@ -236,6 +260,8 @@ def _settings(overrides: Mapping[str, Any]) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
         name = f"O365_{'_'.join(str(part) for part in first['loc'])}".upper()
         shown = "" if name in SECRET_SETTINGS else f"={first['input']!s}"
         raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None

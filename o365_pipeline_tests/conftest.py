@@ -16,12 +16,14 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.sandbox.customer import settled_monday
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
 from o365_pipeline_tests.deploy.services import postgres as started_postgres
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
-DAY = dt.date(2026, 11, 16)
+DAY = settled_monday(dt.datetime.now(dt.UTC).date())
+"""The sandbox's first day: recent enough for SharePoint's history, old enough to be there."""
 
 
 @pytest.fixture(autouse=True)

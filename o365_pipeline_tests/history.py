@@ -42,8 +42,8 @@ class History:
         manifest = count(self.lake, dataset, entry, CopyOutcome(rows=None, files=None, error=None))
         seal(self.lake, self.database, dataset, entry, manifest)
         landed = landings_of(self.database, self.lake, CUSTOMER, dataset, [day])[day]
-        counts = curate(self.lake, dataset, landed, entry.window.days, manifest.columns)
-        return sum(counts.values(), Counts())
+        curated = curate(self.lake, dataset, landed, entry.window.days, manifest.columns)
+        return sum(curated.counts.values(), Counts())
 
     def fold(self, name: str, day: dt.date, columns: tuple[str, ...] | None = None) -> bytes:
         """Fold up to the day; the bytes of the file."""

@@ -558,7 +558,7 @@ def test_purge_says_what_it_would_delete_and_when_then_deletes_and_shows_the_rec
     assert "what is no longer approved is purged on" in command("purge").stdout
     monkeypatch.setenv("O365_PURGE_GRACE_DAYS", "0")
 
-    assert "contoso: 8 extractions would be deleted (Denied since" in command("purge", "--dry-run").stdout
+    assert "contoso: 18 extractions would be deleted (Denied since" in command("purge", "--dry-run").stdout
     assert rows(home, "fact_message")
     ended = command("purge")
 

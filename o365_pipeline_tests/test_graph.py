@@ -16,13 +16,25 @@ SQL = Path(__file__).parents[1] / "o365_pipeline" / "mart" / "sql"
 DATASETS = [
     "calendar_view",
     "event",
+    "group_details",
+    "group_members",
+    "group_owners",
     "mailbox_settings",
     "manager",
     "message",
     "sent_item",
+    "share_point_file_actions",
+    "share_point_groups",
+    "share_point_permissions",
+    "share_point_sites",
     "team_chat",
+    "teams_call_records",
+    "teams_channel_details",
+    "teams_standard_channel_messages",
     "user",
 ]
+SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
+KINDS = {"dim": "dimensions", "fact": "facts", "bridge": "bridges", "agg": "aggregates"}
 
 
 @pytest.fixture
@@ -38,20 +50,8 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         "extraction",
         *(f"raw/{name}" for name in DATASETS),
         *(f"curated/{name}" for name in DATASETS),
-        "mart/agg_person_day",
-        "mart/fact_sharing_link",
-        "mart/fact_file_action",
-        "mart/dim_site",
-        "mart/bridge_sharing_grantee",
-        "mart/agg_site_storage",
-        "mart/agg_site_exposure",
-        "mart/bridge_meeting_attendee",
-        "mart/bridge_message_recipient",
-        "mart/dim_date",
-        "mart/dim_person",
-        "mart/fact_chat",
-        "mart/fact_meeting",
-        "mart/fact_message",
+        *(f"curated/{name}_current" for name in SNAPSHOTS),
+        *(f"mart/{table.name}" for table in MART_TABLES),
     }
 
 
@@ -67,7 +67,8 @@ def test_each_stage_follows_the_one_before(definitions: dg.Definitions) -> None:
         assert edges[f"raw/{name}"] == {"extraction"}
         assert edges[f"curated/{name}"] == {f"raw/{name}"}
     assert edges["mart/fact_chat"] == {"curated/team_chat", "curated/user", "curated/manager"}
-    assert edges["mart/dim_person"] == {f"curated/{name}" for name in DATASETS}
+    for name in SNAPSHOTS:
+        assert edges[f"curated/{name}_current"] == {f"curated/{name}"}
 
 
 def test_a_mart_table_depends_on_what_its_sql_reads(deployment: Deployment, definitions: dg.Definitions) -> None:
@@ -102,15 +103,22 @@ def upstream(definitions: dg.Definitions, key: dg.AssetKey) -> set[str]:
     return found
 
 
-def test_the_readmes_picture_shows_every_asset(definitions: dg.Definitions) -> None:
+def test_the_readmes_picture_shows_every_stage_and_what_is_in_it(
+    deployment: Deployment, definitions: dg.Definitions
+) -> None:
     text = (Path(__file__).parents[1] / "README.md").read_text()
     picture = text.split("```mermaid")[1].split("```")[0]
     boxes = dict(re.findall(r"\[\"<b>(\w+)</b><br/>([^\"]*)\"\]", picture))
+    [customer] = deployment.customers
+    requested = [entry.dataset for entry in customer.data_request.datasets]
 
-    for key in definitions.resolve_all_asset_keys():
-        group, name = key.path[0], key.path[-1]
-        assert group in boxes
-        assert len(key.path) == 1 or name in boxes[group].split("<br/>"), key
+    assert boxes.keys() == {key.path[0] for key in definitions.resolve_all_asset_keys()}
+    for stage in ("raw", "curated"):
+        number, *families = re.findall(r"\w+", boxes[stage].replace("<br/>", " ").replace("datasets", ""))
+        assert number == str(len(requested))
+        assert set(families) == {dataset.family for dataset in requested}
+    for table in MART_TABLES:
+        assert KINDS[table.name.split("_")[0]] in boxes["mart"]
 
 
 def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:
@@ -128,6 +136,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "extraction_job",
         "landing_job",
         "purge_job",
+        "replay_job",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "consent_sensor",

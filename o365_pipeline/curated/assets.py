@@ -10,11 +10,14 @@ from pathlib import Path
 import dagster as dg
 
 from o365_pipeline import freshness
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.curated.lineage import column_lineage
+from o365_pipeline.curated.people import people_of
+from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -32,6 +35,7 @@ from o365_pipeline.row_history import rows_of_days
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
+SCHEMA_CHECK = "schema_as_published"
 QUARANTINE_WARNING_SHARE = 0.01
 
 
@@ -39,8 +43,12 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", dataset.asset_name])
 
 
-def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that types and deduplicates the dataset's landed rows."""
+def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
+    """The asset that types and deduplicates the dataset's landed rows.
+
+    Args:
+        people: datasets whose landed rows say whom a customer keeps out; they land before this one is curated.
+    """
     key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
 
     @dg.asset(
@@ -52,7 +60,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         partitions_def=customer_day_partitions,
         freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[raw_key(dataset)],
+        deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
         check_specs=[
             dg.AssetCheckSpec(
@@ -67,6 +75,11 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                 description=f"At most {QUARANTINE_WARNING_SHARE:.0%} of the rows could not be read.",
             ),
             volume_spec(key),
+            dg.AssetCheckSpec(
+                SCHEMA_CHECK,
+                asset=key,
+                description="Every requested column landed, in the documented type; columns that are new are listed.",
+            ),
         ],
         description=(
             f"{dataset.description} Typed Parquet: UTC times, bare enum values, one row per "
@@ -78,6 +91,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         database: dg.ResourceParam[Database],
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
+        cloud: dg.ResourceParam[Cloud],
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)
@@ -89,18 +103,25 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
                     f"{key.to_user_string().replace('curated', 'raw')} for these days first"
                 )
+            people = people_of(database, lake, customers[customer], cloud)
             counts: dict[dt.date, Counts] = {}
+            drifts: list[Drift] = []
             for landed in _each_once(list(landings.values())):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = approved_columns(database, customers[customer], version)
-                counts.update(curate(lake, version, landed, days, columns))
+                done = curate(lake, version, landed, days, columns, people)
+                counts.update(done.counts)
+                drifts.append(done.drift)
+                if done.drift.unknown:
+                    context.log.info(f"{version.name}: schema drift, new columns: {', '.join(done.drift.unknown)}")
             for day, found in counts.items():
                 context.add_asset_metadata(
                     {
                         "dagster/row_count": found.curated,
                         "user_rows": found.user_rows,
                         "quarantined": found.quarantined,
+                        "removed": found.removed,
                     },
                     partition_key=partition_key(customer, day),
                 )
@@ -108,7 +129,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         rows = {day: found.curated for day, found in counts.items()}
         history = rows_of_days(context.instance, key, customer, rows)
         context.add_asset_metadata({"rows_per_day": rows_per_day(history, rows)})
-        return _result(lake, dataset, customer, counts, volume_result(key, rows, history))
+        return _result(lake, dataset, customer, counts, [volume_result(key, rows, history), _schema_check(drifts)])
 
     return curated
 
@@ -142,8 +163,27 @@ def _each_once(landings: Sequence[Landed]) -> list[Landed]:
     return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
+def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
+    """The landings' schemas beside the published ones; names and types only."""
+    unknown = sorted({name for drift in drifts for name in drift.unknown})
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_CHECK,
+        passed=all(drift.is_as_published for drift in drifts),
+        metadata={
+            "schema": dg.MetadataValue.md("\n\n".join(drift.table() for drift in drifts)),
+            "missing": sorted({name for drift in drifts for name in drift.missing}),
+            "retyped": sorted({name for drift in drifts for name in drift.retyped}),
+            "schema drift": unknown,
+        },
+    )
+
+
 def _result(
-    lake: Lake, dataset: Dataset, customer: str, counts: dict[dt.date, Counts], volume: dg.AssetCheckResult
+    lake: Lake,
+    dataset: Dataset,
+    customer: str,
+    counts: dict[dt.date, Counts],
+    checks: Sequence[dg.AssetCheckResult],
 ) -> dg.MaterializeResult:
     total = sum(counts.values(), Counts())
     paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
@@ -162,7 +202,7 @@ def _result(
             "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
         },
         check_results=[
-            volume,
+            *checks,
             dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated}),
             dg.AssetCheckResult(
                 check_name=QUARANTINE_CHECK,

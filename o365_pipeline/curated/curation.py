@@ -7,16 +7,22 @@ Connect's word on a mailbox without data), or in quarantine with a reason. The t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.curated.reading import read, trace
-from o365_pipeline.curated.typing_sql import define_time_zones, fields_of
-from o365_pipeline.datasets import Dataset
+from o365_pipeline.curated.json_values import define_json_values
+from o365_pipeline.curated.privacy import NOBODY, People, define_people
+from o365_pipeline.curated.reading import Source, read, trace
+from o365_pipeline.curated.schema_drift import SEPARATOR, Drift, RowKeys, drift_of
+from o365_pipeline.curated.text import define_text
+from o365_pipeline.curated.typing_sql import fields_of
+from o365_pipeline.curated.value_sql import define_values
+from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
@@ -33,15 +39,38 @@ class Counts:
     curated: int = 0
     user_rows: int = 0
     quarantined: int = 0
+    removed: int = 0
+    """Rows of people whom the customer denies."""
 
     @property
     def total(self) -> int:
-        return self.curated + self.user_rows + self.quarantined
+        return self.curated + self.user_rows + self.quarantined + self.removed
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
-            self.curated + other.curated, self.user_rows + other.user_rows, self.quarantined + other.quarantined
+            self.curated + other.curated,
+            self.user_rows + other.user_rows,
+            self.quarantined + other.quarantined,
+            self.removed + other.removed,
         )
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What became of a landing: where the rows of each day went, and its schema beside the published one."""
+
+    counts: Mapping[dt.date, Counts]
+    drift: Drift
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Where a landing's rows are the table `typed`: the connection, its folder, the files read, the schema drift."""
+
+    connection: duckdb.DuckDBPyConnection
+    directory: Path
+    sources: list[Source]
+    drift: Drift
 
 
 def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
@@ -50,38 +79,85 @@ def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
 
 
 def curate(
-    lake: Lake, dataset: Dataset, landed: Landed, days: Sequence[dt.date], columns: Sequence[str]
-) -> dict[dt.date, Counts]:
-    """Write the days' Parquet files from one landing, read once; returns where the rows went, per day.
+    lake: Lake,
+    dataset: Dataset,
+    landed: Landed,
+    days: Sequence[dt.date],
+    columns: Sequence[str],
+    people: People = NOBODY,
+) -> Curated:
+    """Write the days' Parquet files from one landing, read once.
 
     Args:
         columns: those that may go on; whatever else the landing holds stays in the lake's raw files.
+        people: whom the customer denies, and what it does with addresses from outside.
     """
+    with typed_rows(lake, dataset, landed.manifest, columns, people) as typed:
+        connection, directory = typed.connection, typed.directory
+        removed = {day: _count_removed(connection, day) for day in days}
+        connection.execute("DELETE FROM typed WHERE is_removed")
+        _reject_repeated(connection, dataset)
+        trace(connection, typed.sources, directory)
+        if people.is_anybody:
+            connection.execute("UPDATE rejected SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+        counts = {
+            day: _write_day(connection, lake, dataset, landed.manifest, day, directory) + Counts(removed=removed[day])
+            for day in days
+        }
+        return Curated(counts, typed.drift)
+
+
+@contextmanager
+def typed_rows(
+    lake: Lake, dataset: Dataset, manifest: Manifest, columns: Sequence[str], people: People = NOBODY
+) -> Iterator[Typed]:
+    """A landing's rows in the table `typed`."""
     with duck() as (connection, directory):
-        define_time_zones(connection)
-        sources = read(connection, lake, landed.manifest, directory)
-        _type(connection, dataset, landed.manifest, columns)
-        trace(connection, sources, directory)
-        return {day: _write_day(connection, lake, dataset, landed.manifest, day, directory) for day in days}
+        define_values(connection)
+        define_text(connection)
+        define_json_values(connection, people)
+        define_people(connection, people)
+        sources = read(connection, lake, manifest, directory)
+        drift = _type(connection, dataset, manifest, columns, people)
+        yield Typed(connection, directory, sources, drift)
 
 
-def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest, columns: Sequence[str]) -> None:
+def _type(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    manifest: Manifest,
+    columns: Sequence[str],
+    people: People,
+) -> Drift:
     """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
-    fields = fields_of(dataset, [name for name in manifest.columns if name in columns])
+    requested = [name for name in manifest.columns if name in columns]
+    fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, people)
+    keys.define(connection)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
-    problems = ", ".join([*fields.problems, *missing_key])
     connection.execute(
         f"""
         CREATE TABLE typed AS
         WITH extracted AS (SELECT json_extract_string(json, [{paths}]) AS v, json, file FROM source),
-        shaped AS (
-            SELECT {", ".join(fields.selected)}, ? AS extraction_id, v, json, file,
-                coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row,
+        parsed AS (
+            SELECT {", ".join(["v", "json", "file", *fields.parsed])},
+                coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row
             FROM extracted
         ),
+        shaped AS (
+            SELECT {", ".join(fields.selected)},
+                CASE WHEN NOT is_user_row AND has_unknown(array_to_string(json_keys(json), '{SEPARATOR}'))
+                    THEN unknown_columns_of(json::VARCHAR) END AS {UNKNOWN_COLUMNS},
+                ? AS extraction_id, json, file, is_user_row,
+                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(fields.problems) or "NULL"}), '') END
+                    AS misfit,
+                {" OR ".join(fields.denied) or "false"} AS is_removed
+            FROM parsed
+        ),
         judged AS (
-            SELECT * EXCLUDE (v), CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {problems}), '') END AS reason
+            SELECT * EXCLUDE (misfit),
+                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(["misfit", *missing_key])}), '') END
+                    AS reason
             FROM shaped
         )
         SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day, hash(json) AS fingerprint,
@@ -91,7 +167,16 @@ def _type(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Man
         """,
         [manifest.extraction_id],
     )
-    _reject_repeated(connection, dataset)
+    drift = drift_of(connection, dataset, requested, keys)
+    if people.is_anybody:
+        connection.execute("UPDATE typed SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+        connection.execute("UPDATE unreadable SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+    return drift
+
+
+def _count_removed(connection: duckdb.DuckDBPyConnection, day: dt.date) -> int:
+    query = "SELECT count(*) FROM typed WHERE is_removed AND (day IS NULL OR day = ?)"
+    return int(connection.execute(query, [day]).fetchall()[0][0])
 
 
 def _day(dataset: Dataset, manifest: Manifest) -> str:

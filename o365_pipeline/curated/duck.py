@@ -1,16 +1,17 @@
 """DuckDB as the pipeline uses it: bounded memory, spilling to a folder of its own, UTC.
 
-What belongs here: opening connections. The SQL is its users'.
+What belongs here: opening connections, and making Python's functions known to them. The SQL is its users'.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 MEMORY_LIMIT = "500MB"
 
@@ -27,3 +28,17 @@ def duck() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, directory
         finally:
             connection.close()
+
+
+def define(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    function: Callable[[str], str | bool | None],
+    returns: str = "VARCHAR",
+) -> None:
+    """Make a function of one text known to DuckDB under a name; of null it gives null."""
+
+    def of_text(text: str | None) -> str | bool | None:
+        return None if text is None else function(text)
+
+    connection.create_function(name, of_text, ["VARCHAR"], returns, null_handling=FunctionNullHandling.SPECIAL)

@@ -10,8 +10,10 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.curated.assets import approved_columns, newest_landings
 from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
@@ -40,7 +42,7 @@ def partitions(lakes: Lakes, customer: Customer, selection: Selection) -> dict[t
 
 
 def replay(
-    database: Database, lakes: Lakes, customer: Customer, found: dict[tuple[str, dt.date], int]
+    database: Database, lakes: Lakes, customer: Customer, found: dict[tuple[str, dt.date], int], cloud: Cloud
 ) -> Iterator[Replayed]:
     """Curate partitions anew, with the columns that the approval in force covers; those whose landing is gone stay.
 
@@ -48,6 +50,7 @@ def replay(
         NotAuthorizedError: no approval in force covers one of the datasets.
     """
     lake = lakes.of(customer)
+    people = people_of(database, lake, customer, cloud)
     for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
         days = sorted(day for name, day in found if name == dataset.asset_name)
         landings = newest_landings(database, lake, customer, dataset, days)
@@ -55,5 +58,5 @@ def replay(
             version = catalogue()[landed.manifest.dataset]
             columns = approved_columns(database, customer, version)
             of_landing = [day for day in days if landings.get(day) is landed]
-            for day, counts in curate(lake, version, landed, of_landing, columns).items():
+            for day, counts in curate(lake, version, landed, of_landing, columns, people).counts.items():
                 yield Replayed(version, day, found[dataset.asset_name, day], counts)

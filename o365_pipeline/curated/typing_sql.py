@@ -1,7 +1,7 @@
-"""From a row's JSON to typed columns: the SQL expressions, made from the catalogue by rule.
+"""From a row's JSON to typed columns: the SQL of a dataset's rows, made from the catalogue by rule.
 
-What belongs here: one expression and one test of fitness per column type. Times become UTC without offset, enum
-values bare, `0001-01-01` ("never") null. The order of the steps is `curation.py`'s.
+What belongs here: one expression and one test of fitness per column. What is done to a value wherever it stands is
+`value_sql.py`'s, the order of the steps `curation.py`'s.
 """
 
 from __future__ import annotations
@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import duckdb
-from tzlocal.windows_tz import win_tz
-
+from o365_pipeline.curated.privacy import People, is_name
+from o365_pipeline.curated.value_sql import Cleaning, parsed
 from o365_pipeline.datasets import Column, Dataset
-
-NEVER = "'0001-01-01T00:00:00%'"
-ENUM = r"'^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$'"
-ENUM_IN_JSON = r"""'"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^''"]*)''"'"""
-NEVER_IN_JSON = r"""'"0001-01-01T00:00:00(?:\.0+)?Z?"'"""
 
 ROW_INFORMATION = {
     "no_data": "$.rowinformation.userReturnedNoData",
@@ -28,136 +22,140 @@ ROW_INFORMATION = {
 
 @dataclass(frozen=True)
 class Fields:
-    """The SQL of one dataset's row: the JSON paths to extract, the typed fields, the tests of fitness."""
+    """The SQL of one dataset's row."""
 
     paths: tuple[str, ...]
+    """The JSON paths to extract; `v` is the list of what they find, as text."""
+
+    parsed: tuple[str, ...]
+    """Structures and lists read from that text."""
+
     selected: tuple[str, ...]
+    """The typed fields."""
+
     problems: tuple[str, ...]
+    """Conditions under which a row does not fit; each gives the reason as text, else null."""
+
+    denied: tuple[str, ...]
+    """Conditions under which a row is of somebody whom the customer denies, or describes one."""
 
 
-def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make Windows and IANA zone names known to the expressions, as the macro `zone_of`."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE time_zone AS SELECT lower(name) AS name, name AS zone FROM pg_timezone_names()"
-    )
-    connection.executemany(
-        "INSERT INTO time_zone SELECT lower(?), ?",
-        [*win_tz.items(), ("tzone://Microsoft/Utc", "UTC"), ("UTC", "UTC")],
-    )
-    connection.execute(
-        "SET VARIABLE zones = (SELECT map(list(name), list(zone)) FROM "
-        "(SELECT name, min(zone) AS zone FROM time_zone GROUP BY name))"
-    )
-    connection.execute("CREATE OR REPLACE TEMP MACRO zone_of(name) AS getvariable('zones')[lower(name)]")
+@dataclass(frozen=True)
+class _Read:
+    """A requested column: its text, and where it has a shape the name of what was parsed."""
+
+    column: Column
+    text: str
+    value: str
 
 
-def fields_of(dataset: Dataset, requested: Sequence[str]) -> Fields:
+def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fields:
     """The SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
     paths: list[str] = [f"$.{dataset.owner}", *ROW_INFORMATION.values()]
-    selected: list[str] = [f"{_bare('v[1]')} AS {dataset.owner_field}"] if dataset.owner_field else []
-    problems: list[str] = []
+    cleaning, reads, shapes = Cleaning(people), {}, []
+    for column in dataset.columns:
+        if column.name in requested:
+            text = value = _text(paths, column)
+            if column.type.is_nested:
+                value = f'"{column.curated_name} parsed"'
+                shapes.append(f"{parsed(column.type, text)} AS {value}")
+            reads[column.curated_name] = _Read(column, text, value)
+    outsiders = [
+        test
+        for read in reads.values()
+        if dataset.describes_person or dataset.owner == "none"
+        for test in cleaning.is_outsiders(read.column.type, read.column.name, read.value)
+    ]
+    selected: list[str] = [f"clean(v[1]) AS {dataset.owner_field}"] if dataset.owner_field else []
     for shaped in dataset.curated_columns:
-        column = dataset.curated_field(shaped.curated_name) or shaped
-        if column.name not in requested:
-            selected += [f'NULL::{kind} AS "{name}"' for name, kind in column.curated_fields]
-            continue
-        value = _value(paths, column.name)
-        if column.is_date_with_zone:
-            moment, zone = _value(paths, column.name, "dateTime"), _value(paths, column.name, "timeZone")
-            selected += _select_date_with_zone(column, moment, zone)
-            problems += [*_shape_problem(column, value), *_date_with_zone_problems(column, moment, zone)]
+        read = reads.get(shaped.curated_name)
+        if read is None:
+            selected += [f'NULL::{kind} AS "{name}"' for name, kind in shaped.curated_fields]
         else:
-            selected.append(f'{_select(column, value)} AS "{column.curated_name}"')
-            problems += _problems(column, value)
-    return Fields(tuple(paths), tuple(selected), tuple(problems))
+            selected += _selected(dataset, read, cleaning, outsiders)
+    problems = [problem for read in reads.values() for problem in _problems(read)]
+    denied = _denied(dataset, list(reads.values()), cleaning)
+    return Fields(tuple(paths), tuple(shapes), tuple(selected), tuple(problems), tuple(denied))
 
 
-def _value(paths: list[str], *names: str) -> str:
-    """Add the paths of a key, in both spellings, and give the expression for its value as text."""
-    spellings = (names, [_other_case(name) for name in names])
-    paths.extend("$" + "".join(f'."{name}"' for name in spelling) for spelling in spellings)
-    return f"coalesce(v[{len(paths) - 1}], v[{len(paths)}])"
+def _text(paths: list[str], column: Column) -> str:
+    """Add the paths of a column, in all its spellings, and give the expression for its value as text."""
+    found = []
+    for name in column.spellings:
+        paths.append(f'$."{name}"')
+        found.append(f"v[{len(paths)}]")
+    return f"coalesce({', '.join(found)})"
 
 
-def _other_case(name: str) -> str:
-    """v0 datasets write PascalCase what v1 datasets write camelCase."""
-    return name[0].swapcase() + name[1:]
-
-
-def _bare(value: str) -> str:
-    return f"CASE WHEN ends_with({value}, '''') THEN regexp_replace({value}, {ENUM}, '\\1') ELSE {value} END"
-
-
-def _clean_json(value: str) -> str:
-    enums = f"regexp_replace({value}, {ENUM_IN_JSON}, '\"\\1\"', 'g')"
-    return f"regexp_replace({enums}, {NEVER_IN_JSON}, 'null', 'g')"
-
-
-def _timestamp(value: str) -> str:
-    moment = f"TRY_CAST({value} AS TIMESTAMPTZ)::TIMESTAMP"
-    return f"CASE WHEN {value} NOT LIKE {NEVER} THEN {moment} END"
-
-
-def _structure(column: Column, value: str) -> str:
-    """The typed structure or list; keys that a row writes in PascalCase are read as camelCase."""
-    text = _clean_json(value)
-    if keys := column.type.key_names:
-        renamed = text
-        for key in keys:
-            renamed = f"replace({renamed}, '\"{_other_case(key)}\":', '\"{key}\":')"
-        text = f"CASE WHEN contains({value}, '\"{_other_case(keys[0])}\":') THEN {renamed} ELSE {text} END"
-    return f"TRY(from_json({text}, '{column.type.json_structure}'))"
-
-
-def _select(column: Column, value: str) -> str:
+def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequence[str]) -> list[str]:
+    column, value = read.column, read.value
+    if column.is_date_with_zone:
+        return _selected_date_with_zone(column, value)
+    if column.is_text:
+        content = f'{value}."content"'
+        is_html = f"contains(lower({value}.\"contentType\"), 'html')"
+        text = f"CASE WHEN {is_html} THEN text_of_html({content}) ELSE {content} END"
+        return [f'clean({text}) AS "{column.curated_name}_text"']
     kind = column.type
-    if kind.is_nested:
-        return _structure(column, value)
-    if kind.kind == "json":
-        return _clean_json(value)
-    if kind.kind == "datetime":
-        return _timestamp(value)
-    if kind.kind == "string":
-        return f"CASE WHEN {value} NOT LIKE {NEVER} THEN {_bare(value)} END"
-    return f"TRY_CAST({value} AS {kind.duckdb})"
+    if kind.is_nested or kind.kind in ("string", "datetime"):
+        made = cleaning.value(kind, column.name, value)
+    elif kind.kind == "json":
+        made = f"clean_json({value})"
+    else:
+        made = f"TRY_CAST({value} AS {kind.duckdb})"
+    if kind.kind == "string" and not {column.name} & {*dataset.natural_key, *dataset.content_columns}:
+        conditions = [f"NOT {test}" for test in cleaning.names_denied(kind, value)]
+        if is_name(column.name) and outsiders:
+            conditions.append(f"NOT ({' OR '.join(outsiders)})")
+        if conditions:
+            made = f"CASE WHEN {' AND '.join(conditions)} THEN {made} END"
+    return [f'{made} AS "{column.curated_name}"']
 
 
-def _select_date_with_zone(column: Column, moment: str, zone: str) -> list[str]:
+def _selected_date_with_zone(column: Column, value: str) -> list[str]:
+    moment, zone = f'{value}."dateTime"', f'clean({value}."timeZone")'
     local = f"TRY(timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP)"
-    utc = f"CASE WHEN {_has_offset(moment)} THEN TRY_CAST({moment} AS TIMESTAMPTZ)::TIMESTAMP ELSE {local} END"
+    utc = f"CASE WHEN has_offset({moment}) THEN TRY_CAST({moment} AS TIMESTAMPTZ)::TIMESTAMP ELSE {local} END"
     name = column.curated_name
-    return [f'CASE WHEN {moment} NOT LIKE {NEVER} THEN {utc} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
+    return [f'CASE WHEN NOT is_never({moment}) THEN {utc} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
 
 
-def _has_offset(moment: str) -> str:
-    return f"regexp_matches({moment}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$')"
-
-
-def _problems(column: Column, value: str) -> list[str]:
-    """Conditions under which the value does not fit; each gives the reason as text, else null."""
-    name, kind = column.name, column.type
+def _problems(read: _Read) -> list[str]:
+    name, kind, text = read.column.name, read.column.type, f"nullif({read.text}, '')"
     if kind.is_nested:
-        return _shape_problem(column, value)
+        mark, said = ("[", "a list") if kind.kind == "array" else ("{", "an object")
+        untrue = (
+            f"NOT starts_with(ltrim({text}, chr(9) || chr(10) || chr(13) || ' '), '{mark}') OR {read.value} IS NULL"
+        )
+        shape = f"CASE WHEN {text} IS NOT NULL AND ({untrue}) THEN '{name} is not {said}' END"
+        return [shape, *(_date_with_zone_problems(read) if read.column.is_date_with_zone else [])]
     if kind.kind in ("string", "json"):
         return []
-    typed = f"TRY_CAST({value} AS {'TIMESTAMPTZ' if kind.kind == 'datetime' else kind.duckdb})"
-    return [f"CASE WHEN {value} IS NOT NULL AND {typed} IS NULL THEN '{name} is not of type {kind.kind}' END"]
+    typed = f"TRY_CAST({text} AS {'TIMESTAMPTZ' if kind.kind == 'datetime' else kind.duckdb})"
+    return [f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN '{name} is not of type {kind.kind}' END"]
 
 
-def _shape_problem(column: Column, value: str) -> list[str]:
-    shape, said = ("ARRAY", "a list") if column.type.kind == "array" else ("OBJECT", "an object")
-    found = f"TRY(json_type({value}))"
-    return [
-        f"CASE WHEN {value} IS NOT NULL AND {found} IS DISTINCT FROM '{shape}' THEN '{column.name} is not {said}' END"
-    ]
-
-
-def _date_with_zone_problems(column: Column, moment: str, zone: str) -> list[str]:
+def _date_with_zone_problems(read: _Read) -> list[str]:
+    name = read.column.name
+    moment, zone = f"nullif({read.value}.\"dateTime\", '')", f'clean({read.value}."timeZone")'
     untimely = f"{moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL"
     unknown = f"{zone} IS NOT NULL AND zone_of({zone}) IS NULL"
-    missing = f"{zone} IS NULL AND NOT {_has_offset(moment)} AND {moment} NOT LIKE {NEVER}"
+    missing = f"{zone} IS NULL AND NOT has_offset({moment}) AND NOT is_never({moment})"
     return [
-        f"CASE WHEN {missing} THEN '{column.name} has no time zone' END",
-        f"CASE WHEN {untimely} THEN '{column.name} is not a time' END",
-        f"CASE WHEN {unknown} THEN '{column.name} has an unknown time zone' END",
+        f"CASE WHEN {missing} THEN '{name} has no time zone' END",
+        f"CASE WHEN {untimely} THEN '{name} is not a time' END",
+        f"CASE WHEN {unknown} THEN '{name} has an unknown time zone' END",
     ]
+
+
+def _denied(dataset: Dataset, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:
+    """Whose row it is says its owner; in rows about a person all columns, in rows of nobody those beside structures."""
+    if not cleaning.people.denied:
+        return []
+    tests = ["coalesce(is_denied(v[1]), false)"] if dataset.owner_field else []
+    for read in reads:
+        if read.column.name in dataset.content_columns:
+            continue
+        if dataset.describes_person or (dataset.owner == "none" and not read.column.type.is_nested):
+            tests += cleaning.has_denied(read.column.type, read.value)
+    return tests

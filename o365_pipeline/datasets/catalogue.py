@@ -78,8 +78,13 @@ def _shape(versions: Iterable[Dataset]) -> tuple[Column, ...]:
     return tuple(columns.values())
 
 
-@cache
 def catalogue() -> Catalogue:
+    """The datasets that the pipeline knows."""
+    return shipped()
+
+
+@cache
+def shipped() -> Catalogue:
     """The datasets shipped with the pipeline, in the order of their files."""
     entries = resources.files("o365_pipeline.datasets") / "entries"
     files = sorted((entry for entry in entries.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)

@@ -19,11 +19,19 @@ SYSTEM_COLUMNS = ("puser", "pObjectId", "ptenant", "pAdditionalInfo", "datarow",
 """Columns that Data Connect adds to every row, whatever columns were requested."""
 
 DATE_TIME_ZONE_FIELDS = ("dateTime", "timeZone")
+TEXT_FIELDS = ("contentType", "content")
+UNKNOWN_COLUMNS = "unknown_columns"
+"""The curated field that keeps, as JSON, the columns of a row that the catalogue does not know."""
 
 
 def snake_case(name: str) -> str:
     """`receivedDateTime` -> `received_date_time`, `iCalUId` -> `i_cal_u_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def other_case(name: str) -> str:
+    """v0 datasets write PascalCase what v1 datasets write camelCase: `Id` for `id`, and the other way round."""
+    return name[0].swapcase() + name[1:]
 
 
 def short_name(table_name: str) -> str:
@@ -57,10 +65,23 @@ class Column(BaseModel):
         return tuple(name for name, _ in self.type.fields) == DATE_TIME_ZONE_FIELDS
 
     @property
+    def is_text(self) -> bool:
+        """A body: what somebody wrote, beside how it is written (text, HTML)."""
+        return tuple(name for name, _ in self.type.fields) == TEXT_FIELDS
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The names under which a row may have it, the documented one first."""
+        names = [name for name in (self.name, self.curated_as) if name]
+        return tuple(spelling for name in names for spelling in (name, other_case(name)))
+
+    @property
     def curated_fields(self) -> list[tuple[str, str]]:
         """(name, DuckDB type) of what this column becomes in the curated table."""
         if self.is_date_with_zone:
             return [(f"{self.curated_name}_utc", "TIMESTAMP"), (f"{self.curated_name}_time_zone", "VARCHAR")]
+        if self.is_text:
+            return [(f"{self.curated_name}_text", "VARCHAR")]
         return [(self.curated_name, self.type.duckdb)]
 
 
@@ -178,8 +199,15 @@ class Dataset(BaseModel):
         schema = {self.owner_field: "VARCHAR"} if self.owner_field else {}
         for column in self.curated_columns:
             schema.update(column.curated_fields)
+        schema[UNKNOWN_COLUMNS] = "VARCHAR"
         schema["extraction_id"] = "VARCHAR"
         return schema
+
+    @property
+    def known_names(self) -> frozenset[str]:
+        """Every name, in every spelling, that a row's column may have without being unknown."""
+        columns = {spelling for column in (*self.columns, *self.shape) for spelling in column.spellings}
+        return frozenset({*columns, *SYSTEM_COLUMNS, *map(other_case, SYSTEM_COLUMNS)})
 
     def curated_field(self, field: str) -> Column | None:
         """This version's column that becomes the shape's column of that curated name."""

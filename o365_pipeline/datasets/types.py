@@ -47,7 +47,7 @@ class ColumnType:
 
     @property
     def json_structure(self) -> str:
-        """DuckDB's `from_json` structure."""
+        """DuckDB's `from_json` structure; times are read as text, since "never" is none that DuckDB knows."""
         return json.dumps(self._structure())
 
     @property
@@ -63,7 +63,7 @@ class ColumnType:
             return [self.item._structure()]
         if self.kind == "struct":
             return {name: field._structure() for name, field in self.fields}
-        return SCALARS[self.kind]
+        return SCALARS["string"] if self.kind == "datetime" else SCALARS[self.kind]
 
 
 def parse_type(text: str) -> ColumnType:

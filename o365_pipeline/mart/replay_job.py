@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import dagster as dg
 from pydantic import Field
 
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.quarantine import Selection
@@ -55,6 +56,7 @@ def replay_rejected_rows(
     marts: dg.ResourceParam[Marts],
     lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
+    cloud: dg.ResourceParam[Cloud],
 ) -> None:
     with explained():
         selection = config.selection()
@@ -62,7 +64,7 @@ def replay_rejected_rows(
             found = partitions(lakes, customer, selection)
             context.log.info(f"{customer.name}: {len(found)} partitions with rejected rows are read anew")
             replayed = []
-            for entry in replay(database, lakes, customer, found):
+            for entry in replay(database, lakes, customer, found, cloud):
                 context.log_event(_materialization(customer, entry))
                 context.log.info(
                     f"{customer.name} {entry.dataset.asset_name} {entry.day}: {entry.rejected_before} rows were "

@@ -16,8 +16,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
 from o365_pipeline.curated.current_state import current_path, fold
+from o365_pipeline.curated.people import people_of
+from o365_pipeline.curated.privacy import People
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -83,7 +86,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
         database.run(note)
 
 
-def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
+def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Cloud | None = None) -> set[dt.date]:
     """Delete what the plan says, and whatever else the ledgers do not know; returns the days that were touched."""
     database = marts.ledger
     touched = _days_of(database, plan)
@@ -95,7 +98,8 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> set[dt.d
             take_out(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
-    _curate_again(database, lake, customer, stripped & live_days(database, customer))
+    if still_there := stripped & live_days(database, customer):
+        _curate_again(database, lake, customer, still_there, people_of(database, lake, customer, cloud))
     touched |= _fold_again(database, lake, customer, plan)
     _rebuild_mart(marts, lake, customer, touched)
     marts[customer.name].compact()
@@ -164,14 +168,14 @@ def _live_folders(database: Database, customer: Customer) -> set[str]:
     return folders
 
 
-def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days) -> None:
+def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days, people: People) -> None:
     """Write the days' curated files anew from landings whose columns changed."""
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
         for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
             held = [day for day in of_dataset if landings.get(day) is landed]
-            curate(lake, dataset, landed, held, landed.manifest.columns)
+            curate(lake, dataset, landed, held, landed.manifest.columns, people)
 
 
 def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:

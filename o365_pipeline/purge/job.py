@@ -9,6 +9,7 @@ import json
 import dagster as dg
 from pydantic import Field
 
+from o365_pipeline.cloud import Cloud
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.failures import explained
@@ -47,6 +48,7 @@ def purge(
     marts: dg.ResourceParam[Marts],
     lakes: dg.ResourceParam[Lakes],
     customers: dg.ResourceParam[Customers],
+    cloud: dg.ResourceParam[Cloud],
 ) -> None:
     with explained():
         customer = customers[config.customer]
@@ -58,15 +60,22 @@ def purge(
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
-        carry_out(context.instance, marts, lakes.of(customer), customer, plan)
+        carry_out(context.instance, marts, lakes.of(customer), customer, plan, cloud)
         context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
 
 
-def carry_out(instance: dg.DagsterInstance, marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
+def carry_out(
+    instance: dg.DagsterInstance,
+    marts: Marts,
+    lake: Lake,
+    customer: Customer,
+    plan: Plan,
+    cloud: Cloud | None = None,
+) -> None:
     """Begin a purge, or go on with one that was begun, and end it."""
     database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
-    days = deletion.delete(marts, lake, customer, plan)
+    days = deletion.delete(marts, lake, customer, plan, cloud)
     runs = forget(instance, customer.name, days, deletion.live_days(database, customer))
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 

@@ -16,7 +16,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.ledger import landing, portions
+from o365_pipeline.ledger import extraction, landing, portions
 from o365_pipeline.raw.lake import Lake
 
 MANIFEST_NAME = "manifest.json"
@@ -76,6 +76,22 @@ def landings_of(
         for entry in set(chosen.values())
     }
     return {day: landed[entry] for day, entry in chosen.items()}
+
+
+def newest_landing(database: Database, lake: Lake, customer: str, dataset: Dataset) -> Landed | None:
+    """The newest sealed landing of a dataset, whatever its days."""
+    query = (
+        sa.select(landing.c.extraction_id, landing.c.manifest)
+        .join(extraction, extraction.c.extraction_id == landing.c.extraction_id)
+        .where(extraction.c.customer == customer, extraction.c.dataset == dataset.name)
+        .where(extraction.c.status.not_in(extraction_ledger.WITHOUT_DATA))
+        .order_by(extraction.c.last_day.desc(), extraction.c.claimed_at.desc())
+        .limit(1)
+    )
+    with database.begin() as connection:
+        row = connection.execute(query).first()
+    entry = extraction_ledger.find(database, row.extraction_id) if row else None
+    return Landed(entry, Manifest.model_validate_json(lake.read(row.manifest))) if row and entry else None
 
 
 def landed_days(database: Database, customer: str, dataset: Dataset, last_day: dt.date) -> list[dt.date]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import duckdb
 import pytest
 
 from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
+from o365_pipeline.curated.privacy import NOBODY, People
+from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.types import parse_type
 from o365_pipeline.extraction.extraction_ledger import Extraction
@@ -23,7 +25,7 @@ FIRST = dt.date(2026, 11, 16)
 ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUserSummaryRow": False}
 
 Rows = list[dict[str, Any]] | bytes
-Curated = dict[dt.date, Counts]
+Curated = Mapping[dt.date, Counts]
 
 
 def with_wrong_type(fields_of: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,9 +59,15 @@ class Landing:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self.rows_landed = 0
+        self.drift = Drift()
 
     def curate(
-        self, dataset_name: str, *parts: Rows, last_day: dt.date = FIRST, columns: tuple[str, ...] | None = None
+        self,
+        dataset_name: str,
+        *parts: Rows,
+        last_day: dt.date = FIRST,
+        columns: tuple[str, ...] | None = None,
+        people: People = NOBODY,
     ) -> Curated:
         dataset = catalogue()[dataset_name]
         sealed = [self._part(dataset, number, rows) for number, rows in enumerate(parts)]
@@ -79,7 +87,10 @@ class Landing:
             "x1", "contoso", dataset.name, FIRST, last_day, manifest.columns, "{}", "e1", "extraction", "Succeeded",
             "me", dt.datetime(2026, 11, 17), 1, "r1", None, None, None,
         )  # fmt: skip
-        return curate(self.lake, dataset, Landed(extraction, manifest), extraction.window.days, manifest.columns)
+        days = extraction.window.days
+        curated = curate(self.lake, dataset, Landed(extraction, manifest), days, manifest.columns, people)
+        self.drift = curated.drift
+        return curated.counts
 
     def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
         path = path_of(stage, catalogue()[dataset_name], "contoso", day)

@@ -69,8 +69,22 @@ def test_nothing_is_asked_for_where_yesterday_is_held(runner: Runner, decide: De
     now = dt.datetime.now(dt.UTC)
     yesterday = (now - dt.timedelta(days=1)).date()
     assert runner.execute_day("extraction_job", day=yesterday).success
+    assert runner.execute_day("extraction_job", day=yesterday - dt.timedelta(days=1)).success
 
     assert f"All days up to {yesterday} are extracted" in asked(runner, now).skip_message
+
+
+def test_what_is_there_a_day_later_is_asked_for_a_day_later(runner: Runner, decide: Decide) -> None:
+    decide()
+    runner.move()
+    now = dt.datetime.now(dt.UTC)
+    yesterday = (now - dt.timedelta(days=1)).date()
+    [tonight] = asked(runner, now)
+    assert runner.execute("extraction_job", dict(tonight.tags)).success
+
+    [tomorrow] = asked(runner, now + dt.timedelta(days=1))
+
+    assert days_of(tomorrow) == (f"contoso|{yesterday}", f"contoso|{now.date()}")
 
 
 def test_a_schedule_goes_back_a_month_at_most(runner: Runner, customer: Customer, decide: Decide) -> None:

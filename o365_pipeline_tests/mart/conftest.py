@@ -26,6 +26,7 @@ from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.views import VIEWS
 
 CUSTOMER = "contoso"
 DAY = dt.date(2026, 1, 5)
@@ -122,7 +123,7 @@ def _empty(url: sa.URL) -> None:
         with suppress(sa.exc.DBAPIError), engine.begin() as connection:
             connection.exec_driver_sql(statement)
     for statement in (
-        "DROP VIEW IF EXISTS ledger_row_provenance",
+        *(f"DROP VIEW IF EXISTS {name}" for name in ("ledger_row_provenance", *VIEWS)),
         *(f"DROP TABLE IF EXISTS {name}" for name in tables),
     ):
         with engine.begin() as connection:

@@ -14,6 +14,7 @@ import o365_pipeline.mart.tables  # noqa: F401 - both fill the metadata
 from o365_pipeline.database import metadata
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
+from o365_pipeline.mart.views import schema
 
 
 def _url() -> str:
@@ -28,6 +29,8 @@ def _migrate(connection: sa.Connection) -> None:
         connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite"
     )
     with context.begin_transaction():
+        # The pipeline makes them anew when it starts.
+        schema.drop(connection)
         context.run_migrations()
         if sa.inspect(connection).has_table(data_dictionary.name):
             write_dictionary(connection)

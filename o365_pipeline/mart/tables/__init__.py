@@ -22,6 +22,7 @@ from o365_pipeline.mart.tables.groups import (
 from o365_pipeline.mart.tables.mail import bridge_message_holder, bridge_message_recipient, fact_message
 from o365_pipeline.mart.tables.meetings import bridge_meeting_attendee, fact_meeting
 from o365_pipeline.mart.tables.people import dim_customer, dim_date, dim_person
+from o365_pipeline.mart.tables.settings import mart_setting
 from o365_pipeline.mart.tables.signals import agg_signal_day
 from o365_pipeline.mart.tables.sites import (
     agg_site_exposure,
@@ -70,6 +71,7 @@ __all__ = [
     "fact_sharing_link",
     "fact_task",
     "fact_viva_metric",
+    "mart_setting",
 ]
 
 MART_TABLES = (

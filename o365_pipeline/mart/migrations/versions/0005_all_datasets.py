@@ -66,7 +66,7 @@ TABLES = (
     "dim_date",
 )
 
-OTHERS = ("data_dictionary",)
+OTHERS = ("data_dictionary", "mart_setting")
 
 
 def _exact(length: int) -> sa.types.TypeEngine[str]:
@@ -1242,4 +1242,12 @@ def _create() -> None:
         sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
         sa.PrimaryKeyConstraint("table_name", "column_name", name="pk_data_dictionary"),
         comment="One row per table and per column of this database: what it holds",
+    )
+    op.create_table(
+        "mart_setting",
+        sa.Column("name", sa.String(100), nullable=False, comment="minimum_group_size; or 'view' and a view's name"),
+        sa.Column("value", sa.Unicode(200), nullable=False, comment="A number as text; of a view the hash of its SQL"),
+        sa.Column("comment", sa.Unicode(400), nullable=False, comment="What the value does"),
+        sa.PrimaryKeyConstraint("name", name="pk_mart_setting"),
+        comment="One row per setting of the mart's views, and one per view that there is",
     )

@@ -1,0 +1,93 @@
+"""Values that arrive as JSON of no documented shape, or as JSON within a string, for DuckDB.
+
+What belongs here: what is done value by value in Python, since SQL needs a shape. It follows the rules that
+`typing_sql.py` makes into SQL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+
+from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.privacy import People, is_address, is_name
+
+ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
+NEVER = re.compile(r"0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?")
+NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
+
+
+def define_json_values(connection: duckdb.DuckDBPyConnection, people: People) -> None:
+    """Make `plain_json(text)` and `clean_json(text)` known to the connection."""
+    define(connection, "plain_json", plain_json)
+    define(connection, "clean_json", lambda text: clean_json(text, people))
+
+
+def plain_json(text: str) -> str | None:
+    """The JSON without JSON inside strings, its keys in camelCase; what cannot be read stays as it is."""
+    return _changed(text, _plain)
+
+
+def clean_json(text: str, people: People) -> str | None:
+    """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
+    return _changed(text, lambda value: cleaned(_plain(value), "", people))
+
+
+def cleaned(value: Any, name: str, people: People) -> Any:
+    """A value of plain JSON by the rules; null where it names somebody whom the customer denies."""
+    if isinstance(value, dict):
+        return None if people.are_in(value) else _cleaned_object(value, people)
+    if isinstance(value, list):
+        entries = (cleaned(entry, name, people) for entry in value if entry is not None)
+        return [entry for entry in entries if entry is not None]
+    return _cleaned_text(value, name, people) if isinstance(value, str) else value
+
+
+def json_type(value: Any) -> str:
+    """What JSON calls the value's type."""
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object", list: "array"}
+    return names.get(type(value), "null")
+
+
+def _cleaned_object(value: dict[str, Any], people: People) -> dict[str, Any]:
+    is_outsiders = any(
+        is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items()
+    )
+    return {
+        key: None if is_outsiders and is_name(key) else cleaned(entry, key, people)
+        for key, entry in value.items()
+        if not people.are_denied(key)
+    }
+
+
+def _cleaned_text(text: str, name: str, people: People) -> str | None:
+    if text in ("", NOBODYS_ID) or NEVER.fullmatch(text) or people.are_denied(text):
+        return None
+    bare = ENUM.fullmatch(text)
+    shown = bare.group(1) if bare else text
+    return people.shown(shown.lower()) if is_address(name) else shown
+
+
+def _changed(text: str, change: Callable[[Any], Any]) -> str | None:
+    try:
+        value = change(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return _plain(json.loads(value))
+        except (ValueError, RecursionError):
+            return value
+    return value

@@ -1,0 +1,125 @@
+"""Whom a customer's settings mean: ids and addresses of those it denies, and the domains that are its own.
+
+What belongs here: looking them up in the newest landed rows of users and of groups' members, read from the raw files,
+since what is curated has no denied people any more. What is done to a row is `privacy.py`'s and `value_sql.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import AzureError
+from azure.keyvault.secrets import SecretClient
+
+from o365_pipeline.cloud import Cloud
+from o365_pipeline.curated.curation import typed_rows
+from o365_pipeline.curated.privacy import NOBODY, PREFIX, People, is_address, one_drive_name
+from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.database import Database
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import LandingError, SettingsError
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.manifest import newest_landing
+
+USERS, GROUP_MEMBERS = "user", "group_members"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A landed user: ids and addresses in lower case."""
+
+    identities: frozenset[str]
+    is_guest: bool
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(identity for identity in self.identities if "@" in identity)
+
+
+def people_of(database: Database, lake: Lake, customer: Customer, cloud: Cloud | None) -> People:
+    """Whom the customer's settings mean by what has landed.
+
+    Args:
+        cloud: how to sign in to a Key Vault, where the salt lies in one.
+
+    Raises:
+        LandingError: the rows that would tell have not landed, so somebody denied might go on.
+        SettingsError: the salt cannot be read.
+    """
+    if not customer.keeps_people_out:
+        return NOBODY
+    users = [_person(row) for row in _landed(database, lake, customer, USERS)]
+    denied = {*customer.deny_people, *_members(database, lake, customer)}
+    for person in users:
+        if person.identities & denied:
+            denied |= person.identities
+    salt = _salt(customer, cloud) if customer.hash_outside_addresses else None
+    domains = frozenset(customer.own_domains or _domains(users))
+    if salt is not None and not domains:
+        raise LandingError(f"{customer.name}: no user has an address, so own_domains has to say which domains are own")
+    folders = {one_drive_name(identity) for identity in denied if "@" in identity}
+    return People(frozenset({*denied, *folders}), domains, salt)
+
+
+def datasets_about_people() -> tuple[Dataset, ...]:
+    """What has to be landed before rows are curated, where a customer keeps people out."""
+    return (catalogue()[USERS], catalogue()[GROUP_MEMBERS])
+
+
+def _members(database: Database, lake: Lake, customer: Customer) -> set[str]:
+    if not customer.deny_groups:
+        return set()
+    rows = _landed(database, lake, customer, GROUP_MEMBERS)
+    members = [row for row in rows if str(row["p_object_id"]).lower() in customer.deny_groups]
+    return {identity for row in members for identity in _person(row).identities}
+
+
+def _landed(database: Database, lake: Lake, customer: Customer, asset_name: str) -> list[dict[str, Any]]:
+    """The rows of the newest landing, of the newest version that landed.
+
+    Raises:
+        LandingError: there is none.
+    """
+    for dataset in catalogue().versions(catalogue()[asset_name]):
+        if landed := newest_landing(database, lake, customer.name, dataset):
+            with typed_rows(lake, dataset, landed.manifest, landed.manifest.columns) as typed:
+                found = typed.connection.execute("SELECT * FROM typed WHERE NOT is_user_row")
+                names = [column[0] for column in found.description]
+                return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+    raise LandingError(
+        f"{customer.name}: whom the settings keep out is told by {catalogue()[asset_name].name}, of which "
+        f"nothing landed; request it, and materialize raw/{asset_name} first"
+    )
+
+
+def _person(row: dict[str, Any]) -> Person:
+    identities = set()
+    for name, value in row.items():
+        if name in ("puser", "id") or is_address(name):
+            texts = [value] if isinstance(value, str) else value or []
+            identities |= {PREFIX.sub("", text).lower() for text in texts if isinstance(text, str)}
+    upn = row.get("user_principal_name") or ""
+    return Person(frozenset(identities - {""}), row.get("user_type") == "Guest" or "#ext#" in upn)
+
+
+def _domains(users: Iterable[Person]) -> set[str]:
+    members = (person for person in users if not person.is_guest)
+    return {address.rpartition("@")[2] for person in members for address in person.addresses}
+
+
+def _salt(customer: Customer, cloud: Cloud | None) -> str:
+    secret = customer.address_salt
+    assert secret is not None
+    if not isinstance(secret, KeyVaultSecret):
+        return secret.get_secret_value()
+    assert cloud is not None
+    vault = SecretClient(secret.vault_url, cloud.credential(customer.tenant_id), transport=cloud.transport())
+    try:
+        return vault.get_secret(secret.name).value or ""
+    except AzureError as error:
+        raise SettingsError(
+            f"{customer.name}: address_salt cannot be read from {secret.key_vault}: give the pipeline's identity the "
+            f"role Key Vault Secrets User ({type(error).__name__})"
+        ) from error

@@ -1,0 +1,120 @@
+"""Whom a customer keeps out of its data, and whose addresses it shows only as hashes, for DuckDB.
+
+What belongs here: what is told of a text: is it an address, does it name somebody denied, how is it shown. Who the
+people are is `people.py`'s, where in a row they are looked for `typing_sql.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import duckdb
+
+from o365_pipeline.curated.duck import define
+
+ADDRESS_NAMES = frozenset({"address", "mail", "upn", "userprincipalname", "proxyaddresses", "imaddresses"})
+ADDRESS_ENDINGS = ("email", "emailaddress", "emailaddresses", "smtpaddress")
+NAME = re.compile(
+    r"(actor_?)?(name|display_?name|simple_?display_?name|given_?name|surname|first_?name|last_?name|middle_?name"
+    r"|nick_?name|preferred_?name|initials|file_?as|mail_?nickname|yomi_?\w+|speaker_?name)",
+    re.IGNORECASE,
+)
+
+PREFIX = re.compile(r"^(smtp|sip|mailto|x500|eum):", re.IGNORECASE)
+ENTRA_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ADDRESS = re.compile(r"[^\s<>\"'(),;:|/\\\[\]{}=?&]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*")
+ONE_DRIVE = re.compile(r"\bpersonal/([^/?#\s\"']+)")
+"""The folder of somebody's OneDrive, in which the characters of the address that a folder cannot have are `_`."""
+
+
+def is_address(name: str) -> bool:
+    """Whether a column or a key of that name holds e-mail addresses; `emailAddress` does where it is a string."""
+    plain = name.replace("_", "").lower()
+    return plain in ADDRESS_NAMES or plain.endswith(ADDRESS_ENDINGS)
+
+
+def is_name(name: str) -> bool:
+    """Whether a column or a key of that name holds what somebody is called."""
+    return NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True)
+class People:
+    """Whom a customer denies, by ids and addresses in lower case; what it does with addresses from outside."""
+
+    denied: frozenset[str] = frozenset()
+    own_domains: frozenset[str] = frozenset()
+    salt: str | None = None
+    """With one, addresses of other domains are shown as hashes."""
+
+    @property
+    def is_anybody(self) -> bool:
+        return bool(self.denied) or self.salt is not None
+
+    def are_denied(self, text: str) -> bool:
+        """Whether a text is, or holds, an id or an address of somebody denied."""
+        if not self.denied:
+            return False
+        low = text.lower()
+        return low in self.denied or any(found in self.denied for found in _identities(low))
+
+    def are_in(self, value: dict[str, Any]) -> bool:
+        """Whether an object, or one within it that is in no list, names somebody denied."""
+        return bool(self.denied) and any(
+            self.are_in(entry) if isinstance(entry, dict) else isinstance(entry, str) and self.are_denied(entry)
+            for entry in value.values()
+        )
+
+    def is_outside(self, text: str) -> bool:
+        """Whether a text is an address of no domain of the customer's, where those are hashed."""
+        _, at, domain = text.lower().rpartition("@")
+        return self.salt is not None and bool(at) and domain not in self.own_domains
+
+    def shown(self, address: str) -> str:
+        """The address as it goes on: `<16 hex digits>@domain` where it is from outside."""
+        if not self.is_outside(address):
+            return address
+        prefix = PREFIX.match(address)
+        start = prefix.end() if prefix else 0
+        plain = address[start:].lower()
+        digest = hashlib.sha256(f"{self.salt}{plain}".encode()).hexdigest()[:16]
+        return f"{address[:start]}{digest}@{plain.rpartition('@')[2]}"
+
+    def withhold(self, text: str) -> bool:
+        """Whether a row's raw text names somebody denied, or holds an address that goes on as a hash alone."""
+        low = text.lower().replace("\\u0040", "@")
+        return self.are_denied(low) or (self.salt is not None and any(map(self.is_outside, ADDRESS.findall(low))))
+
+
+NOBODY = People()
+
+
+def one_drive_name(address: str) -> str:
+    """What the folder of an address's OneDrive is called: `ann_contoso_com`."""
+    return re.sub(r"[^a-z0-9_-]", "_", address.lower())
+
+
+def _identities(low: str) -> list[str]:
+    """The ids and addresses that stand in a text of lower case."""
+    found: list[str] = []
+    if "%" in low:
+        low = unquote(low)
+    if len(low) >= 36:
+        found += ENTRA_ID.findall(low)
+    if "@" in low:
+        found += [PREFIX.sub("", address) for address in ADDRESS.findall(low)]
+    if "personal/" in low:
+        found += ONE_DRIVE.findall(low)
+    return found
+
+
+def define_people(connection: duckdb.DuckDBPyConnection, people: People) -> None:
+    """Make `is_denied(text)`, `is_outside(text)`, `shown_address(text)` and `is_withheld(text)` known to DuckDB."""
+    define(connection, "is_denied", people.are_denied, "BOOLEAN")
+    define(connection, "is_outside", people.is_outside, "BOOLEAN")
+    define(connection, "shown_address", people.shown)
+    define(connection, "is_withheld", people.withhold, "BOOLEAN")

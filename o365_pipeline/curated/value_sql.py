@@ -1,0 +1,123 @@
+"""From a parsed value to a clean one: SQL made from the value's type, by recursion.
+
+What belongs here: the rules that hold for every value wherever it stands, as macros and as expressions over types.
+Which columns a row has is `typing_sql.py`'s; the same rules for JSON of no documented shape are `json_values.py`'s.
+
+The rules: enum values are bare; an empty text, "never" (0001-01-01) and the id of nobody (zeros) are null; times are
+UTC; e-mail addresses are in lower case (what is one is told by its name, `privacy.is_address`). Where a customer denies
+people, an object or a list's entry that names one is left out; where it hashes addresses from outside, these are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from o365_pipeline.curated.privacy import People, is_address, is_name
+from o365_pipeline.curated.time_zones import define_time_zones
+from o365_pipeline.datasets import other_case
+from o365_pipeline.datasets.types import ColumnType
+
+MACROS = r"""
+CREATE MACRO is_never(value) AS starts_with(value, '0001-01-01')
+    AND regexp_full_match(value, '0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?');
+CREATE MACRO is_nothing(value) AS
+    value = '' OR value = '00000000-0000-0000-0000-000000000000' OR is_never(value);
+CREATE MACRO clean(value) AS CASE
+    WHEN is_nothing(value) THEN NULL
+    WHEN ends_with(value, '''')
+    THEN regexp_replace(value, '^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$', '\1')
+    ELSE value END;
+CREATE MACRO moment(value) AS CASE WHEN NOT is_never(value) THEN TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP END;
+CREATE MACRO is_plain(value) AS
+    NOT (contains(value, '"{') OR contains(value, '"[') OR contains(value, '" :') OR contains(value, chr(10)));
+CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');
+"""
+
+
+def define_values(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the rules known to the connection, with Windows' and IANA's names of time zones."""
+    define_time_zones(connection)
+    connection.execute(MACROS)
+
+
+def parsed(kind: ColumnType, text: str) -> str:
+    """A structure or list read from JSON, with the keys of its type however a row spells them; times are still text."""
+    odd = [f"'\"{other_case(key)}\":'" for key in kind.key_names]
+    spelled = text
+    for key, found in zip(kind.key_names, odd, strict=True):
+        spelled = f"replace({spelled}, {found}, '\"{key}\":')"
+    is_odd = " OR ".join(f"contains({text}, {found})" for found in odd) or "false"
+    plain = f"CASE WHEN NOT is_plain({text}) THEN plain_json({text}) WHEN {is_odd} THEN {spelled} ELSE {text} END"
+    return f"TRY(from_json({plain}, '{kind.json_structure}'))"
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """The recursion over types, for a customer's rules about people."""
+
+    people: People
+
+    def value(self, kind: ColumnType, name: str, value: str, depth: int = 0) -> str:
+        """The clean value of what was parsed under that name."""
+        if kind.item is not None:
+            return self._list(kind.item, name, value, depth)
+        if kind.kind == "struct":
+            return self._structure(kind, value, depth)
+        if kind.kind == "datetime":
+            return f"moment({value})"
+        return self.text(name, value) if kind.kind in ("string", "json") else value
+
+    def text(self, name: str, value: str) -> str:
+        """A clean text; an address in lower case, hashed where the customer says so."""
+        if not is_address(name):
+            return f"clean({value})"
+        address = f"lower(clean({value}))"
+        return f"shown_address({address})" if self.people.salt is not None else address
+
+    def names_denied(self, kind: ColumnType, value: str) -> list[str]:
+        """Conditions, each true where the value names somebody denied; lists within do not count."""
+        if not self.people.denied:
+            return []
+        if kind.kind == "struct":
+            return [test for key, field in kind.fields for test in self.names_denied(field, f'{value}."{key}"')]
+        return [f"coalesce(is_denied({value}), false)"] if kind.kind == "string" else []
+
+    def has_denied(self, kind: ColumnType, value: str, depth: int = 0) -> list[str]:
+        """Conditions as those of `names_denied`, for lists too."""
+        if kind.item is None:
+            return self.names_denied(kind, value)
+        entry = f"y{depth}"
+        tests = " OR ".join(self.has_denied(kind.item, entry, depth + 1))
+        return [f"coalesce(len(list_filter({value}, lambda {entry}: {tests})) > 0, false)"] if tests else []
+
+    def is_outsiders(self, kind: ColumnType, name: str, value: str) -> list[str]:
+        """Conditions, each true where the value holds an address from outside that goes on as a hash."""
+        if self.people.salt is None:
+            return []
+        if kind.item is not None:
+            tests = " OR ".join(self.is_outsiders(kind.item, name, "z"))
+            return [f"coalesce(len(list_filter({value}, lambda z: {tests})) > 0, false)"] if tests else []
+        if kind.kind == "struct":
+            fields = [(key, field) for key, field in kind.fields if field.kind == "string"]
+            return [test for key, field in fields for test in self.is_outsiders(field, key, f'{value}."{key}"')]
+        return [f"coalesce(is_outside({value}), false)"] if kind.kind == "string" and is_address(name) else []
+
+    def _structure(self, kind: ColumnType, value: str, depth: int) -> str:
+        outsiders = " OR ".join(self.is_outsiders(kind, "", value))
+        fields = []
+        for key, field in kind.fields:
+            made = self.value(field, key, f'{value}."{key}"', depth)
+            if outsiders and is_name(key):
+                made = f"CASE WHEN NOT ({outsiders}) THEN {made} END"
+            fields.append(f"'{key}': {made}")
+        tests = "".join(f" AND NOT {test}" for test in self.names_denied(kind, value))
+        return f"CASE WHEN {value} IS NOT NULL{tests} THEN {{{', '.join(fields)}}} END"
+
+    def _list(self, item: ColumnType, name: str, value: str, depth: int) -> str:
+        entry = f"x{depth}"
+        if tests := " OR ".join(self.names_denied(item, entry)):
+            value = f"list_filter({value}, lambda {entry}: NOT ({tests}))"
+        made = self.value(item, name, entry, depth + 1)
+        return value if made == entry else f"list_transform({value}, lambda {entry}: {made})"

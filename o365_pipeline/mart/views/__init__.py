@@ -1,0 +1,36 @@
+"""The mart's views, which reports read: weeks out of daily rows, and what there is as of the newest day.
+
+What belongs here: the list of the views; each is in the module of its subject. They are made where the schema is
+upgraded, by `schema.py`: a view is changed here alone, without a migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
+from o365_pipeline.mart.views.groups import current_group, group_week
+from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
+from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
+from o365_pipeline.mart.views.view import View
+
+__all__ = ["VIEWS", "View"]
+
+VIEWS: Mapping[str, View] = {
+    view.name: view
+    for view in (
+        person_day,
+        collaboration_week,
+        department_week,
+        department_collaboration_week,
+        response_week,
+        group_week,
+        current_person,
+        current_group,
+        current_site,
+        current_sharing_link,
+        site_exposure,
+        site_storage,
+    )
+}
+"""By their names."""

@@ -1,0 +1,99 @@
+"""Views of single people: what each did on a date, and with whom.
+
+What belongs here: views whose rows are about one person or pair. What people sum up to is in `departments.py`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from o365_pipeline.mart.tables import agg_collaboration_day, agg_person_day, dim_person
+from o365_pipeline.mart.views.view import UNKNOWN, columns_of, of_newest_day, sums, view
+
+PERSON_MEASURES = (
+    "mails_sent",
+    "mails_received",
+    "external_mails_sent",
+    "after_hours_mails_sent",
+    "meetings",
+    "meeting_minutes",
+    "busy_minutes",
+    "after_hours_meeting_minutes",
+    "chats_sent",
+    "chats_received",
+    "after_hours_chats_sent",
+    "focus_minutes",
+)
+PAIR_MEASURES = ("mails", "meetings", "chats", "weight")
+
+DEPARTMENT = "Department as of the newest day that tells of the person; (unknown) where none does"
+
+
+def departments() -> sa.Subquery:
+    """(customer, person_id, department) as of the newest day that tells of the person: who has left keeps the last."""
+    newest = (
+        sa.func.row_number()
+        .over(partition_by=(dim_person.c.customer, dim_person.c.person_id), order_by=dim_person.c.day.desc())
+        .label("newest")
+    )
+    told = sa.select(dim_person.c.customer, dim_person.c.person_id, dim_person.c.department, newest).subquery()
+    return sa.select(told.c.customer, told.c.person_id, told.c.department).where(told.c.newest == 1).subquery()
+
+
+def department_of(found: sa.Subquery) -> sa.ColumnElement[str]:
+    """The department of `departments`, joined from the left."""
+    return sa.func.coalesce(found.c.department, UNKNOWN)
+
+
+def is_of(found: sa.Subquery, source: sa.FromClause, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Joins `departments` to a source's person."""
+    return sa.and_(found.c.customer == source.c.customer, found.c.person_id == person)
+
+
+def _person_day() -> sa.Select:
+    days, found = agg_person_day, departments()
+    keys = (days.c.customer, days.c.person_id, days.c.date_key, days.c.week_start)
+    return (
+        sa.select(*keys, department_of(found).label("department"), *sums(days, *PERSON_MEASURES))
+        .select_from(days.outerjoin(found, is_of(found, days, days.c.person_id)))
+        .group_by(*keys, department_of(found))
+    )
+
+
+def _collaboration_week() -> sa.Select:
+    days = agg_collaboration_day
+    keys = [
+        days.c[name] for name in ("customer", "week_start", "person_a", "counterpart", "person_b", "outside_domain")
+    ]
+    return sa.select(*keys, *sums(days, *PAIR_MEASURES)).group_by(*keys)
+
+
+person_day = view(
+    "person_day",
+    "One row per person and local date: what agg_person_day holds, summed over the partitions, with the department.",
+    _person_day(),
+    agg_person_day,
+    comments={
+        "department": DEPARTMENT,
+        "focus_minutes": "Minutes of the working hours in blocks of two hours or more without a meeting in the "
+        "person's own calendar; null on days off and where no calendar is known",
+    },
+)
+
+collaboration_week = view(
+    "collaboration_week",
+    "One row per week and pair of two people, or a person and the domain of outsiders: what they shared.",
+    _collaboration_week(),
+    agg_collaboration_day,
+)
+
+current_person = view(
+    "current_person",
+    "One row per person of dim_person on each customer's newest day.",
+    sa.select(*columns_of(dim_person)).select_from(of_newest_day(dim_person)),
+    dim_person,
+    comments={
+        "day": "The newest day",
+        "is_enabled": "1 where the account can sign in, else 0",
+    },
+)

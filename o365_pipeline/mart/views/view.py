@@ -1,0 +1,94 @@
+"""A view of the mart: its name, what it says, the select that it is, and what its columns hold.
+
+What belongs here: the ways to write a view. The views are in the modules beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+UNKNOWN: sa.ColumnElement[str] = sa.literal_column("'(unknown)'", sa.Unicode())
+SIXTY: sa.ColumnElement[float] = sa.literal_column("60.0", sa.Float())
+
+
+NO_COMMENTS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class View:
+    """A view that is made where the schema is upgraded. No view reads another, so their order does not matter."""
+
+    name: str
+    description: str
+    """One sentence: a row's grain and what is in it."""
+    select: sa.Select
+    comments: Mapping[str, str]
+    """What each column holds, by its name, in the columns' order."""
+    leaves_out_small_groups: bool = False
+    """True where groups of fewer than minimum_group_size people are left out, or their people's measures are null."""
+
+    def sql(self, dialect: sa.Dialect) -> str:
+        """The select in a database's SQL."""
+        return str(self.select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def view(
+    name: str,
+    description: str,
+    select: sa.Select,
+    *sources: sa.Table,
+    comments: Mapping[str, str] = NO_COMMENTS,
+    leaves_out_small_groups: bool = False,
+) -> View:
+    """A view whose columns hold what the comments say, or else what the sources' columns of that name do."""
+    inherited = {column.name: column.comment for table in reversed(sources) for column in table.columns}
+    told = {**inherited, **comments}
+    return View(
+        name,
+        description,
+        select,
+        {column.name: told[column.name] or "" for column in select.selected_columns},
+        leaves_out_small_groups,
+    )
+
+
+def sums(source: sa.FromClause, *names: str) -> list[sa.ColumnElement[int]]:
+    """The sums of some columns, under their names."""
+    return [sa.func.sum(source.c[name]).label(name) for name in names]
+
+
+def hours(minutes: sa.ColumnElement[int]) -> sa.ColumnElement:
+    """Hours of a column's minutes, summed."""
+    return sa.func.sum(minutes) / SIXTY
+
+
+def distinct(value: sa.ColumnElement) -> sa.ColumnElement[int]:
+    """How many different values there are."""
+    return sa.func.count(sa.distinct(value))
+
+
+def as_number(flag: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """1, 0 or null: queries cannot compare a truth value in one way on every database."""
+    return sa.case((flag == sa.true(), 1), (flag == sa.false(), 0))
+
+
+def columns_of(source: sa.FromClause) -> list[sa.ColumnElement]:
+    """All columns of a table; truth values as numbers."""
+    return [
+        as_number(column).label(column.name) if isinstance(column.type, sa.Boolean) else column
+        for column in source.columns
+    ]
+
+
+def newest_day(table: sa.Table) -> sa.Subquery:
+    """(customer, day): the last day of each customer that the table has rows of."""
+    return sa.select(table.c.customer, sa.func.max(table.c.day).label("day")).group_by(table.c.customer).subquery()
+
+
+def of_newest_day(table: sa.Table) -> sa.FromClause:
+    """The table's rows of each customer's last day."""
+    newest = newest_day(table)
+    return table.join(newest, sa.and_(newest.c.customer == table.c.customer, newest.c.day == table.c.day))

@@ -1,0 +1,122 @@
+"""Somebody whom the customer denies is nowhere after a run from the approval to the mart, and the others are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS
+from o365_pipeline.curated.people import people_of
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import LandingError, SettingsError
+from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
+
+SANDBOX = {"sandbox_seconds": 0, "sandbox_users": 12, "initial_days": 1}
+
+
+def moved(home: Path, **settings: object) -> tuple[Deployment, dg.DagsterInstance]:
+    """A deployment with those settings, from the approval to the mart."""
+    deployment = load(home=home / "o365", **SANDBOX, **settings)
+    [customer] = deployment.customers
+    request = customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+    read_decisions(deployment, customer)
+    folder = home / "dagster"
+    folder.mkdir()
+    instance = dg.DagsterInstance.local_temp(str(folder))
+    Runner(deployment, instance).move()
+    return deployment, instance
+
+
+def stored(deployment: Deployment) -> str:
+    """All that is curated, in quarantine, told of mailboxes, and in the mart, in lower case."""
+    lake = lake_of(deployment)
+    texts = [json.dumps(mart_rows(deployment), default=str)]
+    paths = [path for stage in (CURATED, USER_ROWS, QUARANTINE) for path, _ in lake.objects(stage)]
+    with duckdb.connect() as connection:
+        texts += [
+            json.dumps(connection.execute(f"FROM read_parquet('{file}')").fetchall(), default=str)
+            for file in lake.stage(paths, Path())
+        ]
+    return "\n".join(texts).lower()
+
+
+def kept(instance: dg.DagsterInstance) -> str:
+    entries = [entry for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+    return "\n".join(f"{entry.user_message} {entry.dagster_event}" for entry in entries).lower()
+
+
+def people(deployment: Deployment) -> list[sa.Row]:
+    with deployment.database.begin() as connection:
+        query = "SELECT person_id, display_name, mail FROM dim_person WHERE mail IS NOT NULL ORDER BY person_id"
+        return list(connection.execute(sa.text(query)).all())
+
+
+def activity(deployment: Deployment) -> dict[str, tuple[int, ...]]:
+    """What each person sent, and the meetings they had."""
+    query = (
+        "SELECT person_id, sum(mails_sent), sum(chats_sent), sum(meetings), sum(meeting_minutes) "
+        "FROM agg_person_day GROUP BY person_id"
+    )
+    with deployment.database.begin() as connection:
+        return {person: tuple(numbers) for person, *numbers in connection.execute(sa.text(query))}
+
+
+def test_somebody_denied_is_nowhere_and_the_others_numbers_stay_right(tmp_path: Path) -> None:
+    for name in ("all", "some"):
+        (tmp_path / name).mkdir()
+    everyone, _ = moved(tmp_path / "all")
+    before = people(everyone)
+    ann = before[0]
+
+    deployment, instance = moved(tmp_path / "some", deny_people=ann.mail.upper())
+
+    for found in (stored(deployment), kept(instance)):
+        for word in (ann.person_id, ann.mail, ann.display_name):
+            assert word.lower() not in found
+    assert ann.mail.lower() in stored(everyone)
+    assert [person.person_id for person in people(deployment)] == [person.person_id for person in before[1:]]
+    numbers = activity(everyone)
+    assert ann.person_id in numbers
+    assert activity(deployment) == {person: found for person, found in numbers.items() if person != ann.person_id}
+
+
+def test_outside_addresses_are_nowhere_where_they_are_hashed(tmp_path: Path) -> None:
+    deployment, _ = moved(tmp_path, hash_outside_addresses=True, address_salt="salt")
+    [customer] = deployment.customers
+
+    found = people_of(deployment.database, lake_of(deployment), customer, deployment.cloud)
+
+    assert found.own_domains
+    with deployment.database.begin() as connection:
+        addresses = connection.scalars(sa.text("SELECT recipient_address FROM bridge_message_recipient")).all()
+    outside = {address for address in addresses if address.rpartition("@")[2] not in found.own_domains}
+    assert outside
+    assert all(len(address.partition("@")[0]) == 16 for address in outside)
+
+
+def test_nothing_is_curated_before_it_is_known_who_is_denied(tmp_path: Path) -> None:
+    deployment = load(home=tmp_path, **SANDBOX, deny_people="ann@contoso.example")
+    [customer] = deployment.customers
+
+    with pytest.raises(LandingError, match="told by User_v1, of which nothing landed"):
+        people_of(deployment.database, lake_of(deployment), customer, deployment.cloud)
+
+
+def test_hashing_without_a_salt_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="O365_ADDRESS_SALT is missing"):
+        load(home=tmp_path, hash_outside_addresses=True)
+
+
+def test_names_of_settings_stand_between_commas(tmp_path: Path) -> None:
+    [customer] = load(home=tmp_path, deny_people="Ann@x.com, bob@x.com").customers
+
+    assert customer.deny_people == ("ann@x.com", "bob@x.com")
