@@ -5,6 +5,7 @@ What belongs here: what Dagster sees of them. The work is `current_state.py`'s.
 
 import dagster as dg
 
+from o365_pipeline import freshness
 from o365_pipeline.curated.assets import approved_columns, curated_key
 from o365_pipeline.curated.current_state import current_path, fold
 from o365_pipeline.curated.duck import duck
@@ -33,6 +34,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
         partitions_def=customer_day_partitions,
+        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[curated_key(dataset)],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.required_key)},

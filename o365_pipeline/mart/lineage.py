@@ -20,15 +20,18 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 from sqlglot.schema import MappingSchema
 
-from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.build import TABLE_NAMES, relations
+from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.references import PARTITION, own_key
 from o365_pipeline.mart.sql_files import text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
+EARLIER = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
+"""Days before the partition's are days of the same asset."""
+
 Sources = frozenset[tuple[str, str]]
-"""(relation, column): of curated datasets by their asset_name, and of mart tables."""
+"""(relation, column): of curated assets and of mart tables, by their names."""
 
 
 def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
@@ -36,7 +39,10 @@ def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumn
     return dg.TableColumnLineage(
         {
             column: [
-                dg.TableColumnDep(asset_key=_asset_key(relation), column_name=field)
+                dg.TableColumnDep(
+                    asset_key=dg.AssetKey(["mart" if relation in TABLE_NAMES else "curated", relation]),
+                    column_name=field,
+                )
                 for relation, field in sorted(found)
                 if relation in TABLE_NAMES or relation in datasets
             ]
@@ -63,7 +69,7 @@ def _resolved(relation: str, column: str) -> Sources:
     found: set[tuple[str, str]] = set()
     for source, field in _traced()[relation].get(column, frozenset()):
         if source in TABLE_NAMES or source not in relations():
-            found.add((source, field))
+            found.add((EARLIER.get(source, source), field))
         else:
             found |= _resolved(source, field)
     return frozenset(found)
@@ -76,7 +82,11 @@ def _traced() -> Mapping[str, Mapping[str, Sources]]:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     schema = MappingSchema(dialect="duckdb")
     for dataset in catalogue().newest:
-        schema.add_table(dataset.asset_name, dataset.curated_schema)
+        names = [dataset.asset_name, *(lookback.relation for lookback in lookbacks_at(dataset.asset_name))]
+        for name in (*names, dataset.current_name):
+            if name:
+                schema.add_table(name, dataset.curated_schema)
+    schema.add_table("curated_day", {"asset_name": "VARCHAR", "day": "DATE"})
     for table in MART_TABLES:
         schema.add_table(table.name, {column.name: "VARCHAR" for column in table.columns})
     traced: dict[str, Mapping[str, Sources]] = {}
@@ -92,14 +102,15 @@ def _traced() -> Mapping[str, Mapping[str, Sources]]:
 def _scope(name: str, schema: MappingSchema) -> Scope | None:
     try:
         tree = _by_position(_by_value(sqlglot.parse_one(text_of(name), read="duckdb")))
-        return build_scope(qualify(tree, "duckdb", schema=schema, validate_qualify_columns=False, identify=False))
+        tree = qualify(tree, "duckdb", schema=schema, validate_qualify_columns=False, identify=False)
+        return build_scope(_by_position(tree))
     except SqlglotError:
         return None
 
 
 def _sources(column: str, scope: Scope, schema: MappingSchema) -> Sources:
     try:
-        node = lineage(column, scope.expression, schema, dialect="duckdb", scope=scope, trim_selects=False)
+        node = lineage(column, scope.expression, schema, dialect="duckdb", scope=scope, trim_selects=False, copy=False)
     except (SqlglotError, ValueError):
         return frozenset()
     return frozenset(
@@ -134,14 +145,17 @@ def _by_value(tree: exp.Expr) -> exp.Expr:
 
 
 def _by_position(tree: exp.Expr) -> exp.Expr:
-    """The query with UNION BY NAME written as UNION: columns in one order, null where a part has none."""
+    """The query with UNION BY NAME written as UNION: columns in one order, null where a part has none.
+
+    A union with a star in it stays as it is, until the star is known.
+    """
     for union in list(tree.find_all(exp.SetOperation)):
         if isinstance(union.parent, exp.SetOperation):
             continue
         unions = [
             one for one in union.find_all(exp.SetOperation) if one is union or isinstance(one.parent, exp.SetOperation)
         ]
-        if not any(one.args.get("by_name") for one in unions):
+        if not any(one.args.get("by_name") for one in unions) or any(part.is_star for part in _parts(union)):
             continue
         names: list[str] = []
         parts = [(part, _names(part, names)) for part in _parts(union)]
@@ -171,7 +185,3 @@ def _names(part: exp.Select, known: list[str]) -> list[str]:
         return known[: len(own)]
     known += [name for name in own if name not in known]
     return own
-
-
-def _asset_key(relation: str) -> dg.AssetKey:
-    return dg.AssetKey(["mart", relation]) if relation in TABLE_NAMES else curated_key(catalogue()[relation])
