@@ -17,6 +17,7 @@ from o365_pipeline.errors import DatabaseError
 from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import dim_person, fact_message
+from o365_pipeline.mart.views import VIEWS
 from o365_pipeline.sql_server import DRIVER
 from o365_pipeline_tests.mart import fake_pyodbc
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
@@ -127,6 +128,15 @@ def test_a_fresh_schema_alters_no_column_since_not_every_server_can(pyodbc: Fake
     assert "ALTER TABLE ledger_approval_event ADD sequence BIGINT NOT NULL" in made
     assert not [statement for statement in pyodbc.executed if "ALTER COLUMN" in statement]
     assert any("sp_addextendedproperty" in statement for statement in pyodbc.executed)
+
+
+def test_views_are_made_one_by_one_and_readers_see_them(pyodbc: FakePyodbc) -> None:
+    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@views.example/mart")).engine
+
+    for name in VIEWS:
+        [made] = [number for number, text in enumerate(pyodbc.executed) if text.startswith(f"CREATE VIEW {name} AS")]
+        assert pyodbc.executed[made - 1] == f"DROP VIEW IF EXISTS {name}"
+        assert pyodbc.executed[made + 1] == f"GRANT SELECT ON {name} TO mart_reader"
 
 
 def test_a_server_that_takes_no_comments_gets_the_schema_without_them(
