@@ -259,3 +259,23 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SettingsError, match="the folder holds no file of customers"):
         read(tmp_path / "empty")
+
+
+def test_who_is_kept_out_and_the_salt_are_the_customers(write: Write) -> None:
+    path = write(
+        deny_people=["Ann@Contoso.com"],
+        hash_outside_addresses=True,
+        address_salt={"env": "SALT"},
+        own_domains=["X.com"],
+    )
+
+    customer = only(path, SALT="pepper")
+
+    assert (customer.deny_people, customer.own_domains) == (("ann@contoso.com",), ("x.com",))
+    assert customer.address_salt == SecretStr("pepper")
+    assert customer.keeps_people_out
+
+
+def test_hashing_without_a_salt_is_wrong(write: Write) -> None:
+    with pytest.raises(SettingsError, match="address_salt is missing, for example"):
+        read(write(hash_outside_addresses=True))

@@ -87,7 +87,7 @@ def test_json_that_names_somebody_denied_does_so_no_more(landing: Landing) -> No
         {"type": "User", "name": "Ann Lee", "aadObjectId": ANNS_ID},
         {"type": "User", "name": "Bob", "upn": "b@x"},
     ]
-    share = {"SiteId": "s", "WebId": "w", "ScopeId": "c", "RoleDefinition": "r"}
+    share = {"SiteId": "s", "WebId": "w", "ListId": "l", "ItemType": "File", "ScopeId": "c", "RoleDefinition": "r"}
 
     landing.curate(
         "SharePointPermissions_v1", [{**share, "ShareCreatedBy": created, "SharedWith": shared}], people=WITHOUT_ANN
