@@ -18,7 +18,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.conftest import read_decisions
-from o365_pipeline_tests.mart.conftest import empty_mart, sqlite_only
+from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart, sqlite_only
 from o365_pipeline_tests.runner import Runner
 
 QUERY = """
@@ -27,9 +27,6 @@ FROM {table} r
 JOIN ledger_row_provenance p ON p.extraction_id = r.extraction_id
 """
 
-
-NOT_ASKED_FOR = {"agg_signal_day", "dim_device", "fact_group_message", "fact_task", "fact_viva_metric"}
-"""Tables of datasets that the shipped data request does not name."""
 
 FILLED = [table.name for table in MART_TABLES if table.name not in NOT_ASKED_FOR]
 
