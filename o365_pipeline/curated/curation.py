@@ -138,15 +138,19 @@ def _type(
     connection.execute(
         f"""
         CREATE TABLE typed AS
-        WITH extracted AS (SELECT json_extract_string(json, [{paths}]) AS v, json, file FROM source),
+        WITH extracted AS (
+            SELECT json_extract_string(json, [{paths}]) AS v, json, file,
+                array_to_string(json_keys(json), '{SEPARATOR}') AS keys
+            FROM source
+        ),
         parsed AS (
-            SELECT {", ".join(["v", "json", "file", *fields.parsed])},
+            SELECT {", ".join(["v", "json", "file", "keys", *fields.parsed])},
                 coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row
             FROM extracted
         ),
         shaped AS (
             SELECT {", ".join(fields.selected)},
-                CASE WHEN NOT is_user_row AND has_unknown(array_to_string(json_keys(json), '{SEPARATOR}'))
+                CASE WHEN NOT is_user_row AND has_unknown(keys)
                     THEN unknown_columns_of(json::VARCHAR) END AS {UNKNOWN_COLUMNS},
                 ? AS extraction_id, json, file, is_user_row,
                 CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(fields.problems) or "NULL"}), '') END
