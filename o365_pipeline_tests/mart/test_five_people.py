@@ -37,7 +37,7 @@ from o365_pipeline.partitions import range_tags
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.mart import five_people
 from o365_pipeline_tests.mart.five_people import FIRST, LAST, WHOLE_SERIES
-from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
+from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
 
 
 def october(day: int) -> dt.date:
@@ -55,7 +55,8 @@ class FivePeople(Runner):
 
     def build(self, **days: str) -> None:
         tags, assets = dict(self.landed.tags) | days, list(self.landed.asset_selection or [])
-        assert self.execute(self.landed.job_name or "", tags, assets).success
+        result = self.execute(self.landed.job_name or "", tags, assets)
+        assert result.success, failure(result)
 
 
 @pytest.fixture(scope="module")
