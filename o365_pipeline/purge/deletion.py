@@ -20,7 +20,6 @@ from o365_pipeline.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
 from o365_pipeline.curated.current_state import current_path, fold
 from o365_pipeline.curated.people import people_of
-from o365_pipeline.curated.privacy import People
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -98,8 +97,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
             take_out(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
-    if still_there := stripped & live_days(database, customer):
-        _curate_again(database, lake, customer, still_there, people_of(database, lake, customer, cloud))
+    _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
     touched |= _fold_again(database, lake, customer, plan)
     _rebuild_mart(marts, lake, customer, touched)
     marts[customer.name].compact()
@@ -168,8 +166,11 @@ def _live_folders(database: Database, customer: Customer) -> set[str]:
     return folders
 
 
-def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days, people: People) -> None:
+def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days, cloud: Cloud | None) -> None:
     """Write the days' curated files anew from landings whose columns changed."""
+    if not days:
+        return
+    people = people_of(database, lake, customer, cloud)
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
