@@ -155,7 +155,7 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
 @click.command("why-missing")
 @click.argument("person")
 @click.option("--day", type=DAY, required=True, help="The day, as 2026-11-16.")
-@click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested.")
+@click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested ones of people.")
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
 def why_missing(person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None) -> None:
     """Say why a person's rows of a day are missing, or how many there are, for each dataset.
@@ -164,8 +164,10 @@ def why_missing(person: str, day: dt.datetime, dataset_name: str | None, custome
     """
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
-    requested = [entry.dataset for entry in customer.data_request.datasets]
-    datasets = [catalogue()[dataset_name]] if dataset_name else requested
+    of_people = [entry.dataset for entry in customer.data_request.datasets if entry.dataset.owner == "puser"]
+    datasets = [catalogue()[dataset_name]] if dataset_name else of_people
+    if nobodys := next((dataset.name for dataset in datasets if dataset.owner != "puser"), None):
+        raise UsageError(f"{nobodys}: its rows are of groups or sites, not of people; name a dataset of mailboxes")
     person_id = person_of(deployment.marts[customer.name], customer, person)
     for dataset in datasets:
         found = missing_person.why_missing(

@@ -90,7 +90,7 @@ def test_the_demo_waits_for_approval_then_fills_the_mart_and_a_second_one_adds_n
         assert title in first.stdout
     messages, runs = rows(home, "fact_message"), factory_runs(home)
     assert messages
-    assert runs == 8
+    assert runs == 18
 
     second = command("demo", "--days", "2")
 
@@ -181,7 +181,8 @@ def test_why_missing_answers_for_each_dataset_and_writes_nothing_down(command: C
 
     assert ended.status == 0, ended.stderr
     answers = dict(line.split(": ", 1) for line in ended.stdout.splitlines())
-    assert len(answers) == 8
+    assert len(answers) == 9
+    assert not any(name.startswith("SharePoint") for name in answers)
     assert answers["User_v1"] == "there: 1 row"
     assert answers["TeamChat_v1"].startswith("there: ")
     by_id = command("why-missing", person, "--day", "2026-11-17")
@@ -482,7 +483,7 @@ def test_a_demo_that_was_killed_after_sealing_fills_the_mart_the_next_time(comma
 
     assert again.status == 0, again.stderr
     assert rows(home, "fact_message") == messages
-    assert factory_runs(home) == 8
+    assert factory_runs(home) == 18
 
 
 def approve(command: Command) -> None:

@@ -31,14 +31,14 @@ Curated = Mapping[dt.date, Counts]
 def with_wrong_type(fields_of: Callable[..., Any]) -> Callable[..., Any]:
     """Curation's typing with a fault of the catalogue: a message's importance is a boolean."""
 
-    def wrong(dataset: Dataset, columns: list[str]) -> Any:
+    def wrong(dataset: Dataset, *arguments: Any) -> Any:
         if dataset.name == "Message_v1":
             shape = [
                 column.model_copy(update={"type": parse_type("boolean")}) if column.name == "importance" else column
                 for column in dataset.columns
             ]
             dataset = dataset.model_copy(update={"columns": tuple(shape), "shape": tuple(shape)})
-        return fields_of(dataset, columns)
+        return fields_of(dataset, *arguments)
 
     return wrong
 
