@@ -19,7 +19,7 @@ from o365_pipeline.curated import missing_person
 from o365_pipeline.customers import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import FeedError
+from o365_pipeline.errors import FeedError, UsageError
 from o365_pipeline.mart.people import person_of
 from o365_pipeline.terminal import DAY, stdout, table
 
