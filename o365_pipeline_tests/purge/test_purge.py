@@ -440,7 +440,7 @@ def test_what_was_landed_anew_while_a_purge_was_unfinished_stays(
         deployment.database, "contoso", "Message_v1", dt.date(2026, 11, 16), dt.date(2026, 11, 17)
     )
     assert [entry.status for entry in landed] == ["Succeeded"]
-    assert len([path for path in objects(deployment) if path.endswith("manifest.json")]) == 8
+    assert len([path for path in objects(deployment) if path.endswith("manifest.json")]) == 18
 
 
 def test_a_revoked_customers_data_goes_no_further(moved: Runner, deployment: Deployment, decide: Decide) -> None:
