@@ -152,7 +152,7 @@ def test_the_demo_takes_microsofts_published_rows(command: Command, home: Path) 
     ended = command("demo", "--tenant-data", str(SAMPLES))
 
     assert ended.status == 0, ended.stderr
-    assert "60 rows landed, all accounted for" in ended.stdout
+    assert "334 rows landed, all accounted for" in ended.stdout
     assert rows(home, "fact_message") == 10
 
 
