@@ -78,6 +78,23 @@ def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
     return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
 
 
+def rows_in(dataset: Dataset, files: Sequence[Path], with_file: bool = False) -> str:
+    """The SQL that reads some days' curated files of a dataset; of none it gives no row.
+
+    A file that was curated before the catalogue knew a column does not have it: the column is null.
+
+    Args:
+        with_file: add the column `filename`.
+    """
+    schema = dataset.curated_schema | ({"filename": "VARCHAR"} if with_file else {})
+    query = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in schema.items()) + " WHERE false"
+    if not files:
+        return query
+    names = ", ".join(f"'{file}'" for file in files)
+    found = f"read_parquet([{names}], union_by_name = true, filename = {str(with_file).lower()})"
+    return f"{query} UNION ALL BY NAME SELECT * FROM {found}"
+
+
 def curate(
     lake: Lake,
     dataset: Dataset,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.curation import CURATED, path_of
+from o365_pipeline.curated.curation import CURATED, path_of, rows_in
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset
@@ -79,19 +79,16 @@ def _since_the_last_snapshot(
 
 def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Collection[str]) -> str:
     """The rows as of the day, from the files of the table `told`, in the key's order."""
-    files = [file for (file,) in connection.execute("SELECT file FROM told ORDER BY told_on").fetchall()]
+    files = [Path(file) for (file,) in connection.execute("SELECT file FROM told ORDER BY told_on").fetchall()]
     withheld = {name for column in dataset.columns if column.name not in columns for name, _ in column.curated_fields}
     fields = ", ".join(
         f'NULL::{kind} AS "{name}"' if name in withheld else f'"{name}"'
         for name, kind in dataset.curated_schema.items()
     )
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
-    empty = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-    source = f"SELECT {empty}, NULL::VARCHAR AS filename WHERE false"
-    if files:
-        source += f" UNION ALL BY NAME SELECT * FROM read_parquet({files}, union_by_name = true, filename = true)"
+    changes = rows_in(dataset, files, with_file=True)
     return (
-        f"SELECT {fields} FROM (SELECT * FROM ({source}) AS change JOIN told ON told.file = change.filename "
+        f"SELECT {fields} FROM (SELECT * FROM ({changes}) AS change JOIN told ON told.file = change.filename "
         f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY told_on DESC) = 1) "
         f"WHERE operation IS DISTINCT FROM '{DELETED}' ORDER BY {key}"
     )

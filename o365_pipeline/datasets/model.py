@@ -7,6 +7,7 @@ What belongs here: the model alone. The entries are the TOML files in `entries/`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -208,6 +209,11 @@ class Dataset(BaseModel):
         """Every name, in every spelling, that a row's column may have without being unknown."""
         columns = {spelling for column in (*self.columns, *self.shape) for spelling in column.spellings}
         return frozenset({*columns, *SYSTEM_COLUMNS, *map(other_case, SYSTEM_COLUMNS)})
+
+    def spellings_of(self, names: Iterable[str]) -> frozenset[str]:
+        """The names under which a row may have some of the dataset's documented columns."""
+        wanted = set(names)
+        return frozenset(spelling for column in self.columns if column.name in wanted for spelling in column.spellings)
 
     def curated_field(self, field: str) -> Column | None:
         """This version's column that becomes the shape's column of that curated name."""

@@ -1,6 +1,6 @@
 """The mart's assets: one per table, loaded together, a customer's day in one transaction.
 
-What belongs here: what Dagster sees of the mart. The tables are in `tables.py`, the SQL in `sql/`, the loading in
+What belongs here: what Dagster sees of the mart. The tables are in `tables/`, the SQL in `sql/`, the loading in
 `loading.py`.
 """
 

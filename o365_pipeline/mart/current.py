@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from o365_pipeline.curated.curation import rows_in
 from o365_pipeline.curated.current_state import newest_current
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -36,12 +37,8 @@ def define_current(
         if dataset.current_name is None:
             continue
         path = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else None
-        if path is None:
-            fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-            connection.execute(f'CREATE VIEW "{dataset.current_name}" AS SELECT {fields} WHERE false')
-            continue
-        [file] = lake.stage([path], directory)
-        connection.execute(f"""CREATE VIEW "{dataset.current_name}" AS SELECT * FROM read_parquet('{file}')""")
+        files = lake.stage([path], directory) if path else []
+        connection.execute(f'CREATE VIEW "{dataset.current_name}" AS {rows_in(dataset, files)}')
         ids = connection.execute(f'SELECT DISTINCT extraction_id FROM "{dataset.current_name}"').fetchall()
         extractions |= {extraction_id for (extraction_id,) in ids}
     return extractions

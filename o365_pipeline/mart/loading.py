@@ -7,7 +7,7 @@ is `build.py`'s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import duckdb
 import pandas as pd
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of
+from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -55,11 +55,11 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
             days = [day] if dataset.asset_name in usable else []
             files = _stage(connection, lake, dataset, customer, days, directory)
             extractions |= {_extraction_of(connection, file) for file in files}
-            _define(connection, dataset.asset_name, dataset, files)
+            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {rows_in(dataset, files)}')
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = [before for today in days for before in lookback.before(today)]
                 files = _stage(connection, lake, dataset, customer, earlier, directory)
-                _define(connection, lookback.relation, dataset, files)
+                connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
@@ -89,17 +89,6 @@ def _stage(
     for day in held:
         connection.execute("INSERT INTO curated_day VALUES (?, ?)", [dataset.asset_name, day])
     return lake.stage(held.values(), directory)
-
-
-def _define(connection: duckdb.DuckDBPyConnection, relation: str, dataset: Dataset, files: Sequence[Path]) -> None:
-    """Make a view of some days' curated files; of none it is empty."""
-    fields = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in dataset.curated_schema.items())
-    source = f"SELECT {fields} WHERE false"
-    if files:
-        names = ", ".join(f"'{file}'" for file in files)
-        # A file that was curated before the catalogue knew a column does not have it.
-        source += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], union_by_name = true)"
-    connection.execute(f'CREATE VIEW "{relation}" AS {source}')
 
 
 def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:

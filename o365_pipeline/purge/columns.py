@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database import Database
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.raw.json_lines import contents, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
@@ -66,8 +67,7 @@ def _manifest_path(database: Database, extraction_id: str) -> str | None:
 
 def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest:
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
-    # v0 datasets write PascalCase what v1 datasets write camelCase.
-    spellings = {spelling for name in columns for spelling in (name, name[0].swapcase() + name[1:])}
+    spellings = catalogue()[manifest.dataset].spellings_of(columns)
     parts: list[Part] = []
     with duck() as (connection, directory):
         staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])

@@ -136,17 +136,12 @@ def readers_of(dataset: Dataset, columns: Columns) -> Columns:
     """The dataset's columns as it spells them; a column that the source does not have is null."""
     found = {}
     for column in dataset.columns:
-        spellings = (column.name, _other_case(column.name), column.curated_as)
-        name = next((name for name in spellings if name in columns), None)
+        name = next((name for name in column.spellings if name in columns), None)
         if name is not None:
             read = columns[name]
             is_older = column.name[:1].isupper() and name[:1].islower()
             found[column.name] = _pascal_case(read) if is_older else read
     return found
-
-
-def _other_case(name: str) -> str:
-    return name[:1].swapcase() + name[1:]
 
 
 def _pascal_case(read: Callable[[Any], object]) -> Callable[[Any], object]:

@@ -66,8 +66,8 @@ class FileTenant:
         file = _file_of(self._directory, job.dataset)
         if file is None:
             return
-        keep = SYSTEM_KEYS | _spellings(job.columns)
-        known = SYSTEM_KEYS | _spellings(column.name for column in job.dataset.columns)
+        keep = SYSTEM_KEYS | job.dataset.spellings_of(job.columns)
+        known = SYSTEM_KEYS | job.dataset.spellings_of(column.name for column in job.dataset.columns)
         try:
             if not is_line_by_line(file):
                 found = list(pieces(file))
@@ -89,11 +89,6 @@ def _file_names(dataset: Dataset) -> tuple[str, str]:
 
 def _file_of(directory: Path, dataset: Dataset) -> Path | None:
     return next((directory / name for name in _file_names(dataset) if (directory / name).is_file()), None)
-
-
-def _spellings(names: Any) -> set[str]:
-    """The names with either case of the first letter: older datasets write Id where newer ones write id."""
-    return {spelling for name in names for spelling in (name[:1].lower() + name[1:], name[:1].upper() + name[1:])}
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:

@@ -134,3 +134,9 @@ def test_an_entry_that_names_a_column_it_does_not_have_is_refused() -> None:
 )
 def test_curated_names_are_snake_case(name: str, curated: str) -> None:
     assert snake_case(name) == curated
+
+
+def test_a_row_may_have_a_column_under_each_of_its_spellings() -> None:
+    spelled = catalogue()["CalendarView_v0"].spellings_of(["vseriesMasterId", "id"])
+
+    assert spelled == {"vseriesMasterId", "VseriesMasterId", "seriesMasterId", "SeriesMasterId", "id", "Id"}

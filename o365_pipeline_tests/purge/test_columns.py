@@ -57,3 +57,31 @@ def test_a_column_is_taken_out_of_large_objects_arrays_and_objects_across_lines(
     assert "secret" not in file.read_text()
     with deployment.database.begin() as connection:
         assert connection.scalar(sa.select(landing.c.rows_landed)) == 3
+
+
+def test_a_column_is_taken_out_under_the_name_that_the_rows_give_it(deployment: Deployment, tmp_path: Path) -> None:
+    lake, folder = lake_of(deployment), "raw/contoso/calendar_view/d/r1"
+    content = '{"id": "1", "seriesMasterId": "secret"}\n'
+    lake.write(f"{folder}/part-0.json", content.encode())
+    manifest = Manifest(
+        extraction_id="x1",
+        customer="contoso",
+        dataset="CalendarView_v0",
+        first_day=DAY,
+        last_day=DAY,
+        columns=("id", "vseriesMasterId"),
+        factory_run_id="r1",
+        rows_reported=1,
+        parts=(Part(path=f"{folder}/part-0.json", size=len(content), rows=1, is_clean=True),),
+    )
+    lake.write(f"{folder}/manifest.json", manifest.model_dump_json().encode())
+    note_extraction(deployment.database)
+    note_landing(deployment.database)
+    deployment.database.execute(landing.update().values(manifest=f"{folder}/manifest.json"))
+
+    take_out(lake, deployment.database, "x1", ["vseriesMasterId"])
+
+    left = manifest_of(deployment.database, lake, "x1")
+    assert left
+    [file] = lake.stage([left.parts[0].path], tmp_path)
+    assert json.loads(file.read_text()) == {"id": "1"}
