@@ -18,6 +18,7 @@ from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sen
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
+from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
 SENSOR = build_consent_sensor(dg.DefaultSensorStatus.STOPPED)
@@ -58,7 +59,7 @@ def test_an_approval_asks_for_the_agreed_days(tick: Tick, customer: Customer) ->
 
     [request] = result.run_requests or []
     assert request.job_name == "extraction_job"
-    assert request.tags["dagster/asset_partition_range_start"] == "contoso|2026-11-16"
+    assert request.tags["dagster/asset_partition_range_start"] == f"contoso|{DAY}"
 
 
 def test_every_customer_is_a_partition_from_the_first_tick_on(tick: Tick, instance: dg.DagsterInstance) -> None:
@@ -159,7 +160,7 @@ def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer:
     [request] = initial_requests(week, approval, dt.date(2026, 11, 19), "first")
 
     assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-18"
-    assert initial_requests(week, approval, dt.date(2026, 11, 16), "first") == []
+    assert initial_requests(week, approval, DAY, "first") == []
 
 
 def test_days_of_the_agreed_window_that_end_later_are_asked_for_when_they_are_over(

@@ -88,7 +88,7 @@ def test_all_runs_are_watched_with_one_query_and_nothing_starts_before_all_have_
 
     assert factory.queries == 1
     assert not result.run_requests
-    assert "contoso 2026-11-16: 1 of 3 datasets have ended" in str(result.skip_reason)
+    assert f"contoso {DAY}: 1 of 3 datasets have ended" in str(result.skip_reason)
 
 
 def test_what_landed_is_taken_on_and_what_failed_is_left_out(
@@ -106,8 +106,8 @@ def test_what_landed_is_taken_on_and_what_failed_is_left_out(
 
     keys = {key.to_user_string() for key in request.asset_selection or []}
     assert keys == {"raw/user", "curated/user", "mart/fact_message"}
-    assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-16"
-    assert "contoso Message_v1 2026-11-16 Failed: mailbox store is down" in capfd.readouterr().err
+    assert request.tags["dagster/asset_partition_range_end"] == f"contoso|{DAY}"
+    assert f"contoso Message_v1 {DAY} Failed: mailbox store is down" in capfd.readouterr().err
 
 
 def test_a_launch_is_asked_for_under_one_key_until_its_days_are_in_the_mart(

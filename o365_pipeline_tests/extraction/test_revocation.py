@@ -134,7 +134,7 @@ def test_what_had_landed_before_the_revocation_goes_no_further_and_the_ui_says_w
     result = runner.tick("landing_sensor")
 
     assert not result.run_requests
-    assert "contoso 2026-11-16: no approval is in force (Denied since" in str(result.skip_reason)
+    assert f"contoso {DAY}: no approval is in force (Denied since" in str(result.skip_reason)
 
 
 def test_a_dataset_that_is_no_longer_approved_does_not_hold_up_the_others_of_its_window(

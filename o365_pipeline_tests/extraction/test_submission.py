@@ -152,9 +152,9 @@ def test_a_backfill_pays_only_for_the_days_that_are_missing(
 
     assert (submission.created, submission.reattached) == (2, 1)
     assert [str(entry.window) for entry in submission.extractions] == [
-        "2026-11-16_2026-11-17",
-        "2026-11-18_2026-11-19",
-        "2026-11-20_2026-11-22",
+        f"{WEEK[0]}_{WEEK[1]}",
+        f"{WEEK[2]}_{WEEK[3]}",
+        f"{WEEK[4]}_{WEEK[6]}",
     ]
 
 
@@ -273,7 +273,7 @@ def test_part_of_a_window_that_another_is_submitting_is_not_asked_for_beside_it(
         submitter.submit_days(customer, messages, WEEK)
     other = Submitter(deployment.database, factory, "run-b", "raw")
 
-    with pytest.raises(ExtractionError, match="2026-11-16_2026-11-22 is being submitted by another run"):
+    with pytest.raises(ExtractionError, match=f"{WEEK[0]}_{WEEK[6]} is being submitted by another run"):
         other.submit_days(customer, messages, [WEEK[3]])
 
     assert len(factory.runs) == 1
