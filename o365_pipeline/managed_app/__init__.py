@@ -1,0 +1,1 @@
+"""The managed application: the package that a vendor sells, what it costs, publishing it, and its installations."""

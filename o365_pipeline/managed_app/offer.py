@@ -1,0 +1,212 @@
+"""The offer: what a vendor sells, as one file says it.
+
+What belongs here: the model, its reading from TOML, and one clear line for whatever is wrong in it. Everything else of
+the managed application is made from it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from o365_pipeline.consent.data_request import DataRequest, read_data_request
+from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
+from o365_pipeline.customers_file import EnvironmentSecret, Guid
+from o365_pipeline.errors import SettingsError
+from o365_pipeline.managed_app.policies import policies
+from o365_pipeline.regions import azure_region
+
+HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]
+ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$")]
+Line = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
+
+MAX_HISTORY_DAYS = 396
+"""Data Connect goes some 13 months back (Microsoft: Data Connect preview documentation)."""
+
+
+class Part(BaseModel):
+    """A part of an offer's file: nothing but what is documented stands in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sku(Part):
+    """One of the sizes that a purchaser chooses from."""
+
+    name: ShortName = Field(description="Its id: a plan of the marketplace.", examples=["standard"])
+    display_name: Line = Field(examples=["Standard"])
+    description: Line = Field(description="What the purchaser gets.", examples=["30 days of history, every night"])
+    price_per_month: Decimal = Field(ge=0, description="The vendor's price of an installation.", examples=["500.00"])
+    price_per_user_month: Decimal = Field(
+        default=Decimal(0), ge=0, description="The vendor's price of each user whose data is read.", examples=["0.50"]
+    )
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(default="USD", examples=["USD"])
+    history_days: int = Field(
+        default=7, ge=1, le=MAX_HISTORY_DAYS, description="How far back the first extraction goes.", examples=[30]
+    )
+    schedule: str = Field(default=NIGHTLY, description="When days are extracted: five fields of cron, UTC.")
+    database: str = Field(default="GP_S_Gen5_2", description="Size of the mart's database: a service objective.")
+
+
+class Support(Part):
+    """Whom a purchaser turns to."""
+
+    name: Line = Field(examples=["Fabrikam support"])
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
+        examples=["support@fabrikam.example"]
+    )
+    url: HttpsUrl = Field(examples=["https://fabrikam.example/support"])
+    phone: Line | None = Field(default=None, examples=["+49 30 1234567"])
+
+
+class Management(Part):
+    """How the vendor reaches its installations, and where its service catalog's definition lies."""
+
+    subscription_id: Guid = Field(description="The vendor's subscription, of the service catalog's definition.")
+    resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$", examples=["rg-managed-app"])
+    region: str = Field(description="Where the definition lies.", examples=["westeurope"])
+    principal_id: Guid = Field(description="Object id of the vendor's Entra group or identity that looks after them.")
+    role: Literal["Contributor", "Reader"] = Field(
+        default="Contributor", description="What it may do in the managed resource group."
+    )
+    lock_level: Literal["ReadOnly", "CanNotDelete", "None"] = Field(
+        default="ReadOnly", description="What the purchaser may not do there."
+    )
+    allowed_actions: tuple[str, ...] = Field(
+        default=(), description="Actions that the purchaser may do in spite of the lock."
+    )
+    package_storage_account: str = Field(
+        pattern=r"^[a-z0-9]{3,24}$", description="The vendor's account that packages are uploaded to."
+    )
+    package_container: str = Field(default="packages", pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")
+    notification_endpoint: HttpsUrl = Field(
+        description="Where Azure tells of installations, without the signature.",
+        examples=["https://o365.fabrikam.example/notifications"],
+    )
+
+    @field_validator("notification_endpoint")
+    @classmethod
+    def _no_signature(cls, url: str) -> str:
+        if "?" in url:
+            raise ValueError("an address without a query is needed; the signature is a setting, not the offer's")
+        return url.rstrip("/")
+
+
+class Marketplace(Part):
+    """What Partner Center knows the offer by."""
+
+    product_external_id: ShortName = Field(description="The offer's id in Partner Center.")
+    categories: tuple[str, ...] = Field(default=("analytics",), min_length=1)
+    markets: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = Field(
+        default=("US",), min_length=1, description="Countries in which it is sold."
+    )
+
+
+class OfferFile(Part):
+    """An offer as its file tells."""
+
+    name: ShortName = Field(description="The offer's id.", examples=["office365-insights"])
+    display_name: Line = Field(examples=["Office 365 insights"])
+    publisher: Line = Field(examples=["Fabrikam"])
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")] = Field(examples=["1.0.0"])
+    summary: Annotated[str, StringConstraints(min_length=10, max_length=200, pattern=r"^[^\r\n]+$")]
+    description: str = Field(min_length=10, max_length=2_000)
+    terms_of_service_url: HttpsUrl
+    privacy_url: HttpsUrl
+    data_leaves_subscription: bool = Field(
+        description="Whether the application copies data out of the customer's subscription; the purchaser is told."
+    )
+    data_request: Path | None = Field(default=None, description="TOML file, relative to this one; else the shipped.")
+    application_secret: KeyVaultSecret | EnvironmentSecret = Field(
+        description="Where the vendor keeps the secret of the data request's application."
+    )
+    regions: tuple[str, ...] = Field(min_length=1, examples=[["westeurope", "northeurope"]])
+    policies: tuple[str, ...] = Field(default=(), examples=[["infrastructure-encryption"]])
+    support: Support
+    skus: tuple[Sku, ...] = Field(min_length=1)
+    management: Management
+    marketplace: Marketplace | None = None
+
+    @field_validator("regions")
+    @classmethod
+    def _regions_are_data_connects(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(azure_region(name) for name in names))
+
+    @field_validator("policies")
+    @classmethod
+    def _policies_are_known(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [key for key in keys if key not in policies()]:
+            raise ValueError(f"no policy {', '.join(unknown)}; there are {', '.join(policies())}")
+        return tuple(dict.fromkeys(keys))
+
+    @model_validator(mode="after")
+    def _skus_are_told_apart(self) -> Self:
+        names = [sku.name for sku in self.skus]
+        if len(set(names)) < len(names):
+            raise ValueError(f"skus: each has a name of its own, not {', '.join(names)}")
+        if len({sku.currency for sku in self.skus}) > 1:
+            raise ValueError("skus: all have one currency")
+        return self
+
+
+class Offer(OfferFile):
+    """An offer with its data request read; the policies are part of what the approver is shown."""
+
+    request: DataRequest
+
+    def sku(self, name: str) -> Sku:
+        """The size of that name.
+
+        Raises:
+            SettingsError: the offer has none; the message lists those it has.
+        """
+        for sku in self.skus:
+            if sku.name == name:
+                return sku
+        raise SettingsError(f"{self.name} has no SKU {name!r}; it has {', '.join(sku.name for sku in self.skus)}")
+
+
+def example() -> str:
+    """The example that is shipped, as TOML."""
+    return (resources.files("o365_pipeline.managed_app") / "offer.example.toml").read_text(encoding="utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of an offer's file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **OfferFile.model_json_schema()}
+
+
+def read_offer(path: Path | None) -> Offer:
+    """Read an offer from TOML; the shipped example if there is no path.
+
+    Raises:
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+    """
+    where = path or Path("offer.example.toml")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig") if path else example())
+    except OSError as error:
+        raise SettingsError(f"{where}: {error.strerror}; `managed-app example` prints an offer") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{where} cannot be read: {' '.join(str(error).split())}") from None
+    try:
+        file = OfferFile.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_first(error)}") from None
+    request = read_data_request(where.parent / file.data_request if file.data_request else None)
+    shown = tuple(policies()[key].display_name for key in file.policies)
+    return Offer(**dict(file), request=request.model_copy(update={"policies": shown}))
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, by its place in the file."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [part for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret")]
+    shown = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or "the file"
+    told = {"missing": "is missing", "extra_forbidden": "is no key of an offer"}.get(first["type"])
+    return f"{shown} {told}" if told else f"{shown}: {first['msg'].removeprefix('Value error, ')}"
