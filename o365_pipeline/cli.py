@@ -19,6 +19,7 @@ import dagster as dg
 from o365_pipeline.cli_consent import consent, purge, why_missing
 from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_docs import docs
+from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.cli_mart import mart
 from o365_pipeline.cli_quarantine import quarantine
 from o365_pipeline.consent.approvals import State
@@ -234,6 +235,7 @@ def revoke(approver: str, reason: str | None) -> None:
 
 cli.add_command(consent)
 cli.add_command(mart)
+cli.add_command(managed_app)
 cli.add_command(customers)
 cli.add_command(purge)
 cli.add_command(quarantine)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "o365_pipeline"
-STAGES = ["datasets", "consent", "extraction", "raw", "curated", "mart", "purge"]
+STAGES = ["datasets", "consent", "extraction", "raw", "curated", "mart", "purge", "managed_app"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
