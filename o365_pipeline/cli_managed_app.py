@@ -166,6 +166,6 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
     if old := {**rates.old(today), **assumptions.old(today)}:
         named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
         click.echo(
-            f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look them "
-            "up there, and name files of your own with --rates and --assumptions."
+            f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
+            "them up there, and name files of your own with --rates and --assumptions."
         )
