@@ -59,8 +59,6 @@ class Support(Part):
 
     name: Line = Field(examples=["Fabrikam support"])
     email: EmailAddress = Field(examples=["support@fabrikam.example"])
-        examples=["support@fabrikam.example"]
-    )
     url: HttpsUrl = Field(examples=["https://fabrikam.example/support"])
     phone: Line | None = Field(default=None, examples=["+49 30 1234567"])
 
