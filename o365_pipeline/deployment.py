@@ -1,6 +1,7 @@
 """The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
 
-What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are. What a
+What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
+offered to new ones. What a
 file of customers may say is `customers_file.py`'s.
 """
 
@@ -27,6 +28,7 @@ from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
@@ -35,11 +37,19 @@ from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 
-SECRET_SETTINGS = ("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE")
+SECRET_SETTINGS = (
+    *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),
+    "O365_NOTIFICATION_SIGNATURE",
+)
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
 """Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+
+SIGNATURE_CHARACTERS = 32
+"""How long the signature of notifications is at least: anybody can reach their endpoint, and it alone tells Azure."""
+
+SANDBOX_SIGNATURE = SecretStr("sandbox")
 
 FEED_POLL_SECONDS = 60
 """Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
@@ -106,6 +116,10 @@ class Settings(BaseSettings):
     hash_outside_addresses: bool = Field(default=False, description="Whether addresses from outside are hashed.")
     own_domains: Names = Field(default=(), description="Domains that are not outside.")
     address_salt: SecretStr | None = Field(default=None, description="What addresses from outside are hashed with.")
+    offer: Path | None = Field(default=None, description="TOML file of the offer that is sold.")
+    notification_signature: SecretStr | None = Field(
+        default=None, description="What Azure signs its notifications of installations with."
+    )
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
@@ -121,6 +135,16 @@ class Settings(BaseSettings):
     def _hashes_are_salted(self) -> Self:
         if self.hash_outside_addresses and self.address_salt is None:
             raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        return self
+
+    @model_validator(mode="after")
+    def _signature_cannot_be_guessed(self) -> Self:
+        signature = self.notification_signature
+        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
+            raise ValueError(
+                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
+                "`openssl rand -hex 32` prints"
+            )
         return self
 
     @field_validator("lake_url")
@@ -173,6 +197,12 @@ class Deployment:
     cloud: Cloud
     own_marts: Mapping[str, Database] = field(default_factory=dict)
     """The databases of customers whose mart does not lie in the deployment's."""
+
+    offer: Offer | None = None
+    """What is sold as a managed application; None where nothing is."""
+
+    notification_signature: SecretStr | None = None
+    """What Azure signs its notifications of installations with; None where none was agreed on."""
 
     @property
     def marts(self) -> Marts:
@@ -293,6 +323,8 @@ def _sandbox(settings: Settings) -> Deployment:
         lakes=lakes,
         cloud=cloud,
         own_marts={name: Database(url) for name, url in configured.marts.items()},
+        offer=read_offer(settings.offer),
+        notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
     )
 
 
@@ -343,6 +375,8 @@ def _azure(settings: Settings) -> Deployment:
             for customer in configured.customers
             if customer.name in configured.marts
         },
+        offer=read_offer(settings.offer) if settings.offer else None,
+        notification_signature=settings.notification_signature or None,
     )
 
 
