@@ -91,7 +91,7 @@ def solutions_routes(resources: Resources) -> list[Route]:
 
 
 def delete_installed(resources: Resources, application: Resource) -> None:
-    """Take an application away, and its managed resource group with all that is in it."""
+    """Take an application away, and its managed resource group with all that is in it; nobody is told."""
     resources.delete_group(application["properties"]["managedResourceGroupId"])
     resources.delete(application["id"])
 
@@ -134,8 +134,8 @@ def _check_package(properties: Body) -> None:
     uri = properties.get("packageFileUri")
     if bool(uri) == bool(inline) or len(inline) == 1:
         raise refuse_content("give 'packageFileUri', or both 'mainTemplate' and 'createUiDefinition'")
-    if uri and urlsplit(uri).scheme not in ("https", "file"):
-        raise refuse_content("'packageFileUri' must be an absolute address over https")
+    if uri and urlsplit(uri).scheme not in ("https", "http", "file"):
+        raise refuse_content("'packageFileUri' must be an absolute address")
 
 
 def _check_endpoints(endpoints: list[Any]) -> None:
