@@ -171,6 +171,10 @@ class Customer(CustomerSettings):
         default=None, description="What is hashed with each address from outside; the same salt gives the same hash."
     )
     data_request: DataRequest
+    installation: str | None = Field(
+        default=None,
+        description="Azure's id of the managed application that installed the factory; None where none did.",
+    )
 
     @model_validator(mode="after")
     def _hashes_are_salted(self) -> Self:

@@ -32,6 +32,10 @@ class NotAuthorizedError(O365PipelineError):
     """No approval in force covers what was asked; the message names Data Connect's rule."""
 
 
+class PolicyViolationError(NotAuthorizedError):
+    """A customer's installation violates a policy that its approver was shown; the message names both."""
+
+
 class FeedError(O365PipelineError):
     """The customers' feeds of audit records could not be read."""
 
