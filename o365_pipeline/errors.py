@@ -64,6 +64,10 @@ class FactoryRunFailedError(ExtractionError):
     """A factory run ended without data; the message carries the factory's reason."""
 
 
+class PublishError(O365PipelineError):
+    """Azure or Partner Center did not take what is offered; the message says what to do."""
+
+
 class LakeError(O365PipelineError):
     """The lake cannot be reached, read or written; the message names the container."""
 

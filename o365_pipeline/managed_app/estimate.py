@@ -1,0 +1,273 @@
+"""The estimate: what extracting a data request is likely to cost, before anything is extracted.
+
+What belongs here: pure functions of a data request, a number of users, rates and assumptions. What a customer's next
+extraction costs is `next_extraction.py`'s, what the past ones did `plan_and_actual.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import dagster as dg
+
+from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.extraction.windows import ONE_DAY, Window
+from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions
+from o365_pipeline.managed_app.offer import Offer, Sku
+from o365_pipeline.managed_app.rates import DAYS_PER_MONTH, Rates, read_rates
+
+SOME_MONDAY = dt.date(2024, 1, 1)
+YEAR_DAYS = 364
+"""Whole weeks, so that every window length meets its share of weekends."""
+
+GIGABYTE = Decimal(10**9)
+DATABASE = "GP_S_Gen5_2"
+FEW_USERS, MANY_USERS = 1_000, 50_000
+"""Between these the cost is taken to be a straight line."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the runs of one dataset come to; in a month runs and units are averages."""
+
+    dataset: str
+    objects: Decimal
+    runs: Decimal
+    units: Decimal
+    cost: Decimal
+    """What Data Connect charges for the units."""
+
+    factory: Decimal
+    """What Data Factory charges for the runs."""
+
+    def times(self, factor: Decimal) -> Line:
+        return Line(
+            self.dataset,
+            self.objects * factor,
+            self.runs * factor,
+            self.units * factor,
+            self.cost * factor,
+            self.factory * factor,
+        )
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The lines of all datasets."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def objects(self) -> Decimal:
+        return sum((line.objects for line in self.lines), Decimal(0))
+
+    @property
+    def data_connect(self) -> Decimal:
+        return sum((line.cost for line in self.lines), Decimal(0))
+
+    @property
+    def factory(self) -> Decimal:
+        return sum((line.factory for line in self.lines), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        return self.data_connect + self.factory
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a data request costs: once for the history, then every month, by the days that a window has."""
+
+    users: int
+    history_days: int
+    currency: str
+    once: Mapping[int, Bill]
+    """The history, cut into windows of so many days; the pipeline asks for it in one."""
+
+    monthly: Mapping[int, Bill]
+    storage: Decimal
+    """A month of the lake and of the database's storage."""
+
+    database: Decimal
+    """A month of the database's compute."""
+
+    def history(self) -> Bill:
+        """The history as the pipeline asks for it: one window."""
+        return self.once[self.history_days]
+
+    def per_month(self, window_days: int) -> Decimal:
+        """A month of everything in Azure."""
+        return self.monthly[window_days].total + self.storage + self.database
+
+
+def estimate(
+    request: DataRequest,
+    users: int,
+    history_days: int,
+    rates: Rates,
+    assumptions: Assumptions,
+    database: str = DATABASE,
+    windows: Sequence[int] = (1, 7),
+) -> Estimate:
+    """Estimate a data request's cost for an organisation of so many users, side by side for some window lengths.
+
+    Raises:
+        SettingsError: the rates do not know the database, or nothing is assumed of a dataset.
+    """
+    datasets = [requested.dataset for requested in request.datasets]
+    year = Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1))
+    month = DAYS_PER_MONTH / YEAR_DAYS
+
+    def history(days: int) -> Bill:
+        return Bill(
+            tuple(
+                line_of(dataset, _history(dataset, history_days, days), users, rates, assumptions, holds_nothing=True)
+                for dataset in datasets
+            )
+        )
+
+    def monthly(days: int) -> Bill:
+        asked = cut(year, days)
+        return Bill(tuple(line_of(dataset, asked, users, rates, assumptions).times(month) for dataset in datasets))
+
+    once = {days: history(days) for days in sorted({*windows, history_days})}
+    each = {days: monthly(days) for days in windows}
+    held = _held(datasets, once[history_days], each[windows[0]], assumptions)
+    stored = _storage(datasets, held, rates, assumptions)
+    holding = assumptions.holding
+    compute = rates.database_month(database, holding.database_hours_per_day, holding.database_share)
+    return Estimate(users, history_days, rates.currency, once, each, stored, compute)
+
+
+def cut(whole: Window, days: int) -> list[Window]:
+    """A window in windows of so many days; the last may be shorter."""
+    starts = range(0, len(whole.days), days)
+    return [Window(whole.days[start], whole.days[min(start + days, len(whole.days)) - 1]) for start in starts]
+
+
+def line_of(
+    dataset: Dataset,
+    windows: Iterable[Window],
+    users: int,
+    rates: Rates,
+    assumptions: Assumptions,
+    *,
+    holds_nothing: bool = False,
+) -> Line:
+    """What one run for each window comes to.
+
+    Args:
+        holds_nothing: whether the first run of a snapshot dataset asks for the whole, as none is held before it.
+    """
+    each = [
+        assumed_objects(dataset, window, users, assumptions, is_first=holds_nothing and place == 0)
+        for place, window in enumerate(windows)
+    ]
+    return priced(dataset, each, rates, assumptions)
+
+
+def assumed_objects(
+    dataset: Dataset, window: Window, users: int, assumptions: Assumptions, *, is_first: bool = False
+) -> Decimal:
+    """How many objects one run extracts: what came in the window, or all there is where it cannot be sliced."""
+    volume = assumptions.of(dataset)
+    if dataset.slicing == "none" or (dataset.slicing == "snapshot" and is_first):
+        return volume.at_any_time(users)
+    return volume.per_user_day * users * assumptions.calendar.working_days(window)
+
+
+def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, assumptions: Assumptions) -> Line:
+    """What some runs of a dataset cost; each is rounded up to whole units by itself."""
+    units = sum(rates.units(dataset, objects) for objects in objects_of_runs)
+    runs = len(objects_of_runs)
+    cost = rates.of(dataset).price * units
+    return Line(
+        dataset.name,
+        sum(objects_of_runs, Decimal(0)),
+        Decimal(runs),
+        Decimal(units),
+        cost,
+        runs * cost_of_run(rates, assumptions),
+    )
+
+
+def cost_of_run(rates: Rates, assumptions: Assumptions) -> Decimal:
+    """What Data Factory charges for a run, whatever it extracts."""
+    factory = assumptions.factory
+    return rates.activity_run.cost(Decimal(factory.activities_per_run)) + rates.data_movement.cost(
+        factory.unit_hours_per_run
+    )
+
+
+def _history(dataset: Dataset, history_days: int, window_days: int) -> list[Window]:
+    """The windows of the history, as far back as Data Connect has the dataset."""
+    there = history_days
+    if dataset.history_days is not None:
+        there = min(history_days, dataset.history_days - max(dataset.delay_days, 1) + 1)
+    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (there - 1)), window_days)
+
+
+def _held(datasets: Sequence[Dataset], once: Bill, month: Bill, assumptions: Assumptions) -> dict[str, Decimal]:
+    """By dataset the objects that are held on average, what every run brings anew as well."""
+    return {
+        dataset.name: first.objects + each.objects * assumptions.holding.months
+        for dataset, first, each in zip(datasets, once.lines, month.lines, strict=True)
+    }
+
+
+def _storage(
+    datasets: Iterable[Dataset], held: Mapping[str, Decimal], rates: Rates, assumptions: Assumptions
+) -> Decimal:
+    landed = sum((held[dataset.name] * assumptions.of(dataset).bytes_per_object for dataset in datasets), Decimal(0))
+    loaded = sum(held.values(), Decimal(0)) * assumptions.holding.mart_bytes_per_object
+    return rates.lake_storage.cost(landed * assumptions.holding.lake_share / GIGABYTE) + rates.database_storage.cost(
+        loaded / GIGABYTE
+    )
+
+
+@dataclass(frozen=True)
+class CostParts:
+    """The cost as a straight line: near enough for a purchaser, who wants to try numbers of users."""
+
+    fixed_per_month: Decimal
+    per_user_month: Decimal
+    first_per_user: Decimal
+    currency: str
+    dated: dt.date
+    """The oldest of the dates that the rates have."""
+
+
+def cost_parts(offer: Offer, sku: Sku, rates: Rates | None = None, assumptions: Assumptions | None = None) -> CostParts:
+    """The vendor's price of a SKU and all that Azure charges, in the SKU's currency.
+
+    Raises:
+        SettingsError: the rates do not know the SKU's database or currency.
+    """
+    rates, assumptions = rates or read_rates(), assumptions or read_assumptions()
+    days = window_days(sku.schedule)
+    few, many = (
+        estimate(offer.request, users, sku.history_days, rates, assumptions, sku.database, (days,))
+        for users in (FEW_USERS, MANY_USERS)
+    )
+    per_user = (many.per_month(days) - few.per_month(days)) / (MANY_USERS - FEW_USERS)
+    fixed = few.per_month(days) - per_user * FEW_USERS
+    return CostParts(
+        fixed_per_month=sku.price_per_month + rates.in_currency(fixed, sku.currency),
+        per_user_month=sku.price_per_user_month + rates.in_currency(per_user, sku.currency),
+        first_per_user=rates.in_currency(many.history().total / MANY_USERS, sku.currency),
+        currency=sku.currency,
+        dated=rates.dated,
+    )
+
+
+def window_days(cron: str) -> int:
+    """How many days a schedule extracts at a time, on average; a day at least, since no day is extracted twice."""
+    end = SOME_MONDAY + ONE_DAY * YEAR_DAYS
+    times = dg.TimeWindowPartitionsDefinition(
+        start=f"{SOME_MONDAY}-00:00", end=f"{end}-00:00", cron_schedule=cron, fmt="%Y-%m-%d-%H:%M"
+    )
+    return max(1, round(YEAR_DAYS / (len(times.get_partition_keys()) + 1)))

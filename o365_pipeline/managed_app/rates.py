@@ -1,0 +1,152 @@
+"""Rates: what Data Connect and Azure charge, as dated data.
+
+What belongs here: the model, its reading, and the price of an amount. How much there is to pay for is `estimate.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.errors import SettingsError
+from o365_pipeline.managed_app.dated_facts import Told, read_facts, shipped_text
+
+RATES_FILE = "rates.toml"
+
+DAYS_PER_MONTH = Decimal(365) / 12
+
+
+class Rate(Told):
+    """The price of so many of something."""
+
+    price: Decimal = Field(ge=0)
+    per: int = Field(ge=1)
+    unit: str
+
+    def cost(self, amount: Decimal) -> Decimal:
+        return self.price * amount / self.per
+
+    def units(self, amount: Decimal) -> int:
+        """How many are billed where a part of a unit is billed as a whole one."""
+        return math.ceil(amount / self.per)
+
+
+class Free(Told):
+    """Datasets that cost nothing, by the names of their assets."""
+
+    datasets: tuple[str, ...]
+
+
+class Rates(BaseModel):
+    """All that an extraction and an installation are charged for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    data_connect: Rate
+    data_connect_datasets: Mapping[str, Rate] = {}
+    data_connect_free: Free
+    activity_run: Rate
+    data_movement: Rate
+    lake_storage: Rate
+    database_storage: Rate
+    databases: Mapping[str, Rate]
+    exchange: Mapping[str, Rate] = {}
+
+    def is_free(self, dataset: Dataset) -> bool:
+        return dataset.asset_name in self.data_connect_free.datasets
+
+    def of(self, dataset: Dataset) -> Rate:
+        """What Data Connect charges for the dataset's objects, unless they are free."""
+        return self.data_connect_datasets.get(dataset.asset_name, self.data_connect)
+
+    def units(self, dataset: Dataset, objects: Decimal) -> int:
+        """How many units one run of so many objects is billed; none where the dataset is free."""
+        return 0 if self.is_free(dataset) else self.of(dataset).units(objects)
+
+    def database_month(self, objective: str, hours_per_day: Decimal, share: Decimal) -> Decimal:
+        """What a month of the database's compute costs.
+
+        Args:
+            hours_per_day: how long a serverless database is awake.
+            share: how much of its vCores it then uses, of 1.
+
+        Raises:
+            SettingsError: the rates do not know the service objective.
+        """
+        rate, cores = self._database(objective)
+        days = {
+            "vCore-hour": cores * share * hours_per_day * DAYS_PER_MONTH,
+            "vCore-month": cores,
+            "day": DAYS_PER_MONTH,
+        }
+        return rate.cost(days[rate.unit])
+
+    def _database(self, objective: str) -> tuple[Rate, Decimal]:
+        if rate := self.databases.get(objective):
+            return rate, Decimal(1)
+        sized = re.fullmatch(r"(.+)_(\d+)", objective)
+        if sized and (rate := self.databases.get(sized[1])):
+            return rate, Decimal(sized[2])
+        raise SettingsError(
+            f"no rate for the database {objective}; there are {', '.join(self.databases)}: add [databases.{objective}] "
+            "to a copy of the rates and name it with --rates"
+        )
+
+    def in_currency(self, amount: Decimal, currency: str) -> Decimal:
+        """An amount of the rates' money in another currency.
+
+        Raises:
+            SettingsError: the rates do not say what that currency is worth.
+        """
+        if currency == self.currency:
+            return amount
+        if rate := self.exchange.get(currency):
+            return amount / rate.cost(Decimal(1))
+        raise SettingsError(
+            f"the rates are in {self.currency} and do not say what {currency} is worth: add [exchange.{currency}] to a "
+            "copy of the rates and name it with --rates"
+        )
+
+    @property
+    def told(self) -> Mapping[str, Told]:
+        """Everything that has a date, by its key in the file."""
+        return dict(self._told())
+
+    def _told(self) -> Iterator[tuple[str, Told]]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Told):
+                yield name, value
+            elif isinstance(value, Mapping):
+                yield from ((f"{name}.{key}", entry) for key, entry in value.items())
+
+    @property
+    def dated(self) -> dt.date:
+        """The oldest date among them."""
+        return min(told.dated for told in self.told.values())
+
+    def old(self, today: dt.date) -> Mapping[str, Told]:
+        """Those that are older than a year."""
+        return {key: told for key, told in self.told.items() if told.is_old(today)}
+
+
+def read_rates(path: Path | None = None) -> Rates:
+    """Read rates from TOML; the shipped ones if there is no path.
+
+    Raises:
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+    """
+    return read_facts(Rates, path, RATES_FILE)
+
+
+def shipped_rates() -> str:
+    """The shipped rates as TOML."""
+    return shipped_text(RATES_FILE)
