@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from decimal import Decimal
 from pathlib import Path
 
 import click
+import dagster as dg
 
+from o365_pipeline import web_server
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
 from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions, shipped_assumptions
 from o365_pipeline.managed_app.estimate import Estimate, estimate, window_days
@@ -166,6 +171,55 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
     if old := {**rates.old(today), **assumptions.old(today)}:
         named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
         click.echo(
-            f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look them "
-            "up there, and name files of your own with --rates and --assumptions."
+            f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
+            "them up there, and name files of your own with --rates and --assumptions."
         )
+
+
+@managed_app.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3002, show_default=True, help="Where it listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address it listens on.")
+def listen(port: int, host: str) -> None:
+    """Take Azure's notifications of installations: POST /resource?sig=... Ctrl-C ends it.
+
+    They are kept in the ledger; the installation sensor takes them in. Serve it over HTTPS by a reverse proxy.
+    """
+    from o365_pipeline.managed_app.notification_endpoint import LOG, notification_app
+
+    deployment = load()
+    if deployment.offer is None:
+        raise SettingsError("O365_OFFER is missing: it names the offer whose installations Azure tells of")
+    if deployment.notification_signature is None:
+        raise SettingsError("O365_NOTIFICATION_SIGNATURE is missing: `openssl rand -hex 32` prints one")
+    LOG.setLevel(logging.INFO)
+    LOG.addHandler(logging.StreamHandler())
+    app = notification_app(
+        deployment.database, deployment.notification_signature, deployment.offer, lambda: dt.datetime.now(dt.UTC)
+    )
+    web_server.serve(app, host, port, lambda address: click.echo(f"Notifications: {address}/resource (Ctrl-C ends it)"))
+
+
+@managed_app.command()
+@click.option("--take-in", is_flag=True, help="First do what the installation sensor does, where none is at work.")
+def installations(take_in: bool) -> None:
+    """List all installations: state, consent, the last extraction and error, rows and cost so far."""
+    from o365_pipeline.managed_app.installation_assets import COLUMNS, table_of
+
+    deployment = load()
+    if deployment.vendor is None:
+        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
+    if take_in:
+        deployment.use_dagster_home()
+        _take_in(deployment)
+    lines = table_of(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
+    stdout().print(table("Installations", COLUMNS, [tuple(line.cells) for line in lines]))
+
+
+def _take_in(deployment: Deployment) -> None:
+    """Tick the installation sensor once, and execute the uninstallations that it asks for."""
+    from o365_pipeline.headless import Headless
+
+    with dg.DagsterInstance.get() as instance:
+        headless = Headless(deployment, instance)
+        for request in headless.tick("installation_sensor"):
+            headless.execute(request)
