@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from o365_pipeline.cli_managed_app import ASSUMPTIONS, RATES, echo_sources
+from o365_pipeline.cli_estimate import ASSUMPTIONS, RATES, echo_sources
 from o365_pipeline.customers import Customer
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import UsageError

@@ -1,7 +1,7 @@
 """The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
 
-What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are. What a
-file of customers may say is `customers_file.py`'s.
+What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
+offered to new ones. What a file of customers may say is `customers_file.py`'s.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,11 +23,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, NationalCloud
+from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, KeyVaultSecret, NationalCloud
 from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app.applications import read_secret
+from o365_pipeline.managed_app.installations import Installation, InstalledCustomers
+from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
@@ -35,11 +40,19 @@ from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 
-SECRET_SETTINGS = ("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE")
+SECRET_SETTINGS = (
+    *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),
+    "O365_NOTIFICATION_SIGNATURE",
+)
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
 """Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+
+SIGNATURE_CHARACTERS = 32
+"""How long the signature of notifications is at least: anybody can reach their endpoint, and it alone tells Azure."""
+
+SANDBOX_SIGNATURE = SecretStr("sandbox")
 
 FEED_POLL_SECONDS = 60
 """Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
@@ -106,6 +119,10 @@ class Settings(BaseSettings):
     hash_outside_addresses: bool = Field(default=False, description="Whether addresses from outside are hashed.")
     own_domains: Names = Field(default=(), description="Domains that are not outside.")
     address_salt: SecretStr | None = Field(default=None, description="What addresses from outside are hashed with.")
+    offer: Path | None = Field(default=None, description="TOML file of the offer that is sold.")
+    notification_signature: SecretStr | None = Field(
+        default=None, description="What Azure signs its notifications of installations with."
+    )
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
@@ -121,6 +138,16 @@ class Settings(BaseSettings):
     def _hashes_are_salted(self) -> Self:
         if self.hash_outside_addresses and self.address_salt is None:
             raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        return self
+
+    @model_validator(mode="after")
+    def _signature_cannot_be_guessed(self) -> Self:
+        signature = self.notification_signature
+        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
+            raise ValueError(
+                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
+                "`openssl rand -hex 32` prints"
+            )
         return self
 
     @field_validator("lake_url")
@@ -174,9 +201,19 @@ class Deployment:
     own_marts: Mapping[str, Database] = field(default_factory=dict)
     """The databases of customers whose mart does not lie in the deployment's."""
 
+    offer: Offer | None = None
+    """What is sold as a managed application; None where nothing is."""
+
+    notification_signature: SecretStr | None = None
+    """What Azure signs its notifications of installations with; None where none was agreed on."""
+
+    vendor: Vendor | None = None
+    """Who sells it: the same offer, with what its installations need."""
+
     @property
     def marts(self) -> Marts:
-        return Marts(default=self.database, own=self.own_marts)
+        joining = self.vendor.installed.mart if self.vendor else None
+        return Marts(default=self.database, own=self.own_marts, joining=joining)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -189,6 +226,7 @@ class Deployment:
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
             "cloud": self.cloud,
+            **({"vendor": self.vendor} if self.vendor else {}),
         }
 
     @property
@@ -286,13 +324,18 @@ def _sandbox(settings: Settings) -> Deployment:
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
+    offer, database = read_offer(settings.offer), Database(url=mart_url)
+    installed = InstalledCustomers(database, offer, lambda known: Database(_sqlite(home / "marts" / _file_name(known))))
     return Deployment(
         home=home,
-        customers=Customers(configured.customers),
-        database=Database(url=mart_url),
+        customers=Customers(configured.customers, installed),
+        database=database,
         lakes=lakes,
         cloud=cloud,
         own_marts={name: Database(url) for name, url in configured.marts.items()},
+        offer=offer,
+        notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
+        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed),
     )
 
 
@@ -332,10 +375,13 @@ def _azure(settings: Settings) -> Deployment:
         arm_url=settings.arm_url,
         feed_url=settings.feed_url,
     )
+    database = Database(sa.make_url(settings.mart_url), cloud.credential())
+    offer = read_offer(settings.offer) if settings.offer else None
+    installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
     return Deployment(
         home=settings.home.resolve(),
-        customers=Customers(configured.customers),
-        database=Database(sa.make_url(settings.mart_url), cloud.credential()),
+        customers=Customers(configured.customers, installed),
+        database=database,
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
@@ -343,7 +389,37 @@ def _azure(settings: Settings) -> Deployment:
             for customer in configured.customers
             if customer.name in configured.marts
         },
+        offer=offer,
+        notification_signature=settings.notification_signature or None,
+        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed) if offer and installed else None,
     )
+
+
+def _installed_mart(cloud: Cloud, known: Installation) -> Database:
+    """The mart that a managed application installed; its server is administered by the application."""
+    url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
+    return Database(url, cloud.credential(known.tenant_id))
+
+
+def _file_name(known: Installation) -> str:
+    """The sandbox's stand-in for the database of an installation: a file with its server's name."""
+    return f"{(known.sql_server or known.customer).split('.')[0]}.db"
+
+
+def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
+    """The secret of the application that an offer's data request is of; the sandbox makes do with any.
+
+    Raises:
+        SettingsError: it is not where the offer says.
+    """
+    secret = offer.application_secret
+    if isinstance(secret, KeyVaultSecret):
+        return read_secret(secret, cloud)
+    if value := os.environ.get(secret.env):
+        return SecretStr(value)
+    if isinstance(cloud, SandboxCloud):
+        return SecretStr("sandbox")
+    raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
 
 
 def _read_customers(path: Path) -> Configured:

@@ -12,6 +12,7 @@ from o365_pipeline.errors import (
     LakeError,
     LandingError,
     NotAuthorizedError,
+    PublishError,
     SettingsError,
     UsageError,
 )
@@ -22,7 +23,7 @@ def explained() -> Iterator[None]:
     """Turn the pipeline's errors into failures of one line; those that a repeat cannot cure are not retried."""
     try:
         yield
-    except LakeError as error:
+    except (LakeError, PublishError) as error:
         raise dg.Failure(str(error)) from error
     except (NotAuthorizedError, FactoryRunFailedError, LandingError, SettingsError, UsageError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -11,6 +11,7 @@ from o365_pipeline.cloud import AzureCloud
 from o365_pipeline.customers_file import example
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.managed_app import offer as offers
 from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
 
 MART = "mssql+pyodbc://@server.database.windows.net/mart"
@@ -127,3 +128,38 @@ def test_a_slash_at_the_end_of_a_services_address_makes_no_difference(customers:
     deployment = load(deployment="azure", customers=customers, mart_url=MART, arm_url="https://localhost:3443/")
 
     assert deployment.cloud.arm_url == "https://localhost:3443"
+
+
+def test_the_sandbox_sells_the_shipped_offer_and_knows_its_signature(tmp_path: Path) -> None:
+    deployment = load(home=tmp_path)
+
+    assert deployment.offer
+    assert deployment.offer.name == "office365-insights"
+    assert deployment.notification_signature
+    assert deployment.notification_signature.get_secret_value() == "sandbox"
+
+
+def test_azure_sells_nothing_unless_an_offer_is_named(customers: Path, tmp_path: Path) -> None:
+    offer = tmp_path / "offer.toml"
+    offer.write_text(offers.example().replace("office365-insights", "mail-insights"))
+
+    silent = load(deployment="azure", customers=customers, mart_url=MART)
+    selling = load(deployment="azure", customers=customers, mart_url=MART, offer=offer, notification_signature="x" * 32)
+
+    assert silent.offer is None
+    assert silent.notification_signature is None
+    assert selling.offer
+    assert selling.offer.name == "mail-insights"
+    assert selling.notification_signature
+
+
+def test_a_signature_that_can_be_guessed_is_refused_without_a_word_of_it(customers: Path) -> None:
+    with pytest.raises(SettingsError, match="O365_NOTIFICATION_SIGNATURE: at least 32 characters") as refused:
+        load(deployment="azure", customers=customers, mart_url=MART, notification_signature="hunter2")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_offer_that_is_not_there_is_told_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing.toml: No such file.*managed-app example"):
+        load(home=tmp_path, offer=tmp_path / "missing.toml")

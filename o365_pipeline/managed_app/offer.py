@@ -18,11 +18,12 @@ from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
 from o365_pipeline.customers_file import EnvironmentSecret, Guid
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.policies import policies
+from o365_pipeline.policies import policies
 from o365_pipeline.regions import azure_region
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]
 ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$")]
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Line = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
 MAX_HISTORY_DAYS = 396
@@ -57,9 +58,7 @@ class Support(Part):
     """Whom a purchaser turns to."""
 
     name: Line = Field(examples=["Fabrikam support"])
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
-        examples=["support@fabrikam.example"]
-    )
+    email: EmailAddress = Field(examples=["support@fabrikam.example"])
     url: HttpsUrl = Field(examples=["https://fabrikam.example/support"])
     phone: Line | None = Field(default=None, examples=["+49 30 1234567"])
 

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, ObjectStore
+from obstore.store import AzureStore, LocalStore, ObjectStore
 
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import transfer
@@ -64,6 +65,13 @@ class Lake:
     def uri(self, path: str) -> str:
         """A link to an object, for people."""
         return f"{self.url.rstrip('/')}/{path}"
+
+    def readable_url(self, path: str, valid_for: timedelta) -> str:
+        """A URL that reads an object without signing in, for a time: a secret; of a local lake, its file's."""
+        if not isinstance(self.store, AzureStore):
+            return self.uri(path)
+        with self._explained(path):
+            return obstore.sign(self.store, "GET", path, valid_for)
 
     def read(self, path: str) -> bytes:
         with self._explained(path):

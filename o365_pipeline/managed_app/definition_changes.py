@@ -1,0 +1,93 @@
+"""What differs between the definition that an offer asks for and the one that a service catalog holds, field by field.
+
+What belongs here: comparing and showing, without calls. The signature of notifications is compared and never shown; the
+package's signed URL is compared by the path that ends it, for its signature is another each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from azure.mgmt.resource.managedapplications import models
+
+ROLES: Mapping[str, str] = {
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+}
+"""Azure's built-in roles, by the name that an offer gives them."""
+
+VERSION_TAG, DIGEST_TAG = "version", "package-digest"
+SIGNATURE = "notification signature"
+PACKAGE = "package"
+PATH_PARTS = 3
+"""A package lies at <offer>/<version>/<digest>.zip, wherever its storage answers."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of a definition that is not held as the offer asks for it."""
+
+    field: str
+    held: str | None
+    wanted: str | None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is dropped (-), and what takes its place (+)."""
+        signed = (("-", self.held), ("+", self.wanted))
+        return tuple(f"{sign} {self.field}: {value}" for sign, value in signed if value)
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.held or 'nothing'} -> {self.wanted or 'nothing'}"
+
+
+def as_markdown(changes: Iterable[Change]) -> str:
+    """The changes as a diff."""
+    lines = [line for change in changes for line in change.lines]
+    return "\n".join(["```diff", *lines, "```"]) if lines else "unchanged"
+
+
+def changes(wanted: models.ApplicationDefinition, held: models.ApplicationDefinition | None) -> tuple[Change, ...]:
+    """What has to change for the service catalog to hold what is wanted; all of it where it holds nothing.
+
+    A service catalog that does not answer where it has a package from is judged by the digest among its tags.
+    """
+    asked, present = dict(_fields(wanted)), dict(_fields(held)) if held else {}
+    if held and PACKAGE not in present:
+        asked.pop(PACKAGE)
+    return tuple(
+        Change(name, _shown(name, present.get(name)), _shown(name, asked.get(name)))
+        for name in dict.fromkeys((*asked, *present))
+        if asked.get(name, "") != present.get(name, "")
+    )
+
+
+def _fields(definition: models.ApplicationDefinition) -> Iterator[tuple[str, str]]:
+    """(name, value) of what an offer says of its definition."""
+    yield "display name", definition.display_name or ""
+    yield "description", definition.description or ""
+    yield "lock level", str(definition.lock_level)
+    yield "authorizations", ", ".join(sorted(map(_authorization, definition.authorizations or ())))
+    locking, deployment = definition.locking_policy, definition.deployment_policy
+    yield "allowed actions", ", ".join(sorted((locking.allowed_actions if locking else None) or ()))
+    yield "deployment mode", str(deployment.deployment_mode) if deployment else ""
+    notification = definition.notification_policy
+    uris = [urlsplit(endpoint.uri) for endpoint in (notification.notification_endpoints if notification else ())]
+    yield "notification endpoint", ", ".join(uri._replace(query="").geturl() for uri in uris)
+    yield SIGNATURE, ", ".join(parse_qs(uri.query).get("sig", [""])[0] for uri in uris)
+    for tag in (VERSION_TAG, DIGEST_TAG):
+        yield f"tag {tag}", (definition.tags or {}).get(tag, "")
+    if definition.package_file_uri:
+        yield PACKAGE, "/".join(urlsplit(definition.package_file_uri).path.split("/")[-PATH_PARTS:])
+
+
+def _authorization(granted: models.ApplicationAuthorization) -> str:
+    role = granted.role_definition_id.rsplit("/", 1)[-1].lower()
+    names = {identifier: name for name, identifier in ROLES.items()}
+    return f"{names.get(role, role)} {granted.principal_id.lower()}"
+
+
+def _shown(name: str, value: str | None) -> str | None:
+    return "a secret" if value and name == SIGNATURE else value
