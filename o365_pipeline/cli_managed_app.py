@@ -15,6 +15,7 @@ import click
 import dagster as dg
 
 from o365_pipeline import web_server
+from o365_pipeline.cli_publish import publish
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
@@ -43,6 +44,9 @@ NOTHING = Decimal(0)
 @click.group("managed-app")
 def managed_app() -> None:
     """Sell the pipeline: package, price, publish it, and look after its installations."""
+
+
+managed_app.add_command(publish)
 
 
 @managed_app.command()

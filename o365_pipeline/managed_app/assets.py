@@ -9,10 +9,11 @@ from collections.abc import Iterable
 import dagster as dg
 
 from o365_pipeline.failures import explained
+from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.marketplace import payload
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import Package, build
+from o365_pipeline.managed_app.package import Package
 from o365_pipeline.managed_app.releases import Releases
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog
 from o365_pipeline.markdown import markdown_table
@@ -51,8 +52,8 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
     )
     def package(releases: dg.ResourceParam[Releases]) -> dg.MaterializeResult:
         with explained():
-            built = build(offer)
-        path = releases.write_package(offer, built)
+            built = packages.build(offer)
+        path = packages.write(built, releases.of(offer))
         sizes = [(name, str(len(content))) for name, content in built.files.items()]
         return dg.MaterializeResult(
             data_version=dg.DataVersion(built.digest),
@@ -85,7 +86,7 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, service_catalog: dg.ResourceParam[ServiceCatalog]
     ) -> dg.MaterializeResult:
         with explained():
-            published = service_catalog.publish(offer, build(offer))
+            published = service_catalog.publish(offer, packages.build(offer))
         for change in published.changes:
             context.log.info(str(change))
         return dg.MaterializeResult(
@@ -122,7 +123,7 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
     def marketplace(releases: dg.ResourceParam[Releases]) -> dg.MaterializeResult:
         folder = releases.marketplace(offer)
         with explained():
-            built = build(offer)
+            built = packages.build(offer)
             told = payload(offer, built)
         different = told.write(folder)
         content = "".join(told.files.values())

@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 
-from o365_pipeline import cli_managed_app
+from o365_pipeline import cli_publish
 from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
@@ -51,7 +52,7 @@ def run(publisher: Deployment, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(managed_app, ["publish", *arguments])
 
-    monkeypatch.setattr(cli_managed_app, "load", load_stand_in)
+    monkeypatch.setattr(cli_publish, "load", load_stand_in)
     return run
 
 
@@ -74,7 +75,7 @@ def test_a_dry_run_tells_and_writes_nothing(run: Run, cloud: StandIn, publisher:
     assert "+ lock level: ReadOnly" in catalog.stdout
     assert marketplace.stdout.endswith("nothing was written\n")
     assert cloud.held == {}
-    assert not publisher.releases.folder.exists()
+    assert not publisher.releases.home.exists()
 
 
 def test_an_offer_that_is_named_is_published(run: Run, cloud: StandIn, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_the_sandbox_has_no_partner_center(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_without_an_offer_the_setting_is_named(publisher: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_managed_app, "load", lambda **_: replace(publisher, offer=None))
+    monkeypatch.setattr(cli_publish, "load", lambda **_: replace(publisher, offer=None))
 
     ended = CliRunner().invoke(managed_app, ["publish"])
 
@@ -157,7 +158,7 @@ def test_a_release_is_a_materialization_with_its_version(
         assert event.asset_materialization.tags
         assert event.asset_materialization.tags["dagster/data_version"] == digest
     assert result.success
-    assert publisher.releases.package_file(offer).read_bytes() == build(offer).content
+    assert (publisher.releases.of(offer) / build(offer).name).read_bytes() == build(offer).content
 
 
 def test_a_release_tells_what_it_changed_and_holds_no_secret(
@@ -199,6 +200,29 @@ def test_what_partner_center_would_refuse_is_a_warning(
     assert checks["package_is_valid"].passed
     assert not checks["partner_center_refuses_nothing"].passed
     assert checks["partner_center_refuses_nothing"].severity is dg.AssetCheckSeverity.WARN
+
+
+def test_the_sandbox_takes_what_is_published_and_needs_it_once(
+    deployment: Deployment, offer: Offer, instance: dg.DagsterInstance
+) -> None:
+    first = materialized(deployment, instance)
+    again = materialized(deployment, instance)
+
+    assert first.success
+    told = [
+        result.asset_materializations_for_node("managed_app__service_catalog")[0].metadata for result in (first, again)
+    ]
+    assert told[0]["definition_id"].value == definition_id(offer)
+    assert [entry["changes"].value == "unchanged" for entry in told] == [False, True]
+
+
+def test_the_sandbox_knows_a_former_signature_though_it_never_shows_one(deployment: Deployment, offer: Offer) -> None:
+    catalog, package = deployment.service_catalog, build(offer)
+    catalog.publish(offer, package)
+
+    changes = replace(catalog, signature=SecretStr("another")).changes(offer, package)
+
+    assert [str(change) for change in changes] == ["notification signature: a secret -> a secret"]
 
 
 def test_an_offer_without_a_marketplace_has_no_such_asset(offer: Offer) -> None:
