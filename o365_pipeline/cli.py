@@ -21,6 +21,7 @@ from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_docs import docs
 from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.cli_mart import mart
+from o365_pipeline.cli_plan import plan
 from o365_pipeline.cli_quarantine import quarantine
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
@@ -237,6 +238,7 @@ cli.add_command(consent)
 cli.add_command(mart)
 cli.add_command(managed_app)
 cli.add_command(customers)
+cli.add_command(plan)
 cli.add_command(purge)
 cli.add_command(quarantine)
 cli.add_command(docs)
