@@ -109,11 +109,13 @@ class Installer:
             identifier: [name for name in resource.get("dependsOn", []) if name in deployed.resources]
             for identifier, resource in deployed.resources.items()
         }
-        for identifier in TopologicalSorter(needs).static_order():
-            resource = deployed.resources[identifier]
-            self._keep_document(identifier, resource)
-            kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
-            self.resources.put({**kept, "id": identifier, "name": named(identifier)})
+        # While one connection is open, SQLite does not clear up after each of the many writes.
+        with self.state.reading():
+            for identifier in TopologicalSorter(needs).static_order():
+                resource = deployed.resources[identifier]
+                self._keep_document(identifier, resource)
+                kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
+                self.resources.put({**kept, "id": identifier, "name": named(identifier)})
 
     def _keep_document(self, identifier: str, resource: Mapping[str, Any]) -> None:
         kinds = {f"{FACTORY_TYPE}/{kind}".lower(): kind for kind in DOCUMENT_KINDS}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer, KeyVaultSecret
@@ -45,6 +46,15 @@ class Installed:
         sandbox.register(self.customer.tenant_id, request, [self.customer.sink])
         sandbox.decide(self.customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
         read_decisions(self.deployment, self.customer)
+
+    def write_secret(self) -> None:
+        """Give the installation the application's secret, as the vendor does."""
+        customer, cloud = self.customer, self.deployment.cloud
+        secret = customer.application_secret
+        assert isinstance(secret, KeyVaultSecret)
+        vault = secret.vault_url.removeprefix("https://").split(".")[0]
+        client = KeyVaultManagementClient(cloud.credential(), customer.subscription_id, transport=cloud.transport())
+        client.secrets.create_or_update(customer.resource_group, vault, secret.name, {"properties": {"value": "x"}})
 
     def submit(self) -> str:
         """Ask for a day of messages; the id of the factory run."""
@@ -104,6 +114,7 @@ def test_the_pipeline_finds_nothing_to_change_in_the_factory_that_was_installed(
 
 
 def test_an_approved_installation_is_extracted_from(installed: Installed) -> None:
+    installed.write_secret()
     installed.approve()
 
     run = installed.factory.run(installed.customer, installed.submit())
@@ -112,6 +123,17 @@ def test_an_approved_installation_is_extracted_from(installed: Installed) -> Non
     rows = installed.factory.copy_outcome(installed.customer, run).rows
     assert rows is not None
     assert rows > 0
+
+
+def test_without_the_applications_secret_a_run_fails_and_says_so(installed: Installed) -> None:
+    installed.approve()
+
+    run = installed.factory.run(installed.customer, installed.submit())
+
+    ended = installed.factory.run(installed.customer, run.run_id)
+    assert ended.status == "Failed"
+    reason = installed.factory.copy_outcome(installed.customer, ended).error or ""
+    assert "the factory could not read the application's secret in the Key Vault" in reason
 
 
 def test_a_violation_is_told_before_a_factory_run_is_paid_for(installed: Installed) -> None:
@@ -128,6 +150,7 @@ def test_a_violation_is_told_before_a_factory_run_is_paid_for(installed: Install
 
 def test_a_violation_of_one_customer_does_not_hold_up_another(installed: Installed) -> None:
     other = install(installed.deployment, "wide-world-importers")
+    other.write_secret()
     other.approve()
     installed.violate()
 
@@ -137,6 +160,7 @@ def test_a_violation_of_one_customer_does_not_hold_up_another(installed: Install
 def test_data_connect_refuses_what_began_before_the_violation_was_noticed(installed: Installed) -> None:
     deployment = load(home=installed.deployment.home, sandbox_seconds=60, sandbox_users=12, initial_days=1)
     slow = Installed(deployment, installed.customer, installed.group_id)
+    slow.write_secret()
     slow.approve()
     run_id = slow.submit()
     slow.violate("sql-encryption")
