@@ -182,7 +182,8 @@ REASON = click.option("--reason", help="Why.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
 def serve(port: int, host: str) -> None:
     """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
-    from o365_pipeline.sandbox import approver_page, web_server
+    from o365_pipeline import web_server
+    from o365_pipeline.sandbox import approver_page
 
     deployment = load()
     _register(deployment)
@@ -200,7 +201,7 @@ def azure(port: int, host: str, certificate: Path, key: Path) -> None:
 
     Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
     """
-    from o365_pipeline.sandbox import web_server
+    from o365_pipeline import web_server
 
     deployment = load()
     _register(deployment)

@@ -78,3 +78,11 @@ class LakeError(O365PipelineError):
 
 class LandingError(O365PipelineError):
     """What landed in the lake is not what the factory reported."""
+
+
+class InstallationError(O365PipelineError):
+    """An installation of the managed application cannot be taken in; the code is Azure's, where it is from there."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

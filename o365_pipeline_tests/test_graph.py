@@ -52,6 +52,7 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         *(f"curated/{name}" for name in DATASETS),
         *(f"curated/{name}_current" for name in SNAPSHOTS),
         *(f"mart/{table.name}" for table in MART_TABLES),
+        "managed_app/plan_and_actual",
     }
 
 

@@ -1,11 +1,11 @@
 """Schedules: when each customer's days since the last extraction are extracted.
 
-What belongs here: one schedule for each time that customers are configured with, and the days that it asks for.
+What belongs here: one schedule for each time that customers have, and the days that it asks for.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -24,10 +24,14 @@ MAX_REASON = 2_000
 IN_WORDS = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
 
 
-def build_extraction_schedules(customers: Customers) -> list[dg.ScheduleDefinition]:
-    """A schedule for each time that customers are configured with; the nightly one is always there."""
-    times = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers)])
-    return [_schedule(cron) for cron in times]
+def build_extraction_schedules(customers: Iterable[Customer], times: Iterable[str] = ()) -> list[dg.ScheduleDefinition]:
+    """A schedule for each time that customers are configured with; the nightly one is always there.
+
+    Args:
+        times: those that further customers may have, who come while the schedules are at work.
+    """
+    known = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers), *times])
+    return [_schedule(cron) for cron in known]
 
 
 def schedule_name(cron: str) -> str:

@@ -19,7 +19,7 @@ from o365_pipeline.managed_app.partner_center import PartnerCenter
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-PACKAGE = Package(content=b"PK", files={"mainTemplate.json": b"{}"}, digest="1" * 64)
+PACKAGE = Package(name="package.zip", content=b"PK", files={"mainTemplate.json": b"{}"})
 JOBS = "/rp/product-ingestion/configure"
 
 
