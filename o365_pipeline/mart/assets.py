@@ -12,11 +12,11 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline import freshness
-from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
@@ -66,8 +66,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         with explained():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
-        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+            datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
         loaded: dict[dt.date, frozenset[str]] = {}
         counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in MART_TABLES}
         for day in work.days:

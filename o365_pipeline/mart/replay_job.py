@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from o365_pipeline.cloud import Cloud
-from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.quarantine import Selection
 from o365_pipeline.curated.replay import Replayed, partitions, replay
@@ -103,8 +103,7 @@ def _load(
     changed = sorted(days)
     stale = stale_days(marts[customer.name], lakes.of(customer), customer.name, changed) if changed else []
     for day in [*changed, *stale]:
-        approval = approval_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
-        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+        datasets = datasets_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
         day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
         loaded[day] = day_loaded.extractions
         for event in materialized(day_loaded, customer.name, day):

@@ -35,7 +35,7 @@ from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.columns import manifest_of, take_out
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import landings_of
+from o365_pipeline.raw.manifest import each_once, landings_of
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
 
@@ -174,7 +174,7 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
-        for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+        for landed in each_once(landings.values()):
             held = [day for day in of_dataset if landings.get(day) is landed]
             curate(lake, dataset, landed, held, landed.manifest.columns, people)
 
