@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
-from o365_pipeline.managed_app.package import Package
 from pydantic import SecretStr
 
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.package import Package
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog, definition_id, package_path
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
