@@ -12,7 +12,7 @@ from o365_pipeline.errors import TemplateError
 from o365_pipeline.managed_app.arm_template import deploy
 from o365_pipeline.managed_app.package_problems import Problem, against_schema, leaves
 from o365_pipeline.managed_app.template_checks import samples
-from o365_pipeline.managed_app.ui_expressions import answers, elements, is_expression, outputs
+from o365_pipeline.managed_app.ui_expressions import Answers, answers, elements, is_expression, outputs
 
 SCHEMA = "ui_definition.schema.json"
 SEPARATOR = ", "
@@ -66,20 +66,29 @@ def _parameters(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any
         )
     if given != declared:
         return
+    for chosen in _purchasers(wizard, template):
+        try:
+            deploy(template, **outputs(wizard, chosen))
+        except TemplateError as error:
+            yield Problem(
+                file, "parameters.outputs", f"the template does not take them: {error}", "hand on what it declares"
+            )
+            return
+
+
+def _purchasers(wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Answers]:
+    """Who fills the wizard in with the template's samples, and who takes each choice that there is."""
     for sample in samples(template):
         filled = {
             name: SEPARATOR.join(value) if isinstance(value, list) else value
             for name, value in sample.items()
             if name != LOCATION
         }
-        handed = outputs(wizard, answers(wizard, sample[LOCATION], filled))
-        try:
-            deploy(template, **handed)
-        except TemplateError as error:
-            yield Problem(
-                file, "parameters.outputs", f"the template does not take them: {error}", "hand on what it declares"
-            )
-            return
+        yield answers(wizard, sample[LOCATION], filled)
+        for _, element in elements(wizard):
+            if element["type"] == "Microsoft.Common.DropDown":
+                for choice in element["constraints"]["allowedValues"]:
+                    yield answers(wizard, sample[LOCATION], {**filled, element["name"]: choice["value"]})
 
 
 def _regions(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Problem]:

@@ -90,8 +90,9 @@ def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:
     if file not in package.files:
         return None, []
     try:
-        return json.loads(package.files[file].decode("utf-8-sig")), []
+        document = json.loads(package.files[file].decode("utf-8-sig"))
     except UnicodeDecodeError:
         return None, [Problem(file, "", "it is no UTF-8", "write it as UTF-8")]
     except json.JSONDecodeError as error:
         return None, [Problem(file, f"line {error.lineno}", f"it is no JSON: {error.msg}", "correct the line")]
+    return document, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if document is None else []

@@ -34,7 +34,7 @@ def wizard(sold: Offer = SOLD) -> dict[str, Any]:
     return ui_definition(sold, example_costs())
 
 
-def filled(sold: Offer = SOLD, location: str = "westeurope", **given: str) -> Answers:
+def filled(sold: Offer = SOLD, *, location: str = "westeurope", **given: str) -> Answers:
     return answers(wizard(sold), location, {**GIVEN, **given})
 
 
@@ -55,7 +55,7 @@ def told(sold: Offer = SOLD, **given: str) -> str:
 
 def accepts(name: str, value: str) -> bool:
     """Whether the portal takes a value for an element."""
-    chosen = filled(**{name: value})
+    chosen = answers(wizard(), "westeurope", {**GIVEN, name: value})
     return all(
         bool(re.search(rule["regex"], value)) if "regex" in rule else chosen.worked_out(rule["isValid"])
         for rule in element(name)["constraints"]["validations"]
