@@ -21,6 +21,7 @@ from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_docs import docs
 from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.cli_mart import mart
+from o365_pipeline.cli_plan import plan
 from o365_pipeline.cli_quarantine import quarantine
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
@@ -181,7 +182,8 @@ REASON = click.option("--reason", help="Why.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
 def serve(port: int, host: str) -> None:
     """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
-    from o365_pipeline.sandbox import approver_page, web_server
+    from o365_pipeline import web_server
+    from o365_pipeline.sandbox import approver_page
 
     deployment = load()
     _register(deployment)
@@ -199,7 +201,7 @@ def azure(port: int, host: str, certificate: Path, key: Path) -> None:
 
     Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
     """
-    from o365_pipeline.sandbox import web_server
+    from o365_pipeline import web_server
 
     deployment = load()
     _register(deployment)
@@ -237,6 +239,7 @@ cli.add_command(consent)
 cli.add_command(mart)
 cli.add_command(managed_app)
 cli.add_command(customers)
+cli.add_command(plan)
 cli.add_command(purge)
 cli.add_command(quarantine)
 cli.add_command(docs)

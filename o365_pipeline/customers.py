@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -92,7 +92,7 @@ class CustomerSettings(BaseModel):
         description="The first day of data to extract once approved.",
         examples=["2026-11-16"],
     )
-    initial_days: int = Field(default=7, ge=1, le=366, description="How many days the first window covers.")
+    initial_days: int = Field(default=7, ge=1, le=396, description="How many days the first window covers.")
     schedule: str = Field(
         default=NIGHTLY,
         description="When the days since the last extraction are extracted: five fields of cron, UTC.",
@@ -171,6 +171,10 @@ class Customer(CustomerSettings):
         default=None, description="What is hashed with each address from outside; the same salt gives the same hash."
     )
     data_request: DataRequest
+    installation: str | None = Field(
+        default=None,
+        description="Azure's id of the managed application that installed the factory; None where none did.",
+    )
 
     @model_validator(mode="after")
     def _hashes_are_salted(self) -> Self:
@@ -195,30 +199,52 @@ class Customer(CustomerSettings):
         return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
 
 
-class Customers:
-    """The customers of this deployment, by name."""
+class Joining(Protocol):
+    """Customers that come and go while the deployment runs: the installations of a managed application."""
 
-    def __init__(self, customers: Iterable[Customer]) -> None:
+    def present(self) -> Iterable[Customer]:
+        """Those whose data is moved now."""
+
+    def find(self, name: str) -> Customer | None:
+        """The customer of that name; also one that has left, until its data is deleted."""
+
+
+class Customers:
+    """The customers of this deployment, by name.
+
+    Args:
+        customers: those that are configured.
+        joining: those that come and go; asked each time, so that a new one is seen without a restart.
+    """
+
+    def __init__(self, customers: Iterable[Customer], joining: Joining | None = None) -> None:
         self._customers = {customer.name: customer for customer in customers}
+        self._joining = joining
+
+    @property
+    def configured(self) -> Iterable[Customer]:
+        """Those that are there from the start; no ledger is asked for them."""
+        return self._customers.values()
 
     def __len__(self) -> int:
-        return len(self._customers)
+        return len(self._present())
 
     def __contains__(self, name: str) -> bool:
-        return name in self._customers
+        return name in self._present()
 
     def __iter__(self) -> Iterator[Customer]:
-        return iter(self._customers.values())
+        return iter(self._present().values())
 
     def __getitem__(self, name: str) -> Customer:
-        """The customer of that name.
+        """The customer of that name; one that has left is found until its data is deleted.
 
         Raises:
             UsageError: there is none; the message lists those there are.
         """
-        if customer := self._customers.get(name):
-            return customer
-        raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._customers) or 'none'}")
+        customer = self._customers.get(name) or (self._joining.find(name) if self._joining else None)
+        if customer is None:
+            raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._present()) or 'none'}")
+        return customer
 
     def chosen(self, name: str | None) -> Customer:
         """The customer of that name; without a name, the only one there is.
@@ -226,6 +252,13 @@ class Customers:
         Raises:
             UsageError: there is no such customer, or a name is needed.
         """
-        if name is None and len(self) != 1:
-            raise UsageError(f"--customer is missing; known are {', '.join(self._customers) or 'none'}")
-        return self[name] if name is not None else next(iter(self))
+        if name is not None:
+            return self[name]
+        present = self._present()
+        if len(present) != 1:
+            raise UsageError(f"--customer is missing; known are {', '.join(present) or 'none'}")
+        return next(iter(present.values()))
+
+    def _present(self) -> dict[str, Customer]:
+        joined = {customer.name: customer for customer in self._joining.present()} if self._joining else {}
+        return {**joined, **self._customers} if joined else self._customers

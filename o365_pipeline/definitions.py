@@ -16,6 +16,9 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
+from o365_pipeline.managed_app.installation_assets import installed_applications
+from o365_pipeline.managed_app.installation_sensor import build_installation_sensor
+from o365_pipeline.managed_app.uninstallation_job import uninstallation_job
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
 from o365_pipeline.purge.job import build_purge_sensor, purge_job
@@ -33,6 +36,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
     datasets = requested_datasets(deployment)
     people = people_datasets(deployment, datasets)
+    sells = deployment.vendor is not None
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
         assets=[
@@ -42,15 +46,19 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(curated_asset(dataset, people) for dataset in datasets),
             *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
+            *([installed_applications] if sells else []),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
-        jobs=[extraction_job, landing_job, replay_job, purge_job],
-        schedules=build_extraction_schedules(deployment.customers),
+        jobs=[extraction_job, landing_job, replay_job, purge_job, *([uninstallation_job] if sells else [])],
+        schedules=build_extraction_schedules(
+            deployment.customers.configured, [sku.schedule for sku in deployment.offer.skus] if deployment.offer else []
+        ),
         sensors=[
             build_consent_sensor(sensors),
             build_landing_sensor(MART_KEYS, sensors),
             build_reconciliation_sensor(sensors),
             build_purge_sensor(sensors),
+            *([build_installation_sensor(sensors)] if sells else []),
         ],
         resources=deployment.resources,
         executor=dg.in_process_executor,
@@ -58,18 +66,20 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
 
 
 def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
-    """The datasets that a customer's data request names; what nobody asks for is in the catalogue, not in the UI."""
-    customers = deployment.customers
+    """The datasets that a customer's data request names, or the offer's, which customers may install at any time.
+
+    What nobody asks for is in the catalogue, not in the UI.
+    """
+    requests = [customer.data_request for customer in deployment.customers.configured]
+    requests += [deployment.offer.request] if deployment.offer else []
     return tuple(
-        dataset
-        for dataset in catalogue().newest
-        if any(customer.data_request.requested(dataset.name) for customer in customers)
+        dataset for dataset in catalogue().newest if any(request.requested(dataset.name) for request in requests)
     )
 
 
 def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:
     """Those requested datasets that say whom a customer keeps out; none where nobody is kept out."""
-    if not any(customer.keeps_people_out for customer in deployment.customers):
+    if not any(customer.keeps_people_out for customer in deployment.customers.configured):
         return ()
     return tuple(dataset for dataset in datasets_about_people() if dataset in requested)
 

@@ -1,8 +1,7 @@
 """The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
 
 What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
-offered to new ones. What a
-file of customers may say is `customers_file.py`'s.
+offered to new ones. What a file of customers may say is `customers_file.py`'s.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,12 +23,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, NationalCloud
+from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, KeyVaultSecret, NationalCloud
 from o365_pipeline.customers_file import Configured, mart_url, read_customers
 from o365_pipeline.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app.applications import read_secret
+from o365_pipeline.managed_app.installations import Installation, InstalledCustomers
 from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
@@ -204,9 +207,13 @@ class Deployment:
     notification_signature: SecretStr | None = None
     """What Azure signs its notifications of installations with; None where none was agreed on."""
 
+    vendor: Vendor | None = None
+    """Who sells it: the same offer, with what its installations need."""
+
     @property
     def marts(self) -> Marts:
-        return Marts(default=self.database, own=self.own_marts)
+        joining = self.vendor.installed.mart if self.vendor else None
+        return Marts(default=self.database, own=self.own_marts, joining=joining)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -219,6 +226,7 @@ class Deployment:
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
             "cloud": self.cloud,
+            **({"vendor": self.vendor} if self.vendor else {}),
         }
 
     @property
@@ -316,15 +324,18 @@ def _sandbox(settings: Settings) -> Deployment:
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
+    offer, database = read_offer(settings.offer), Database(url=mart_url)
+    installed = InstalledCustomers(database, offer, lambda known: Database(_sqlite(home / "marts" / _file_name(known))))
     return Deployment(
         home=home,
-        customers=Customers(configured.customers),
-        database=Database(url=mart_url),
+        customers=Customers(configured.customers, installed),
+        database=database,
         lakes=lakes,
         cloud=cloud,
         own_marts={name: Database(url) for name, url in configured.marts.items()},
-        offer=read_offer(settings.offer),
+        offer=offer,
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
+        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed),
     )
 
 
@@ -364,10 +375,13 @@ def _azure(settings: Settings) -> Deployment:
         arm_url=settings.arm_url,
         feed_url=settings.feed_url,
     )
+    database = Database(sa.make_url(settings.mart_url), cloud.credential())
+    offer = read_offer(settings.offer) if settings.offer else None
+    installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
     return Deployment(
         home=settings.home.resolve(),
-        customers=Customers(configured.customers),
-        database=Database(sa.make_url(settings.mart_url), cloud.credential()),
+        customers=Customers(configured.customers, installed),
+        database=database,
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
@@ -375,9 +389,37 @@ def _azure(settings: Settings) -> Deployment:
             for customer in configured.customers
             if customer.name in configured.marts
         },
-        offer=read_offer(settings.offer) if settings.offer else None,
+        offer=offer,
         notification_signature=settings.notification_signature or None,
+        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed) if offer and installed else None,
     )
+
+
+def _installed_mart(cloud: Cloud, known: Installation) -> Database:
+    """The mart that a managed application installed; its server is administered by the application."""
+    url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
+    return Database(url, cloud.credential(known.tenant_id))
+
+
+def _file_name(known: Installation) -> str:
+    """The sandbox's stand-in for the database of an installation: a file with its server's name."""
+    return f"{(known.sql_server or known.customer).split('.')[0]}.db"
+
+
+def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
+    """The secret of the application that an offer's data request is of; the sandbox makes do with any.
+
+    Raises:
+        SettingsError: it is not where the offer says.
+    """
+    secret = offer.application_secret
+    if isinstance(secret, KeyVaultSecret):
+        return read_secret(secret, cloud)
+    if value := os.environ.get(secret.env):
+        return SecretStr(value)
+    if isinstance(cloud, SandboxCloud):
+        return SecretStr("sandbox")
+    raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
 
 
 def _read_customers(path: Path) -> Configured:

@@ -36,6 +36,10 @@ class NotAuthorizedError(O365PipelineError):
     """No approval in force covers what was asked; the message names Data Connect's rule."""
 
 
+class PolicyViolationError(NotAuthorizedError):
+    """A customer's installation violates a policy that its approver was shown; the message names both."""
+
+
 class FeedError(O365PipelineError):
     """The customers' feeds of audit records could not be read."""
 
@@ -78,3 +82,11 @@ class LakeError(O365PipelineError):
 
 class LandingError(O365PipelineError):
     """What landed in the lake is not what the factory reported."""
+
+
+class InstallationError(O365PipelineError):
+    """An installation of the managed application cannot be taken in; the code is Azure's, where it is from there."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -1,7 +1,8 @@
 """The ledger's tables: what was approved, extracted, landed and purged, and how far the feed was read.
 
 What belongs here: the tables, and what recording in them has in common. Each is written by one stage: those of the
-feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `purge/`. Times are UTC without offset.
+feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `purge/`, `managed_app/`. Times are UTC
+without offset.
 """
 
 from __future__ import annotations
@@ -151,6 +152,58 @@ purge = sa.Table(
     sa.Column("started_at", timestamp(), nullable=False),
     sa.Column("purged_at", timestamp(), comment="Null while the purge is unfinished"),
     comment="What was deleted because an approval ended, or a new one covers less",
+)
+
+notification = sa.Table(
+    "ledger_notification",
+    metadata,
+    sa.Column("notification_id", sa.String(64), primary_key=True, comment="Hash of application, event, state and time"),
+    sa.Column("application_id", sa.Unicode(400), nullable=False, comment="The managed application, in small letters"),
+    sa.Column("event_type", sa.String(10), nullable=False, comment="PUT, PATCH or DELETE"),
+    sa.Column("provisioning_state", sa.String(30), nullable=False),
+    sa.Column("event_at", timestamp(), nullable=False, comment="When it happened, as Azure says"),
+    sa.Column("notification", sa.UnicodeText, nullable=False, comment="What was received, as JSON, without addresses"),
+    sa.Column("received_at", timestamp(), nullable=False),
+    sa.Column("looked_at", timestamp(), comment="When Azure was last asked whether it holds"),
+    sa.Column("settled_at", timestamp(), comment="When something, or nothing, had come of it; null before"),
+    sa.Column("outcome", sa.Unicode(1000), comment="What came of it, or what it waits for"),
+    comment="Every accepted notification of Azure about an installation, once; only what came of it is added later",
+)
+sa.Index(None, notification.c.settled_at)
+
+installation = sa.Table(
+    "ledger_installation",
+    metadata,
+    sa.Column("application_id", sa.Unicode(400), primary_key=True, comment="The managed application, in small letters"),
+    sa.Column("resource_id", sa.Unicode(400), nullable=False, comment="The same, as Azure spells it"),
+    sa.Column("customer", sa.String(100), nullable=False, index=True, comment="The customer's name here"),
+    sa.Column("state", sa.String(30), nullable=False, comment="The newest that Azure told and confirmed"),
+    sa.Column("event_at", timestamp(), nullable=False, comment="When that was"),
+    sa.Column("definition", sa.Unicode(400), comment="The definition, or the marketplace's plan, that it is one of"),
+    sa.Column("version", sa.Unicode(50), comment="The package's version"),
+    sa.Column("sku", sa.Unicode(100)),
+    sa.Column("region", sa.String(50)),
+    sa.Column("tenant_id", sa.String(100), comment="The customer's tenant"),
+    sa.Column("subscription_id", sa.String(100)),
+    sa.Column("resource_group", sa.Unicode(90), comment="The managed resource group"),
+    sa.Column("factory", sa.Unicode(100)),
+    sa.Column("storage_account", sa.Unicode(100)),
+    sa.Column("container", sa.Unicode(100)),
+    sa.Column("key_vault", sa.Unicode(200), comment="Where the application's secret lies for the factory"),
+    sa.Column("secret_name", sa.Unicode(200)),
+    sa.Column("sql_server", sa.Unicode(300)),
+    sa.Column("database", sa.Unicode(200), comment="The mart's"),
+    sa.Column(
+        "extract_groups", sa.UnicodeText, comment="The groups whose data is read, a JSON list; empty: everybody's"
+    ),
+    sa.Column("first_day", sa.Date, comment="The first day of data to extract"),
+    sa.Column("installed_at", timestamp(), comment="When Azure first told that it stands"),
+    sa.Column("secret_written_at", timestamp(), comment="From when on it is a customer"),
+    sa.Column("deleted_at", timestamp()),
+    sa.Column("purged_at", timestamp(), comment="When all of the customer's data was deleted"),
+    sa.Column("error_code", sa.Unicode(200), comment="The last error, as Azure told it"),
+    sa.Column("error_message", sa.Unicode(4000)),
+    comment="One row per installation of the managed application that Azure confirmed",
 )
 
 

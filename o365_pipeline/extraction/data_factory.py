@@ -234,12 +234,15 @@ class DataFactory(dg.ConfigurableResource):
             filters.continuation_token = page.continuation_token
 
     def _client(self, customer: Customer) -> DataFactoryManagementClient:
-        return _client(self.cloud, customer.subscription_id, customer.tenant_id)
+        return _client(self.cloud, customer.subscription_id, None if customer.installation else customer.tenant_id)
 
 
 @lru_cache(maxsize=2048)
-def _client(cloud: Cloud, subscription_id: str, tenant_id: str) -> DataFactoryManagementClient:
-    """A client that signs in to the customer's tenant, where factory, storage and Office 365 have to be."""
+def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFactoryManagementClient:
+    """A client that signs in to the customer's tenant, where factory, storage and Office 365 have to be.
+
+    Into a managed resource group reaches the vendor's authorisation, which is of the vendor's own tenant.
+    """
     return DataFactoryManagementClient(
         cloud.credential(tenant_id),
         subscription_id,

@@ -217,6 +217,15 @@ def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: 
     )
 
 
+def give_up(database: Database, customer: str, reason: str) -> None:
+    """Note that nothing comes any more of the customer's extractions under way: their factory is gone."""
+    database.execute(
+        extraction.update()
+        .where(extraction.c.customer == customer, extraction.c.status.in_(UNDER_WAY))
+        .values(status="Cancelled", error=fitting(reason, extraction.c.error))
+    )
+
+
 def note_look(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
     """Note that the copy activity of a run in progress was looked at, and what it shows."""
     database.execute(

@@ -1,6 +1,7 @@
 """Revocation: what a customer's approvers no longer allow is cancelled in the factory while it is under way.
 
-What belongs here: finding such runs and cancelling them. What landed before is the purge's.
+What belongs here: finding such runs and cancelling them, those of a customer that leaves too. What landed before is the
+purge's.
 """
 
 from __future__ import annotations
@@ -59,16 +60,35 @@ def cancel_revoked(
         if reason is None:
             continue
         error = f"cancelled, since it is no longer authorized: {reason}"
-        log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
-        try:
-            factory.cancel(customer, entry.factory_run_id)
-        except AzureError as refused:
-            log.error(f"{entry.customer}: the factory does not cancel {entry.factory_run_id}, again soon: {refused}")
+        if not _cancel(database, factory, customer, entry, error, log):
             silent.add(entry.customer)
             continue
-        ledger.note_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
         cancelled += 1
     return cancelled
+
+
+def cancel_all(database: Database, factory: DataFactory, customer: Customer, reason: str, log: logging.Logger) -> None:
+    """Cancel the customer's factory runs that are under way, so far as its factory still does that."""
+    for entry in ledger.under_way(database, [customer.name]):
+        if entry.factory_run_id and entry.status != ledger.CANCELING:
+            error = f"cancelled, since {reason}"
+            if not _cancel(database, factory, customer, entry, error, log):
+                return
+
+
+def _cancel(
+    database: Database, factory: DataFactory, customer: Customer, entry: Extraction, error: str, log: logging.Logger
+) -> bool:
+    """Ask the factory to end a run; False where it does not."""
+    assert entry.factory_run_id
+    log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
+    try:
+        factory.cancel(customer, entry.factory_run_id)
+    except AzureError as refused:
+        log.error(f"{entry.customer}: the factory does not cancel {entry.factory_run_id}, again soon: {refused}")
+        return False
+    ledger.note_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
+    return True
 
 
 def _why_not(customer: Customer, entry: Extraction, events: list[ApprovalEvent], at: dt.datetime) -> str | None:

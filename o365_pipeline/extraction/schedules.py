@@ -1,11 +1,11 @@
 """Schedules: when each customer's days since the last extraction are extracted.
 
-What belongs here: one schedule for each time that customers are configured with, and the days that it asks for.
+What belongs here: one schedule for each time that customers have, and the days that it asks for.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -24,10 +24,14 @@ MAX_REASON = 2_000
 IN_WORDS = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
 
 
-def build_extraction_schedules(customers: Customers) -> list[dg.ScheduleDefinition]:
-    """A schedule for each time that customers are configured with; the nightly one is always there."""
-    times = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers)])
-    return [_schedule(cron) for cron in times]
+def build_extraction_schedules(customers: Iterable[Customer], times: Iterable[str] = ()) -> list[dg.ScheduleDefinition]:
+    """A schedule for each time that customers are configured with; the nightly one is always there.
+
+    Args:
+        times: those that further customers may have, who come while the schedules are at work.
+    """
+    known = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers), *times])
+    return [_schedule(cron) for cron in known]
 
 
 def schedule_name(cron: str) -> str:
@@ -68,13 +72,13 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
             return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
         today = moment.date()
-        requests = [_request(customer, days) for customer in approved if (days := _days(customer, held, today))]
+        requests = [_request(customer, days) for customer in approved if (days := days_due(customer, held, today))]
         return requests or dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
 
     return scheduled_extraction
 
 
-def _days(
+def days_due(
     customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
     """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""

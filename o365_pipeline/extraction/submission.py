@@ -23,6 +23,7 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, NotAuthorizedError, RunInDoubtError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.factory_changes import DefinitionChange
@@ -88,6 +89,9 @@ class Submitter:
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
 
+    _compliant: set[str] = field(default_factory=set, init=False)
+    """The customers whose installation was found to keep to its policies; once in a Dagster run is enough."""
+
     def submit_days(
         self,
         customer: Customer,
@@ -103,7 +107,7 @@ class Submitter:
 
         Raises:
             UsageError: a day is not over yet, or Data Connect does not have it; no factory run was created.
-            NotAuthorizedError: no approval in force covers it; no factory run was created.
+            NotAuthorizedError: no approval in force covers it, or a policy is violated; no factory run was created.
             ExtractionError: the factory refused, or another process is submitting the window right now.
         """
         existing, wanted, lacking = self._covered(customer, requested, days)
@@ -124,11 +128,15 @@ class Submitter:
         """See to it that all of it may be extracted, before any of it is.
 
         Raises:
-            NotAuthorizedError: no approval in force covers a dataset that has days left to extract.
+            NotAuthorizedError: no approval in force covers a dataset that has days left to extract, or the customer's
+                installation violates a policy.
+            ExtractionError: whether it does could not be found out.
         """
-        for requested in requests:
-            if self._covered(customer, requested, days).missing:
-                self.authorized_by(customer, requested)
+        missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
+        for requested in missing:
+            self.authorized_by(customer, requested)
+        if missing:
+            self._check_policies(customer)
 
     def _covered(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> _Cover:
         """The extractions that hold days already, and the windows that are missing."""
@@ -160,9 +168,15 @@ class Submitter:
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
 
+    def _check_policies(self, customer: Customer) -> None:
+        if customer.name not in self._compliant:
+            check_policies(self.factory.cloud, customer)
+            self._compliant.add(customer.name)
+
     def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
         """The window's extraction: the one that there is, or a new one."""
         wanted = self._wanted(customer, requested, window)
+        self._check_policies(customer)
         run_id: str | None = None
         if not ledger.claim(self.database, wanted):
             found = self._find(wanted)

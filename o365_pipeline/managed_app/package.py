@@ -37,10 +37,15 @@ UNIX = 3
 class Package:
     """A package as it is handed to Azure."""
 
+    name: str
+    """The name of its file."""
     content: bytes
     files: Mapping[str, bytes]
-    digest: str
-    """SHA-256 of the content."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def build(offer: Offer) -> Package:
@@ -52,10 +57,10 @@ def build(offer: Offer) -> Package:
         VIEWS: _json(view_definition(offer)),
         README: readme(offer, costs).encode(),
     }
-    return packed(files)
+    return packed(f"{offer.name}-{offer.version}.zip", files)
 
 
-def packed(files: Mapping[str, bytes]) -> Package:
+def packed(name: str, files: Mapping[str, bytes]) -> Package:
     """The package of these files. They are stored as they are: compressors differ from machine to machine."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
@@ -64,7 +69,7 @@ def packed(files: Mapping[str, bytes]) -> Package:
             entry.create_system = UNIX
             entry.external_attr = READABLE << 16
             archive.writestr(entry, text)
-    return _package(content.getvalue(), files)
+    return Package(name, content.getvalue(), files)
 
 
 def read(path: Path) -> Package:
@@ -81,12 +86,7 @@ def read(path: Path) -> Package:
         raise UsageError(f"{path}: {error.strerror}; `managed-app build` writes a package") from None
     except (zipfile.BadZipFile, RuntimeError):
         raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package") from None
-    return _package(content, files)
-
-
-def file_name(offer: Offer) -> str:
-    """What the file of an offer's package is called."""
-    return f"{offer.name}-{offer.version}.zip"
+    return Package(path.name, content, files)
 
 
 def folder(home: Path, offer: Offer) -> Path:
@@ -94,23 +94,20 @@ def folder(home: Path, offer: Offer) -> Path:
     return home / "managed_app" / offer.name / offer.version
 
 
-def write(package: Package, path: Path) -> None:
-    """Write the package to a file; whoever reads it finds all of it or what was there before.
+def write(package: Package, into: Path) -> Path:
+    """Write the package into a folder; whoever reads there finds all of it or what was there before.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: the folder cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.{package.digest[:8]}")
+    path, partial = into / package.name, into / f".{package.name}.{package.digest[:8]}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        into.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(package.content)
         partial.replace(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; name another folder") from None
-
-
-def _package(content: bytes, files: Mapping[str, bytes]) -> Package:
-    return Package(content, files, hashlib.sha256(content).hexdigest())
+        raise UsageError(f"{into} cannot be written to: {error.strerror}; name another folder") from None
+    return path
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.policies import Policy, policies
+from o365_pipeline.policies import Policy, policies
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "region": {"listOfAllowedLocations": {"value": "[createArray(parameters('location'))]"}},

@@ -82,7 +82,7 @@ def _missing(package: Package) -> list[Problem]:
 def _too_large(package: Package) -> list[Problem]:
     if (size := len(package.content)) <= MAX_PACKAGE:
         return []
-    return [Problem("the package", "", f"it has {size} bytes, more than {MAX_PACKAGE}", "leave other files out")]
+    return [Problem(package.name, "", f"it has {size} bytes, more than {MAX_PACKAGE}", "leave other files out")]
 
 
 def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:

@@ -5,7 +5,7 @@ What belongs here: the look-up alone. The ledger is in the deployment's database
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from o365_pipeline.database import Database
@@ -18,14 +18,17 @@ class Marts:
     Args:
         default: the deployment's database, which holds the ledger and the marts of all others.
         own: the databases of customers whose mart lies elsewhere, by the customers' names.
+        joining: gives that of a customer that came while the deployment runs, by its name; None where it has none.
     """
 
     default: Database
     own: Mapping[str, Database] = field(default_factory=dict)
+    joining: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, customer: str) -> Database:
         """The database of the customer's mart."""
-        return self.own.get(customer, self.default)
+        joined = self.joining(customer) if self.joining else None
+        return self.own.get(customer) or joined or self.default
 
     @property
     def ledger(self) -> Database:

@@ -104,6 +104,18 @@ def due(database: Database, customer: Customer, at: dt.datetime, although_in_dou
     return Plan(customer=customer.name, reason=first.reason, event_id=first.event_id, deletions=tuple(deletions))
 
 
+def everything(database: Database, customer: Customer, reason: str) -> Plan:
+    """The deletion of all that is held of a customer, whatever was approved."""
+    query = (
+        sa.select(extraction.c.extraction_id)
+        .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
+        .order_by(extraction.c.extraction_id)
+    )
+    with database.begin() as connection:
+        deletions = tuple(Deletion(extraction_id=extraction_id) for extraction_id in connection.scalars(query))
+    return Plan(customer=customer.name, reason=reason, event_id=None, deletions=deletions)
+
+
 def in_doubt(database: Database, customer: Customer, at: dt.datetime) -> str | None:
     """Why a decision that allows what seems to have lapsed may have been missed; None where that cannot be."""
     since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)

@@ -10,12 +10,13 @@ import pytest
 
 from o365_pipeline.consent.data_request import Scope
 from o365_pipeline.extraction.factory_definitions import copy_definitions
+from o365_pipeline.managed_app.applications import Outputs
 from o365_pipeline.managed_app.arm_template import SAMPLE, Deployed, Target, TemplateError
 from o365_pipeline.managed_app.main_template import main_template
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.policies import policies
 from o365_pipeline.managed_app.template_factory import KINDS
 from o365_pipeline.managed_app.template_roles import GRANTS
+from o365_pipeline.policies import policies
 from o365_pipeline_tests.managed_app.installing import (
     APPLICATION_OBJECT_ID,
     GROUPS,
@@ -245,7 +246,7 @@ def test_the_outputs_are_those_that_an_installation_is_registered_by(sold: Offer
         "region", "tenantId", "sku", "packageVersion", "storageAccount", "container", "factory", "keyVault",
         "secretName", "sqlServer", "database", "extractGroups",
     }  # fmt: skip
-    assert deployed.outputs["packageVersion"] == sold.version
+    assert Outputs.model_validate(deployed.outputs).package_version == sold.version
     assert re.fullmatch(r"https://[a-z0-9-]+\.vault\.azure\.net", deployed.outputs["keyVault"])
     assert re.fullmatch(r"[a-z0-9-]+\.database\.windows\.net", deployed.outputs["sqlServer"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.package import build, file_name, folder, packed, read, write
+from o365_pipeline.managed_app.package import build, folder, packed, read, write
 from o365_pipeline.managed_app.validation import validate
 from o365_pipeline_tests.managed_app.installing import NARROWED, example_package, offer
 
@@ -50,9 +50,8 @@ def test_a_package_that_is_built_can_be_published(sold: object) -> None:
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     package = example_package()
-    path = folder(tmp_path, offer()) / file_name(offer())
 
-    write(package, path)
+    path = write(package, folder(tmp_path, offer()))
 
     assert path.relative_to(tmp_path) == Path("managed_app/office365-insights/1.0.0/office365-insights-1.0.0.zip")
     assert read(path) == package
@@ -60,8 +59,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "package.zip"
-    write(packed({"a": b"before"}), path)
+    path = write(packed("package.zip", {"a": b"before"}), tmp_path)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -69,7 +67,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "replace", full)
 
     with pytest.raises(UsageError, match="No space left on device; name another folder"):
-        write(packed({"a": b"after"}), path)
+        write(packed("package.zip", {"a": b"after"}), tmp_path)
     assert read(path).files == {"a": b"before"}
 
 

@@ -56,7 +56,7 @@ def test_a_package_with_problems_is_not_written(home: Path, tmp_path: Path, monk
     ended = run("build", "--output", tmp_path / "out")
 
     assert isinstance(ended.exception, O365PipelineError)
-    assert ended.stdout.startswith("the package: it has ")
+    assert ended.stdout.startswith(f"{NAME}: it has ")
     assert ended.stdout.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -69,18 +69,18 @@ def test_an_offer_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_a_package_can_be_validated_by_itself(tmp_path: Path) -> None:
-    write(example_package(), tmp_path / "good.zip")
+    path = write(example_package(), tmp_path)
 
-    ended = run("validate", tmp_path / "good.zip")
+    ended = run("validate", path)
 
     assert ended.exit_code == 0
-    assert ended.stdout == f"{tmp_path / 'good.zip'} can be published\n"
+    assert ended.stdout == f"{path} can be published\n"
 
 
 def test_each_problem_of_a_package_is_one_line(tmp_path: Path) -> None:
-    write(packed({"README.md": b"read me"}), tmp_path / "bad.zip")
+    path = write(packed("bad.zip", {"README.md": b"read me"}), tmp_path)
 
-    ended = run("validate", tmp_path / "bad.zip")
+    ended = run("validate", path)
 
     assert isinstance(ended.exception, O365PipelineError)
     assert str(ended.exception) == "the package would be refused, problems: 3"

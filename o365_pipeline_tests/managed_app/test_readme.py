@@ -28,7 +28,7 @@ EXAMPLE = text(offer())
         "Microsoft Graph Data Connect applications**",
         "An approval holds for 180 days",
         "Whoever owns the application cannot approve it.",
-        "<support@fabrikam.example>, <https://fabrikam.example/support>.",
+        "<support@fabrikam.example>, <https://fabrikam.example/support>, +49 30 1234567.",
         "Delete the managed application",
         "Allowed locations",
         "400.00 USD a month and 0.20 USD a user and month",

@@ -22,8 +22,8 @@ from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-FIRST = Package(content=b"PK first", files={"mainTemplate.json": b"{}"}, digest="1" * 64)
-SECOND = Package(content=b"PK second", files={"mainTemplate.json": b"[]"}, digest="2" * 64)
+FIRST = Package(name="package.zip", content=b"PK first", files={"mainTemplate.json": b"{}"})
+SECOND = Package(name="package.zip", content=b"PK second", files={"mainTemplate.json": b"[]"})
 SIGNATURE = "s3cret/with&signs"
 
 

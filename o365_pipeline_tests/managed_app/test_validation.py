@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ def broken(file: str, change: Change) -> list[Problem]:
     """What is wrong with the example's package after a change of one of its documents."""
     document = json.loads(example_package().files[file])
     change(document)
-    return validate(packed({**example_package().files, file: json.dumps(document).encode()}))
+    return checked({**example_package().files, file: json.dumps(document).encode()})
+
+
+def checked(files: Mapping[str, bytes]) -> list[Problem]:
+    return validate(packed("package.zip", files))
 
 
 def resource(template: Any, kind: str) -> Any:
@@ -222,7 +226,7 @@ SECRETS = {
 def test_a_secret_is_found_in_any_file_and_not_repeated(kind: str, file: str) -> None:
     content = example_package().files[file] + b"\n" + SECRETS[kind].encode()
 
-    found = [one for one in validate(packed({**example_package().files, file: content})) if kind in one.message]
+    found = [one for one in checked({**example_package().files, file: content}) if kind in one.message]
 
     assert [(one.file, one.path) for one in found] == [(file, f"line {content.count(10) + 1}")]
     assert "take it out" in found[0].remedy
@@ -232,7 +236,7 @@ def test_a_secret_is_found_in_any_file_and_not_repeated(kind: str, file: str) ->
 def test_the_offers_own_secret_is_found_and_not_repeated() -> None:
     files = {**example_package().files, README: b"Sign in with open sesame."}
 
-    [problem] = validate(packed(files), [SecretStr("open sesame"), SecretStr("")])
+    [problem] = validate(packed("package.zip", files), [SecretStr("open sesame"), SecretStr("")])
 
     assert (problem.file, problem.path) == (README, "line 1")
     assert "the offer's own secret" in problem.message
@@ -243,7 +247,7 @@ def test_the_offers_own_secret_is_found_and_not_repeated() -> None:
 def test_a_file_that_is_missing_is_told(file: str) -> None:
     files = {name: content for name, content in example_package().files.items() if name != file}
 
-    assert has(validate(packed(files)), file, "", "it is not at the root", "zip the files")
+    assert has(checked(files), file, "", "it is not at the root", "zip the files")
 
 
 @pytest.mark.parametrize("name", ["package/mainTemplate.json", "maintemplate.json"])
@@ -251,7 +255,7 @@ def test_a_file_that_lies_elsewhere_is_told(name: str) -> None:
     files = dict(example_package().files)
     files[name] = files.pop(TEMPLATE)
 
-    assert has(validate(packed(files)), TEMPLATE, "", f"but {name} is there", "zip the files, not their folder")
+    assert has(checked(files), TEMPLATE, "", f"but {name} is there", "zip the files, not their folder")
 
 
 @pytest.mark.parametrize("file", [TEMPLATE, WIZARD, VIEWS])
@@ -259,7 +263,7 @@ def test_a_file_that_lies_elsewhere_is_told(name: str) -> None:
     ("content", "path", "message"), [(b'{\n"a": }', "line 2", "it is no JSON"), (b"\xff", "", "it is no UTF-8")]
 )
 def test_what_is_no_json_is_told(file: str, content: bytes, path: str, message: str) -> None:
-    problems = validate(packed({**example_package().files, file: content}))
+    problems = checked({**example_package().files, file: content})
 
     assert has(problems, file, path, message, "")
 
@@ -279,14 +283,14 @@ def test_a_template_that_is_too_large_is_told(
 def test_a_package_that_is_too_large_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "MAX_PACKAGE", 100)
 
-    assert has(validate(example_package()), "the package", "", "bytes, more than 100", "leave other files out")
+    assert has(validate(example_package()), example_package().name, "", "bytes, more than 100", "leave other files out")
 
 
 def test_a_package_is_read_from_its_file(tmp_path: Path) -> None:
-    write(example_package(), tmp_path / "good.zip")
+    good = write(example_package(), tmp_path)
     (tmp_path / "bad.zip").write_bytes(b"no zip")
 
-    assert validate(tmp_path / "good.zip") == []
+    assert validate(good) == []
     [problem] = validate(tmp_path / "bad.zip")
     assert str(problem) == f"{tmp_path / 'bad.zip'}: it is no zip; `managed-app build` writes a package"
 
@@ -304,7 +308,7 @@ def test_a_package_that_another_tool_compressed_is_taken(tmp_path: Path) -> None
 @pytest.mark.parametrize("document", [[], "text", 1, None, {}, {"parameters": [], "resources": {}}])
 @pytest.mark.parametrize("file", [TEMPLATE, WIZARD, VIEWS])
 def test_documents_of_any_form_are_refused_and_break_nothing(file: str, document: Any) -> None:
-    problems = validate(packed({**example_package().files, file: json.dumps(document).encode()}))
+    problems = checked({**example_package().files, file: json.dumps(document).encode()})
 
     assert {one.file for one in problems} == {file}
 

@@ -1,0 +1,165 @@
+"""Azure's managed applications, through the real management clients: what one is, and its Key Vault's secret.
+
+What belongs here: the calls, and their answers in this project's words. When they are made is `taking_in.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.keyvault.secrets import SecretClient
+from azure.mgmt.keyvault import KeyVaultManagementClient
+from azure.mgmt.keyvault.models import SecretCreateOrUpdateParameters, SecretProperties
+from azure.mgmt.resource.managedapplications import ApplicationClient
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+
+from o365_pipeline.cloud import Cloud
+from o365_pipeline.consent.data_request import MAX_GROUPS
+from o365_pipeline.customers import KeyVaultSecret
+from o365_pipeline.errors import InstallationError, SettingsError
+from o365_pipeline.managed_app.notifications import without_addresses
+
+API_VERSION = "2019-07-01"
+NOT_FOUND, FORBIDDEN = 404, 403
+
+
+class Outputs(BaseModel):
+    """What the package's template puts out: where everything of an installation is."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+    region: str
+    tenant_id: str
+    sku: str
+    package_version: str
+    storage_account: str
+    container: str
+    factory: str
+    key_vault: str
+    secret_name: str
+    sql_server: str
+    database: str
+    extract_groups: tuple[str, ...] = Field(default=(), max_length=MAX_GROUPS)
+
+
+@dataclass(frozen=True)
+class Application:
+    """A managed application as Azure Resource Manager shows it."""
+
+    resource_id: str
+    state: str
+    definition_id: str | None
+    plan: Mapping[str, str]
+    managed_resource_group: str
+    outputs: Mapping[str, Any]
+
+    @property
+    def subscription_id(self) -> str:
+        return self.resource_id.split("/")[2]
+
+    def read_outputs(self) -> Outputs:
+        """The outputs.
+
+        Raises:
+            InstallationError: some are missing or wrong; the message names the first.
+        """
+        try:
+            return Outputs.model_validate({name: entry["value"] for name, entry in self.outputs.items()})
+        except (ValidationError, TypeError, KeyError) as error:
+            first = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("value",)
+            raise InstallationError("OutputsWrong", f"the outputs lack a right {first[0]}") from None
+
+
+@dataclass(frozen=True)
+class Gone:
+    """An application that Azure does not show: there is none, or nobody here may see whether there is."""
+
+    is_certain: bool
+
+
+class Applications:
+    """The managed applications of all customers, through one cloud.
+
+    The vendor signs in to its own tenant: the offer's authorisation reaches into customers' managed resource groups.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def get(self, resource_id: str) -> Application | Gone:
+        """An application by its id.
+
+        Raises:
+            InstallationError: Azure does not answer, or nobody is signed in.
+        """
+        with ApplicationClient(**self._to(resource_id), api_version=API_VERSION) as client:
+            try:
+                found = client.applications.get_by_id(resource_id.lstrip("/"))
+            except HttpResponseError as error:
+                if error.status_code in (NOT_FOUND, FORBIDDEN):
+                    return Gone(is_certain=error.status_code == NOT_FOUND)
+                raise _explained("the application is not shown", error) from error
+            except AzureError as error:
+                raise _explained("the application is not shown", error) from error
+        return Application(
+            resource_id=found.id or resource_id,
+            state=str(found.provisioning_state or ""),
+            definition_id=found.application_definition_id,
+            plan=found.plan.as_dict() if found.plan else {},
+            managed_resource_group=(found.managed_resource_group_id or "").rsplit("/", 1)[-1],
+            outputs=found.outputs or {},
+        )
+
+    def write_secret(self, resource_id: str, resource_group: str, vault_url: str, name: str, value: SecretStr) -> None:
+        """Write a secret into a vault of a managed resource group, over Resource Manager: a role in the vault is not
+        needed, and a vault elsewhere is not reached.
+
+        Raises:
+            InstallationError: the vault did not take it; the message does not repeat it.
+        """
+        vault = vault_url.removeprefix("https://").split(".", 1)[0]
+        properties = SecretProperties(value=value.get_secret_value())
+        with KeyVaultManagementClient(**self._to(resource_id)) as client:
+            try:
+                client.secrets.create_or_update(
+                    resource_group, vault, name, SecretCreateOrUpdateParameters(properties=properties)
+                )
+            except AzureError as error:
+                raise _explained(f"the Key Vault {vault} did not take the application's secret", error) from error
+
+    def _to(self, resource_id: str) -> dict[str, Any]:
+        return {
+            "credential": self._cloud.credential(),
+            "subscription_id": resource_id.strip("/").split("/")[1],
+            "base_url": self._cloud.arm_url,
+            "transport": self._cloud.transport(),
+            "credential_scopes": [f"{self._cloud.arm_url}/.default"],
+            "retry_total": 2,
+        }
+
+
+def read_secret(secret: KeyVaultSecret, cloud: Cloud) -> SecretStr:
+    """A secret of the vendor's own, from its Key Vault.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    with SecretClient(secret.vault_url, cloud.credential(), transport=cloud.transport()) as vault:
+        try:
+            return SecretStr(vault.get_secret(secret.name).value or "")
+        except AzureError as error:
+            raise SettingsError(
+                f"the application's secret cannot be read from {secret.key_vault}: give the pipeline's identity the "
+                f"role Key Vault Secrets User ({type(error).__name__})"
+            ) from error
+
+
+def _explained(what: str, error: AzureError) -> InstallationError:
+    told = error.error if isinstance(error, HttpResponseError) else None
+    code = (told.code if told else None) or type(error).__name__
+    reason = " ".join(((told.message if told else None) or error.message or "").split())
+    return InstallationError(code, without_addresses(f"{what}: {reason}"))

@@ -1,0 +1,133 @@
+"""The installations in the asset graph: one table of all of them.
+
+What belongs here: the table, as the UI and the terminal show it; it names nobody. What it is made of is the ledger's.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+import dagster as dg
+import sqlalchemy as sa
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.customers import Customers
+from o365_pipeline.database import Database
+from o365_pipeline.ledger import extraction, landing
+from o365_pipeline.managed_app import installations
+from o365_pipeline.managed_app.installations import Installation, customer_of
+from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.markdown import markdown_table
+
+INSTALLATIONS = dg.AssetKey(["managed_app", "installations"])
+COLUMNS = ("customer", "version", "SKU", "state", "consent", "last extraction", "last error", "rows", "cost")
+SHOWN_ERROR = 200
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What was moved of a customer so far."""
+
+    last_extraction: dt.datetime | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One installation, as the table shows it."""
+
+    customer: str
+    version: str
+    sku: str
+    state: str
+    consent: str
+    last_extraction: str
+    last_error: str
+    rows: str
+    cost: str
+
+    @property
+    def cells(self) -> Sequence[str]:
+        return list(asdict(self).values())
+
+
+@dg.asset(
+    name=INSTALLATIONS.path[-1],
+    key_prefix=INSTALLATIONS.path[:-1],
+    group_name="managed_app",
+    kinds={"azure"},
+    owners=["team:data-engineering"],
+    description=(
+        "All installations of the managed application: version, SKU, state, consent, the last extraction and the last "
+        "error, how many rows were extracted and what that cost. The installation sensor tells it anew when one "
+        "changes; materialize it to see the present numbers."
+    ),
+)
+def installed_applications(
+    database: dg.ResourceParam[Database], vendor: dg.ResourceParam[Vendor]
+) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata=shown(database, vendor, dt.datetime.now(dt.UTC)))
+
+
+def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, dg.MetadataValue]:
+    """The table as metadata."""
+    lines = table_of(database, vendor, at)
+    return {
+        "installations": dg.MetadataValue.md(markdown_table(COLUMNS, [line.cells for line in lines])),
+        "customers": dg.MetadataValue.int(sum(entry.is_customer for entry in installations.all_of(database))),
+    }
+
+
+def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
+    """All installations there ever were, in the order of their customers' names."""
+    known = installations.all_of(database)
+    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.was_customer}
+    stands = approval_ledger.standings(database, Customers(customers.values()), at)
+    moved = _moved(database)
+    currency = vendor.offer.skus[0].currency
+
+    def line(entry: Installation) -> Line:
+        so_far, cost = moved.get(entry.customer, Moved()), None
+        if vendor.cost_so_far and entry.customer in customers:
+            cost = vendor.cost_so_far(customers[entry.customer])
+        consent = ""
+        if stand := stands.get(entry.customer):
+            left = stand.days_left(at)
+            consent = f"{stand.state or 'no decision yet'}{f', {left} days left' if left is not None else ''}"
+        return Line(
+            customer=entry.customer,
+            version=entry.version or "",
+            sku=entry.sku or "",
+            state=f"{entry.state}, purged" if entry.purged_at else entry.state,
+            consent=consent,
+            last_extraction=f"{so_far.last_extraction:%Y-%m-%d %H:%M}" if so_far.last_extraction else "",
+            last_error=_shortened(": ".join(filter(None, (entry.error_code, entry.error_message)))),
+            rows=f"{so_far.rows:,}",
+            cost=_money(cost, currency),
+        )
+
+    return [line(entry) for entry in known]
+
+
+def _moved(database: Database) -> dict[str, Moved]:
+    """By customer what was moved, in one query for all of them."""
+    query = (
+        sa.select(
+            extraction.c.customer,
+            sa.func.max(extraction.c.finished_at).label("last"),
+            sa.func.sum(landing.c.rows_landed).label("rows"),
+        )
+        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
+        .group_by(extraction.c.customer)
+    )
+    with database.begin() as connection:
+        return {row.customer: Moved(row.last, int(row.rows or 0)) for row in connection.execute(query)}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_ERROR else f"{text[:SHOWN_ERROR]}..."
+
+
+def _money(amount: Decimal | None, currency: str) -> str:
+    return "" if amount is None else f"{amount:,.2f} {currency}"

@@ -1,0 +1,62 @@
+"""The installation sensor: takes in what Azure tells of installations, and has deleted what they leave behind.
+
+What belongs here: the tick. What follows a notification is `taking_in.py`'s.
+"""
+
+import datetime as dt
+
+import dagster as dg
+
+from o365_pipeline.cloud import Cloud
+from o365_pipeline.database import Database
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app import installations
+from o365_pipeline.managed_app.applications import Applications
+from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, shown
+from o365_pipeline.managed_app.taking_in import TakingIn
+from o365_pipeline.managed_app.uninstallation_job import UNINSTALLATION_JOB, uninstallation_request
+from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.partitions import CUSTOMERS, customer_partitions
+
+MAX_REQUESTS = 5
+"""How many uninstallations one tick asks for at most; the rest follows in the next."""
+
+
+def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor, on or off until somebody says otherwise in the UI."""
+
+    @dg.sensor(
+        job_name=UNINSTALLATION_JOB,
+        minimum_interval_seconds=10,
+        default_status=default_status,
+        description=(
+            "Takes in Azure's notifications of installations of the managed application, each confirmed by a look at "
+            "the application itself: a new one becomes a customer, whose data moves once its approver says yes; of a "
+            "deleted one everything is deleted."
+        ),
+    )
+    def installation_sensor(
+        context: dg.SensorEvaluationContext,
+        database: dg.ResourceParam[Database],
+        data_factory: DataFactory,
+        cloud: dg.ResourceParam[Cloud],
+        vendor: dg.ResourceParam[Vendor],
+    ) -> dg.SensorResult:
+        now = dt.datetime.now(dt.UTC)
+        taking_in = TakingIn(database, vendor, Applications(cloud), data_factory, now, context.log)
+        changed = taking_in.run()
+        known = installations.all_of(database)
+        requests = [uninstallation_request(entry, now) for entry in known if entry.is_to_be_purged][:MAX_REQUESTS]
+        partitions = set(context.instance.get_dynamic_partitions(CUSTOMERS))
+        added = [entry.customer for entry in known if entry.is_customer and entry.customer not in partitions]
+        told = dg.AssetMaterialization(
+            INSTALLATIONS, description=", ".join(changed), metadata=shown(database, vendor, now)
+        )
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else f"{len(changed)} installations changed." if changed else "Nothing new.",
+            dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
+            asset_events=[told] if changed else [],
+        )
+
+    return installation_sensor

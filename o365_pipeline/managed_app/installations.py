@@ -1,0 +1,210 @@
+"""The installations that are known, and the customers that they are.
+
+What belongs here: reading and writing `ledger_installation`, and the look-up that lets all stages see a customer as
+soon as it is taken in. What changes an installation is `taking_in.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from o365_pipeline.customers import NIGHTLY, Customer, KeyVaultSecret
+from o365_pipeline.database import Database
+from o365_pipeline.ledger import installation as table
+from o365_pipeline.managed_app.extract_groups import of_groups
+from o365_pipeline.managed_app.notifications import DELETED, DELETING
+from o365_pipeline.managed_app.offer import Offer
+
+KEPT_SECONDS = 5.0
+"""How long a process goes on with the customers that it has read."""
+
+NAME_LENGTH = 56
+"""A customer's name has 63 characters at most, seven of which are the code that tells it from others."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One installation of the managed application, as far as Azure has confirmed it. Times are naive UTC."""
+
+    application_id: str
+    resource_id: str
+    customer: str
+    state: str
+    event_at: dt.datetime
+    definition: str | None = None
+    version: str | None = None
+    sku: str | None = None
+    region: str | None = None
+    tenant_id: str | None = None
+    subscription_id: str | None = None
+    resource_group: str | None = None
+    factory: str | None = None
+    storage_account: str | None = None
+    container: str | None = None
+    key_vault: str | None = None
+    secret_name: str | None = None
+    sql_server: str | None = None
+    database: str | None = None
+    extract_groups: str | None = None
+    first_day: dt.date | None = None
+    installed_at: dt.datetime | None = None
+    secret_written_at: dt.datetime | None = None
+    deleted_at: dt.datetime | None = None
+    purged_at: dt.datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def is_customer(self) -> bool:
+        """Whether its data is moved: it stands, and its factory can sign in. While it is updated that goes on."""
+        return self.was_customer and self.state not in (DELETING, DELETED)
+
+    @property
+    def was_customer(self) -> bool:
+        """Whether there may be data of it that was moved, and is not purged."""
+        return self.secret_written_at is not None and self.purged_at is None
+
+    @property
+    def is_to_be_purged(self) -> bool:
+        return self.state == DELETED and self.was_customer
+
+
+_FIELDS = [table.c[entry.name] for entry in fields(Installation)]
+
+
+def customer_name(resource_id: str) -> str:
+    """The name of an application's customer: the application's own, and a code that tells it from others'."""
+    code = hashlib.sha256(resource_id.lower().encode()).hexdigest()[:6]
+    own = re.sub(r"[^a-z0-9]+", "-", resource_id.rsplit("/", 1)[-1].lower()).strip("-")
+    return f"{own[:NAME_LENGTH] or 'application'}-{code}"
+
+
+def all_of(database: Database) -> list[Installation]:
+    """All installations there ever were, in the order of their names."""
+    return _select(database)
+
+
+def of_customer(database: Database, customer: str) -> Installation | None:
+    """The installation of a customer."""
+    return next(iter(_select(database, table.c.customer == customer)), None)
+
+
+def of_application(database: Database, application_id: str) -> Installation | None:
+    """The installation of an application, whose id is in small letters."""
+    return next(iter(_select(database, table.c.application_id == application_id)), None)
+
+
+def keep(database: Database, known: Installation) -> None:
+    """Write an installation, in the place of what was known of it."""
+    values = {column.name: getattr(known, column.name) for column in _FIELDS}
+    change = table.update().where(table.c.application_id == known.application_id).values(values)
+    if database.execute(change) == 0:
+        try:
+            database.execute(table.insert().values(values))
+        except IntegrityError:
+            # Another process was faster.
+            database.execute(change)
+
+
+def note(database: Database, application_id: str, **values: Any) -> None:
+    """Change some of what is known of an installation."""
+    database.execute(table.update().where(table.c.application_id == application_id).values(**values))
+
+
+def customer_of(known: Installation, offer: Offer) -> Customer:
+    """The customer that an installation is.
+
+    Raises:
+        pydantic.ValidationError: what Azure told of it makes no customer.
+    """
+    first_day, installed_at = known.first_day, known.installed_at
+    assert first_day
+    assert installed_at
+    skus = {sku.name: sku for sku in offer.skus}
+    sku = skus.get(known.sku or "")
+    return Customer.model_validate(
+        {
+            "name": known.customer,
+            "tenant_id": known.tenant_id,
+            "subscription_id": known.subscription_id,
+            "resource_group": known.resource_group,
+            "factory": known.factory,
+            "region": known.region,
+            "storage_account": known.storage_account,
+            "container": known.container,
+            "first_day": first_day,
+            "initial_days": max((installed_at.date() - first_day).days, 1),
+            # One that the offer no longer has is served nightly, as most are.
+            "schedule": sku.schedule if sku else NIGHTLY,
+            "application_secret": KeyVaultSecret(key_vault=f"{known.key_vault}/secrets/{known.secret_name}"),
+            "data_request": of_groups(offer.request, json.loads(known.extract_groups or "[]")),
+            "installation": known.resource_id,
+        }
+    )
+
+
+@dataclass
+class InstalledCustomers:
+    """The customers that installed an offer, read from the ledger and kept for some seconds.
+
+    Args:
+        open_mart: makes the database of an installation's mart.
+    """
+
+    ledger: Database
+    offer: Offer
+    open_mart: Callable[[Installation], Database]
+    _known: dict[str, Installation] = field(default_factory=dict, repr=False)
+    _until: float = field(default=0.0, repr=False)
+    _marts: dict[tuple[str | None, ...], Database] = field(default_factory=dict, repr=False)
+
+    def present(self) -> Iterable[Customer]:
+        """Those whose data is moved now."""
+        if time.monotonic() >= self._until:
+            self._read()
+        return [customer_of(known, self.offer) for known in self._known.values() if known.is_customer]
+
+    def find(self, name: str) -> Customer | None:
+        """The customer of that name; also one that has left, until its data is deleted."""
+        known = self._find(name)
+        return customer_of(known, self.offer) if known else None
+
+    def mart(self, name: str) -> Database | None:
+        """The database of a customer's mart; None where it is not one that installed the offer."""
+        known = self._find(name)
+        if known is None:
+            return None
+        key = (known.application_id, known.sql_server, known.database, known.tenant_id)
+        if key not in self._marts:
+            # A database that is made anew would have connections anew.
+            self._marts[key] = self.open_mart(known)
+        return self._marts[key]
+
+    def refresh(self) -> None:
+        """Read the ledger anew at the next look."""
+        self._until = 0.0
+
+    def _find(self, name: str) -> Installation | None:
+        if name not in self._known:
+            self._read()
+        return self._known.get(name)
+
+    def _read(self) -> None:
+        self._known = {known.customer: known for known in all_of(self.ledger) if known.was_customer}
+        self._until = time.monotonic() + KEPT_SECONDS
+
+
+def _select(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Installation]:
+    query = sa.select(*_FIELDS).where(*conditions).order_by(table.c.customer)
+    with database.begin() as connection:
+        return [Installation(**row) for row in connection.execute(query).mappings()]

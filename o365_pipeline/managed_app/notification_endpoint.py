@@ -1,0 +1,160 @@
+"""The web endpoint that Azure notifies of installations: it checks, keeps, and answers.
+
+What belongs here: requests and answers. Nothing that is told is believed here: `taking_in.py` asks Azure first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import sqlalchemy as sa
+from pydantic import SecretStr, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from o365_pipeline.database import Database
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError
+from o365_pipeline.managed_app.notifications import RECORDED_AT_ONCE, Notification, is_of, record
+from o365_pipeline.managed_app.offer import Offer
+
+Clock = Callable[[], dt.datetime]
+
+LOG = logging.getLogger("o365_pipeline.notifications")
+MAX_BYTES = 64 * 1024
+
+NOT_KEPT = (DatabaseError, DatabaseUnavailableError, sa.exc.SQLAlchemyError)
+"""The database is busy or away; Azure repeats what is answered with 503 for ten hours."""
+
+
+class RefusedError(Exception):
+    """A request that is not kept."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass
+class Keeper:
+    """Keeps notifications, those that wait at the same time in one transaction; each waits until it is committed."""
+
+    database: Database
+    clock: Clock
+    _waiting: list[tuple[Notification, asyncio.Future[bool]]] = field(default_factory=list)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def keep(self, told: Notification) -> bool:
+        """Keep one; True where it was new."""
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((told, kept))
+        async with self._writing:
+            if not kept.done():
+                await self._write()
+        return await kept
+
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting[:RECORDED_AT_ONCE], self._waiting[RECORDED_AT_ONCE:]
+        try:
+            new = await run_in_threadpool(record, self.database, [told for told, _ in batch], self.clock())
+        except Exception as error:
+            for _, kept in batch:
+                kept.set_exception(error)
+            return
+        for told, kept in batch:
+            kept.set_result(told.notification_id in new)
+            new.discard(told.notification_id)
+
+
+def notification_app(database: Database, signature: SecretStr, offer: Offer, clock: Clock) -> Starlette:
+    """The endpoint of an offer: POST /resource?sig=..., under any path, and GET /health."""
+    keeper = Keeper(database, clock)
+
+    async def resource(request: Request) -> tuple[HTTPStatus, str]:
+        _check_signature(request, signature)
+        told = _told(await _body(request))
+        product = told.plan.product if told.plan else None
+        if not is_of(offer, told.application_definition_id, product):
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"{told.what}: of another offer")
+        try:
+            new = await keeper.keep(told)
+        except NOT_KEPT as error:
+            reason = f"{told.what}: not kept, the database does not take it ({type(error).__name__})"
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+        return HTTPStatus.OK, f"{told.what}: {'kept' if new else 'known already'} ({told.notification_id[:12]})"
+
+    async def health(_: Request) -> tuple[HTTPStatus, str]:
+        return HTTPStatus.OK, "well"
+
+    app = Starlette(
+        routes=[
+            Route("/health", _logged(health), methods=["GET"]),
+            Route("/resource", _logged(resource), methods=["POST"]),
+            Route("/{prefix:path}/resource", _logged(resource), methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _nothing_here},
+    )
+    # A redirection would be a request without a line in the log.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _logged(
+    answer: Callable[[Request], Awaitable[tuple[HTTPStatus, str]]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint whose every request is one line in the log, which repeats nothing of what was sent."""
+
+    async def logged(request: Request) -> Response:
+        try:
+            status, line = await answer(request)
+        except RefusedError as refused:
+            status, line = refused.status, str(refused)
+        except ClientDisconnect:
+            status, line = HTTPStatus.BAD_REQUEST, "the connection ended before the notification did"
+        return _answered(status, line)
+
+    return logged
+
+
+def _answered(status: HTTPStatus, line: str) -> Response:
+    LOG.log(logging.INFO if status == HTTPStatus.OK else logging.WARNING, f"{status.value} {line}")
+    return PlainTextResponse(status.phrase, status.value)
+
+
+def _nothing_here(_: Request, error: Exception) -> Response:
+    """The answer to whatever is neither POST .../resource nor GET /health."""
+    assert isinstance(error, HTTPException)
+    return _answered(HTTPStatus(error.status_code), "neither POST .../resource nor GET /health was asked for")
+
+
+def _check_signature(request: Request, signature: SecretStr) -> None:
+    given = request.query_params.get("sig", "")
+    if not hmac.compare_digest(given.encode(), signature.get_secret_value().encode()):
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "a notification without the signature")
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BYTES} bytes were sent")
+    return bytes(body)
+
+
+def _told(body: bytes) -> Notification:
+    try:
+        return Notification.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) if first["type"] != "json_invalid" else ""
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"no notification: {place or 'the body'} is wrong") from None

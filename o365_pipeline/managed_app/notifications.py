@@ -1,0 +1,235 @@
+"""Azure's notifications of installations: their form, and the log that keeps each of them once.
+
+What belongs here: reading one, recording it, and what came of it. How they arrive is `notification_endpoint.py`'s; what
+they lead to, `taking_in.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from sqlalchemy.exc import IntegrityError
+
+from o365_pipeline.consent.approvals import in_utc
+from o365_pipeline.database import Database
+from o365_pipeline.ledger import fitting, naive_utc, portions
+from o365_pipeline.ledger import notification as table
+from o365_pipeline.managed_app.offer import Offer
+
+ACCEPTED, SUCCEEDED, FAILED, DELETING, DELETED = "Accepted", "Succeeded", "Failed", "Deleting", "Deleted"
+
+KINDS = {
+    "PUT": (ACCEPTED, SUCCEEDED, FAILED),
+    "PATCH": (SUCCEEDED,),
+    "DELETE": (DELETING, DELETED, FAILED),
+}
+"""The states that each kind of event tells of (Microsoft: managed applications with notifications)."""
+
+APPLICATION_ID = (
+    r"(?i)^/?subscriptions/[^/\s]+/resourceGroups/[^/\s]+/providers/Microsoft\.Solutions/applications/[^/\s?#]+/?$"
+)
+ADDRESS = re.compile(r"[^\s'\"<>(),;#]+@[^\s'\"<>(),;]+")
+RECORDED_AT_ONCE = 200
+
+Text = Annotated[str, StringConstraints(max_length=400)]
+
+
+class Part(BaseModel):
+    """A part of a notification; what Azure adds one day is left aside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Cause(Part):
+    """One error."""
+
+    code: Annotated[str, StringConstraints(max_length=200)] = ""
+    message: str = ""
+
+    @field_validator("message")
+    @classmethod
+    def _names_nobody(cls, message: str) -> str:
+        return without_addresses(message)
+
+
+class ErrorTold(Cause):
+    """Why an installation failed."""
+
+    details: tuple[Cause, ...] = ()
+
+
+class Plan(Part):
+    """What was bought at the marketplace."""
+
+    publisher: Text
+    product: Text
+    name: Text
+    version: Text
+
+
+class BillingDetails(Part):
+    """Where the marketplace counts the installation's use."""
+
+    resource_usage_id: Text
+
+
+class Notification(Part):
+    """What Azure tells of an installation: of the service catalog, or of the marketplace."""
+
+    event_type: Literal["PUT", "PATCH", "DELETE"]
+    application_id: Annotated[str, StringConstraints(pattern=APPLICATION_ID, max_length=399)]
+    event_time: dt.datetime
+    provisioning_state: Literal["Accepted", "Succeeded", "Failed", "Deleting", "Deleted"]
+    application_definition_id: Text | None = None
+    plan: Plan | None = None
+    billing_details: BillingDetails | None = None
+    error: ErrorTold | None = None
+
+    @field_validator("event_time", mode="before")
+    @classmethod
+    def _times_are_texts(cls, told: object) -> object:
+        if not isinstance(told, str):
+            raise ValueError("a time such as 2026-11-25T12:00:00Z is needed")
+        return told
+
+    @field_validator("event_time")
+    @classmethod
+    def _times_are_utc(cls, time: dt.datetime) -> dt.datetime:
+        return in_utc(time)
+
+    @model_validator(mode="after")
+    def _kinds_are_azures(self) -> Notification:
+        if self.provisioning_state not in KINDS[self.event_type]:
+            raise ValueError(f"{self.event_type} is never {self.provisioning_state}")
+        if (self.application_definition_id is None) == (self.plan is None):
+            raise ValueError("either applicationDefinitionId or plan is told")
+        return self
+
+    @property
+    def resource_id(self) -> str:
+        """The application's id as Azure spells it."""
+        return f"/{self.application_id.strip('/')}"
+
+    @property
+    def key(self) -> str:
+        """The application, however its id is spelled."""
+        return self.resource_id.lower()
+
+    @property
+    def notification_id(self) -> str:
+        """The same whenever the same is told."""
+        told = "\n".join((self.key, self.event_type, self.provisioning_state, self.event_time.isoformat()))
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def what(self) -> str:
+        """What it tells, for logs: no more than a kind and a state."""
+        return f"{self.event_type} {self.provisioning_state}"
+
+    @property
+    def order(self) -> tuple[dt.datetime, int]:
+        """Which of two is the later: by their times, and where these are the same, by what follows what."""
+        rank = (ACCEPTED, FAILED, SUCCEEDED, DELETING, DELETED).index(self.provisioning_state)
+        return naive_utc(self.event_time), rank
+
+
+@dataclass(frozen=True)
+class Received:
+    """A notification with the time at which it came."""
+
+    notification: Notification
+    received_at: dt.datetime
+
+
+def is_of(offer: Offer, definition_id: str | None, product: str | None) -> bool:
+    """Whether a definition, or a product of the marketplace, is the offer's."""
+    if definition_id:
+        return definition_id.strip("/").lower() == definition_of(offer).strip("/").lower()
+    sold = offer.marketplace.product_external_id if offer.marketplace else None
+    return sold is not None and product in (sold, f"{sold}-preview")
+
+
+def definition_of(offer: Offer) -> str:
+    """The id of the offer's definition in the vendor's service catalog."""
+    return (
+        f"/subscriptions/{offer.management.subscription_id}/resourceGroups/{offer.management.resource_group}"
+        f"/providers/Microsoft.Solutions/applicationDefinitions/{offer.name}"
+    )
+
+
+def without_addresses(text: str) -> str:
+    """A message of Azure's without the names of people, whom it calls by their addresses."""
+    return ADDRESS.sub("(somebody)", text)
+
+
+def record(database: Database, told: Sequence[Notification], now: dt.datetime) -> set[str]:
+    """Keep those that the log does not have yet, all or none of them; returns the ids of those that were new."""
+    once = {entry.notification_id: entry for entry in told}
+
+    def note(connection: sa.Connection) -> set[str]:
+        known: set[str] = set()
+        for ids in portions(list(once)):
+            query = sa.select(table.c.notification_id).where(table.c.notification_id.in_(ids))
+            known.update(connection.scalars(query))
+        if rows := [_row(entry, now) for entry_id, entry in once.items() if entry_id not in known]:
+            connection.execute(table.insert(), rows)
+        return set(once) - known
+
+    try:
+        return database.run(note)
+    except IntegrityError:
+        # Another process has just recorded one of them: now it is known.
+        return database.run(note)
+
+
+def pending(database: Database, limit: int) -> dict[str, list[Received]]:
+    """Notifications by application of which nothing has come yet; those looked at longest ago come first."""
+    open_ = sa.select(table).where(table.c.settled_at.is_(None))
+    query = open_.order_by(sa.func.coalesce(table.c.looked_at, table.c.received_at), table.c.notification_id)
+    with database.begin() as connection:
+        first = dict.fromkeys(row.application_id for row in connection.execute(query.limit(limit)))
+        rows = [
+            row
+            for keys in portions(list(first))
+            for row in connection.execute(open_.where(table.c.application_id.in_(keys)))
+        ]
+    found: dict[str, list[Received]] = {key: [] for key in first}
+    for row in rows:
+        told = Notification.model_validate_json(row.notification)
+        found[row.application_id].append(Received(told, row.received_at.replace(tzinfo=dt.UTC)))
+    return found
+
+
+def settle(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
+    """Note what came of some notifications."""
+    _note(database, told, settled_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
+
+
+def look_again(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
+    """Note that nothing has come of some notifications yet, and why."""
+    _note(database, told, looked_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
+
+
+def _note(database: Database, told: Sequence[Notification], **values: Any) -> None:
+    for ids in portions([entry.notification_id for entry in told]):
+        database.execute(table.update().where(table.c.notification_id.in_(ids)).values(**values))
+
+
+def _row(told: Notification, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "notification_id": told.notification_id,
+        "application_id": told.key,
+        "event_type": told.event_type,
+        "provisioning_state": told.provisioning_state,
+        "event_at": naive_utc(told.event_time),
+        "notification": told.model_dump_json(by_alias=True, exclude_none=True),
+        "received_at": naive_utc(now),
+    }

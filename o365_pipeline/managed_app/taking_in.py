@@ -1,0 +1,213 @@
+"""Taking in what Azure tells of installations: asked back first, then customer, secret, end.
+
+What belongs here: what follows what. Every step can be done twice: a tick that dies is made good by the next, since a
+notification is settled only after all that comes of it is done.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from o365_pipeline.database import Database
+from o365_pipeline.errors import InstallationError, O365PipelineError
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.extraction.revocation import cancel_all
+from o365_pipeline.ledger import fitting, naive_utc
+from o365_pipeline.ledger import installation as table
+from o365_pipeline.managed_app import installations, notifications
+from o365_pipeline.managed_app.applications import Application, Applications, Gone
+from o365_pipeline.managed_app.installations import Installation, customer_name, customer_of
+from o365_pipeline.managed_app.notifications import DELETED, DELETING, FAILED, SUCCEEDED, Notification, Received
+from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.partitions import FIRST_DAY
+
+MAX_APPLICATIONS = 25
+"""How many applications one tick asks Azure for at most; the rest follows in the next."""
+
+CONFIRMED_WITHIN = dt.timedelta(hours=1)
+"""How long Azure is asked again for what a notification tells and it does not show."""
+
+
+@dataclass(frozen=True)
+class TakingIn:
+    """One tick: who takes in, with what, when."""
+
+    database: Database
+    vendor: Vendor
+    applications: Applications
+    factory: DataFactory
+    now: dt.datetime
+    log: logging.Logger
+
+    def run(self) -> list[str]:
+        """Take in what is told of some applications; returns the names of the customers of which something changed."""
+        changed = []
+        for told in notifications.pending(self.database, MAX_APPLICATIONS).values():
+            try:
+                done = self._of_application(told)
+            except O365PipelineError as error:
+                self._failed(told, error)
+            else:
+                changed += [done] if done else []
+        if changed:
+            self.vendor.installed.refresh()
+        return changed
+
+    def _of_application(self, told: Sequence[Received]) -> str | None:
+        """Take in the newest that Azure confirms; the name of the customer of which something changed."""
+        known = installations.of_application(self.database, told[0].notification.key)
+        newest_first = sorted(told, key=lambda entry: entry.notification.order, reverse=True)
+        news = [entry for entry in newest_first if known is None or advances(known, entry.notification)]
+        self._settle([entry for entry in newest_first if entry not in news], "older than what is known")
+        if not news:
+            return None
+        if known and known.is_to_be_purged:
+            self._wait(news, "the data of the installation before it is deleted first")
+            return None
+        found = self.applications.get(news[0].notification.resource_id)
+        if isinstance(found, Application) and not self._is_ours(found):
+            self._settle(news, "not taken in: Azure shows an application of another offer")
+            return None
+        confirmed = next((entry for entry in news if _confirms(found, entry.notification, known)), None)
+        if confirmed is None:
+            self._unconfirmed(news, found)
+            return None
+        place = news.index(confirmed)
+        self._unconfirmed(news[:place], found)
+        changed = self._take_in(confirmed.notification, found, known)
+        self._settle([confirmed], "taken in" if changed else "nothing is known of such an installation")
+        self._settle(news[place + 1 :], "older than what is known")
+        return changed
+
+    def _is_ours(self, found: Application) -> bool:
+        return notifications.is_of(self.vendor.offer, found.definition_id, found.plan.get("product"))
+
+    def _take_in(self, told: Notification, found: Application | Gone, known: Installation | None) -> str | None:
+        if isinstance(found, Gone):
+            return self._end(known, told) if known else None
+        changed = self._state(told, found, known)
+        installations.keep(self.database, changed)
+        if changed.state == SUCCEEDED:
+            self._install(changed, found)
+        elif changed.state == DELETING:
+            self._stop(changed)
+        self.log.info(f"{changed.customer}: the installation is {changed.state}")
+        return changed.customer
+
+    def _state(self, told: Notification, found: Application, known: Installation | None) -> Installation:
+        """What is known of the installation, with its newest state."""
+        fresh = Installation(told.key, found.resource_id, customer_name(found.resource_id), "", self.now)
+        if known and known.state != DELETED:
+            fresh = known
+        error = told.error if told.provisioning_state == FAILED else None
+        return replace(
+            fresh,
+            state=told.provisioning_state,
+            event_at=naive_utc(told.event_time),
+            definition=found.definition_id or "/".join(found.plan.get(part, "") for part in ("product", "name")),
+            version=found.plan.get("version") or fresh.version,
+            error_code=fitting(error.code, table.c.error_code) if error else fresh.error_code,
+            error_message=fitting(error.message, table.c.error_message) if error else fresh.error_message,
+        )
+
+    def _install(self, known: Installation, found: Application) -> None:
+        """Write down where everything is, give the factory its secret; from then on there is a customer."""
+        outputs = found.read_outputs()
+        known = replace(
+            known,
+            **outputs.model_dump(exclude={"package_version", "extract_groups"}),
+            version=outputs.package_version,
+            extract_groups=json.dumps(outputs.extract_groups),
+            subscription_id=found.subscription_id,
+            resource_group=found.managed_resource_group,
+            installed_at=known.installed_at or known.event_at,
+            first_day=known.first_day or self._first_day(outputs.sku, known.event_at.date()),
+        )
+        try:
+            customer_of(known, self.vendor.offer)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise InstallationError("OutputsWrong", f"the outputs make no customer: {where} is wrong") from None
+        installations.keep(self.database, known)
+        secret = self.vendor.application_secret()
+        assert known.resource_group
+        vault = (known.resource_group, outputs.key_vault, outputs.secret_name)
+        self.applications.write_secret(known.resource_id, *vault, secret)
+        now = naive_utc(self.now)
+        done = {"secret_written_at": now, "error_code": None, "error_message": None}
+        installations.note(self.database, known.application_id, **done)
+
+    def _first_day(self, sku: str, installed_on: dt.date) -> dt.date:
+        days = self.vendor.offer.sku(sku).history_days
+        return max(installed_on - dt.timedelta(days=days), FIRST_DAY)
+
+    def _stop(self, known: Installation) -> None:
+        """Let nothing of it be extracted any more."""
+        self.vendor.installed.refresh()
+        if known.was_customer:
+            customer = customer_of(known, self.vendor.offer)
+            cancel_all(self.database, self.factory, customer, "the managed application is deleted", self.log)
+
+    def _end(self, known: Installation, told: Notification) -> str:
+        """Note that it is gone; what was moved of it is the uninstallation job's to delete."""
+        at = naive_utc(told.event_time)
+        ended = replace(known, state=DELETED, event_at=at, deleted_at=at)
+        installations.keep(self.database, ended)
+        self._stop(ended)
+        self.log.info(f"{ended.customer}: the installation is {DELETED}")
+        return ended.customer
+
+    def _unconfirmed(self, told: Sequence[Received], found: Application | Gone) -> None:
+        """Ask again for a while what Azure does not show: it may not show it yet."""
+        shown = f"Azure shows {found.state}" if isinstance(found, Application) else "Azure shows no such application"
+        if isinstance(found, Gone) and not found.is_certain:
+            shown = "Azure does not let the vendor's identity see the application"
+        for entry in told:
+            if self.now - entry.received_at < CONFIRMED_WITHIN:
+                self._wait([entry], f"not confirmed yet: {shown}")
+            else:
+                self.log.warning(f"{entry.notification.key}: {entry.notification.what} is not confirmed: {shown}")
+                self._settle([entry], f"not confirmed: {shown}")
+
+    def _failed(self, told: Sequence[Received], error: O365PipelineError) -> None:
+        """Keep what went wrong; the next tick tries again."""
+        key = told[0].notification.key
+        code = error.code if isinstance(error, InstallationError) else type(error).__name__
+        message = notifications.without_addresses(str(error))
+        self.log.error(f"{key}: {code}: {message}")
+        installations.note(
+            self.database,
+            key,
+            error_code=fitting(code, table.c.error_code),
+            error_message=fitting(message, table.c.error_message),
+        )
+        self._wait(told, f"{code}: {message}")
+
+    def _settle(self, told: Sequence[Received], outcome: str) -> None:
+        notifications.settle(self.database, [entry.notification for entry in told], outcome, self.now)
+
+    def _wait(self, told: Sequence[Received], outcome: str) -> None:
+        notifications.look_again(self.database, [entry.notification for entry in told], outcome, self.now)
+
+
+def advances(known: Installation, told: Notification) -> bool:
+    """Whether a notification tells more than is known: a later one does, but nothing except a PUT revives the dead."""
+    at = naive_utc(told.event_time)
+    if known.state == DELETED:
+        return told.event_type == "PUT" and at > known.event_at
+    return at >= known.event_at
+
+
+def _confirms(found: Application | Gone, told: Notification, known: Installation | None) -> bool:
+    """Whether what Azure shows is what a notification tells."""
+    if isinstance(found, Application):
+        return found.state == told.provisioning_state
+    # What is gone may be forbidden rather than not found: that is taken for an end where its beginning was seen.
+    was_ending = known is not None and known.state == DELETING
+    return told.provisioning_state == DELETED and (found.is_certain or was_ending)

@@ -1,0 +1,134 @@
+"""Azure Resource Manager's managed applications and Key Vaults, in this process, beneath the real management clients.
+
+What belongs here: applications that tests install and delete, and what was written into vaults.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from o365_pipeline.managed_app.notifications import Notification, definition_of
+from o365_pipeline.managed_app.offer import Offer
+
+GROUP_A = "00000000-0000-4000-8000-0000000000a1"
+TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
+
+
+def application_id(name: str = "insights") -> str:
+    return (
+        f"/subscriptions/11111111-0000-4000-8000-0000000000c1/resourceGroups/rg-{name}"
+        f"/providers/Microsoft.Solutions/applications/{name}"
+    )
+
+
+def told(
+    offer: Offer, name: str = "insights", event: str = "PUT", state: str = "Succeeded", at: str = "10:00", **more: Any
+) -> dict[str, Any]:
+    """A notification of the service catalog, as Azure sends it."""
+    return {
+        "eventType": event,
+        "applicationId": application_id(name),
+        "eventTime": f"2026-11-20T{at}:00.1234567Z",
+        "provisioningState": state,
+        "applicationDefinitionId": definition_of(offer),
+        **more,
+    }
+
+
+def notification(offer: Offer, *args: Any, **more: Any) -> Notification:
+    return Notification.model_validate(told(offer, *args, **more))
+
+
+@dataclass
+class Azure:
+    """The applications by id, and the secrets that vaults hold."""
+
+    offer: Offer
+    applications: dict[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    refuses_secrets_of: set[str] = field(default_factory=set)
+    forbids: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def install(
+        self, name: str = "insights", state: str = "Succeeded", groups: tuple[str, ...] = (), **outputs: Any
+    ) -> None:
+        """An application that stands, unless its state says otherwise."""
+        values = {
+            "region": "westeurope",
+            "tenantId": TENANT,
+            "sku": "standard",
+            "packageVersion": "1.0.0",
+            "storageAccount": f"st{name}",
+            "container": "lake",
+            "factory": f"adf-{name}",
+            "keyVault": f"https://kv-{name}.vault.azure.net",
+            "secretName": "data-connect-application",
+            "sqlServer": f"sql-{name}.database.windows.net",
+            "database": "mart",
+            "extractGroups": list(groups),
+            **outputs,
+        }
+        self.applications[application_id(name)] = {
+            "id": application_id(name),
+            "name": name,
+            "kind": "ServiceCatalog",
+            "properties": {
+                "provisioningState": state,
+                "applicationDefinitionId": definition_of(self.offer),
+                "managedResourceGroupId": "/".join(application_id(name).split("/")[:3]) + f"/resourceGroups/mrg-{name}",
+                "outputs": {key: {"type": "String", "value": value} for key, value in values.items()},
+            },
+        }
+
+    def delete(self, name: str = "insights") -> None:
+        del self.applications[application_id(name)]
+
+    def set_state(self, state: str, name: str = "insights") -> None:
+        self.applications[application_id(name)]["properties"]["provisioningState"] = state
+
+    def over(self, app: ASGIApp) -> Starlette:
+        """These services, and whatever another application answers."""
+        group = "/subscriptions/{subscription}/resourceGroups/{group}/providers"
+        return Starlette(
+            routes=[
+                Route(f"{group}/Microsoft.Solutions/applications/{{name}}", self._get),
+                Route(
+                    f"{group}/Microsoft.KeyVault/vaults/{{vault}}/secrets/{{name}}", self._put_secret, methods=["PUT"]
+                ),
+                Mount("/", app),
+            ]
+        )
+
+    async def _get(self, request: Request) -> Response:
+        assert request.query_params["api-version"] == "2019-07-01"
+        self.asked.append(request.path_params["name"])
+        if self.forbids:
+            return JSONResponse(
+                {"error": {"code": "AuthorizationFailed", "message": "ann@vendor.example may not"}}, 403
+            )
+        if found := self.applications.get(request.url.path):
+            return JSONResponse(found)
+        return JSONResponse({"error": {"code": "ResourceNotFound", "message": "It is not there."}}, 404)
+
+    async def _put_secret(self, request: Request) -> Response:
+        vault = request.path_params["vault"]
+        if vault in self.refuses_secrets_of:
+            error = {"code": "Forbidden", "message": "The client 'live.com#ann@vendor.example' may not."}
+            return JSONResponse({"error": error}, 403)
+        where = f"{request.path_params['group']}/{vault}/{request.path_params['name']}"
+        self.secrets[where] = (await request.json())["properties"]["value"]
+        return JSONResponse({"id": request.url.path, "name": request.path_params["name"], "properties": {}})
+
+
+def at(clock: str) -> dt.datetime:
+    """A time of the day on which these tests play."""
+    return dt.datetime.fromisoformat(f"2026-11-20T{clock}:00+00:00")
