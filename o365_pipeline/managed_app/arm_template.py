@@ -84,6 +84,8 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
             key: names.worked_out(value) for key, value in written.items() if key not in ("properties", "dependsOn")
         }
         identifier = _identifier(resource, target)
+        if identifier in names.types:
+            raise TemplateError(f"it is there twice: {identifier}")
         names.types[identifier] = resource["type"]
         if not resource.get("condition", True):
             left_out.add(identifier)
@@ -93,18 +95,25 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
             key: value if inner and key == "properties" else names.worked_out(value) for key, value in written.items()
         }
         identifier = _identifier(resource, target)
-        if unknown := [name for name in resource.get("dependsOn", []) if name not in names.types]:
+        if unknown := [name for name in resource.get("dependsOn", []) if name not in list(names.types)]:
             raise TemplateError(f"{identifier} depends on what is not there: {unknown}")
         if identifier in left_out:
             continue
         if inner:
-            properties = written["properties"]
-            values = {name: names.worked_out(value["value"]) for name, value in properties["parameters"].items()}
-            resources |= deploy(properties["template"], target, **values).resources
+            resources |= _inner(written, names)
         resources[identifier] = resource
     outputs = {name: names.worked_out(output["value"]) for name, output in template.get("outputs", {}).items()}
     names.check_all_used()
     return Deployed(resources, outputs)
+
+
+def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
+    """The resources of a template within the template."""
+    properties = deployment.get("properties", {})
+    if "template" not in properties:
+        raise TemplateError(f"{deployment['name']} deploys no template")
+    values = {name: names.worked_out(one["value"]) for name, one in properties.get("parameters", {}).items()}
+    return deploy(properties["template"], names.target, **values).resources
 
 
 def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,19 +124,29 @@ def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, A
         if name not in given and "defaultValue" not in parameter:
             raise TemplateError(f"the parameter {name} is missing")
         value = given.get(name, parameter.get("defaultValue"))
-        if not isinstance(value, TYPES[parameter["type"]]):
+        if name in given and not isinstance(value, TYPES[parameter["type"]]):
             raise TemplateError(f"{name}={value} is no {parameter['type']}")
         if name in given and value not in parameter.get("allowedValues", [value]):
             raise TemplateError(f"{name}={value} is not allowed")
-        if name in given and not parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value)):
+        if name in given and not _fits(value, parameter):
             raise TemplateError(f"{name}={value} is too short or too long")
         values[name] = value
     return values
 
 
+def _fits(value: Any, parameter: Mapping[str, Any]) -> bool:
+    """Whether a value is neither too short nor too long; only texts and arrays have a length."""
+    if not isinstance(value, (str, list, tuple)):
+        return True
+    fits: bool = parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value))
+    return fits
+
+
 def _identifier(resource: Mapping[str, Any], target: Target) -> str:
-    scope = resource.get("scope", target.group_id)
-    return f"{scope}/providers/{_joined(resource['type'], resource['name'].split('/'))}"
+    scope, name = resource.get("scope", target.group_id), resource["name"]
+    if not isinstance(name, str):
+        raise TemplateError(f"{name} is no name of a {resource['type']}")
+    return f"{scope}/providers/{_joined(resource['type'], name.split('/'))}"
 
 
 def _joined(kind: str, names: list[str]) -> str:
@@ -146,10 +165,12 @@ class Names:
     target: Target = SAMPLE
     types: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    under_way: list[str] = field(default_factory=list)
+    """The variables that are being worked out: none may need itself."""
 
     def worked_out(self, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {self.worked_out(key): self.worked_out(part) for key, part in value.items()}
+            return {str(self.worked_out(key)): self.worked_out(part) for key, part in value.items()}
         if isinstance(value, list):
             return [self.worked_out(part) for part in value]
         if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
@@ -179,8 +200,13 @@ class Names:
     def _variables(self, name: str) -> Any:
         if name not in self.template.get("variables", {}):
             raise TemplateError(f"no such variable: {name}")
+        if name in self.under_way:
+            raise TemplateError(f"the variable {name} needs itself")
         self.used.add(name)
-        return self.worked_out(self.template["variables"][name])
+        self.under_way.append(name)
+        value = self.worked_out(self.template["variables"][name])
+        self.under_way.pop()
+        return value
 
     def _reference(self, identifier: str, *_version: str) -> Any:
         if identifier not in self.types:
@@ -271,7 +297,7 @@ class Expression:
         self._take(")")
         try:
             value = self._call(text, arguments)
-        except (TypeError, ValueError, AttributeError, KeyError):
+        except (TypeError, ValueError, AttributeError, LookupError):
             raise TemplateError(f"{text}(...) does not take what it is given: {self._text}") from None
         while self._next in (("sign", "."), ("sign", "[")):
             if self._take() == ".":

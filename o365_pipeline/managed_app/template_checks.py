@@ -126,8 +126,8 @@ def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
     wanted = {(grant.role_id, grant.on): grant for grant in GRANTS}
     given = Counter(
         (
-            one["properties"]["roleDefinitionId"].rsplit("/", 1)[-1],
-            _type_of(one.get("scope", "")),
+            str(one.get("properties", {}).get("roleDefinitionId")).rsplit("/", 1)[-1],
+            _type_of(str(one.get("scope", ""))),
         )
         for one in deployed.of_type("Microsoft.Authorization/roleAssignments")
     )

@@ -93,6 +93,13 @@ def extra_parameter(template: Any) -> None:
             "no such variable: lakes",
             "correct the expression",
         ),
+        (
+            lambda t: t["variables"].update(container="[variables('container')]"),
+            "",
+            "the variable container needs itself",
+            "correct the expression",
+        ),
+        (lambda t: t["resources"].append(t["resources"][0]), "", "it is there twice", "correct the expression"),
         (lambda t: t["variables"].update(idle="x"), "", "declared and never used: ['idle']", "correct the expression"),
         (
             lambda t: t["parameters"]["location"].update(allowedValues=["westeurope", "swedencentral"]),
