@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from o365_pipeline.errors import TemplateError
+
 TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d+(?:\.\d+)?)|([A-Za-z]\w*)|([(),.\[\]]))")
 TYPES: Mapping[str, Any] = {
     "string": str,
@@ -32,10 +34,6 @@ RUNTIME: Mapping[str, Mapping[str, Any]] = {
     "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "app.example"}}},
 }
 """What Azure knows of a resource once it is there."""
-
-
-class TemplateError(Exception):
-    """Azure would refuse the template."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,8 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
             key: names.worked_out(value) for key, value in written.items() if key not in ("properties", "dependsOn")
         }
         identifier = _identifier(resource, target)
+        if identifier in names.types:
+            raise TemplateError(f"it is there twice: {identifier}")
         names.types[identifier] = resource["type"]
         if not resource.get("condition", True):
             left_out.add(identifier)
@@ -95,18 +95,25 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
             key: value if inner and key == "properties" else names.worked_out(value) for key, value in written.items()
         }
         identifier = _identifier(resource, target)
-        if unknown := [name for name in resource.get("dependsOn", []) if name not in names.types]:
+        if unknown := [name for name in resource.get("dependsOn", []) if name not in list(names.types)]:
             raise TemplateError(f"{identifier} depends on what is not there: {unknown}")
         if identifier in left_out:
             continue
         if inner:
-            properties = written["properties"]
-            values = {name: names.worked_out(value["value"]) for name, value in properties["parameters"].items()}
-            resources |= deploy(properties["template"], target, **values).resources
+            resources |= _inner(written, names)
         resources[identifier] = resource
     outputs = {name: names.worked_out(output["value"]) for name, output in template.get("outputs", {}).items()}
     names.check_all_used()
     return Deployed(resources, outputs)
+
+
+def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
+    """The resources of a template within the template."""
+    properties = deployment.get("properties", {})
+    if "template" not in properties:
+        raise TemplateError(f"{deployment['name']} deploys no template")
+    values = {name: names.worked_out(one["value"]) for name, one in properties.get("parameters", {}).items()}
+    return deploy(properties["template"], names.target, **values).resources
 
 
 def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,19 +124,29 @@ def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, A
         if name not in given and "defaultValue" not in parameter:
             raise TemplateError(f"the parameter {name} is missing")
         value = given.get(name, parameter.get("defaultValue"))
-        if not isinstance(value, TYPES[parameter["type"]]):
+        if name in given and not isinstance(value, TYPES[parameter["type"]]):
             raise TemplateError(f"{name}={value} is no {parameter['type']}")
         if name in given and value not in parameter.get("allowedValues", [value]):
             raise TemplateError(f"{name}={value} is not allowed")
-        if name in given and not parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value)):
+        if name in given and not _fits(value, parameter):
             raise TemplateError(f"{name}={value} is too short or too long")
         values[name] = value
     return values
 
 
+def _fits(value: Any, parameter: Mapping[str, Any]) -> bool:
+    """Whether a value is neither too short nor too long; only texts and arrays have a length."""
+    if not isinstance(value, (str, list, tuple)):
+        return True
+    fits: bool = parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value))
+    return fits
+
+
 def _identifier(resource: Mapping[str, Any], target: Target) -> str:
-    scope = resource.get("scope", target.group_id)
-    return f"{scope}/providers/{_joined(resource['type'], resource['name'].split('/'))}"
+    scope, name = resource.get("scope", target.group_id), resource["name"]
+    if not isinstance(name, str):
+        raise TemplateError(f"{name} is no name of a {resource['type']}")
+    return f"{scope}/providers/{_joined(resource['type'], name.split('/'))}"
 
 
 def _joined(kind: str, names: list[str]) -> str:
@@ -148,10 +165,12 @@ class Names:
     target: Target = SAMPLE
     types: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    under_way: list[str] = field(default_factory=list)
+    """The variables that are being worked out: none may need itself."""
 
     def worked_out(self, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {self.worked_out(key): self.worked_out(part) for key, part in value.items()}
+            return {str(self.worked_out(key)): self.worked_out(part) for key, part in value.items()}
         if isinstance(value, list):
             return [self.worked_out(part) for part in value]
         if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
@@ -181,13 +200,20 @@ class Names:
     def _variables(self, name: str) -> Any:
         if name not in self.template.get("variables", {}):
             raise TemplateError(f"no such variable: {name}")
+        if name in self.under_way:
+            raise TemplateError(f"the variable {name} needs itself")
         self.used.add(name)
-        return self.worked_out(self.template["variables"][name])
+        self.under_way.append(name)
+        value = self.worked_out(self.template["variables"][name])
+        self.under_way.pop()
+        return value
 
     def _reference(self, identifier: str, *_version: str) -> Any:
         if identifier not in self.types:
             raise TemplateError(f"a reference to what is not there: {identifier}")
-        return RUNTIME[self.types[identifier]]
+        if (kind := self.types[identifier]) not in RUNTIME:
+            raise TemplateError(f"nothing is known of {kind} but what the template says: {identifier}")
+        return RUNTIME[kind]
 
     def _resourceGroup(self) -> Any:  # noqa: N802 - Azure's name
         return {"id": self.target.group_id, "name": self.target.resource_group, "location": self.target.location}
@@ -269,14 +295,17 @@ class Expression:
             if self._next != ("sign", ")"):
                 self._take(",")
         self._take(")")
-        value = self._call(text, arguments)
+        try:
+            value = self._call(text, arguments)
+        except (TypeError, ValueError, AttributeError, LookupError):
+            raise TemplateError(f"{text}(...) does not take what it is given: {self._text}") from None
         while self._next in (("sign", "."), ("sign", "[")):
             if self._take() == ".":
                 name = self._take()
             else:
                 name = self._operand()
                 self._take("]")
-            if name not in value:
+            if not isinstance(value, Mapping) or not isinstance(name, str) or name not in value:
                 raise TemplateError(f"there is no {name} in {text}(...): {self._text}")
             value = value[name]
         return value

@@ -84,24 +84,29 @@ def read(path: Path) -> Package:
             files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; `managed-app build` writes a package") from None
-    except zipfile.BadZipFile:
-        raise UsageError(f"{path} is no zip; `managed-app build` writes a package") from None
+    except (zipfile.BadZipFile, RuntimeError):
+        raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package") from None
     return Package(path.name, content, files)
 
 
-def write(package: Package, folder: Path) -> Path:
+def folder(home: Path, offer: Offer) -> Path:
+    """Where a deployment keeps the package of an offer."""
+    return home / "managed_app" / offer.name / offer.version
+
+
+def write(package: Package, into: Path) -> Path:
     """Write the package into a folder; whoever reads there finds all of it or what was there before.
 
     Raises:
         UsageError: the folder cannot be written to.
     """
-    path, partial = folder / package.name, folder / f".{package.name}.{package.digest[:8]}"
+    path, partial = into / package.name, into / f".{package.name}.{package.digest[:8]}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        into.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(package.content)
         partial.replace(path)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written to: {error.strerror}; name another with --output") from None
+        raise UsageError(f"{into} cannot be written to: {error.strerror}; name another folder") from None
     return path
 
 

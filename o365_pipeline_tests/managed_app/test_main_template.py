@@ -10,6 +10,7 @@ import pytest
 
 from o365_pipeline.consent.data_request import Scope
 from o365_pipeline.extraction.factory_definitions import copy_definitions
+from o365_pipeline.managed_app.applications import Outputs
 from o365_pipeline.managed_app.arm_template import SAMPLE, Deployed, Target, TemplateError
 from o365_pipeline.managed_app.main_template import main_template
 from o365_pipeline.managed_app.offer import Offer
@@ -19,6 +20,7 @@ from o365_pipeline.policies import policies
 from o365_pipeline_tests.managed_app.installing import (
     APPLICATION_OBJECT_ID,
     GROUPS,
+    NARROWED,
     customer_of,
     installed,
     offer,
@@ -174,13 +176,6 @@ def test_there_is_a_pipeline_for_each_dataset_that_is_asked_for_and_for_no_other
     assert names == {"o365_User_v1", "o365_Message_v1"}
 
 
-NARROWED = offer_of(
-    scoped("User_v1", Scope()),
-    scoped("Message_v1", Scope(kind="FilterUri", filter_uri="https://[graph]/users?$filter=department eq 'It''s'")),
-    scoped("Event_v1", Scope(kind="List", groups=("77777777-0000-4000-8000-000000000007",))),
-)
-
-
 @pytest.mark.parametrize("groups", [[], GROUPS], ids=["everybody", "groups"])
 @pytest.mark.parametrize("region", ["westeurope", "northeurope"])
 @pytest.mark.parametrize("sold", [offer(), NARROWED], ids=["example", "scopes"])
@@ -251,7 +246,7 @@ def test_the_outputs_are_those_that_an_installation_is_registered_by(sold: Offer
         "region", "tenantId", "sku", "packageVersion", "storageAccount", "container", "factory", "keyVault",
         "secretName", "sqlServer", "database", "extractGroups",
     }  # fmt: skip
-    assert deployed.outputs["packageVersion"] == sold.version
+    assert Outputs.model_validate(deployed.outputs).package_version == sold.version
     assert re.fullmatch(r"https://[a-z0-9-]+\.vault\.azure\.net", deployed.outputs["keyVault"])
     assert re.fullmatch(r"[a-z0-9-]+\.database\.windows\.net", deployed.outputs["sqlServer"])
 
