@@ -14,6 +14,7 @@ import dagster as dg
 
 from o365_pipeline import web_server
 from o365_pipeline.cli_estimate import assumptions, estimate_command, rates
+from o365_pipeline.cli_publish import publish
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
@@ -23,6 +24,9 @@ from o365_pipeline.terminal import stdout, table
 @click.group("managed-app")
 def managed_app() -> None:
     """Sell the pipeline: package, price, publish it, and look after its installations."""
+
+
+managed_app.add_command(publish)
 
 
 @managed_app.command()
