@@ -6,10 +6,9 @@ What belongs here: reading arguments and printing answers. The work is `sandbox/
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import click
-from pydantic import SecretStr
 
 from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
@@ -20,8 +19,8 @@ from o365_pipeline.sandbox.clock import utc_now
 from o365_pipeline.sandbox.compliance import Compliance
 from o365_pipeline.sandbox.installation import Installer, found
 from o365_pipeline.sandbox.notification_sender import NotificationSender
-from o365_pipeline.sandbox.purchases import Sold, purchase, sold
-from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.sandbox.purchases import published_endpoint, purchase, sold
+from o365_pipeline.sandbox.resources import Resource, Resources
 
 IN_PROCESS = "https://in-process.example/notifications"
 
@@ -59,7 +58,7 @@ def install(
     deployment, sells = _deployed(offer)
     buys = purchase(sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription)
     bought = sold(sells, _resources(deployment), deployment.lakes, marketplace=marketplace)
-    sender = _sender(deployment, sells, bought, notify)
+    sender = _sender(deployment, sells, notify)
     application = _installer(deployment, sender).install(bought, buys, fails=fails)
     sender.check()
     if application["properties"]["provisioningState"] == "Failed" and not fails:
@@ -73,7 +72,7 @@ def install(
 def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
     """Remove the application NAME with all that it installed; the vendor is told."""
     deployment, sells = _deployed(offer)
-    sender = _sender(deployment, sells, None, notify)
+    sender = _sender(deployment, sells, notify)
     _installer(deployment, sender).uninstall(name)
     sender.check()
 
@@ -111,22 +110,25 @@ def _resources(deployment: Deployment) -> Resources:
     return Resources(deployment.sandbox_cloud.factories.state)
 
 
-def _managed_group(application: dict[str, dict[str, str]]) -> str:
-    return application["properties"]["managedResourceGroupId"]
+def _managed_group(application: Resource) -> str:
+    return str(application["properties"]["managedResourceGroupId"])
 
 
 def _installer(deployment: Deployment, sender: NotificationSender) -> Installer:
     return Installer(deployment.sandbox_cloud.factories.state, sender.send, click.echo)
 
 
-def _sender(deployment: Deployment, offer: Offer, bought: Sold | None, notify: str | None) -> NotificationSender:
-    """What tells the vendor, with the signature that the definition was published with, else the deployment's."""
-    expected = deployment.notification_signature or SANDBOX_SIGNATURE
-    published = parse_qs(urlsplit(bought.endpoint).query).get("sig") if bought and bought.endpoint else None
-    signature = SecretStr(published[0]) if published else expected
+def _sender(deployment: Deployment, offer: Offer, notify: str | None) -> NotificationSender:
+    """What tells the vendor, with the signature that the offer was published with, else the deployment's.
+
+    Raises:
+        UsageError: notifications cannot be sent there.
+    """
     if notify and urlsplit(notify).scheme not in ("http", "https"):
         raise UsageError(f"--notify {notify}: an address such as http://127.0.0.1:3002 is needed")
+    expected = deployment.notification_signature or SANDBOX_SIGNATURE
+    published = published_endpoint(offer, _resources(deployment))
+    signature = urlsplit(published).query if published else urlencode({"sig": expected.get_secret_value()})
     endpoint = notify or IN_PROCESS
-    signed = endpoint if urlsplit(endpoint).query else f"{endpoint}?{urlencode({'sig': signature.get_secret_value()})}"
     app = None if notify else notification_app(deployment.database, expected, offer, utc_now)
-    return NotificationSender(signed, app)
+    return NotificationSender(endpoint if urlsplit(endpoint).query else f"{endpoint}?{signature}", app)
