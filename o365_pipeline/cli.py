@@ -23,6 +23,7 @@ from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.cli_mart import mart
 from o365_pipeline.cli_plan import plan
 from o365_pipeline.cli_quarantine import quarantine
+from o365_pipeline.cli_sandbox import comply, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -156,7 +157,7 @@ def doctor() -> None:
 
 @cli.group()
 def sandbox() -> None:
-    """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""
+    """Play the people of the sandbox: the approver at the Microsoft 365 admin center, the offer's purchasers."""
 
 
 def _register(deployment: Deployment) -> None:
@@ -235,6 +236,8 @@ def revoke(approver: str, reason: str | None) -> None:
     _decide(State.DENIED, approver, reason)
 
 
+for command in (install, uninstall, violate, comply):
+    sandbox.add_command(command)
 cli.add_command(consent)
 cli.add_command(mart)
 cli.add_command(managed_app)

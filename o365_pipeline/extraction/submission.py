@@ -21,7 +21,14 @@ from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.errors import ExtractionError, FactoryBusyError, NotAuthorizedError, RunInDoubtError, UsageError
+from o365_pipeline.errors import (
+    ExtractionError,
+    FactoryBusyError,
+    NotAuthorizedError,
+    O365PipelineError,
+    RunInDoubtError,
+    UsageError,
+)
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -89,8 +96,8 @@ class Submitter:
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
 
-    _compliant: set[str] = field(default_factory=set, init=False)
-    """The customers whose installation was found to keep to its policies; once in a Dagster run is enough."""
+    _complaints: dict[str, O365PipelineError | None] = field(default_factory=dict, init=False)
+    """What speaks against each customer's installation, None where it complies; asked once in a Dagster run."""
 
     def submit_days(
         self,
@@ -169,9 +176,14 @@ class Submitter:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
 
     def _check_policies(self, customer: Customer) -> None:
-        if customer.name not in self._compliant:
-            check_policies(self.factory.cloud, customer)
-            self._compliant.add(customer.name)
+        if customer.name not in self._complaints:
+            try:
+                check_policies(self.factory.cloud, customer)
+                self._complaints[customer.name] = None
+            except O365PipelineError as error:
+                self._complaints[customer.name] = error
+        if complaint := self._complaints[customer.name]:
+            raise complaint
 
     def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
         """The window's extraction: the one that there is, or a new one."""

@@ -18,7 +18,7 @@ from o365_pipeline.managed_app.package import build
 from o365_pipeline.managed_app.service_catalog import definition_id
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.application_package import ApplicationPackage, package_of, unpacked
-from o365_pipeline.sandbox.resources import Resource, Resources
+from o365_pipeline.sandbox.resources import Resources
 from o365_pipeline.sandbox.solutions import APPLICATION_TYPE
 
 APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]")
@@ -33,8 +33,6 @@ class Sold:
     package: ApplicationPackage
     publisher_tenant_id: str
     authorizations: tuple[Mapping[str, str], ...] = ()
-    endpoint: str | None = None
-    """Where the published definition has notifications sent, with the signature."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,14 @@ def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool 
         package=package_of(published, lakes) if published else unpacked(build(offer).content),
         publisher_tenant_id=offer.request.application_tenant_id,
         authorizations=tuple(published["properties"].get("authorizations") or ()) if published else (),
-        endpoint=_endpoint(published) if published else None,
     )
+
+
+def published_endpoint(offer: Offer, resources: Resources) -> str | None:
+    """Where the published definition has notifications sent, with the signature; None where there is none."""
+    published = resources.find(definition_id(offer))
+    policy = published["properties"].get("notificationPolicy") if published else None
+    return policy["notificationEndpoints"][0]["uri"] if policy else None
 
 
 def _plan(offer: Offer) -> Mapping[str, str]:
@@ -125,11 +129,6 @@ def _plan(offer: Offer) -> Mapping[str, str]:
         "product": offer.marketplace.product_external_id,
         "version": offer.version,
     }
-
-
-def _endpoint(definition: Resource) -> str | None:
-    policy = definition["properties"].get("notificationPolicy")
-    return policy["notificationEndpoints"][0]["uri"] if policy else None
 
 
 def _guid(what: str, whose: str) -> str:

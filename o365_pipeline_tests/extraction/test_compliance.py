@@ -185,6 +185,20 @@ def test_a_violation_is_told_before_any_factory_run_is_created(
     assert deployment.sandbox.factory_runs() == []
 
 
+def test_what_speaks_against_a_customer_is_not_asked_for_again_for_each_dataset(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None], asked: Asked
+) -> None:
+    decide(State.APPROVED)
+    asked.violated = True
+    first = submitter(deployment)
+
+    for dataset in requested(customer):
+        with pytest.raises(PolicyViolationError):
+            first.submit_days(customer, dataset, [DAY])
+
+    assert asked.customers == [customer.name]
+
+
 def test_once_in_a_dagster_run_is_enough_and_a_later_run_asks_again(
     deployment: Deployment, customer: Customer, decide: Callable[..., None], asked: Asked
 ) -> None:

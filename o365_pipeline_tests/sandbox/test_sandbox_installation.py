@@ -25,7 +25,7 @@ from o365_pipeline.sandbox.application_package import ApplicationPackage, packag
 from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.installation import Installer, found
 from o365_pipeline.sandbox.organization import organization
-from o365_pipeline.sandbox.purchases import Purchase, Sold, purchase, sold
+from o365_pipeline.sandbox.purchases import Purchase, Sold, published_endpoint, purchase, sold
 from o365_pipeline.sandbox.resources import Resources
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
@@ -349,7 +349,7 @@ def test_a_published_package_is_read_from_where_the_definition_says(
     published = sold(offer, resources, Lakes(world.lake.url))
 
     assert published.package.template == TEMPLATE
-    assert published.endpoint == endpoint
+    assert published_endpoint(offer, resources) == endpoint
 
 
 def test_a_published_package_that_is_not_there_is_told_without_its_signature(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from azure.mgmt.keyvault import KeyVaultManagementClient
+from pydantic import SecretStr
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers import Customer, KeyVaultSecret
@@ -17,10 +18,12 @@ from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import build
+from o365_pipeline.managed_app.service_catalog import ServiceCatalog
 from o365_pipeline.policies import policies
 from o365_pipeline.sandbox.compliance import Compliance
 from o365_pipeline.sandbox.installation import Installer
-from o365_pipeline.sandbox.purchases import purchase, sold
+from o365_pipeline.sandbox.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.resources import Resources
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
@@ -101,6 +104,23 @@ def install(deployment: Deployment, name: str) -> Installed:
     application = installer.install(bought, purchase(offer, name))
     assert application["properties"]["provisioningState"] == "Succeeded"
     return Installed(deployment, customer_of(offer, application), application["properties"]["managedResourceGroupId"])
+
+
+def test_a_published_offer_is_what_is_installed_and_publishing_it_again_changes_nothing(deployment: Deployment) -> None:
+    offer, resources = deployment.offer, Resources(deployment.sandbox_cloud.factories.state)
+    assert offer
+    catalog = ServiceCatalog(deployment.cloud, deployment.lakes, SecretStr("signature-of-the-vendor"))
+    package = build(offer)
+
+    published = catalog.publish(offer, package)
+
+    assert published.changes
+    assert catalog.publish(offer, package).changes == ()
+    bought = sold(offer, resources, deployment.lakes)
+    assert bought.definition_id == published.definition_id
+    assert bought.authorizations[0]["principalId"] == offer.management.principal_id
+    assert (published_endpoint(offer, resources) or "").endswith("?sig=signature-of-the-vendor")
+    assert install(deployment, "adventure-works").customer.factory
 
 
 def test_the_pipeline_finds_nothing_to_change_in_the_factory_that_was_installed(installed: Installed) -> None:
