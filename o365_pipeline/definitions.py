@@ -19,6 +19,7 @@ from o365_pipeline.extraction.schedules import build_extraction_schedules
 from o365_pipeline.managed_app.assets import managed_app_assets
 from o365_pipeline.managed_app.installation_assets import installed_applications
 from o365_pipeline.managed_app.installation_sensor import build_installation_sensor
+from o365_pipeline.managed_app.plan_assets import plan_and_actual_asset
 from o365_pipeline.managed_app.uninstallation_job import uninstallation_job
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
@@ -47,6 +48,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(curated_asset(dataset, people) for dataset in datasets),
             *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
+            plan_and_actual_asset,
             *([installed_applications] if sells else []),
             *(managed_app_assets(deployment.offer) if deployment.offer else ()),
         ],
