@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from o365_pipeline.errors import TemplateError
+
 TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d+(?:\.\d+)?)|([A-Za-z]\w*)|([(),.\[\]]))")
 TYPES: Mapping[str, Any] = {
     "string": str,
@@ -32,10 +34,6 @@ RUNTIME: Mapping[str, Mapping[str, Any]] = {
     "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "app.example"}}},
 }
 """What Azure knows of a resource once it is there."""
-
-
-class TemplateError(Exception):
-    """Azure would refuse the template."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,9 @@ class Names:
     def _reference(self, identifier: str, *_version: str) -> Any:
         if identifier not in self.types:
             raise TemplateError(f"a reference to what is not there: {identifier}")
-        return RUNTIME[self.types[identifier]]
+        if (kind := self.types[identifier]) not in RUNTIME:
+            raise TemplateError(f"nothing is known of {kind} but what the template says: {identifier}")
+        return RUNTIME[kind]
 
     def _resourceGroup(self) -> Any:  # noqa: N802 - Azure's name
         return {"id": self.target.group_id, "name": self.target.resource_group, "location": self.target.location}
@@ -269,14 +269,17 @@ class Expression:
             if self._next != ("sign", ")"):
                 self._take(",")
         self._take(")")
-        value = self._call(text, arguments)
+        try:
+            value = self._call(text, arguments)
+        except (TypeError, ValueError, AttributeError, KeyError):
+            raise TemplateError(f"{text}(...) does not take what it is given: {self._text}") from None
         while self._next in (("sign", "."), ("sign", "[")):
             if self._take() == ".":
                 name = self._take()
             else:
                 name = self._operand()
                 self._take("]")
-            if name not in value:
+            if not isinstance(value, Mapping) or not isinstance(name, str) or name not in value:
                 raise TemplateError(f"there is no {name} in {text}(...): {self._text}")
             value = value[name]
         return value

@@ -37,15 +37,10 @@ UNIX = 3
 class Package:
     """A package as it is handed to Azure."""
 
-    name: str
-    """The name of its file."""
     content: bytes
     files: Mapping[str, bytes]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content."""
-        return hashlib.sha256(self.content).hexdigest()
+    digest: str
+    """SHA-256 of the content."""
 
 
 def build(offer: Offer) -> Package:
@@ -57,10 +52,10 @@ def build(offer: Offer) -> Package:
         VIEWS: _json(view_definition(offer)),
         README: readme(offer, costs).encode(),
     }
-    return packed(f"{offer.name}-{offer.version}.zip", files)
+    return packed(files)
 
 
-def packed(name: str, files: Mapping[str, bytes]) -> Package:
+def packed(files: Mapping[str, bytes]) -> Package:
     """The package of these files. They are stored as they are: compressors differ from machine to machine."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
@@ -69,7 +64,7 @@ def packed(name: str, files: Mapping[str, bytes]) -> Package:
             entry.create_system = UNIX
             entry.external_attr = READABLE << 16
             archive.writestr(entry, text)
-    return Package(name, content.getvalue(), files)
+    return _package(content.getvalue(), files)
 
 
 def read(path: Path) -> Package:
@@ -84,25 +79,38 @@ def read(path: Path) -> Package:
             files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; `managed-app build` writes a package") from None
-    except zipfile.BadZipFile:
-        raise UsageError(f"{path} is no zip; `managed-app build` writes a package") from None
-    return Package(path.name, content, files)
+    except (zipfile.BadZipFile, RuntimeError):
+        raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package") from None
+    return _package(content, files)
 
 
-def write(package: Package, folder: Path) -> Path:
-    """Write the package into a folder; whoever reads there finds all of it or what was there before.
+def file_name(offer: Offer) -> str:
+    """What the file of an offer's package is called."""
+    return f"{offer.name}-{offer.version}.zip"
+
+
+def folder(home: Path, offer: Offer) -> Path:
+    """Where a deployment keeps the package of an offer."""
+    return home / "managed_app" / offer.name / offer.version
+
+
+def write(package: Package, path: Path) -> None:
+    """Write the package to a file; whoever reads it finds all of it or what was there before.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        UsageError: the file cannot be written.
     """
-    path, partial = folder / package.name, folder / f".{package.name}.{package.digest[:8]}"
+    partial = path.with_name(f".{path.name}.{package.digest[:8]}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(package.content)
         partial.replace(path)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written to: {error.strerror}; name another with --output") from None
-    return path
+        raise UsageError(f"{path} cannot be written: {error.strerror}; name another folder") from None
+
+
+def _package(content: bytes, files: Mapping[str, bytes]) -> Package:
+    return Package(content, files, hashlib.sha256(content).hexdigest())
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -190,7 +190,7 @@ def _cost(costs: CostParts) -> str:
 
 
 def _number(amount: Decimal) -> str:
-    return f"{amount:.4f}"
+    return f"{amount:.6f}"
 
 
 def _outputs() -> dict[str, str]:

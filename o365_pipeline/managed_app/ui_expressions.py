@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from o365_pipeline.managed_app.arm_template import Expression, TemplateError
+from o365_pipeline.errors import TemplateError
+from o365_pipeline.managed_app.arm_template import Expression
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": lambda one, other: one + other,
@@ -48,10 +49,7 @@ class Answers:
         """
         if not is_expression(value):
             return value
-        try:
-            return Expression(value[1:-1], self._call).value()
-        except (TypeError, ValueError, AttributeError) as error:
-            raise TemplateError(f"cannot be worked out ({error}): {value}") from error
+        return Expression(value[1:-1], self._call).value()
 
     def _call(self, function: str, arguments: list[Any]) -> Any:
         if function == "location":

@@ -19,6 +19,7 @@ from o365_pipeline.policies import policies
 from o365_pipeline_tests.managed_app.installing import (
     APPLICATION_OBJECT_ID,
     GROUPS,
+    NARROWED,
     customer_of,
     installed,
     offer,
@@ -172,13 +173,6 @@ def test_there_is_a_pipeline_for_each_dataset_that_is_asked_for_and_for_no_other
     names = {one["name"].split("/")[-1] for one in installed(sold).of_type(f"{FACTORY}/pipelines")}
 
     assert names == {"o365_User_v1", "o365_Message_v1"}
-
-
-NARROWED = offer_of(
-    scoped("User_v1", Scope()),
-    scoped("Message_v1", Scope(kind="FilterUri", filter_uri="https://[graph]/users?$filter=department eq 'It''s'")),
-    scoped("Event_v1", Scope(kind="List", groups=("77777777-0000-4000-8000-000000000007",))),
-)
 
 
 @pytest.mark.parametrize("groups", [[], GROUPS], ids=["everybody", "groups"])

@@ -17,6 +17,7 @@ from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
 from o365_pipeline.managed_app import offer as offers
+from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.assets import MARKETPLACE, PACKAGE, SERVICE_CATALOG, managed_app_assets
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import build
@@ -75,7 +76,7 @@ def test_a_dry_run_tells_and_writes_nothing(run: Run, cloud: StandIn, publisher:
     assert "+ lock level: ReadOnly" in catalog.stdout
     assert marketplace.stdout.endswith("nothing was written\n")
     assert cloud.held == {}
-    assert not publisher.releases.home.exists()
+    assert not (publisher.home / "managed_app").exists()
 
 
 def test_an_offer_that_is_named_is_published(run: Run, cloud: StandIn, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_marketplaces_files_are_written_and_what_is_left_is_told(
 ) -> None:
     ended = run("--to", "marketplace")
 
-    folder = publisher.releases.marketplace(offer)
+    folder = packages.folder(publisher.home, offer) / "marketplace"
     assert folder == publisher.home / "managed_app" / "office365-insights" / offer.version / "marketplace"
     assert f"+ {folder / 'configure.json'}" in ended.stdout
     assert "left to a person:\n- the offer's type: the Product Ingestion API is documented for SaaS" in ended.stdout
@@ -158,7 +159,7 @@ def test_a_release_is_a_materialization_with_its_version(
         assert event.asset_materialization.tags
         assert event.asset_materialization.tags["dagster/data_version"] == digest
     assert result.success
-    assert (publisher.releases.of(offer) / build(offer).name).read_bytes() == build(offer).content
+    assert (packages.folder(publisher.home, offer) / packages.file_name(offer)).read_bytes() == build(offer).content
 
 
 def test_a_release_tells_what_it_changed_and_holds_no_secret(
