@@ -226,6 +226,21 @@ def test_the_sandbox_knows_a_former_signature_though_it_never_shows_one(deployme
     assert [str(change) for change in changes] == ["notification signature: a secret -> a secret"]
 
 
+def test_a_package_that_azure_would_refuse_is_published_nowhere(
+    run: Run, publisher: Deployment, cloud: StandIn, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "build", lambda _: packages.packed({"mainTemplate.json": b"{"}))
+
+    ended = run()
+    result = materialized(publisher, instance)
+
+    assert isinstance(ended.exception, PublishError)
+    assert "Azure would refuse the package: createUiDefinition.json" in str(ended.exception)
+    assert not result.success
+    assert not {check.check_name: check.passed for check in result.get_asset_check_evaluations()}["package_is_valid"]
+    assert cloud.held == {}
+
+
 def test_an_offer_without_a_marketplace_has_no_such_asset(offer: Offer) -> None:
     keys = [asset.key for asset in managed_app_assets(offer.model_copy(update={"marketplace": None}))]
 
