@@ -52,8 +52,10 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         *(f"curated/{name}" for name in DATASETS),
         *(f"curated/{name}_current" for name in SNAPSHOTS),
         *(f"mart/{table.name}" for table in MART_TABLES),
-        *(f"managed_app/{name}" for name in ("package", "service_catalog", "marketplace")),
-        *(f"managed_app/{name}" for name in ("installations", "plan_and_actual")),
+        *(
+            f"managed_app/{name}"
+            for name in ("package", "service_catalog", "marketplace", "installations", "plan_and_actual")
+        ),
     }
 
 
