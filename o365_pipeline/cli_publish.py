@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import SettingsError, UsageError
+from o365_pipeline.errors import PublishError, SettingsError, UsageError
 from o365_pipeline.managed_app import package as packages
-from o365_pipeline.managed_app.marketplace import payload
+from o365_pipeline.managed_app.marketplace import FOLDER, payload
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import Package
 from o365_pipeline.managed_app.partner_center import PartnerCenter
 from o365_pipeline.managed_app.service_catalog import definition_id, package_path
+from o365_pipeline.managed_app.validation import validate
 
 
 @click.command()
@@ -46,7 +48,7 @@ def publish(offer: Path | None, to: str, submit: bool, dry_run: bool) -> None:
 
 def _publish_to_service_catalog(deployment: Deployment, dry_run: bool) -> None:
     offer, catalog = _offered(deployment), deployment.service_catalog
-    package = packages.build(offer)
+    package = _package(deployment, offer)
     changes = catalog.changes(offer, package)
     click.echo(f"{offer.name} {offer.version}, package {package.digest[:12]}: {definition_id(offer)}")
     for change in changes:
@@ -62,8 +64,8 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
     offer = _offered(deployment)
     if submit and deployment.is_sandbox:
         raise SettingsError("the sandbox has no Partner Center: --submit needs O365_DEPLOYMENT=azure")
-    told = payload(offer, packages.build(offer))
-    folder = deployment.releases.marketplace(offer)
+    told = payload(offer, _package(deployment, offer))
+    folder = packages.folder(deployment.home, offer) / FOLDER
     for name in told.differences(folder):
         click.echo(f"{'-' if name not in told.files else '~' if (folder / name).exists() else '+'} {folder / name}")
     for finding in told.findings:
@@ -76,6 +78,15 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
     if submit:
         click.echo(f"the draft is filled, job {PartnerCenter(deployment.cloud).submit(told)}; nothing is published yet")
     click.echo("\n".join(["left to a person:", *(f"- {step}" for step in told.by_hand)]))
+
+
+def _package(deployment: Deployment, offer: Offer) -> Package:
+    """The offer's package, if Azure would take it."""
+    package, signature = packages.build(offer), deployment.notification_signature
+    if problems := validate(package, [signature] if signature and not deployment.is_sandbox else []):
+        more = f", and {len(problems) - 1} more: `managed-app validate` names them" if len(problems) > 1 else ""
+        raise PublishError(f"Azure would refuse the package: {problems[0]}{more}")
+    return package
 
 
 def _offered(deployment: Deployment) -> Offer:

@@ -5,17 +5,18 @@ What belongs here: what Dagster sees of them. A release is a materialization; it
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 
 import dagster as dg
 
 from o365_pipeline.failures import explained
 from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.definition_changes import as_markdown
-from o365_pipeline.managed_app.marketplace import payload
+from o365_pipeline.managed_app.marketplace import FOLDER, payload
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import Package
-from o365_pipeline.managed_app.releases import Releases
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog
+from o365_pipeline.managed_app.validation import validate
 from o365_pipeline.markdown import markdown_table
 
 GROUP = "managed_app"
@@ -42,7 +43,10 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
         code_version=offer.version,
         check_specs=[
             dg.AssetCheckSpec(
-                VALID_CHECK, asset=PACKAGE, description="Azure would take the package: nothing is missing or malformed."
+                VALID_CHECK,
+                asset=PACKAGE,
+                blocking=True,
+                description="Azure would take the package: nothing is missing or malformed, and no secret is in it.",
             )
         ],
         description=(
@@ -50,10 +54,11 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
             "and how it is looked at afterwards. Made from the offer; the same offer gives the same bytes."
         ),
     )
-    def package(releases: dg.ResourceParam[Releases]) -> dg.MaterializeResult:
+    def package(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
         with explained():
             built = packages.build(offer)
-        path = packages.write(built, releases.of(offer))
+        path = packages.folder(home, offer) / packages.file_name(offer)
+        packages.write(built, path)
         sizes = [(name, str(len(content))) for name, content in built.files.items()]
         return dg.MaterializeResult(
             data_version=dg.DataVersion(built.digest),
@@ -120,8 +125,8 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
             "configuration. It is written to files; `managed-app publish --to marketplace --submit` fills the draft."
         ),
     )
-    def marketplace(releases: dg.ResourceParam[Releases]) -> dg.MaterializeResult:
-        folder = releases.marketplace(offer)
+    def marketplace(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
+        folder = packages.folder(home, offer) / FOLDER
         with explained():
             built = packages.build(offer)
             told = payload(offer, built)
@@ -152,7 +157,12 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
 
 
 def _judged(package: Package) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(check_name=VALID_CHECK, passed=bool(package.files))
+    problems = [str(problem) for problem in validate(package)]
+    return dg.AssetCheckResult(
+        check_name=VALID_CHECK,
+        passed=not problems,
+        metadata={"problems": dg.MetadataValue.md(_list(problems) or "none")},
+    )
 
 
 def _list(lines: Iterable[str]) -> str:

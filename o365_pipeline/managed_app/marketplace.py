@@ -12,15 +12,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.definition_changes import ROLES
 from o365_pipeline.managed_app.marketplace_rules import findings
 from o365_pipeline.managed_app.offer import Marketplace, Offer, Sku
-
-if TYPE_CHECKING:
-    from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.package import Package
 
 SCHEMAS = "https://schema.mp.microsoft.com/schema"
 VERSIONS: Mapping[str, str] = {
@@ -41,6 +40,9 @@ LANGUAGE = "en-us"
 METER = "users"
 CURRENCY = "USD"
 CONFIGURE = "configure.json"
+FOLDER = "marketplace"
+"""Below the folder of the offer's version."""
+
 SIGNATURE = "<O365_NOTIFICATION_SIGNATURE>"
 """Stands where the secret belongs: it is entered in Partner Center, and never lies in a file."""
 
@@ -228,7 +230,7 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "resourceType": "AzureManagedApplicationPackageConfiguration",
         "version": offer.version,
         "packageReferences": [{"type": "AzureApplicationPackage", "value": PACKAGE_ID}],
-        "packageFile": {"name": f"{offer.name}-{offer.version}.zip", "sha256": package.digest},
+        "packageFile": {"name": packages.file_name(offer), "sha256": package.digest},
         "deploymentMode": "Incremental",
         "allowJitAccess": False,
         "publisherManagementMode": "Managed",

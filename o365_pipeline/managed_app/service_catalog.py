@@ -10,7 +10,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
@@ -28,10 +27,8 @@ from o365_pipeline.managed_app.definition_changes import (
     changes,
 )
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import Package
 from o365_pipeline.raw.lakes import Lakes
-
-if TYPE_CHECKING:
-    from o365_pipeline.managed_app.package import Package
 
 API_VERSION = "2019-07-01"
 READABLE_FOR = timedelta(hours=1)

@@ -14,12 +14,12 @@ from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.marketplace import CONFIGURE, Payload, payload
 from o365_pipeline.managed_app.marketplace_rules import kind
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.package import packed
 from o365_pipeline.managed_app.partner_center import PartnerCenter
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-PACKAGE = Package(name="package.zip", content=b"PK", files={"mainTemplate.json": b"{}"})
+PACKAGE = packed({"mainTemplate.json": b"{}"})
 JOBS = "/rp/product-ingestion/configure"
 
 

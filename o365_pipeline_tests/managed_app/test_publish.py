@@ -17,6 +17,7 @@ from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
 from o365_pipeline.managed_app import offer as offers
+from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.assets import MARKETPLACE, PACKAGE, SERVICE_CATALOG, managed_app_assets
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import build
@@ -75,7 +76,7 @@ def test_a_dry_run_tells_and_writes_nothing(run: Run, cloud: StandIn, publisher:
     assert "+ lock level: ReadOnly" in catalog.stdout
     assert marketplace.stdout.endswith("nothing was written\n")
     assert cloud.held == {}
-    assert not publisher.releases.home.exists()
+    assert not (publisher.home / "managed_app").exists()
 
 
 def test_an_offer_that_is_named_is_published(run: Run, cloud: StandIn, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_marketplaces_files_are_written_and_what_is_left_is_told(
 ) -> None:
     ended = run("--to", "marketplace")
 
-    folder = publisher.releases.marketplace(offer)
+    folder = packages.folder(publisher.home, offer) / "marketplace"
     assert folder == publisher.home / "managed_app" / "office365-insights" / offer.version / "marketplace"
     assert f"+ {folder / 'configure.json'}" in ended.stdout
     assert "left to a person:\n- the offer's type: the Product Ingestion API is documented for SaaS" in ended.stdout
@@ -158,7 +159,7 @@ def test_a_release_is_a_materialization_with_its_version(
         assert event.asset_materialization.tags
         assert event.asset_materialization.tags["dagster/data_version"] == digest
     assert result.success
-    assert (publisher.releases.of(offer) / build(offer).name).read_bytes() == build(offer).content
+    assert (packages.folder(publisher.home, offer) / packages.file_name(offer)).read_bytes() == build(offer).content
 
 
 def test_a_release_tells_what_it_changed_and_holds_no_secret(
@@ -223,6 +224,21 @@ def test_the_sandbox_knows_a_former_signature_though_it_never_shows_one(deployme
     changes = replace(catalog, signature=SecretStr("another")).changes(offer, package)
 
     assert [str(change) for change in changes] == ["notification signature: a secret -> a secret"]
+
+
+def test_a_package_that_azure_would_refuse_is_published_nowhere(
+    run: Run, publisher: Deployment, cloud: StandIn, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "build", lambda _: packages.packed({"mainTemplate.json": b"{"}))
+
+    ended = run()
+    result = materialized(publisher, instance)
+
+    assert isinstance(ended.exception, PublishError)
+    assert "Azure would refuse the package: createUiDefinition.json" in str(ended.exception)
+    assert not result.success
+    assert not {check.check_name: check.passed for check in result.get_asset_check_evaluations()}["package_is_valid"]
+    assert cloud.held == {}
 
 
 def test_an_offer_without_a_marketplace_has_no_such_asset(offer: Offer) -> None:

@@ -16,15 +16,15 @@ from pydantic import SecretStr
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.package import packed
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog, definition_id, package_path
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-FIRST = Package(name="package.zip", content=b"PK first", files={"mainTemplate.json": b"{}"})
-SECOND = Package(name="package.zip", content=b"PK second", files={"mainTemplate.json": b"[]"})
+FIRST = packed({"mainTemplate.json": b"{}"})
+SECOND = packed({"mainTemplate.json": b"[]"})
 SIGNATURE = "s3cret/with&signs"
 
 
