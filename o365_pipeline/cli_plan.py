@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from o365_pipeline.cli_managed_app import ASSUMPTIONS, RATES, echo_sources
+from o365_pipeline.cli_estimate import ASSUMPTIONS, RATES, echo_sources
 from o365_pipeline.customers import Customer
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import UsageError
@@ -82,7 +82,8 @@ def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
     )
     one, daily = planned.one_window, planned.daily
     total = ("total", "", round(one.objects), "", int(one.units), one.data_connect, int(daily.units))
-    rows = [*map(_row, planned.datasets), (*total, daily.data_connect)]
+    days = (planned.last_day - planned.first_day).days + 1
+    rows = [*(_row(entry, days) for entry in planned.datasets), (*total, daily.data_connect)]
     title = f"{customer.name}, {planned.first_day} to {planned.last_day}: what Data Connect would be asked for"
     stdout().print(table(title, columns, rows))
     if one.total:
@@ -100,13 +101,13 @@ def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
     _show_refusals(customer, planned)
 
 
-def _row(entry: PlannedDataset) -> tuple[object, ...]:
-    held = f"{entry.days_held} days held" if entry.days_held else "none"
+def _row(entry: PlannedDataset, days: int) -> tuple[object, ...]:
+    held = f"{entry.days_held} of {days} days held" if entry.days_held else "none"
     basis = "as landed before" if entry.goes_by_what_landed else "assumed"
     one, daily = entry.one_window, entry.daily
     return (
         entry.dataset,
-        ", ".join(map(str, entry.windows)) or held,
+        ", ".join(str(window).replace("_", " to ") for window in entry.windows) or held,
         round(one.objects),
         basis if entry.windows else "",
         int(one.units),

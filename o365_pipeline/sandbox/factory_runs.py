@@ -24,9 +24,10 @@ from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
 from o365_pipeline.sandbox.data_connect import Landed, Tenant, approval_for, land, refused
 from o365_pipeline.sandbox.documents import Documents
 from o365_pipeline.sandbox.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.key_vaults import missing_secret
 from o365_pipeline.sandbox.operations import copy_output, operation
 from o365_pipeline.sandbox.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
-from o365_pipeline.sandbox.resources import group_of
+from o365_pipeline.sandbox.resources import Resources, group_of
 from o365_pipeline.sandbox.runs import ENDED, Run, run_of
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
@@ -88,6 +89,7 @@ class Factories:
         job, problem = None, None
         try:
             job = copy_job(documents, pipeline, parameters, run_id)
+            problem = missing_secret(Resources(self.state), documents, group_of(factory))
         except O365PipelineError as error:
             problem = str(error)
         now = self.clock()
@@ -166,7 +168,7 @@ class Factories:
 
     def _start(self, run: Run, factory: str) -> None:
         """Let the run begin, or fail; in older tenants, let it wait for what it has not been approved yet."""
-        if run.job is None:
+        if run.job is None or run.problem:
             self._end(run, "Failed", run.starts_at, run.problem)
             return
         events = self._events(run.job)

@@ -186,6 +186,14 @@ def test_a_refused_draft_is_told_in_one_line(status: int, body: dict[str, Any], 
     assert "\n" not in str(refused.value)
 
 
+def test_a_page_that_partner_center_never_sent_is_told() -> None:
+    cloud = StandIn()
+    cloud.answer(200, "<html>sign in to the proxy</html>")
+
+    with pytest.raises(PublishError, match=r"answered no JSON \(200\); check the proxy"):
+        PartnerCenter(cloud, lambda _: None).submit(told())
+
+
 def test_a_job_without_an_end_is_left_to_a_person() -> None:
     cloud = StandIn()
     cloud.answer(200, {"jobId": "job-3", "jobStatus": "running"}, times=100)
