@@ -21,7 +21,9 @@ from o365_pipeline.cli_customers import customers
 from o365_pipeline.cli_docs import docs
 from o365_pipeline.cli_managed_app import managed_app
 from o365_pipeline.cli_mart import mart
+from o365_pipeline.cli_plan import plan
 from o365_pipeline.cli_quarantine import quarantine
+from o365_pipeline.cli_sandbox import comply, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -155,7 +157,7 @@ def doctor() -> None:
 
 @cli.group()
 def sandbox() -> None:
-    """Play the people of the sandbox: the approver at the Microsoft 365 admin center."""
+    """Play the people of the sandbox: the approver at the Microsoft 365 admin center, the offer's purchasers."""
 
 
 def _register(deployment: Deployment) -> None:
@@ -234,10 +236,13 @@ def revoke(approver: str, reason: str | None) -> None:
     _decide(State.DENIED, approver, reason)
 
 
+for command in (install, uninstall, violate, comply):
+    sandbox.add_command(command)
 cli.add_command(consent)
 cli.add_command(mart)
 cli.add_command(managed_app)
 cli.add_command(customers)
+cli.add_command(plan)
 cli.add_command(purge)
 cli.add_command(quarantine)
 cli.add_command(docs)

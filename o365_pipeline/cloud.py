@@ -19,7 +19,9 @@ from azure.core.credentials import (
     TokenCredential,
     TokenRequestOptions,
 )
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, DecodeError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.identity import (
     AzureAuthorityHosts,
@@ -54,6 +56,16 @@ def sign_in_failure(error: ClientAuthenticationError) -> str:
     if "HTTPSConnection" in told:
         return f"{told}: check the network, the proxy, and AZURE_AUTHORITY_HOST where it is set"
     return f"{told}: set O365_CREDENTIAL to the way that works here, or sign in (az login)"
+
+
+class JsonAlone(SansIOHTTPPolicy[Any, Any]):
+    """Refuses what is no JSON, such as a proxy's page: the client would raise no error of Azure's, as others expect."""
+
+    def on_response(self, _request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
+        answer = response.http_response
+        kind, length = (answer.headers.get(name, "") for name in ("Content-Type", "Content-Length"))
+        if answer.status_code < 300 and kind and "json" not in kind and length != "0":
+            raise DecodeError(f"{kind} was answered, not JSON: check O365_ARM_URL and the proxy", response=answer)
 
 
 class Credential(TokenCredential, SupportsTokenInfo, Protocol):

@@ -16,8 +16,10 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
+from o365_pipeline.managed_app.assets import managed_app_assets
 from o365_pipeline.managed_app.installation_assets import installed_applications
 from o365_pipeline.managed_app.installation_sensor import build_installation_sensor
+from o365_pipeline.managed_app.plan_assets import plan_and_actual_asset
 from o365_pipeline.managed_app.uninstallation_job import uninstallation_job
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
@@ -46,7 +48,9 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(curated_asset(dataset, people) for dataset in datasets),
             *(current_asset(dataset) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
+            plan_and_actual_asset,
             *([installed_applications] if sells else []),
+            *(managed_app_assets(deployment.offer) if deployment.offer else ()),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
         jobs=[extraction_job, landing_job, replay_job, purge_job, *([uninstallation_job] if sells else [])],

@@ -31,6 +31,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.applications import read_secret
 from o365_pipeline.managed_app.installations import Installation, InstalledCustomers
 from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.service_catalog import ServiceCatalog
 from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import FIRST_DAY
@@ -226,8 +227,15 @@ class Deployment:
             "data_factory": DataFactory(cloud=self.cloud),
             "customers": self.customers,
             "cloud": self.cloud,
+            "home": self.home,
+            "service_catalog": self.service_catalog,
             **({"vendor": self.vendor} if self.vendor else {}),
         }
+
+    @property
+    def service_catalog(self) -> ServiceCatalog:
+        """Where the offer is published."""
+        return ServiceCatalog(self.cloud, self.lakes, self.notification_signature)
 
     @property
     def sandbox(self) -> Sandbox:

@@ -28,8 +28,16 @@ class UsageError(O365PipelineError):
     """What was asked for does not exist: an unknown dataset, column, customer, or a malformed date."""
 
 
+class TemplateError(O365PipelineError):
+    """Azure would refuse a template or a wizard of a managed application; the message names the expression."""
+
+
 class NotAuthorizedError(O365PipelineError):
     """No approval in force covers what was asked; the message names Data Connect's rule."""
+
+
+class PolicyViolationError(NotAuthorizedError):
+    """A customer's installation violates a policy that its approver was shown; the message names both."""
 
 
 class FeedError(O365PipelineError):

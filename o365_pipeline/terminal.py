@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 
 import click
 from rich.console import Console
@@ -51,14 +52,18 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int]
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table for the terminal; numbers are right-aligned."""
+    """A table for the terminal; numbers are right-aligned, money (Decimal) has two decimals."""
     body = [list(row) for row in rows]
     shown = Table(title=title, title_justify="left", title_style="bold")
     for place, name in enumerate(columns):
-        numeric = bool(body) and all(isinstance(row[place], (int, float)) for row in body)
+        numeric = bool(body) and all(isinstance(row[place], (int, float, Decimal)) for row in body)
         shown.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=place == 0)
     for row in body:
-        shown.add_row(
-            *(f"{value:,}" if isinstance(value, int) else "" if value is None else str(value) for value in row)
-        )
+        shown.add_row(*map(_cell, row))
     return shown
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)

@@ -54,6 +54,10 @@ class History:
     def current(self, name: str, day: dt.date) -> list[dict[str, Any]]:
         """The rows of the table as of the day, folded anew."""
         self.fold(name, day)
+        return self.folded(name, day)
+
+    def folded(self, name: str, day: dt.date) -> list[dict[str, Any]]:
+        """The rows of the table as of the day, as it was folded last."""
         return self._rows(current_path(catalogue()[name], CUSTOMER, day))
 
     def rows(self, stage: str, name: str, day: dt.date) -> list[dict[str, Any]]:

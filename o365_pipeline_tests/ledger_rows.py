@@ -10,8 +10,8 @@ from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.ledger import extraction, landing, naive_utc
-from o365_pipeline_tests.conftest import DAY
 
+DAY = dt.date(2026, 11, 16)
 NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import signal
@@ -20,10 +21,11 @@ from azure.core.exceptions import ServiceRequestError
 
 from o365_pipeline import cli
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline_tests.conftest import SAMPLES
+from o365_pipeline_tests.conftest import DAY, SAMPLES
 from o365_pipeline_tests.served import certificate
 
 SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
+MONDAY, TUESDAY, WEDNESDAY = (str(DAY + dt.timedelta(days=number)) for number in range(3))
 
 
 @dataclass(frozen=True)
@@ -159,25 +161,25 @@ def test_the_demo_takes_microsofts_published_rows(command: Command, home: Path) 
 def test_extract_takes_days_to_the_mart_and_pays_once(command: Command, home: Path) -> None:
     command("sandbox", "approve")
 
-    ended = command("extract", "--dataset", "Message_v1", "--from", "2026-11-17", "--to", "2026-11-18")
+    ended = command("extract", "--dataset", "Message_v1", "--from", TUESDAY, "--to", WEDNESDAY)
 
     assert ended.status == 0, ended.stderr
     assert rows(home, "fact_message")
     assert factory_runs(home) == 1
-    again = command("extract", "--dataset", "Message_v1", "--from", "2026-11-18")
+    again = command("extract", "--dataset", "Message_v1", "--from", WEDNESDAY)
     assert again.status == 0, again.stderr
     assert factory_runs(home) == 1
 
 
 def test_why_missing_answers_for_each_dataset_and_writes_nothing_down(command: Command, home: Path) -> None:
     command("sandbox", "approve")
-    assert command("extract", "--from", "2026-11-17").status == 0
+    assert command("extract", "--from", TUESDAY).status == 0
     with sqlite3.connect(home / "mart.db") as connection:
         people = "SELECT person_id, mail FROM dim_person JOIN fact_chat ON sender_id = person_id WHERE mail IS NOT NULL"
         [(person, mail)] = connection.execute(f"{people} LIMIT 1")
     known = {path: path.stat().st_mtime_ns for path in (home / "dagster").rglob("*")}
 
-    ended = command("why-missing", mail.upper(), "--day", "2026-11-17")
+    ended = command("why-missing", mail.upper(), "--day", TUESDAY)
 
     assert ended.status == 0, ended.stderr
     answers = dict(line.split(": ", 1) for line in ended.stdout.splitlines())
@@ -185,16 +187,16 @@ def test_why_missing_answers_for_each_dataset_and_writes_nothing_down(command: C
     assert not any(name.startswith("SharePoint") for name in answers)
     assert answers["User_v1"] == "there: 1 row"
     assert answers["TeamChat_v1"].startswith("there: ")
-    by_id = command("why-missing", person, "--day", "2026-11-17")
+    by_id = command("why-missing", person, "--day", TUESDAY)
     assert by_id.stdout == ended.stdout
-    other_day = command("why-missing", person, "--day", "2026-11-18", "--dataset", "message")
+    other_day = command("why-missing", person, "--day", WEDNESDAY, "--dataset", "message")
     assert other_day.stdout == "Message_v1: not extracted: nothing was asked for on this day\n"
     assert ended.stderr == ""
     assert {path: path.stat().st_mtime_ns for path in (home / "dagster").rglob("*")} == known
 
 
 def test_without_approval_extract_names_the_rule_and_creates_no_factory_run(command: Command, home: Path) -> None:
-    ended = command("extract", "--from", "2026-11-17")
+    ended = command("extract", "--from", TUESDAY)
 
     assert ended.status == 1
     assert ended.stderr.count("\n") == 1
@@ -210,7 +212,7 @@ def test_a_column_added_after_the_approval_is_refused_by_name(
     request.write_text(SHIPPED_REQUEST.read_text().replace('"isRead"', '"isRead", "subject"'))
     monkeypatch.setenv("O365_DATA_REQUEST", str(request))
 
-    ended = command("extract", "--dataset", "Message_v1", "--from", "2026-11-17")
+    ended = command("extract", "--dataset", "Message_v1", "--from", TUESDAY)
 
     assert ended.status == 1
     assert "the columns are a subset of the authorized columns" in ended.stderr
@@ -221,7 +223,7 @@ def test_a_column_added_after_the_approval_is_refused_by_name(
 def test_a_denied_request_is_shown_and_refused(command: Command, home: Path) -> None:
     command("sandbox", "deny", "--reason", "not now")
 
-    ended = command("extract", "--from", "2026-11-17")
+    ended = command("extract", "--from", TUESDAY)
 
     assert ended.status == 1
     assert "approved is Denied" in ended.stderr
@@ -347,10 +349,10 @@ def test_the_owner_cannot_approve(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["extract", "--dataset", "Mesage_v1", "--from", "2026-11-17"], "did you mean Message_v1?"),
+        (["extract", "--dataset", "Mesage_v1", "--from", TUESDAY], "did you mean Message_v1?"),
         (["extract", "--from", "2026-13-45"], "'2026-13-45' does not match the format"),
-        (["extract", "--from", "2026-11-17", "--to", "2026-11-16"], "lies before"),
-        (["extract", "--customer", "nobody", "--from", "2026-11-17"], "unknown customer 'nobody'; known are contoso"),
+        (["extract", "--from", TUESDAY, "--to", MONDAY], "lies before"),
+        (["extract", "--customer", "nobody", "--from", TUESDAY], "unknown customer 'nobody'; known are contoso"),
         (["demo", "--first-day", "yesterday"], "'yesterday' does not match the format"),
         (["demo", "--tenant-data", "/nowhere"], "tenant data /nowhere: cannot be read as a folder"),
         (["demo", "--tenant-data", __file__], "cannot be read as a folder"),
@@ -358,7 +360,7 @@ def test_the_owner_cannot_approve(command: Command) -> None:
         (["demo", "--first-day", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2020-01-01"], "2020-01-01 lies before 2024-01-01"),
-        (["why-missing", "nobody@x.example", "--day", "2026-11-17"], "nobody of contoso has the address nobody@x"),
+        (["why-missing", "nobody@x.example", "--day", TUESDAY], "nobody of contoso has the address nobody@x"),
         (["why-missing", "someone"], "Missing option '--day'"),
         (["fly"], "No such command 'fly'"),
     ],

@@ -12,6 +12,7 @@ import pytest
 
 from o365_pipeline import cli
 from o365_pipeline.curated import curation
+from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import with_wrong_type
 
 Command = Callable[..., tuple[int, str, str]]
@@ -56,10 +57,10 @@ def test_rejected_rows_are_listed_shown_asked_for_and_read_anew(
     assert status == 0
     [line] = [line for line in listed.splitlines() if REASON in line]
     cells = [cell.strip() for cell in line.strip("│").split("│")]
-    assert cells[:4] == ["contoso", "message", "2026-11-16", REASON]
+    assert cells[:4] == ["contoso", "message", str(DAY), REASON]
     rows = int(cells[4].replace(",", ""))
 
-    of_day = ("quarantine", "show", "--dataset", "Message_v1", "--day", "2026-11-16")
+    of_day = ("quarantine", "show", "--dataset", "Message_v1", "--day", str(DAY))
     shown = [json.loads(line) for line in moved(*of_day, "--reason", "importance", "--limit", "5")[1].splitlines()]
     assert [list(entry) for entry in shown] == [["file", "line", "reason", "raw"]] * 5
     assert all(entry["line"] and json.loads(entry["raw"])["importance"] for entry in shown)
@@ -77,7 +78,7 @@ def test_rejected_rows_are_listed_shown_asked_for_and_read_anew(
 
 def test_where_nothing_was_rejected_nothing_is_shown_and_nothing_replayed(command: Command) -> None:
     assert command("quarantine", "list")[0] == 0
-    assert command("quarantine", "show", "--dataset", "Message_v1", "--day", "2026-11-16") == (0, "", "")
+    assert command("quarantine", "show", "--dataset", "Message_v1", "--day", str(DAY)) == (0, "", "")
     assert command("quarantine", "replay") == (0, "contoso: there are no such rejected rows\n", "")
 
 

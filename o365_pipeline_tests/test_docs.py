@@ -17,6 +17,7 @@ from o365_pipeline.mart.diagram import er_diagram, subjects
 from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
 from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.views import VIEWS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -55,6 +56,15 @@ def test_every_table_of_the_mart_belongs_to_one_subject() -> None:
     assert sorted(table.name for table in described) == sorted(table.name for table in MART_TABLES)
 
 
+def test_every_view_and_column_of_it_is_in_the_marts_document() -> None:
+    text = documents()["mart.md"]
+
+    for view in VIEWS.values():
+        section = text.split(f"\n### {view.name}\n")[1].split("\n### ")[0]
+        assert view.description in section
+        assert [name for name in view.comments if f"| `{name}` |" not in section] == []
+
+
 def test_a_column_of_a_keys_name_refers_to_its_table_and_a_role_says_so_itself() -> None:
     tables = {table.name: table for table in MART_TABLES}
 
@@ -84,7 +94,7 @@ def test_the_diagram_draws_each_reference_once() -> None:
     assert CliRunner().invoke(cli, ["mart", "diagram"]).output == diagram
 
 
-def test_the_database_describes_every_table_and_column_and_again_changes_nothing() -> None:
+def test_the_database_describes_every_table_view_and_column_and_again_changes_nothing() -> None:
     engine = sa.create_engine("sqlite://")
     metadata.create_all(engine)
 
@@ -93,10 +103,16 @@ def test_the_database_describes_every_table_and_column_and_again_changes_nothing
         write_dictionary(connection)
         rows = connection.execute(sa.select(data_dictionary)).mappings().all()
 
-    assert len(rows) == len(metadata.tables) + sum(len(table.columns) for table in metadata.tables.values())
+    columns = [len(table.columns) for table in metadata.tables.values()] + [
+        len(view.comments) for view in VIEWS.values()
+    ]
+    assert len(rows) == len(columns) + sum(columns)
     described = {(row["table_name"], row["column_name"]): row for row in rows}
     assert described["fact_message", "*"]["description"].startswith("One row per mail")
     assert described["fact_message", "sender_id"]["key_of"] == "dim_person.person_id"
+    assert described["department_week", "*"]["description"].startswith("One row per department and week")
+    share = described["department_week", "after_hours_share"]
+    assert (share["type"], share["description"].endswith("0 to 1")) == ("FLOAT", True)
 
 
 def test_on_postgresql_a_migrated_schema_carries_the_comments_of_tables_and_columns(postgres_url: str) -> None:

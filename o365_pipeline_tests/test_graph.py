@@ -52,6 +52,10 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         *(f"curated/{name}" for name in DATASETS),
         *(f"curated/{name}_current" for name in SNAPSHOTS),
         *(f"mart/{table.name}" for table in MART_TABLES),
+        *(
+            f"managed_app/{name}"
+            for name in ("package", "service_catalog", "marketplace", "installations", "plan_and_actual")
+        ),
     }
 
 
@@ -137,14 +141,19 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "landing_job",
         "purge_job",
         "replay_job",
+        "uninstallation_job",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "consent_sensor",
+        "installation_sensor",
         "landing_sensor",
         "purge_sensor",
         "reconciliation_sensor",
     }
-    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "daily_extraction",
+        "extraction_at_0_4_any_any_1",
+    }
 
 
 def test_sensors_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:

@@ -319,7 +319,7 @@ def test_a_dataset_that_the_catalogue_does_not_know_blocks_what_follows(
     runner: Runner, deployment: Deployment, decide: Decide
 ) -> None:
     decide()
-    lake_of(deployment).write("raw/contoso/planets/2026-11-16/r/part.json", b"{}")
+    lake_of(deployment).write(f"raw/contoso/planets/{DAY}/r/part.json", b"{}")
 
     result = runner.execute_day("landing_job", [RAW, CURATED])
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import short_name
+from o365_pipeline.datasets import Dataset, catalogue, short_name
 from o365_pipeline.errors import NotAuthorizedError
 from o365_pipeline.ledger import approval_dataset, approval_event, fitting, naive_utc, next_sequence, not_recorded
 
@@ -98,6 +98,16 @@ def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -
             "says yes"
         )
     return stands.approval
+
+
+def datasets_in_force(database: Database, customer: Customer, at: dt.datetime) -> list[Dataset]:
+    """The catalogue's datasets that the approval which lets the customer's data be used covers.
+
+    Raises:
+        NotAuthorizedError: there is none.
+    """
+    approval = approval_in_force(database, customer, at)
+    return [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
 
 
 def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:

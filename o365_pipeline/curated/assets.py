@@ -29,7 +29,7 @@ from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import Landed, landings_of
+from o365_pipeline.raw.manifest import Landed, each_once, landings_of
 from o365_pipeline.raw.transfer import logged
 from o365_pipeline.row_history import rows_of_days
 
@@ -106,7 +106,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
             people = people_of(database, lake, customers[customer], cloud)
             counts: dict[dt.date, Counts] = {}
             drifts: list[Drift] = []
-            for landed in _each_once(list(landings.values())):
+            for landed in each_once(landings.values()):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = approved_columns(database, customers[customer], version)
@@ -157,10 +157,6 @@ def approved_columns(database: Database, customer: Customer, dataset: Dataset) -
             f"{customer.name}: the approval in force does not name {dataset.name}; what landed stays where it is"
         )
     return approved.columns
-
-
-def _each_once(landings: Sequence[Landed]) -> list[Landed]:
-    return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
 def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from o365_pipeline import freshness
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import current_path, fold
+from o365_pipeline.curated.current_state import current_path, fold, fold_later
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
@@ -41,7 +41,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         description=(
             f"{dataset.description} What there is as of the day: of curated/{dataset.asset_name} the last full "
             f"snapshot and the changes since, the last row of each {', '.join(dataset.curated_key)}, without what was "
-            "deleted. A day that comes late changes the days after it: materialize these again."
+            "deleted. Days after one that comes late are folded anew with it."
         ),
     )
     def current(
@@ -63,6 +63,15 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
             for day in work.days:
                 rows = fold(database, lake, dataset, work.customer, day, columns)
                 context.add_asset_metadata({"dagster/row_count": rows}, partition_key=partition_key(work.customer, day))
+            for day, rows in fold_later(database, lake, dataset, work.customer, work.days, columns):
+                context.log_event(
+                    dg.AssetMaterialization(
+                        asset_key=current_key(dataset),
+                        description="Folded anew: a day before it came later.",
+                        partition=partition_key(work.customer, day),
+                        metadata={"dagster/row_count": rows},
+                    )
+                )
         paths = [current_path(dataset, work.customer, day) for day in work.days]
         with duck() as (connection, directory):
             [file] = lake.stage(paths[-1:], directory)

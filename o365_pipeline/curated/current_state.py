@@ -57,6 +57,20 @@ def fold(
     return int(rows)
 
 
+def fold_later(
+    database: Database,
+    lake: Lake,
+    dataset: Dataset,
+    customer: str,
+    days: Collection[dt.date],
+    columns: Collection[str],
+) -> Iterator[tuple[dt.date, int]]:
+    """Fold the days anew that were folded before some days that lie before them were; yields each with its rows."""
+    for day in landed_days(database, customer, dataset, dt.date.max):
+        if day > min(days) and day not in days and lake.exists(current_path(dataset, customer, day)):
+            yield day, fold(database, lake, dataset, customer, day, columns)
+
+
 def _since_the_last_snapshot(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,

@@ -117,9 +117,12 @@ def _salt(customer: Customer, cloud: Cloud | None) -> str:
     assert cloud is not None
     vault = SecretClient(secret.vault_url, cloud.credential(customer.tenant_id), transport=cloud.transport())
     try:
-        return vault.get_secret(secret.name).value or ""
+        salt = vault.get_secret(secret.name).value
     except AzureError as error:
         raise SettingsError(
             f"{customer.name}: address_salt cannot be read from {secret.key_vault}: give the pipeline's identity the "
             f"role Key Vault Secrets User ({type(error).__name__})"
         ) from error
+    if not salt:
+        raise SettingsError(f"{customer.name}: address_salt {secret.key_vault} is empty: give the secret a value")
+    return salt

@@ -19,6 +19,7 @@ from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.raw.manifest import each_once
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def replay(
     for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
         days = sorted(day for name, day in found if name == dataset.asset_name)
         landings = newest_landings(database, lake, customer, dataset, days)
-        for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+        for landed in each_once(landings.values()):
             version = catalogue()[landed.manifest.dataset]
             columns = approved_columns(database, customer, version)
             of_landing = [day for day in days if landings.get(day) is landed]

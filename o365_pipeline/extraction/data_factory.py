@@ -15,17 +15,14 @@ import dagster as dg
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
-    DecodeError,
     HttpResponseError,
     ResourceNotFoundError,
     ServiceResponseError,
 )
-from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory import models as adf
 
-from o365_pipeline.cloud import Cloud, sign_in_failure
+from o365_pipeline.cloud import Cloud, JsonAlone, sign_in_failure
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
@@ -251,18 +248,8 @@ def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFa
         api_version=API_VERSION,
         retry_policy=FactoryRetryPolicy(),
         transport=cloud.transport(),
-        per_call_policies=[_JsonAlone()],
+        per_call_policies=[JsonAlone()],
     )
-
-
-class _JsonAlone(SansIOHTTPPolicy[Any, Any]):
-    """Refuses what is no JSON, such as a proxy's page: the client would raise no error of Azure's, as others expect."""
-
-    def on_response(self, _request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
-        answer = response.http_response
-        kind, length = (answer.headers.get(name, "") for name in ("Content-Type", "Content-Length"))
-        if answer.status_code < 300 and kind and "json" not in kind and length != "0":
-            raise DecodeError(f"{kind} was answered, not JSON: check O365_ARM_URL and the proxy", response=answer)
 
 
 def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionError:

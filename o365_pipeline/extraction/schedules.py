@@ -72,13 +72,13 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
             return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
         today = moment.date()
-        requests = [_request(customer, days) for customer in approved if (days := _days(customer, held, today))]
+        requests = [_request(customer, days) for customer in approved if (days := days_due(customer, held, today))]
         return requests or dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
 
     return scheduled_extraction
 
 
-def _days(
+def days_due(
     customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
     """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""

@@ -21,8 +21,16 @@ from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.customers import Customer
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.errors import ExtractionError, FactoryBusyError, NotAuthorizedError, RunInDoubtError, UsageError
+from o365_pipeline.errors import (
+    ExtractionError,
+    FactoryBusyError,
+    NotAuthorizedError,
+    O365PipelineError,
+    RunInDoubtError,
+    UsageError,
+)
 from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.factory_changes import DefinitionChange
@@ -88,6 +96,9 @@ class Submitter:
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
 
+    _complaints: dict[str, O365PipelineError | None] = field(default_factory=dict, init=False)
+    """What speaks against each customer's installation, None where it complies; asked once in a Dagster run."""
+
     def submit_days(
         self,
         customer: Customer,
@@ -103,7 +114,7 @@ class Submitter:
 
         Raises:
             UsageError: a day is not over yet, or Data Connect does not have it; no factory run was created.
-            NotAuthorizedError: no approval in force covers it; no factory run was created.
+            NotAuthorizedError: no approval in force covers it, or a policy is violated; no factory run was created.
             ExtractionError: the factory refused, or another process is submitting the window right now.
         """
         existing, wanted, lacking = self._covered(customer, requested, days)
@@ -124,11 +135,15 @@ class Submitter:
         """See to it that all of it may be extracted, before any of it is.
 
         Raises:
-            NotAuthorizedError: no approval in force covers a dataset that has days left to extract.
+            NotAuthorizedError: no approval in force covers a dataset that has days left to extract, or the customer's
+                installation violates a policy.
+            ExtractionError: whether it does could not be found out.
         """
-        for requested in requests:
-            if self._covered(customer, requested, days).missing:
-                self.authorized_by(customer, requested)
+        missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
+        for requested in missing:
+            self.authorized_by(customer, requested)
+        if missing:
+            self._check_policies(customer)
 
     def _covered(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> _Cover:
         """The extractions that hold days already, and the windows that are missing."""
@@ -160,9 +175,20 @@ class Submitter:
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
 
+    def _check_policies(self, customer: Customer) -> None:
+        if customer.name not in self._complaints:
+            try:
+                check_policies(self.factory.cloud, customer)
+                self._complaints[customer.name] = None
+            except O365PipelineError as error:
+                self._complaints[customer.name] = error
+        if complaint := self._complaints[customer.name]:
+            raise complaint
+
     def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
         """The window's extraction: the one that there is, or a new one."""
         wanted = self._wanted(customer, requested, window)
+        self._check_policies(customer)
         run_id: str | None = None
         if not ledger.claim(self.database, wanted):
             found = self._find(wanted)

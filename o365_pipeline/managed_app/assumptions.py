@@ -21,6 +21,12 @@ ASSUMPTIONS_FILE = "assumptions.toml"
 MINUTES_PER_HOUR = 60
 
 
+class Organisation(Told):
+    """How large an organisation is of which nothing is known."""
+
+    users: int = Field(ge=1)
+
+
 class Calendar(Told):
     """When people work."""
 
@@ -72,6 +78,7 @@ class Assumptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    organisation: Organisation
     calendar: Calendar
     factory: Factory
     holding: Holding
@@ -93,8 +100,11 @@ class Assumptions(BaseModel):
     @property
     def told(self) -> Mapping[str, Told]:
         """Everything that has a date, by its key in the file."""
-        parts = {"calendar": self.calendar, "factory": self.factory, "holding": self.holding}
-        return {**parts, **{f"datasets.{name}": volume for name, volume in self.datasets.items()}}
+        names = ("organisation", "calendar", "factory", "holding")
+        return {
+            **{name: getattr(self, name) for name in names},
+            **{f"datasets.{name}": volume for name, volume in self.datasets.items()},
+        }
 
     def old(self, today: dt.date) -> Mapping[str, Told]:
         """Those that are older than a year."""

@@ -1,14 +1,14 @@
 """What differs between the definition that an offer asks for and the one that a service catalog holds, field by field.
 
-What belongs here: comparing and showing, without calls. The signature of notifications is compared and never shown; the
-package's signed URL is compared by the path that ends it, for its signature is another each time.
+What belongs here: comparing and showing, without calls. The signature of notifications is compared by its fingerprint
+and never shown; the package's signed URL is compared by the path that ends it, for its signature is another each time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from azure.mgmt.resource.managedapplications import models
 
@@ -18,7 +18,7 @@ ROLES: Mapping[str, str] = {
 }
 """Azure's built-in roles, by the name that an offer gives them."""
 
-VERSION_TAG, DIGEST_TAG = "version", "package-digest"
+VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
 SIGNATURE = "notification signature"
 PACKAGE = "package"
 PATH_PARTS = 3
@@ -76,9 +76,10 @@ def _fields(definition: models.ApplicationDefinition) -> Iterator[tuple[str, str
     notification = definition.notification_policy
     uris = [urlsplit(endpoint.uri) for endpoint in (notification.notification_endpoints if notification else ())]
     yield "notification endpoint", ", ".join(uri._replace(query="").geturl() for uri in uris)
-    yield SIGNATURE, ", ".join(parse_qs(uri.query).get("sig", [""])[0] for uri in uris)
+    tags = definition.tags or {}
+    yield SIGNATURE, tags.get(SIGNATURE_TAG, "")
     for tag in (VERSION_TAG, DIGEST_TAG):
-        yield f"tag {tag}", (definition.tags or {}).get(tag, "")
+        yield f"tag {tag}", tags.get(tag, "")
     if definition.package_file_uri:
         yield PACKAGE, "/".join(urlsplit(definition.package_file_uri).path.split("/")[-PATH_PARTS:])
 

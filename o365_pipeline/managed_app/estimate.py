@@ -66,6 +66,10 @@ class Bill:
         return sum((line.objects for line in self.lines), Decimal(0))
 
     @property
+    def units(self) -> Decimal:
+        return sum((line.units for line in self.lines), Decimal(0))
+
+    @property
     def data_connect(self) -> Decimal:
         return sum((line.cost for line in self.lines), Decimal(0))
 

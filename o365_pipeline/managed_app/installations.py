@@ -11,17 +11,17 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.consent.data_request import DataRequest, Scope
 from o365_pipeline.customers import NIGHTLY, Customer, KeyVaultSecret
 from o365_pipeline.database import Database
 from o365_pipeline.ledger import installation as table
+from o365_pipeline.managed_app.extract_groups import of_groups
 from o365_pipeline.managed_app.notifications import DELETED, DELETING
 from o365_pipeline.managed_app.offer import Offer
 
@@ -147,19 +147,10 @@ def customer_of(known: Installation, offer: Offer) -> Customer:
             # One that the offer no longer has is served nightly, as most are.
             "schedule": sku.schedule if sku else NIGHTLY,
             "application_secret": KeyVaultSecret(key_vault=f"{known.key_vault}/secrets/{known.secret_name}"),
-            "data_request": request_of(offer, json.loads(known.extract_groups or "[]")),
+            "data_request": of_groups(offer.request, json.loads(known.extract_groups or "[]")),
             "installation": known.resource_id,
         }
     )
-
-
-def request_of(offer: Offer, groups: Sequence[str]) -> DataRequest:
-    """The offer's data request, of the groups alone that the purchaser chose; of everybody where there are none."""
-    if not groups:
-        return offer.request
-    scope = Scope(kind="List", groups=tuple(groups))
-    datasets = tuple(entry.model_copy(update={"scope": scope}) for entry in offer.request.datasets)
-    return offer.request.model_copy(update={"datasets": datasets})
 
 
 @dataclass

@@ -18,7 +18,7 @@ from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
 from o365_pipeline.customers_file import EnvironmentSecret, Guid
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.policies import policies
+from o365_pipeline.policies import policies
 from o365_pipeline.regions import azure_region
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]

@@ -6,24 +6,29 @@ from what is held is `definition_changes.py`'s; what a package holds is `package
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.mgmt.resource.managedapplications import ApplicationClient, models
 from pydantic import SecretStr
 
-from o365_pipeline.cloud import Cloud, sign_in_failure
+from o365_pipeline.cloud import Cloud, JsonAlone, sign_in_failure
 from o365_pipeline.errors import PublishError, SettingsError
-from o365_pipeline.managed_app.definition_changes import DIGEST_TAG, ROLES, VERSION_TAG, Change, changes
+from o365_pipeline.managed_app.definition_changes import (
+    DIGEST_TAG,
+    ROLES,
+    SIGNATURE_TAG,
+    VERSION_TAG,
+    Change,
+    changes,
+)
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import Package
 from o365_pipeline.raw.lakes import Lakes
-
-if TYPE_CHECKING:
-    from o365_pipeline.managed_app.package import Package
 
 API_VERSION = "2019-07-01"
 READABLE_FOR = timedelta(hours=1)
@@ -107,8 +112,12 @@ class ServiceCatalog:
         self, offer: Offer, package: Package, uri: str, held: models.ApplicationDefinition | None = None
     ) -> models.ApplicationDefinition:
         """The definition that the offer asks for; tags of others are kept."""
-        vendor = offer.management
-        ours = {VERSION_TAG: offer.version, DIGEST_TAG: package.digest}
+        vendor, signature = offer.management, self._signature()
+        ours = {
+            VERSION_TAG: offer.version,
+            DIGEST_TAG: package.digest,
+            SIGNATURE_TAG: _fingerprint(offer, signature),
+        }
         return models.ApplicationDefinition(
             location=vendor.region,
             tags={**((held.tags if held else None) or {}), **ours},
@@ -122,7 +131,7 @@ class ServiceCatalog:
             notification_policy=models.ApplicationNotificationPolicy(
                 notification_endpoints=[
                     models.ApplicationNotificationEndpoint(
-                        uri=f"{vendor.notification_endpoint}?{urlencode({'sig': self._signature()})}"
+                        uri=f"{vendor.notification_endpoint}?{urlencode({'sig': signature})}"
                     )
                 ]
             ),
@@ -149,6 +158,7 @@ class ServiceCatalog:
             api_version=API_VERSION,
             transport=self.cloud.transport(),
             retry_total=RETRIES,
+            per_call_policies=[JsonAlone()],
         )
 
 
@@ -161,6 +171,11 @@ def definition_id(offer: Offer) -> str:
     """The Azure Resource Manager id of an offer's definition."""
     group = f"/subscriptions/{offer.management.subscription_id}/resourceGroups/{offer.management.resource_group}"
     return f"{group}/providers/Microsoft.Solutions/applicationDefinitions/{offer.name}"
+
+
+def _fingerprint(offer: Offer, signature: str) -> str:
+    """Tells whether a definition has this signature, which Azure need not answer; nobody finds the signature by it."""
+    return hashlib.sha256(f"{definition_id(offer)} {signature}".encode()).hexdigest()[:12]
 
 
 def _location(name: str) -> str:

@@ -12,18 +12,18 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline import freshness
-from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers import Customer, Customers
 from o365_pipeline.database import Database
-from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
 from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
 from o365_pipeline.mart.collaboration import collaboration_picture
 from o365_pipeline.mart.lineage import column_lineage
-from o365_pipeline.mart.loading import load_day, note_loaded
+from o365_pipeline.mart.loading import DayLoaded, load_day, note_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import reads
 from o365_pipeline.mart.tables import MART_TABLES, fact_message
@@ -66,8 +66,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         with explained():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            approval = approval_in_force(database, customer, dt.datetime.now(dt.UTC))
-        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+            datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
         loaded: dict[dt.date, frozenset[str]] = {}
         counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in MART_TABLES}
         for day in work.days:
@@ -88,6 +87,12 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                         partition_key=partition_key(customer.name, day),
                     )
             context.log.info(f"{customer.name} {day}: loaded")
+        for day in stale_days(marts[customer.name], lakes.of(customer), customer.name, work.days):
+            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+            loaded[day] = day_loaded.extractions
+            for event in materialized(day_loaded, customer.name, day):
+                context.log_event(event)
+            context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
         note_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
             history = rows_of_days(context.instance, mart_key(table), customer.name, work.days)
@@ -100,6 +105,16 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             yield volume_result(mart_key(table), counts[table], history)
 
     return mart
+
+
+def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.AssetMaterialization]:
+    """What Dagster is told of a day that was loaded outside its partitions' run."""
+    for table, count in loaded.rows.items():
+        yield dg.AssetMaterialization(
+            asset_key=mart_key(table),
+            partition=partition_key(customer, day),
+            metadata={"dagster/row_count": count},
+        )
 
 
 def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:

@@ -1,25 +1,28 @@
-"""The data dictionary of the mart, made from its tables: a document, and rows for the database itself.
+"""The data dictionary of the mart, made from its tables and views: a document, and rows for the database itself.
 
-What belongs here: how a table is described. The descriptions are the comments in `tables/`.
+What belongs here: how they are described. The descriptions are the comments in `tables/` and `views/`.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import sqlalchemy as sa
 
 from o365_pipeline.database import metadata
 from o365_pipeline.markdown import code, markdown_table, section_link
+from o365_pipeline.mart import views
 from o365_pipeline.mart.diagram import Subject, er_diagram, subjects
 from o365_pipeline.mart.references import own_key, references
+from o365_pipeline.mart.views import VIEWS, View
 
 WHOLE_ROW = "*"
-"""What stands for the column where a table as a whole is described."""
+"""What stands for the column where a table or view as a whole is described."""
 
 INTRODUCTION = """# Data dictionary: the mart
 
-Made from the tables by `o365-pipeline docs`; do not edit it. Where the rows come from is in
+Made from the tables and views by `o365-pipeline docs`; do not edit it. Where the rows come from is in
 [data-dictionary.md](data-dictionary.md). The database says the same of itself: `SELECT * FROM data_dictionary`.
 
 Every table begins with `customer` and `day`, the partition that loaded the row, and ends with `extraction_id`, by which
@@ -29,17 +32,17 @@ Every table begins with `customer` and `day`, the partition that loaded the row,
 data_dictionary = sa.Table(
     "data_dictionary",
     metadata,
-    sa.Column("table_name", sa.String(100), primary_key=True, comment="A table of this database"),
+    sa.Column("table_name", sa.String(100), primary_key=True, comment="A table or view of this database"),
     sa.Column("column_name", sa.String(100), primary_key=True, comment="Its column; * where it tells what a row is"),
     sa.Column("type", sa.String(100), comment="The column's type, before the server's own name for it"),
     sa.Column("key_of", sa.String(250), comment="The table and key that the column refers to, in the same partition"),
     sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
-    comment="One row per table and per column of this database: what it holds",
+    comment="One row per table or view and per column of this database: what it holds",
 )
 
 
 def write_dictionary(connection: sa.Connection) -> None:
-    """Let the database describe its tables as they are now, in the caller's transaction."""
+    """Let the database describe its tables and views as they are now, in the caller's transaction."""
     connection.execute(sa.delete(data_dictionary))
     connection.execute(sa.insert(data_dictionary), list(dictionary_rows()))
 
@@ -52,15 +55,20 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
         for column in table.columns:
             key = str(keys[column.name]) if column.name in keys else None
             yield _row(table.name, column.name, str(column.type), key, column.comment)
+    for view in VIEWS.values():
+        yield _row(view.name, WHOLE_ROW, None, None, view.description)
+        for name, kind, comment in _columns_of(view):
+            yield _row(view.name, name, kind, None, comment)
 
 
 def mart_document() -> str:
-    """Every table of the mart by subject: a diagram, then the tables' columns; with a table of contents."""
+    """A table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the views."""
     contents = [
         f"- {section_link(subject.name)}: " + ", ".join(section_link(table.name) for table in subject.tables)
         for subject in subjects()
     ]
-    return "\n\n".join([INTRODUCTION.rstrip(), "\n".join(contents), *map(_subject, subjects())]) + "\n"
+    contents.append(f"- {section_link('views')}: " + ", ".join(map(section_link, VIEWS)))
+    return "\n\n".join([INTRODUCTION.rstrip(), "\n".join(contents), *map(_subject, subjects()), _views()]) + "\n"
 
 
 def _row(
@@ -97,3 +105,22 @@ def _table(table: sa.Table) -> str:
     )
     key = f"Key: {code('customer', 'day', *own_key(table))}."
     return "\n\n".join([f"### {table.name}", f"{table.comment}. {key}", columns])
+
+
+def _views() -> str:
+    description = (inspect.getdoc(views) or "").partition("\n\n")[0].replace("\n", " ")
+    return "\n\n".join(["## views", description, *map(_view, VIEWS.values())])
+
+
+def _view(view: View) -> str:
+    columns = markdown_table(
+        ("column", "type", "what it holds"),
+        ((code(name), kind, comment) for name, kind, comment in _columns_of(view)),
+    )
+    return "\n\n".join([f"### {view.name}", view.description, columns])
+
+
+def _columns_of(view: View) -> Iterator[tuple[str, str, str]]:
+    """Each column's name, type, and what it holds."""
+    for column in view.select.selected_columns:
+        yield column.name, str(column.type), view.comments[column.name]

@@ -24,7 +24,7 @@ from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
-from o365_pipeline.mart.lookback import lookbacks_at
+from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
@@ -117,6 +117,33 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
 
     database.run(note)
+
+
+def loaded_days(mart: Database, customer: str) -> set[dt.date]:
+    """The days of which the customer has rows in the mart."""
+    with mart.begin() as connection:
+        return {
+            day
+            for table in MART_TABLES
+            for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer).distinct())
+        }
+
+
+def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.date]) -> list[dt.date]:
+    """The customer's other days in the mart whose rows depend on some days that are loaded anew.
+
+    Rows look back some days; what there is as of a day depends on every day before it that tells of changes.
+    """
+    others = loaded_days(mart, customer) - set(days)
+    telling = [dataset for dataset in catalogue().newest if dataset.current_name]
+    told = [
+        day
+        for day in days
+        if any(later > day for later in others)
+        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in telling)
+    ]
+    after = {day for day in others if told and day > min(told)}
+    return sorted(after | (depending(days) & others))
 
 
 def load_partition(

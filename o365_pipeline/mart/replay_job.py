@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from o365_pipeline.cloud import Cloud
-from o365_pipeline.consent.approval_ledger import approval_in_force
+from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.quarantine import Selection
 from o365_pipeline.curated.replay import Replayed, partitions, replay
@@ -19,8 +19,8 @@ from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
 from o365_pipeline.failures import explained
-from o365_pipeline.mart.assets import mart_key
-from o365_pipeline.mart.loading import load_day, note_loaded
+from o365_pipeline.mart.assets import materialized
+from o365_pipeline.mart.loading import load_day, note_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import partition_key
 from o365_pipeline.raw.lakes import Lakes
@@ -100,19 +100,14 @@ def _load(
 ) -> None:
     """Load days of the customer's mart anew from what is curated and approved."""
     loaded: dict[dt.date, frozenset[str]] = {}
-    for day in sorted(days):
-        approval = approval_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
-        datasets = [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
+    changed = sorted(days)
+    stale = stale_days(marts[customer.name], lakes.of(customer), customer.name, changed) if changed else []
+    for day in [*changed, *stale]:
+        datasets = datasets_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
         day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
         loaded[day] = day_loaded.extractions
-        for table, count in day_loaded.rows.items():
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset_key=mart_key(table),
-                    partition=partition_key(customer.name, day),
-                    metadata={"dagster/row_count": count},
-                )
-            )
+        for event in materialized(day_loaded, customer.name, day):
+            context.log_event(event)
     if loaded:
         note_loaded(marts.ledger, customer.name, loaded)
 

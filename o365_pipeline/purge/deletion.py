@@ -28,14 +28,14 @@ from o365_pipeline.extraction.windows import Window
 from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart import ledger_copies
-from o365_pipeline.mart.loading import load_day
+from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.columns import manifest_of, take_out
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import landings_of
+from o365_pipeline.raw.manifest import each_once, landings_of
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
 
@@ -174,7 +174,7 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
-        for landed in {entry.extraction.extraction_id: entry for entry in landings.values()}.values():
+        for landed in each_once(landings.values()):
             held = [day for day in of_dataset if landings.get(day) is landed]
             curate(lake, dataset, landed, held, landed.manifest.columns, people)
 
@@ -203,27 +203,18 @@ def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.
     """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
     # Later days hold what was counted from the touched ones' mail.
-    stale = touched | (depending(touched) & _loaded_days(mart, customer))
+    stale = touched | (depending(touched) & loaded_days(mart, customer.name))
     for day in sorted(stale & {day for _, day in live}):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
         load_day(marts, lake, customer.name, day, held)
-    for day in sorted(_loaded_days(mart, customer) - {day for _, day in live}):
+    for day in sorted(loaded_days(mart, customer.name) - {day for _, day in live}):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.lies_apart(customer.name):
         mart.run(partial(ledger_copies.forget, ledger=marts.ledger, customer=customer.name))
         # What was loaded before the customer had a mart of its own.
-        for day in sorted(_loaded_days(marts.default, customer)):
+        for day in sorted(loaded_days(marts.default, customer.name)):
             marts.default.run(partial(_delete_day, customer=customer, day=day))
         marts.default.compact()
-
-
-def _loaded_days(mart: Database, customer: Customer) -> set[dt.date]:
-    with mart.begin() as connection:
-        return {
-            day
-            for table in MART_TABLES
-            for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer.name).distinct())
-        }
 
 
 def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:

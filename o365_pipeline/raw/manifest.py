@@ -6,7 +6,7 @@ What belongs here: the model, and finding the landings that hold a customer's da
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -76,6 +76,11 @@ def landings_of(
         for entry in set(chosen.values())
     }
     return {day: landed[entry] for day, entry in chosen.items()}
+
+
+def each_once(landings: Iterable[Landed]) -> list[Landed]:
+    """The landings in their order, each once however many days it holds."""
+    return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
 def newest_landing(database: Database, lake: Lake, customer: str, dataset: Dataset) -> Landed | None:

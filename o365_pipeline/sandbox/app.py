@@ -1,6 +1,7 @@
 """The web applications: Azure's services each at its public host name, or all at one address.
 
-What belongs here: assembling. The routes are `arm.py`'s, `activity_feed.py`'s and `entra.py`'s.
+What belongs here: assembling. The routes are those of the services' own files, such as `arm.py`, `solutions.py`,
+`activity_feed.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,15 @@ from starlette.routing import Host, Route, Router
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.activity_feed import feed_routes
 from o365_pipeline.sandbox.arm import DOCUMENT_KINDS, arm_routes
+from o365_pipeline.sandbox.arm_endpoints import operation_routes
+from o365_pipeline.sandbox.compliance import Compliance
 from o365_pipeline.sandbox.entra import entra_routes
 from o365_pipeline.sandbox.factory_runs import Factories
 from o365_pipeline.sandbox.feed_faults import FeedFaults
+from o365_pipeline.sandbox.key_vaults import key_vault_routes
+from o365_pipeline.sandbox.policy_states import policy_state_routes
+from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.sandbox.solutions import solutions_routes
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
 
@@ -31,7 +38,7 @@ def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> 
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
-            Host("management.azure.com", Router(arm_routes(factories))),
+            Host("management.azure.com", Router(_resource_manager(factories))),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, feed_faults))),
             Route("/{path:path}", _elsewhere),
         ],
@@ -44,13 +51,25 @@ def served_app(factories: Factories, feed_faults: FeedFaults | None = None) -> S
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
-            *arm_routes(factories),
+            *_resource_manager(factories),
             *feed_routes(factories.state, factories.clock, feed_faults),
             *entra_routes(),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},
     )
+
+
+def _resource_manager(factories: Factories) -> list[Route]:
+    """All that answers at Azure Resource Manager's address."""
+    resources = Resources(factories.state)
+    return [
+        *arm_routes(factories),
+        *solutions_routes(resources),
+        *key_vault_routes(resources),
+        *policy_state_routes(Compliance(factories.state), factories.clock),
+        *operation_routes(),
+    ]
 
 
 def _elsewhere(request: Request) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -60,12 +60,17 @@ class Landed(NamedTuple):
     people: People
 
 
-def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> str | None:
-    """Why Data Connect refuses the job at a moment, or None where it may run."""
+NOT_COMPLIANT = "the managed application is not compliant with the policy assignments"
+
+
+def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime, violated: Sequence[str] = ()) -> str | None:
+    """Why Data Connect refuses the job at a moment, given the violated policies, or None where it may run."""
     if fault := job.fault(at.date()):
         return f"Microsoft Graph Data Connect refused the copy: {fault}."
     if reason := refusal(job.ask, standing(events, at)):
         return f"Microsoft Graph Data Connect refused the copy: {reason}."
+    if violated:
+        return f"Microsoft Graph Data Connect refused the copy: {NOT_COMPLIANT}: {', '.join(violated)}."
     return None
 
 

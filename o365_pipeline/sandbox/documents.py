@@ -89,6 +89,13 @@ class Documents:
             ).fetchone()
         return Document(row["name"], row["etag"], json.loads(row["properties"])) if row else None
 
+    def all(self, kind: str) -> list[Document]:
+        """All of a kind, by name."""
+        with self._state.reading() as connection:
+            query = "SELECT name, etag, properties FROM document WHERE factory = ? AND kind = ? ORDER BY name"
+            rows = connection.execute(query, (self._factory, kind))
+            return [Document(row["name"], row["etag"], json.loads(row["properties"])) for row in rows]
+
     def get(self, kind: str, name: str) -> Document:
         """The document of that name.
 

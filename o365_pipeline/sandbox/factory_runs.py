@@ -19,12 +19,15 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE, append_record, consent_events, deny_groups
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
+from o365_pipeline.sandbox.compliance import Compliance
 from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
 from o365_pipeline.sandbox.data_connect import Landed, Tenant, approval_for, land, refused
 from o365_pipeline.sandbox.documents import Documents
 from o365_pipeline.sandbox.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.key_vaults import missing_secret
 from o365_pipeline.sandbox.operations import copy_output, operation
 from o365_pipeline.sandbox.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
+from o365_pipeline.sandbox.resources import Resources, group_of
 from o365_pipeline.sandbox.runs import ENDED, Run, run_of
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
@@ -86,6 +89,7 @@ class Factories:
         job, problem = None, None
         try:
             job = copy_job(documents, pipeline, parameters, run_id)
+            problem = missing_secret(Resources(self.state), documents, group_of(factory))
         except O365PipelineError as error:
             problem = str(error)
         now = self.clock()
@@ -154,7 +158,7 @@ class Factories:
             if run.status == "Canceling":
                 self._end(run, "Cancelled", run.ends_at, CANCELLED)
             elif run.status == "Queued":
-                self._start(run)
+                self._start(run, factory)
             elif not run.waits_for_consent:
                 self._copy(run)
             elif not self._ask_for_consent(run):
@@ -162,16 +166,17 @@ class Factories:
             run = self._read(factory, run.run_id)
         return run
 
-    def _start(self, run: Run) -> None:
+    def _start(self, run: Run, factory: str) -> None:
         """Let the run begin, or fail; in older tenants, let it wait for what it has not been approved yet."""
-        if run.job is None:
+        if run.job is None or run.problem:
             self._end(run, "Failed", run.starts_at, run.problem)
             return
         events = self._events(run.job)
-        reason = refused(run.job, events, run.starts_at)
+        violated = Compliance(self.state).violated(group_of(factory))
+        reason = refused(run.job, events, run.starts_at, violated)
         if reason is None:
             self._go_on(run, run.job, events, run.starts_at)
-        elif self._privileged_access and not run.job.fault(run.starts_at.date()):
+        elif self._privileged_access and not violated and not run.job.fault(run.starts_at.date()):
             self._update(run, "InProgress", output=waiting_details(dt.timedelta()))
         else:
             self._end(run, "Failed", run.starts_at, reason)

@@ -37,6 +37,12 @@ CREATE TABLE IF NOT EXISTS record (
     sequence INTEGER PRIMARY KEY, content_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, record_type INTEGER NOT NULL,
     available_at TEXT NOT NULL, content TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS resource (
+    id TEXT NOT NULL PRIMARY KEY, type TEXT NOT NULL, content TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS violation (
+    resource_group TEXT NOT NULL, definition TEXT NOT NULL, PRIMARY KEY (resource_group, definition)
+);
 CREATE INDEX IF NOT EXISTS record_by_time ON record (tenant, available_at);
 """
 

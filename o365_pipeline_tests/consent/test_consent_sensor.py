@@ -157,9 +157,9 @@ def test_only_days_that_are_over_are_asked_for(deployment: Deployment, customer:
     approval = approval_ledger.ApprovalEvent.model_validate(record(customer))
     week = customer.model_copy(update={"initial_days": 7})
 
-    [request] = initial_requests(week, approval, dt.date(2026, 11, 19), "first")
+    [request] = initial_requests(week, approval, DAY + dt.timedelta(days=3), "first")
 
-    assert request.tags["dagster/asset_partition_range_end"] == "contoso|2026-11-18"
+    assert request.tags["dagster/asset_partition_range_end"] == f"contoso|{DAY + dt.timedelta(days=2)}"
     assert initial_requests(week, approval, DAY, "first") == []
 
 

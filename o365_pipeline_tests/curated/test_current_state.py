@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
-from o365_pipeline.curated.current_state import current_path, newest_current
+from o365_pipeline.curated.current_state import current_path, fold_later, newest_current
 from o365_pipeline.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.ledger import landing
@@ -148,6 +148,21 @@ def test_a_permission_is_one_of_scope_role_and_link_whatever_its_item_is_called(
         ("Read", "l1", "sites/a/old.txt"),
         (None, None, None),
     }
+
+
+def test_a_day_that_comes_late_changes_the_days_after_it(history: History) -> None:
+    history.tell(SITES, MON, site("a", "a1"), site("b", "b1"))
+    history.tell(SITES, WED, site("a", "a3", "Updated"))
+    early = {day: titles(history.current(SITES, day)) for day in (MON, WED)}
+    history.tell(SITES, TUE, site("b", "b2", "Deleted"), site("c", "c2", "Created"))
+    history.fold(SITES, TUE)
+
+    sites = catalogue()[SITES]
+    later = dict(fold_later(history.database, history.lake, sites, CUSTOMER, [TUE], names(sites)))
+
+    assert early == {MON: ["a1", "b1"], WED: ["a3", "b1"]}
+    assert later == {WED: 2}
+    assert titles(history.folded(SITES, WED)) == ["a3", "c2"]
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published samples are not beside the project")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from typing import Any
@@ -159,8 +160,8 @@ def test_a_replay_leaves_alone_what_was_not_selected(
 
     for config in (
         {"dataset": "Event_v1"},
-        {"first_day": "2026-11-17"},
-        {"last_day": "2026-11-15"},
+        {"first_day": str(DAY + dt.timedelta(days=1))},
+        {"last_day": str(DAY - dt.timedelta(days=1))},
         {"reason": "no such reason"},
     ):
         assert replay(faulty, customer="contoso", **config).success

@@ -15,12 +15,13 @@ from azure.mgmt.appcontainers.models import ContainerApp, ManagedEnvironment
 
 from o365_pipeline.customers_file import CustomerEntry
 from o365_pipeline.deployment import Settings
+from o365_pipeline.managed_app import arm_template
+from o365_pipeline.managed_app.arm_template import Deployed, TemplateError, deploy
 from o365_pipeline.regions import REGION_NAMES
-from o365_pipeline_tests.deploy.arm import Deployed, TemplateError, deploy
 from o365_pipeline_tests.deploy.conftest import DEPLOY
 from o365_pipeline_tests.deploy.test_container_file import command
 
-SCHEMA = Path(__file__).parent / "arm_template.schema.json"
+SCHEMA = Path(arm_template.__file__).with_suffix(".schema.json")
 NEEDED = {
     "location": "westeurope",
     "image": "registry.example/o365-pipeline:1.0.0",

@@ -89,7 +89,7 @@ class Azure:
             "properties": {
                 "provisioningState": state,
                 "applicationDefinitionId": definition_of(self.offer),
-                "managedResourceGroupId": f"/subscriptions/{application_id(name).split('/')[2]}/resourceGroups/mrg-{name}",
+                "managedResourceGroupId": "/".join(application_id(name).split("/")[:3]) + f"/resourceGroups/mrg-{name}",
                 "outputs": {key: {"type": "String", "value": value} for key, value in values.items()},
             },
         }

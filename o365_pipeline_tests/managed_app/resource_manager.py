@@ -13,7 +13,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from pydantic import PrivateAttr
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.cloud import Cloud
@@ -26,7 +26,7 @@ class StandIn(Cloud):
 
     _held: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
     _asked: list[tuple[str, str]] = PrivateAttr(default_factory=list)
-    _answers: list[tuple[int, dict[str, Any]]] = PrivateAttr(default_factory=list)
+    _answers: list[tuple[int, dict[str, Any] | str]] = PrivateAttr(default_factory=list)
     _slept: list[float] = PrivateAttr(default_factory=list)
 
     @property
@@ -38,8 +38,8 @@ class StandIn(Cloud):
         """(method, path) of all requests."""
         return self._asked
 
-    def answer(self, status: int, body: dict[str, Any], times: int = 1) -> None:
-        """Let the next requests be answered so."""
+    def answer(self, status: int, body: dict[str, Any] | str, times: int = 1) -> None:
+        """Let the next requests be answered so; a text is a web page."""
         self._answers += [(status, body)] * times
 
     def refuse(self, status: int, code: str, message: str = "refused", times: int = 1) -> None:
@@ -60,7 +60,7 @@ class StandIn(Cloud):
         self._asked.append((request.method, path))
         if self._answers:
             status, body = self._answers.pop(0)
-            return JSONResponse(body, status)
+            return HTMLResponse(body, status) if isinstance(body, str) else JSONResponse(body, status)
         if request.method != "GET":
             self._held[path] = json.loads(await request.body())
             return JSONResponse(self._held[path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +11,20 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
-from o365_pipeline.managed_app.package import Package
 from pydantic import SecretStr
 
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.package import packed
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog, definition_id, package_path
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-FIRST = Package(content=b"PK first", files={"mainTemplate.json": b"{}"}, digest="1" * 64)
-SECOND = Package(content=b"PK second", files={"mainTemplate.json": b"[]"}, digest="2" * 64)
+FIRST = packed({"mainTemplate.json": b"{}"})
+SECOND = packed({"mainTemplate.json": b"[]"})
 SIGNATURE = "s3cret/with&signs"
 
 
@@ -53,7 +54,8 @@ def test_a_definition_says_what_the_offer_says(catalog: ServiceCatalog, cloud: S
     assert published.definition_id == definition_id(OFFER)
     assert published.digest == FIRST.digest
     assert definition["location"] == "westeurope"
-    assert definition["tags"] == {"version": OFFER.version, "package-digest": FIRST.digest}
+    assert definition["tags"]["version"] == OFFER.version
+    assert definition["tags"]["package-digest"] == FIRST.digest
     assert properties["displayName"] == "Office 365 insights"
     assert properties["lockLevel"] == "ReadOnly"
     assert properties["deploymentPolicy"] == {"deploymentMode": "Incremental"}
@@ -143,6 +145,7 @@ def test_a_new_signature_is_written_and_never_shown(
     assert written(cloud)["properties"]["notificationPolicy"]["notificationEndpoints"][0]["uri"].endswith(
         "?sig=another"
     )
+    assert "s3cret" not in json.dumps(written(cloud)["tags"])
     assert "s3cret" not in caplog.text + as_markdown(catalog.changes(OFFER, FIRST)) + repr(catalog)
 
 
@@ -200,6 +203,13 @@ def test_a_busy_azure_is_asked_again_and_then_left_alone(catalog: ServiceCatalog
 
     with pytest.raises(PublishError, match=r"Azure is busy \(429\); nothing was changed, publish again"):
         catalog.publish(OFFER, SECOND)
+
+
+def test_a_proxys_page_is_no_answer_of_azures(catalog: ServiceCatalog, cloud: StandIn) -> None:
+    cloud.answer(200, "<html>sign in to the proxy</html>")
+
+    with pytest.raises(PublishError, match=r"text/html.* was answered, not JSON: check O365_ARM_URL and the proxy"):
+        catalog.publish(OFFER, FIRST)
 
 
 def test_a_refused_write_leaves_what_is_held(catalog: ServiceCatalog, cloud: StandIn) -> None:

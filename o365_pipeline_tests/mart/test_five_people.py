@@ -22,6 +22,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import (
+    MART_TABLES,
     agg_collaboration_day,
     agg_person_day,
     agg_response,
@@ -320,6 +321,22 @@ def test_days_rebuilt_from_the_lake_are_the_same_to_the_byte_and_give_the_same_r
 
     assert {path: lake.read(path) for path, _ in lake.objects("curated")} == files
     assert mart_rows(deployment) == before
+
+
+def test_days_that_are_loaded_after_later_ones_change_those(
+    runner: FivePeople, deployment: Deployment, customer: Customer
+) -> None:
+    before = mart_rows(deployment)
+    with deployment.database.begin() as connection:
+        for table in MART_TABLES:
+            connection.execute(sa.delete(table))
+
+    runner.build(**range_tags(customer.name, october(27), LAST))
+    late = mart_rows(deployment)
+    runner.build(**range_tags(customer.name, FIRST, october(26)))
+
+    assert mart_rows(deployment) == before
+    assert len(late["agg_response"]) == 0 < len(before["agg_response"])
 
 
 def test_earlier_days_count_only_of_datasets_that_may_be_used(

@@ -75,10 +75,11 @@ def test_keys_fit_their_indexes_and_rows_lie_by_partition(text: str) -> None:
         assert f"CREATE CLUSTERED INDEX ix_{table.name}_partition ON {table.name} (customer, day)" in text
 
 
-def test_readers_see_the_mart_and_the_provenance_and_nothing_else_of_the_ledger(text: str) -> None:
+def test_readers_see_the_mart_its_dictionary_and_the_provenance_and_nothing_else_of_the_ledger(text: str) -> None:
     granted = re.findall(r"GRANT (\w+) ON (\w+) TO mart_reader", text)
 
-    assert {name for _, name in granted} == {*(table.name for table in MART_TABLES), "ledger_row_provenance"}
+    others = {"ledger_row_provenance", "data_dictionary"}
+    assert {name for _, name in granted} == {*(table.name for table in MART_TABLES), *others}
     assert {right for right, _ in granted} == {"SELECT"}
     assert re.search(r"IF NOT EXISTS \(SELECT 1 FROM sys.database_principals .*\) CREATE ROLE mart_reader", text)
 

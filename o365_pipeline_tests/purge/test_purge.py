@@ -26,6 +26,7 @@ from o365_pipeline.purge import deletion
 from o365_pipeline.purge.job import carry_out
 from o365_pipeline.purge.plan import due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.purge.conftest import Narrow
 from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
 
@@ -160,7 +161,7 @@ def test_a_day_that_lands_while_a_purge_runs_stays(
     runner, changed = narrow("TeamChat_v1")
     plan = due(deployment.database, changed, dt.datetime.now(dt.UTC))
     assert plan
-    third = dt.date(2026, 11, 18)
+    third = DAY + dt.timedelta(days=2)
     keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("raw", "curated", "mart")]
     others = [key for key in keys if key.path[-1] != "team_chat"]
     curate_again = deletion._curate_again
@@ -345,7 +346,7 @@ def test_what_is_kept_is_still_shown_as_there_without_a_preview(
         assert not [record for record in found if "preview" in record.asset_materialization.metadata]
         return {record.partition_key for record in found}
 
-    days = {"contoso|2026-11-16", "contoso|2026-11-17"}
+    days = {f"contoso|{DAY}", f"contoso|{DAY + dt.timedelta(days=1)}"}
     assert partitions("raw", "message") == partitions("curated", "user") == partitions("mart", "fact_chat") == days
     assert len(partitions("raw", "team_chat")) <= 1
 
@@ -437,7 +438,7 @@ def test_what_was_landed_anew_while_a_purge_was_unfinished_stays(
 
     assert mart_rows(deployment) == rows
     landed = extraction_ledger.overlapping(
-        deployment.database, "contoso", "Message_v1", dt.date(2026, 11, 16), dt.date(2026, 11, 17)
+        deployment.database, "contoso", "Message_v1", DAY, DAY + dt.timedelta(days=1)
     )
     assert [entry.status for entry in landed] == ["Succeeded"]
     assert len([path for path in objects(deployment) if path.endswith("manifest.json")]) == 18

@@ -17,7 +17,7 @@ from o365_pipeline.mart.views.people import (
     is_of,
     person_day,
 )
-from o365_pipeline.mart.views.view import distinct, hours, sums, view
+from o365_pipeline.mart.views.view import distinct, hours, ratio, sums, view
 
 
 def _department_week() -> sa.Select:
@@ -36,7 +36,7 @@ def _department_week() -> sa.Select:
             hours(days.c.focus_minutes).label("focus_hours"),
             (hours(days.c.meeting_minutes) / people).label("meeting_hours_per_person"),
             (hours(days.c.focus_minutes) / people).label("focus_hours_per_person"),
-            (sent_after_hours / sa.func.nullif(sent, 0)).label("after_hours_share"),
+            ratio(sent_after_hours, sent).label("after_hours_share"),
         )
         .group_by(*keys)
         .having(people >= minimum_group_size())
@@ -57,7 +57,7 @@ def _response_week() -> sa.Select:
             responses.label("responses"),
             sa.func.sum(to_outsiders).label("responses_to_outsiders"),
             minutes.label("response_minutes"),
-            (minutes / sa.func.nullif(responses, 0)).label("mean_minutes"),
+            ratio(minutes, responses).label("mean_minutes"),
         )
         .select_from(agg_response.outerjoin(found, is_of(found, agg_response, agg_response.c.responder_id)))
         .group_by(agg_response.c.customer, department, agg_response.c.week_start)

@@ -65,6 +65,11 @@ def hours(minutes: sa.ColumnElement[int]) -> sa.ColumnElement:
     return sa.func.sum(minutes) / SIXTY
 
 
+def ratio(part: sa.ColumnElement, whole: sa.ColumnElement) -> sa.ColumnElement[float]:
+    """One sum by another; null where that is 0."""
+    return sa.type_coerce(part / sa.func.nullif(whole, 0), sa.Float())
+
+
 def distinct(value: sa.ColumnElement) -> sa.ColumnElement[int]:
     """How many different values there are."""
     return sa.func.count(sa.distinct(value))

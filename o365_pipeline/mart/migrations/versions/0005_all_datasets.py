@@ -78,6 +78,8 @@ def upgrade() -> None:
         op.drop_table(name)
     _create()
     _for_readers(TABLES)
+    if op.get_context().dialect.name == "mssql":
+        op.execute("GRANT SELECT ON data_dictionary TO mart_reader")
     op.execute("UPDATE ledger_landing SET loaded_at = NULL")
 
 
@@ -1241,7 +1243,7 @@ def _create() -> None:
     )
     op.create_table(
         "data_dictionary",
-        sa.Column("table_name", sa.String(100), nullable=False, comment="A table of this database"),
+        sa.Column("table_name", sa.String(100), nullable=False, comment="A table or view of this database"),
         sa.Column("column_name", sa.String(100), nullable=False, comment="Its column; * where it tells what a row is"),
         sa.Column("type", sa.String(100), comment="The column's type, before the server's own name for it"),
         sa.Column(
@@ -1249,5 +1251,5 @@ def _create() -> None:
         ),
         sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
         sa.PrimaryKeyConstraint("table_name", "column_name", name="pk_data_dictionary"),
-        comment="One row per table and per column of this database: what it holds",
+        comment="One row per table or view and per column of this database: what it holds",
     )

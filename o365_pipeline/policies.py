@@ -1,7 +1,7 @@
-"""The policies of an offer: which of Azure's built-in ones a file can name.
+"""Azure's built-in policies that an offer can carry, by key.
 
-What belongs here: looking them up. Their assignments in a package are `template_policies.py`'s; whether an
-installation complies is asked by `compliance.py`.
+What belongs here: looking them up. Their assignments in a package are `managed_app/template_policies.py`'s; whether an
+installation complies is asked by `extraction/compliance.py`.
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ class Policy(BaseModel):
 @cache
 def policies() -> Mapping[str, Policy]:
     """All that an offer can name, by key."""
-    text = (resources.files("o365_pipeline.managed_app") / "policies.toml").read_text(encoding="utf-8")
+    text = (resources.files("o365_pipeline") / "policies.toml").read_text(encoding="utf-8")
     return {key: Policy(key=key, **entry) for key, entry in tomllib.loads(text).items()}

@@ -1,7 +1,7 @@
-"""Azure Resource Manager's part in a deployment, as far as the template needs it: what its expressions come to.
+"""Azure Resource Manager's part in a deployment, as far as the templates need it: what their expressions come to.
 
 What belongs here: the language of the expressions, and which resources a template makes of given parameters. A name
-of nothing is an error, as it is on Azure.
+of nothing is an error, as it is on Azure. Source: Microsoft, ARM template functions and expressions.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SUBSCRIPTION = "11111111-0000-4000-8000-000000000001"
-TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
-GROUP = "rg-o365"
-GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d+)|([A-Za-z]\w*)|([(),.\[\]]))")
+from o365_pipeline.errors import TemplateError
+
+TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(\d+(?:\.\d+)?)|([A-Za-z]\w*)|([(),.\[\]]))")
+TYPES: Mapping[str, Any] = {
+    "string": str,
+    "securestring": str,
+    "int": int,
+    "bool": bool,
+    "array": (list, tuple),
+    "object": Mapping,
+    "secureobject": Mapping,
+}
 
 RUNTIME: Mapping[str, Mapping[str, Any]] = {
     "Microsoft.ManagedIdentity/userAssignedIdentities": {"principalId": "of-the-pipeline", "clientId": "client-id"},
@@ -28,8 +36,22 @@ RUNTIME: Mapping[str, Mapping[str, Any]] = {
 """What Azure knows of a resource once it is there."""
 
 
-class TemplateError(Exception):
-    """Azure would refuse the template."""
+@dataclass(frozen=True)
+class Target:
+    """Where a template is deployed to."""
+
+    subscription_id: str = "11111111-0000-4000-8000-000000000001"
+    tenant_id: str = "72f988bf-0000-4000-8000-2d7cd011db47"
+    resource_group: str = "rg-o365"
+    location: str = "westeurope"
+
+    @property
+    def group_id(self) -> str:
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
+
+SAMPLE = Target()
+"""Where a template is deployed to that is only looked at."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +70,22 @@ class Deployed:
         return resource
 
 
-def deploy(template: Mapping[str, Any], **given: Any) -> Deployed:
-    """Work the template out.
+def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any) -> Deployed:
+    """Work the template out, as it would be deployed to the target with the given parameters.
 
     Raises:
         TemplateError: a parameter is unknown, missing or not allowed; an expression or a dependency names nothing.
     """
-    names = Names(template, _parameters(template["parameters"], given))
+    names = Names(template, _parameters(template["parameters"], given), target)
     resources: dict[str, Mapping[str, Any]] = {}
     left_out: set[str] = set()
     for written in template["resources"]:
         resource = {
             key: names.worked_out(value) for key, value in written.items() if key not in ("properties", "dependsOn")
         }
-        identifier = _identifier(resource)
+        identifier = _identifier(resource, target)
+        if identifier in names.types:
+            raise TemplateError(f"it is there twice: {identifier}")
         names.types[identifier] = resource["type"]
         if not resource.get("condition", True):
             left_out.add(identifier)
@@ -70,19 +94,26 @@ def deploy(template: Mapping[str, Any], **given: Any) -> Deployed:
         resource = {
             key: value if inner and key == "properties" else names.worked_out(value) for key, value in written.items()
         }
-        identifier = _identifier(resource)
-        if unknown := [name for name in resource.get("dependsOn", []) if name not in names.types]:
+        identifier = _identifier(resource, target)
+        if unknown := [name for name in resource.get("dependsOn", []) if name not in list(names.types)]:
             raise TemplateError(f"{identifier} depends on what is not there: {unknown}")
         if identifier in left_out:
             continue
         if inner:
-            properties = written["properties"]
-            values = {name: names.worked_out(value["value"]) for name, value in properties["parameters"].items()}
-            resources |= deploy(properties["template"], **values).resources
+            resources |= _inner(written, names)
         resources[identifier] = resource
     outputs = {name: names.worked_out(output["value"]) for name, output in template.get("outputs", {}).items()}
     names.check_all_used()
     return Deployed(resources, outputs)
+
+
+def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
+    """The resources of a template within the template."""
+    properties = deployment.get("properties", {})
+    if "template" not in properties:
+        raise TemplateError(f"{deployment['name']} deploys no template")
+    values = {name: names.worked_out(one["value"]) for name, one in properties.get("parameters", {}).items()}
+    return deploy(properties["template"], names.target, **values).resources
 
 
 def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,16 +124,29 @@ def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, A
         if name not in given and "defaultValue" not in parameter:
             raise TemplateError(f"the parameter {name} is missing")
         value = given.get(name, parameter.get("defaultValue"))
+        if name in given and not isinstance(value, TYPES[parameter["type"]]):
+            raise TemplateError(f"{name}={value} is no {parameter['type']}")
         if name in given and value not in parameter.get("allowedValues", [value]):
             raise TemplateError(f"{name}={value} is not allowed")
-        if name in given and not parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value)):
+        if name in given and not _fits(value, parameter):
             raise TemplateError(f"{name}={value} is too short or too long")
         values[name] = value
     return values
 
 
-def _identifier(resource: Mapping[str, Any]) -> str:
-    return f"{resource.get('scope', GROUP_ID)}/providers/{_joined(resource['type'], resource['name'].split('/'))}"
+def _fits(value: Any, parameter: Mapping[str, Any]) -> bool:
+    """Whether a value is neither too short nor too long; only texts and arrays have a length."""
+    if not isinstance(value, (str, list, tuple)):
+        return True
+    fits: bool = parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value))
+    return fits
+
+
+def _identifier(resource: Mapping[str, Any], target: Target) -> str:
+    scope, name = resource.get("scope", target.group_id), resource["name"]
+    if not isinstance(name, str):
+        raise TemplateError(f"{name} is no name of a {resource['type']}")
+    return f"{scope}/providers/{_joined(resource['type'], name.split('/'))}"
 
 
 def _joined(kind: str, names: list[str]) -> str:
@@ -118,15 +162,20 @@ class Names:
 
     template: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    target: Target = SAMPLE
     types: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    under_way: list[str] = field(default_factory=list)
+    """The variables that are being worked out: none may need itself."""
 
     def worked_out(self, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {self.worked_out(key): self.worked_out(part) for key, part in value.items()}
+            return {str(self.worked_out(key)): self.worked_out(part) for key, part in value.items()}
         if isinstance(value, list):
             return [self.worked_out(part) for part in value]
         if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+            if value.startswith("[["):
+                return value[1:]
             return Expression(value[1:-1], self.call).value()
         return value
 
@@ -151,13 +200,32 @@ class Names:
     def _variables(self, name: str) -> Any:
         if name not in self.template.get("variables", {}):
             raise TemplateError(f"no such variable: {name}")
+        if name in self.under_way:
+            raise TemplateError(f"the variable {name} needs itself")
         self.used.add(name)
-        return self.worked_out(self.template["variables"][name])
+        self.under_way.append(name)
+        value = self.worked_out(self.template["variables"][name])
+        self.under_way.pop()
+        return value
 
     def _reference(self, identifier: str, *_version: str) -> Any:
         if identifier not in self.types:
             raise TemplateError(f"a reference to what is not there: {identifier}")
-        return RUNTIME[self.types[identifier]]
+        if (kind := self.types[identifier]) not in RUNTIME:
+            raise TemplateError(f"nothing is known of {kind} but what the template says: {identifier}")
+        return RUNTIME[kind]
+
+    def _resourceGroup(self) -> Any:  # noqa: N802 - Azure's name
+        return {"id": self.target.group_id, "name": self.target.resource_group, "location": self.target.location}
+
+    def _resourceId(self, kind: str, *names: str) -> str:  # noqa: N802 - Azure's name
+        return f"{self.target.group_id}/providers/{_joined(kind, list(names))}"
+
+    def _subscription(self) -> Any:
+        return {"subscriptionId": self.target.subscription_id, "tenantId": self.target.tenant_id}
+
+    def _subscriptionResourceId(self, kind: str, *names: str) -> str:  # noqa: N802 - Azure's name
+        return f"/subscriptions/{self.target.subscription_id}/providers/{_joined(kind, list(names))}"
 
     def _listKeys(self, identifier: str, _version: str) -> Any:  # noqa: N802 - Azure's name
         self._reference(identifier)
@@ -178,17 +246,14 @@ PLAIN: Mapping[str, Callable[..., Any]] = {
         },
     },
     "extensionResourceId": lambda scope, kind, *names: f"{scope}/providers/{_joined(kind, list(names))}",
-    "guid": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:32],
+    "equals": lambda one, other: one == other,
+    "guid": lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts))),
     "if": lambda condition, then, otherwise: then if condition else otherwise,
     "json": json.loads,
     "not": lambda value: not value,
-    "resourceGroup": lambda: {"id": GROUP_ID, "name": GROUP, "location": "westeurope"},
-    "resourceId": lambda kind, *names: f"{GROUP_ID}/providers/{_joined(kind, list(names))}",
-    "subscription": lambda: {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT},
-    "subscriptionResourceId": lambda kind, *names: (
-        f"/subscriptions/{SUBSCRIPTION}/providers/{_joined(kind, list(names))}"
-    ),
     "take": lambda text, count: text[:count],
+    "toLower": lambda text: text.lower(),
+    "union": lambda *objects: {name: value for one in objects for name, value in one.items()},
     "uniqueString": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:13],
 }
 
@@ -222,7 +287,7 @@ class Expression:
         if kind == "text":
             return text.replace("''", "'")
         if kind == "number":
-            return int(text)
+            return float(text) if "." in text else int(text)
         arguments: list[Any] = []
         self._take("(")
         while self._next[1] != ")" or self._next[0] != "sign":
@@ -230,11 +295,17 @@ class Expression:
             if self._next != ("sign", ")"):
                 self._take(",")
         self._take(")")
-        value = self._call(text, arguments)
-        while self._next == ("sign", "."):
-            self._take(".")
-            name = self._take()
-            if name not in value:
+        try:
+            value = self._call(text, arguments)
+        except (TypeError, ValueError, AttributeError, LookupError):
+            raise TemplateError(f"{text}(...) does not take what it is given: {self._text}") from None
+        while self._next in (("sign", "."), ("sign", "[")):
+            if self._take() == ".":
+                name = self._take()
+            else:
+                name = self._operand()
+                self._take("]")
+            if not isinstance(value, Mapping) or not isinstance(name, str) or name not in value:
                 raise TemplateError(f"there is no {name} in {text}(...): {self._text}")
             value = value[name]
         return value

@@ -1,0 +1,154 @@
+"""The commands that tell what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` it goes by.
+
+What belongs here: reading arguments and printing. The numbers are `managed_app/estimate.py`'s; `cli_managed_app.py`
+puts the commands under `managed-app`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from o365_pipeline.managed_app import offer as offers
+from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions, shipped_assumptions
+from o365_pipeline.managed_app.estimate import Estimate, estimate, window_days
+from o365_pipeline.managed_app.offer import Sku
+from o365_pipeline.managed_app.rates import Rates, read_rates, shipped_rates
+from o365_pipeline.terminal import stdout, table
+
+RATES = click.option(
+    "--rates",
+    "rates_file",
+    type=click.Path(path_type=Path),
+    help="TOML file of rates. Default: the shipped ones, which `managed-app rates` prints.",
+)
+ASSUMPTIONS = click.option(
+    "--assumptions",
+    "assumptions_file",
+    type=click.Path(path_type=Path),
+    help="TOML file of assumptions. Default: the shipped ones, which `managed-app assumptions` prints.",
+)
+DAILY, WEEKLY = 1, 7
+NOTHING = Decimal(0)
+
+
+@click.command()
+def rates() -> None:
+    """Print the rates that are shipped; a copy with rates of your own is named with --rates."""
+    click.echo(shipped_rates(), nl=False)
+
+
+@click.command()
+def assumptions() -> None:
+    """Print the assumptions that are shipped; a copy with what you know better is named with --assumptions."""
+    click.echo(shipped_assumptions(), nl=False)
+
+
+@click.command("estimate")
+@click.argument("offer", required=False, type=click.Path(path_type=Path))
+@click.option("--users", type=click.IntRange(min=1), required=True, help="How many users the data is of.")
+@click.option("--history-days", type=click.IntRange(1, offers.MAX_HISTORY_DAYS), help="Default: each SKU's.")
+@click.option("--sku", "sku_name", help="One SKU. Default: all of the offer.")
+@RATES
+@ASSUMPTIONS
+def estimate_command(
+    offer: Path | None,
+    users: int,
+    history_days: int | None,
+    sku_name: str | None,
+    rates_file: Path | None,
+    assumptions_file: Path | None,
+) -> None:
+    """Estimate what an installation costs its purchaser, before anything is extracted.
+
+    OFFER is an offer's file; the shipped example if there is none.
+    """
+    given_rates, given_assumptions = read_rates(rates_file), read_assumptions(assumptions_file)
+    read = offers.read_offer(offer)
+    for sku in [read.sku(sku_name)] if sku_name else read.skus:
+        own = window_days(sku.schedule)
+        days = history_days or sku.history_days
+        windows = tuple(sorted({DAILY, WEEKLY, own}))
+        found = estimate(read.request, users, days, given_rates, given_assumptions, sku.database, windows)
+        _show_datasets(sku, found)
+        _show_totals(sku, found, own, given_rates)
+    echo_sources(given_rates, given_assumptions, dt.datetime.now(dt.UTC).date())
+
+
+def _show_datasets(sku: Sku, found: Estimate) -> None:
+    history, daily, weekly = found.history(), found.monthly[DAILY], found.monthly[WEEKLY]
+    columns = (
+        "dataset",
+        "objects once",
+        f"once, {found.currency}",
+        "objects a month",
+        "units daily",
+        f"daily, {found.currency}",
+        "units weekly",
+        f"weekly, {found.currency}",
+    )
+    rows: list[tuple[object, ...]] = [
+        (
+            first.dataset,
+            round(first.objects),
+            first.cost,
+            round(day.objects),
+            round(day.units),
+            day.cost,
+            round(week.units),
+            week.cost,
+        )
+        for first, day, week in zip(history.lines, daily.lines, weekly.lines, strict=True)
+    ]
+    title = f"{sku.display_name}: Data Connect for {found.users:,} users, {found.history_days} days of history"
+    stdout().print(table(title, columns, rows))
+
+
+def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
+    """What one SKU comes to, once and a month, by the days of a window."""
+    columns = ("", f"once, {sku.currency}", *(f"a month, {_every(days, own)}" for days in found.monthly))
+    history = found.history()
+
+    def converted(*amounts: Decimal) -> list[Decimal]:
+        return [rates.in_currency(amount, sku.currency) for amount in amounts]
+
+    months = found.monthly.values()
+    vendor = sku.price_per_month + sku.price_per_user_month * found.users
+    totals = [vendor + rates.in_currency(found.per_month(days), sku.currency) for days in found.monthly]
+    rows = [
+        ("Data Connect", *converted(history.data_connect, *(bill.data_connect for bill in months))),
+        ("Data Factory", *converted(history.factory, *(bill.factory for bill in months))),
+        ("storage", *converted(NOTHING, *(found.storage for _ in months))),
+        (f"database {sku.database}", *converted(NOTHING, *(found.database for _ in months))),
+        (f"vendor's price of {sku.name}", NOTHING, *(vendor for _ in months)),
+        ("total", *converted(history.total), *totals),
+    ]
+    stdout().print(table(f"{sku.display_name}: everything", columns, rows))
+
+
+def _every(days: int, own: int) -> str:
+    every = {DAILY: "extracted daily", WEEKLY: "extracted weekly"}.get(days, f"extracted every {days} days")
+    return f"{every} (as sold)" if days == own else every
+
+
+def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None:
+    """Say what a cost rests on, and which of it is old."""
+    click.echo(
+        f"Rates in {rates.currency}, told for days between {rates.dated} and "
+        f"{max(told.dated for told in rates.told.values())}; an estimate is no offer of Microsoft's."
+    )
+    factory, calendar = assumptions.factory, assumptions.calendar
+    click.echo(
+        f"Assumed: {calendar.working_days_per_week} working days a week, {factory.minutes_per_run} minutes of "
+        f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
+        "the file of assumptions says."
+    )
+    if old := {**rates.old(today), **assumptions.old(today)}:
+        named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
+        click.echo(
+            f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
+            "them up there, and name files of your own with --rates and --assumptions."
+        )

@@ -1,0 +1,126 @@
+"""The command `o365-pipeline plan`: what the next extraction would ask for, and cost.
+
+What belongs here: reading arguments and printing. The plan is `managed_app/next_extraction.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from o365_pipeline.cli_estimate import ASSUMPTIONS, RATES, echo_sources
+from o365_pipeline.customers import Customer
+from o365_pipeline.deployment import load
+from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.assumptions import read_assumptions
+from o365_pipeline.managed_app.rates import read_rates
+from o365_pipeline.terminal import DAY, stdout, table
+
+if TYPE_CHECKING:
+    from o365_pipeline.managed_app.next_extraction import NextExtraction, PlannedDataset
+
+
+@click.command()
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+@click.option("--from", "first_day", type=DAY, help="First day, as 2026-11-16. Default: the next that is due.")
+@click.option("--to", "last_day", type=DAY, help="Last day, included. Default: the first, or the last that is due.")
+@click.option("--users", type=click.IntRange(min=1), help="How many users. Default: as Microsoft counted before.")
+@RATES
+@ASSUMPTIONS
+def plan(
+    customer_name: str | None,
+    first_day: dt.datetime | None,
+    last_day: dt.datetime | None,
+    users: int | None,
+    rates_file: Path | None,
+    assumptions_file: Path | None,
+) -> None:
+    """Show what the next extraction would ask for and cost; nothing is extracted, nothing is written.
+
+    Days that are held already are not asked for again. Objects are those of the customer's own days so far, and
+    assumed where nothing landed yet.
+    """
+    from o365_pipeline.managed_app.next_extraction import days_of_next, next_extraction
+
+    rates, assumptions = read_rates(rates_file), read_assumptions(assumptions_file)
+    deployment = load()
+    customer = deployment.customers.chosen(customer_name)
+    now = dt.datetime.now(dt.UTC)
+    days = _days(first_day, last_day) or days_of_next(deployment.database, customer, now)
+    if days is None:
+        click.echo(f"{customer.name}: all days that Data Connect has are extracted or under way; nothing is due")
+        return
+    planned = next_extraction(deployment.database, customer, days, now, rates, assumptions, users)
+    _show(customer, planned, rates.currency)
+    echo_sources(rates, assumptions, now.date())
+
+
+def _days(first_day: dt.datetime | None, last_day: dt.datetime | None) -> tuple[dt.date, dt.date] | None:
+    if first_day is None:
+        if last_day is not None:
+            raise UsageError("--from is missing: say the first day too")
+        return None
+    first, last = first_day.date(), (last_day or first_day).date()
+    if last < first:
+        raise UsageError(f"--to {last} lies before --from {first}")
+    return first, last
+
+
+def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
+    columns = (
+        "dataset",
+        "windows",
+        "objects",
+        "objects are",
+        "units",
+        f"cost, {currency}",
+        "units daily",
+        f"cost daily, {currency}",
+    )
+    one, daily = planned.one_window, planned.daily
+    total = ("total", "", round(one.objects), "", int(one.units), one.data_connect, int(daily.units))
+    days = (planned.last_day - planned.first_day).days + 1
+    rows = [*(_row(entry, days) for entry in planned.datasets), (*total, daily.data_connect)]
+    title = f"{customer.name}, {planned.first_day} to {planned.last_day}: what Data Connect would be asked for"
+    stdout().print(table(title, columns, rows))
+    if one.total:
+        click.echo(
+            f"To pay with Data Factory's part: {one.total:,.2f} {currency} as it would be asked, "
+            f"{daily.total:,.2f} {currency} day by day."
+        )
+    else:
+        click.echo("Nothing is to pay: these days are held or under way, or Data Connect does not have them.")
+    known = "" if planned.users_known else ", assumed; --users says how many there are"
+    click.echo(f"Users: {planned.users:,}{known}.")
+    for entry in planned.datasets:
+        for line in entry.out_of_reach:
+            click.echo(f"left out: {line}")
+    _show_refusals(customer, planned)
+
+
+def _row(entry: PlannedDataset, days: int) -> tuple[object, ...]:
+    held = f"{entry.days_held} of {days} days held" if entry.days_held else "none"
+    basis = "as landed before" if entry.goes_by_what_landed else "assumed"
+    one, daily = entry.one_window, entry.daily
+    return (
+        entry.dataset,
+        ", ".join(str(window).replace("_", " to ") for window in entry.windows) or held,
+        round(one.objects),
+        basis if entry.windows else "",
+        int(one.units),
+        one.cost,
+        int(daily.units),
+        daily.cost,
+    )
+
+
+def _show_refusals(customer: Customer, planned: NextExtraction) -> None:
+    if planned.standing.approval is None:
+        click.echo(f"{customer.name}: no approval is in force ({planned.standing}); an extraction would be refused.")
+        return
+    for entry in planned.datasets:
+        if entry.refusal:
+            click.echo(f"{entry.dataset} would be refused by {entry.refusal}")

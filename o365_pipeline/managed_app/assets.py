@@ -1,0 +1,169 @@
+"""The releases of an offer in the asset graph: the package, and where it is published.
+
+What belongs here: what Dagster sees of them. A release is a materialization; its data version is the package's digest.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+
+from o365_pipeline.failures import explained
+from o365_pipeline.managed_app import package as packages
+from o365_pipeline.managed_app.definition_changes import as_markdown
+from o365_pipeline.managed_app.marketplace import FOLDER, payload
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.service_catalog import ServiceCatalog
+from o365_pipeline.managed_app.validation import validate
+from o365_pipeline.markdown import markdown_table
+
+GROUP = "managed_app"
+OWNERS = ["team:data-engineering"]
+PACKAGE = dg.AssetKey([GROUP, "package"])
+SERVICE_CATALOG = dg.AssetKey([GROUP, "service_catalog"])
+MARKETPLACE = dg.AssetKey([GROUP, "marketplace"])
+VALID_CHECK = "package_is_valid"
+COMPLETE_CHECK = "partner_center_refuses_nothing"
+
+
+def managed_app_assets(offer: Offer) -> list[dg.AssetsDefinition]:
+    """The releases of this offer; the marketplace's where it is one for the marketplace."""
+    assets = [_package(offer), _service_catalog(offer)]
+    return [*assets, _marketplace(offer)] if offer.marketplace else assets
+
+
+def _package(offer: Offer) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=PACKAGE,
+        group_name=GROUP,
+        kinds={"azure"},
+        owners=OWNERS,
+        code_version=offer.version,
+        check_specs=[
+            dg.AssetCheckSpec(
+                VALID_CHECK,
+                asset=PACKAGE,
+                blocking=True,
+                description="Azure would take the package: nothing is missing or malformed, and no secret is in it.",
+            )
+        ],
+        description=(
+            "The package that a purchaser installs: the template of what is installed, the dialog that asks for it, "
+            "and how it is looked at afterwards. Made from the offer; the same offer gives the same bytes."
+        ),
+    )
+    def package(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
+        with explained():
+            built = packages.build(offer)
+        path = packages.folder(home, offer) / packages.file_name(offer)
+        packages.write(built, path)
+        sizes = [(name, str(len(content))) for name, content in built.files.items()]
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(built.digest),
+            metadata={
+                "version": offer.version,
+                "digest": built.digest,
+                "bytes": len(built.content),
+                "files": dg.MetadataValue.md(markdown_table(("file", "bytes"), sizes)),
+                "path": dg.MetadataValue.path(str(path)),
+            },
+            check_results=[_judged(built)],
+        )
+
+    return package
+
+
+def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=SERVICE_CATALOG,
+        group_name=GROUP,
+        kinds={"azure"},
+        owners=OWNERS,
+        deps=[PACKAGE],
+        description=(
+            "The offer's definition in the vendor's service catalog, from which it is installed. It is written where "
+            "it differs from what Azure holds; installations that were made before stay as they are."
+        ),
+    )
+    def service_catalog(
+        context: dg.AssetExecutionContext, service_catalog: dg.ResourceParam[ServiceCatalog]
+    ) -> dg.MaterializeResult:
+        with explained():
+            published = service_catalog.publish(offer, packages.build(offer))
+        for change in published.changes:
+            context.log.info(str(change))
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(published.digest),
+            metadata={
+                "version": offer.version,
+                "digest": published.digest,
+                "definition_id": published.definition_id,
+                "fields_changed": len(published.changes),
+                "changes": dg.MetadataValue.md(as_markdown(published.changes)),
+            },
+        )
+
+    return service_catalog
+
+
+def _marketplace(offer: Offer) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=MARKETPLACE,
+        group_name=GROUP,
+        kinds={"azure"},
+        owners=OWNERS,
+        deps=[PACKAGE],
+        check_specs=[
+            dg.AssetCheckSpec(
+                COMPLETE_CHECK, asset=MARKETPLACE, description="Texts, prices and contacts are as Partner Center asks."
+            )
+        ],
+        description=(
+            "What Partner Center is told of the offer: product, listing, plans, prices, and each plan's technical "
+            "configuration. It is written to files; `managed-app publish --to marketplace --submit` fills the draft."
+        ),
+    )
+    def marketplace(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
+        folder = packages.folder(home, offer) / FOLDER
+        with explained():
+            built = packages.build(offer)
+            told = payload(offer, built)
+        different = told.write(folder)
+        content = "".join(told.files.values())
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(hashlib.sha256(content.encode()).hexdigest()),
+            metadata={
+                "version": offer.version,
+                "digest": built.digest,
+                "files": dg.MetadataValue.md(_list(told.files)),
+                "files_changed": len(different),
+                "resources": len(told.request["resources"]),
+                "left_to_a_person": dg.MetadataValue.md(_list(told.by_hand)),
+                "path": dg.MetadataValue.path(str(folder)),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=COMPLETE_CHECK,
+                    passed=not told.findings,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"findings": dg.MetadataValue.md(_list(told.findings) or "none")},
+                )
+            ],
+        )
+
+    return marketplace
+
+
+def _judged(package: Package) -> dg.AssetCheckResult:
+    problems = [str(problem) for problem in validate(package)]
+    return dg.AssetCheckResult(
+        check_name=VALID_CHECK,
+        passed=not problems,
+        metadata={"problems": dg.MetadataValue.md(_list(problems) or "none")},
+    )
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

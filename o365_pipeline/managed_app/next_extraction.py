@@ -1,0 +1,162 @@
+"""The next extraction of a customer: what it would ask for, and what that would cost.
+
+What belongs here: the windows that are missing, as a submission would find them, priced. Nothing is extracted, nothing
+is written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import ApprovalEvent, Standing
+from o365_pipeline.consent.authorization import ask_of, refusal
+from o365_pipeline.consent.data_request import RequestedDataset
+from o365_pipeline.customers import Customer
+from o365_pipeline.database import Database
+from o365_pipeline.extraction import extraction_ledger as ledger
+from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.schedules import MAX_DAYS, days_due
+from o365_pipeline.extraction.submission import CLAIM_LIFETIME
+from o365_pipeline.extraction.windows import ONE_DAY, Window, missing_windows, out_of_reach, reach
+from o365_pipeline.ledger import naive_utc
+from o365_pipeline.managed_app.assumptions import Assumptions
+from o365_pipeline.managed_app.estimate import Bill, Line, assumed_objects, cut, priced
+from o365_pipeline.managed_app.landed_history import History, history_of, people_of
+from o365_pipeline.managed_app.rates import Rates
+
+
+@dataclass(frozen=True)
+class PlannedDataset:
+    """What would be asked of one dataset."""
+
+    dataset: str
+    windows: tuple[Window, ...]
+    days_held: int
+    """Days that were extracted or are under way, and are not paid again."""
+
+    out_of_reach: tuple[str, ...]
+    refusal: str | None
+    """Why no approval in force covers it."""
+
+    goes_by_what_landed: bool
+    one_window: Line
+    daily: Line
+
+
+@dataclass(frozen=True)
+class NextExtraction:
+    """What would be asked of all datasets of a customer's data request."""
+
+    first_day: dt.date
+    last_day: dt.date
+    users: int
+    users_known: bool
+    """Whether Microsoft counted them, or somebody said how many; else they are assumed."""
+
+    datasets: tuple[PlannedDataset, ...]
+    standing: Standing[ApprovalEvent]
+
+    @property
+    def one_window(self) -> Bill:
+        """As it would be asked: the fewest windows."""
+        return Bill(tuple(planned.one_window for planned in self.datasets))
+
+    @property
+    def daily(self) -> Bill:
+        """The same days, each asked by itself."""
+        return Bill(tuple(planned.daily for planned in self.datasets))
+
+
+def days_of_next(database: Database, customer: Customer, now: dt.datetime) -> tuple[dt.date, dt.date] | None:
+    """First and last day of the next extraction: the days agreed on, then what the schedule asks for; else None."""
+    first_day, last_day = customer.initial_days_range
+    held = ledger.held_until(database, min(first_day, now.date() - ONE_DAY * (MAX_DAYS + 1)))
+    if not any(name == customer.name for name, _ in held):
+        return first_day, last_day
+    return days_due(customer, held, now.date())
+
+
+def next_extraction(
+    database: Database,
+    customer: Customer,
+    days: tuple[dt.date, dt.date],
+    now: dt.datetime,
+    rates: Rates,
+    assumptions: Assumptions,
+    users: int | None = None,
+) -> NextExtraction:
+    """Plan the extraction of a customer's days, first and last included."""
+    users = users or people_of(database, customer)
+    history = history_of(database, customer)
+    standing = approval_ledger.standing_of(database, customer, now)
+    pricing = _Pricing(users or assumptions.organisation.users, history, rates, assumptions)
+    asked = Window(*days).days
+    planned = tuple(
+        _planned(database, customer, requested, asked, now, standing, pricing)
+        for requested in customer.data_request.datasets
+    )
+    return NextExtraction(*days, pricing.users, users is not None, planned, standing)
+
+
+@dataclass(frozen=True)
+class _Pricing:
+    """What windows of a dataset cost, by what landed where something did."""
+
+    users: int
+    history: History
+    rates: Rates
+    assumptions: Assumptions
+
+    def line(self, requested: RequestedDataset, windows: Sequence[Window], *, holds_before: bool) -> tuple[Line, bool]:
+        """The windows' line, and whether it goes by what landed alone."""
+        dataset = requested.dataset
+        ends = {window.last_day for window in windows}
+        objects: list[Decimal] = []
+        known = True
+        for place, window in enumerate(windows):
+            follows = window.first_day - ONE_DAY in ends or (place == 0 and holds_before)
+            landed = self.history.objects(dataset, window, self.assumptions.calendar, is_first=not follows)
+            known = known and landed is not None
+            assumed = assumed_objects(dataset, window, self.users, self.assumptions, is_first=not follows)
+            objects.append(assumed if landed is None else landed)
+        return priced(dataset, objects, self.rates, self.assumptions), known
+
+
+def _planned(
+    database: Database,
+    customer: Customer,
+    requested: RequestedDataset,
+    days: Sequence[dt.date],
+    now: dt.datetime,
+    standing: Standing[ApprovalEvent],
+    pricing: _Pricing,
+) -> PlannedDataset:
+    dataset, today = requested.dataset, now.date()
+    found = ledger.overlapping(database, customer.name, dataset.name, days[0] - ONE_DAY, days[-1])
+    held = {day for entry in found if _counts(entry, now) for day in entry.window.days}
+    there = reach(dataset, today)
+    windows = missing_windows((day for day in days if day in there), held)
+    holds_before = bool(windows) and any(entry.last_day == windows[0].first_day - ONE_DAY for entry in found)
+    singles = [single for window in windows for single in cut(window, 1)]
+    refused = refusal(ask_of(customer, dataset, requested.columns, requested.scope), standing)
+    one_window, known = pricing.line(requested, windows, holds_before=holds_before)
+    daily, _ = pricing.line(requested, singles, holds_before=holds_before)
+    return PlannedDataset(
+        dataset=dataset.name,
+        windows=tuple(windows),
+        days_held=len(held & set(days)),
+        out_of_reach=tuple(out_of_reach(dataset, set(days) - held, today)),
+        refusal=str(refused) if refused else None,
+        goes_by_what_landed=known,
+        one_window=one_window,
+        daily=daily,
+    )
+
+
+def _counts(entry: Extraction, now: dt.datetime) -> bool:
+    """Whether a submission would leave the window as it is; a claim whose claimant is gone is asked for again."""
+    return entry.status != ledger.CLAIMED or naive_utc(now) - entry.claimed_at <= CLAIM_LIFETIME

@@ -1,0 +1,114 @@
+"""The package: the zip that Azure installs an offer from.
+
+What belongs here: putting the files together, reproducibly, and writing the zip. What stands in each file is its own
+module's; whether a package would be refused, `validation.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.estimate import cost_parts
+from o365_pipeline.managed_app.main_template import main_template
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.readme import readme
+from o365_pipeline.managed_app.ui_definition import ui_definition
+from o365_pipeline.managed_app.view_definition import view_definition
+
+TEMPLATE, WIZARD, VIEWS, README = "mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"
+"""The files' names, in the zip's root. Azure tells small letters from capitals."""
+
+BEGINNING = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip can tell, so that packing again gives the same bytes."""
+
+READABLE = 0o644
+UNIX = 3
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as it is handed to Azure."""
+
+    name: str
+    """The name of its file."""
+    content: bytes
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def build(offer: Offer) -> Package:
+    """The package of an offer; the same offer at the same rates gives the same bytes."""
+    costs = {sku.name: cost_parts(offer, sku) for sku in offer.skus}
+    files = {
+        TEMPLATE: _json(main_template(offer)),
+        WIZARD: _json(ui_definition(offer, costs)),
+        VIEWS: _json(view_definition(offer)),
+        README: readme(offer, costs).encode(),
+    }
+    return packed(f"{offer.name}-{offer.version}.zip", files)
+
+
+def packed(name: str, files: Mapping[str, bytes]) -> Package:
+    """The package of these files. They are stored as they are: compressors differ from machine to machine."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for path, text in files.items():
+            entry = zipfile.ZipInfo(path, BEGINNING)
+            entry.create_system = UNIX
+            entry.external_attr = READABLE << 16
+            archive.writestr(entry, text)
+    return Package(name, content.getvalue(), files)
+
+
+def read(path: Path) -> Package:
+    """The package in a file.
+
+    Raises:
+        UsageError: there is no such file, or it is no zip.
+    """
+    try:
+        content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; `managed-app build` writes a package") from None
+    except (zipfile.BadZipFile, RuntimeError):
+        raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package") from None
+    return Package(path.name, content, files)
+
+
+def folder(home: Path, offer: Offer) -> Path:
+    """Where a deployment keeps the package of an offer."""
+    return home / "managed_app" / offer.name / offer.version
+
+
+def write(package: Package, into: Path) -> Path:
+    """Write the package into a folder; whoever reads there finds all of it or what was there before.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    path, partial = into / package.name, into / f".{package.name}.{package.digest[:8]}"
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(package.content)
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{into} cannot be written to: {error.strerror}; name another folder") from None
+    return path
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

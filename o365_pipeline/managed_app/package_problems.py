@@ -1,0 +1,70 @@
+"""A problem of a package: in which file, where in it, what is wrong, what to do.
+
+What belongs here: that, and what the checks share to find their way in JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from json import loads
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something for which Azure would refuse a package, or should."""
+
+    file: str
+    path: str
+    """Where in the file: names and numbers with dots between them; empty where it is about the file as a whole."""
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}: {self.path}" if self.path else self.file
+        return f"{where}: {self.message}; {self.remedy}"
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every text, number and truth value of a document with where it stands."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from leaves(part, joined(path, name))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from leaves(part, joined(path, number))
+    else:
+        yield path, value
+
+
+def joined(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)
+
+
+def against_schema(file: str, document: Any, schema: str) -> list[Problem]:
+    """What a document has that its schema does not allow, or lacks."""
+    return [
+        Problem(
+            file,
+            ".".join(str(part) for part in error.absolute_path),
+            _short(error.message),
+            f"{file} has to keep to {schema}",
+        )
+        for error in sorted(_validator(schema).iter_errors(document), key=lambda error: list(map(str, error.path)))
+    ]
+
+
+def _short(message: str) -> str:
+    """The message of the schema's check, without the whole of a large value."""
+    return message if len(message) <= 200 else f"{message[:90]} ... {message[-90:]}"
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    text = (resources.files("o365_pipeline.managed_app") / schema).read_text(encoding="utf-8")
+    return Draft202012Validator(loads(text))

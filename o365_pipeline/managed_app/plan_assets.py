@@ -1,0 +1,108 @@
+"""Plan and actual in the asset graph: one asset, and the check that warns of what cost more than planned.
+
+What belongs here: what Dagster sees of it. The comparison is `plan_and_actual.py`'s.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import dagster as dg
+
+from o365_pipeline.customers import Customers
+from o365_pipeline.database import Database
+from o365_pipeline.extraction.assets import EXTRACTION
+from o365_pipeline.failures import explained
+from o365_pipeline.managed_app.assumptions import read_assumptions
+from o365_pipeline.managed_app.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
+from o365_pipeline.managed_app.rates import read_rates
+from o365_pipeline.markdown import markdown_table
+
+PLAN_AND_ACTUAL = dg.AssetKey(["managed_app", "plan_and_actual"])
+PLAN_CHECK = "within_plan"
+SHOWN_CUSTOMERS = 50
+
+
+@dg.asset(
+    key=PLAN_AND_ACTUAL,
+    group_name="managed_app",
+    kinds={"m365", "azure"},
+    owners=["team:data-engineering"],
+    deps=[EXTRACTION],
+    check_specs=[
+        dg.AssetCheckSpec(
+            PLAN_CHECK,
+            asset=PLAN_AND_ACTUAL,
+            description=(
+                "No customer's extractions have cost more than planned by over "
+                f"{MORE_THAN_PLANNED:.0%}; a warning, since nothing can be done about what is paid."
+            ),
+        )
+    ],
+    description=(
+        "What Data Connect has charged for each customer's extractions, by dataset, beside what the assumptions let "
+        "expect for the same days: objects as Microsoft counted them, else the factory, rounded up for every run."
+    ),
+)
+def plan_and_actual_asset(
+    database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
+) -> dg.MaterializeResult:
+    with explained():
+        rates, assumptions = read_rates(), read_assumptions()
+        found = {customer.name: plan_and_actual(database, customer, rates, assumptions) for customer in customers}
+    shown = dict(list(found.items())[:SHOWN_CUSTOMERS])
+    planned, actual = (
+        sum((getattr(each, part) for each in found.values()), Decimal(0)) for part in ("planned", "actual")
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(len(each.datasets) for each in found.values()),
+            "plan_and_actual": dg.MetadataValue.md(_table(shown, rates.currency)),
+            "cost_planned": float(planned),
+            "cost_actual": float(actual),
+            "currency": rates.currency,
+            "rates_of": rates.dated.isoformat(),
+            **{f"cost_of/{name}": float(each.actual) for name, each in shown.items()},
+        },
+        check_results=[_judged(found)],
+    )
+
+
+def _judged(found: Mapping[str, PlanAndActual]) -> dg.AssetCheckResult:
+    beyond = [name for name, each in found.items() if not each.is_within_plan]
+    return dg.AssetCheckResult(
+        check_name=PLAN_CHECK,
+        asset_key=PLAN_AND_ACTUAL,
+        passed=not beyond,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"More than planned: {', '.join(beyond[:SHOWN_CUSTOMERS])}. See which datasets in the asset's table."
+            if beyond
+            else "Everything is within the plan."
+        ),
+        metadata={"customers": len(found), "customers_beyond": len(beyond)},
+    )
+
+
+def _table(found: Mapping[str, PlanAndActual], currency: str) -> str:
+    head = (
+        "customer",
+        "dataset",
+        "runs",
+        "objects planned",
+        "objects",
+        "units planned",
+        "units",
+        f"planned, {currency}",
+        f"actual, {currency}",
+        "difference",
+    )
+    rows = [_row(name, compared) for name, each in found.items() for compared in each.datasets]
+    return markdown_table(head, rows) if rows else "nothing has been extracted"
+
+
+def _row(customer: str, compared: Compared) -> tuple[str, ...]:
+    planned, actual = compared.planned, compared.actual
+    numbers = (actual.runs, planned.objects, actual.objects, planned.units, actual.units)
+    difference = "" if compared.percent is None else f"{compared.percent:+.0f} %"
+    shown = (f"{number:,.0f}" for number in numbers)
+    return (customer, compared.dataset, *shown, f"{planned.cost:,.2f}", f"{actual.cost:,.2f}", difference)

@@ -1,0 +1,65 @@
+"""What a purchaser is told in words: the data that is asked for, of whom, at which price.
+
+What belongs here: the sentences that the wizard and the README share. Neither's form.
+"""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+
+from o365_pipeline.consent.data_request import RequestedDataset
+from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.extract_groups import takes_groups
+from o365_pipeline.managed_app.offer import Offer, Sku
+
+
+def columns(requested: RequestedDataset) -> str:
+    """The columns, those marked that hold what people wrote."""
+    content = requested.content_columns
+    return ", ".join(f"{name} (content)" if name in content else name for name in requested.columns)
+
+
+def people(requested: RequestedDataset) -> str:
+    """Whose data it is."""
+    scope = requested.scope
+    if scope.kind == "FilterUri":
+        return f"of the people whom this filter selects: {scope.filter_uri}"
+    if scope.kind == "List":
+        return f"of the members of the groups {', '.join(scope.groups)}"
+    if takes_groups(requested):
+        return "of everybody, or of the members of the groups that you name"
+    return "of the whole organisation"
+
+
+def leaving(offer: Offer) -> str:
+    """Whether data leaves the purchaser's subscription."""
+    if offer.data_leaves_subscription:
+        return (
+            f"Data LEAVES your subscription: {offer.publisher} copies some of it to its own systems, as its privacy "
+            "statement says."
+        )
+    return "Data stays in your subscription: it is extracted into it, kept and served there, and copied nowhere else."
+
+
+def price(sku: Sku) -> str:
+    """The vendor's price of a SKU."""
+    monthly = f"{money(sku.price_per_month)} {sku.currency} a month"
+    if not sku.price_per_user_month:
+        return monthly
+    return f"{monthly} and {money(sku.price_per_user_month)} {sku.currency} a user and month"
+
+
+def money(amount: Decimal) -> str:
+    return f"{amount.quantize(Decimal('0.01'), decimal.ROUND_HALF_UP):,}"
+
+
+def approximate(costs: CostParts, users: int) -> str:
+    """What a month comes to for that many users: the vendor's price, Data Connect and Azure together."""
+    monthly = costs.fixed_per_month + costs.per_user_month * users
+    return f"{monthly.to_integral_value(decimal.ROUND_CEILING):,}"
+
+
+def approximate_history(costs: CostParts, users: int) -> str:
+    """What the history comes to, once."""
+    return f"{(costs.first_per_user * users).to_integral_value(decimal.ROUND_CEILING):,}"

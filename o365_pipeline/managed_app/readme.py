@@ -1,0 +1,41 @@
+"""README.md of the package: what a purchaser reads after the installation.
+
+What belongs here: filling in `templates/readme.md`. The sentences that the wizard says as well are
+`purchaser_words.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from o365_pipeline.managed_app import purchaser_words as words
+from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.offer import Offer
+
+EXAMPLE_USERS = (100, 1_000, 10_000)
+
+
+def readme(offer: Offer, costs: Mapping[str, CostParts]) -> str:
+    """The README of an offer.
+
+    Args:
+        costs: what each SKU comes to, by its name.
+    """
+    environment = Environment(
+        loader=PackageLoader("o365_pipeline.managed_app"),
+        autoescape=False,  # noqa: S701 - it is Markdown, of the vendor's own file
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _cell
+    template = environment.get_template("readme.md")
+    return template.render(offer=offer, costs=costs, words=words, example_users=EXAMPLE_USERS)
+
+
+def _cell(text: str) -> str:
+    """Text within a table, whose columns a bar would part."""
+    return text.replace("|", "\\|")

@@ -1,0 +1,140 @@
+"""The data factory of an installation, with what it needs to copy each dataset of the data request.
+
+What belongs here: turning the definitions of the live pipeline, the very same ones, into resources of the template.
+What they are is `extraction/factory_definitions.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.extraction.factory_definitions import Definition, Kind, copy_definitions, pipeline_name
+from o365_pipeline.managed_app.extract_groups import takes_groups
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template_language import templated
+from o365_pipeline.managed_app.template_storage import VAULT
+from o365_pipeline.partitions import FIRST_DAY
+from o365_pipeline.regions import REGION_NAMES
+
+VERSION = "2018-06-01"
+CONTAINER = "lake"
+SECRET_NAME = "data-connect-application"  # noqa: S105 - its name in the vault
+FACTORY = "[resourceId('Microsoft.DataFactory/factories', variables('factory'))]"
+
+KINDS: Mapping[Kind, str] = {
+    "integration runtime": "integrationRuntimes",
+    "linked service": "linkedservices",
+    "dataset": "datasets",
+    "pipeline": "pipelines",
+}
+REFERENCES: Mapping[str, Kind] = {
+    "IntegrationRuntimeReference": "integration runtime",
+    "LinkedServiceReference": "linked service",
+    "DatasetReference": "dataset",
+}
+TENANT, ACCOUNT, VAULT_URL = "stand-in-tenant", "standinaccount", "https://stand-in-vault"
+STAND_INS: Mapping[str, str] = {
+    TENANT: "subscription().tenantId",
+    ACCOUNT: "variables('storageAccount')",
+    VAULT_URL: "variables('keyVaultUrl')",
+}
+
+
+def factory(offer: Offer) -> list[dict[str, Any]]:
+    """The factory with an identity of its own, and all definitions; what is referred to comes first."""
+    own = {
+        "type": "Microsoft.DataFactory/factories",
+        "apiVersion": VERSION,
+        "name": "[variables('factory')]",
+        "location": "[parameters('location')]",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"publicNetworkAccess": "Enabled"},
+    }
+    customer = _stand_in(offer)
+    definitions = {
+        (definition.kind, definition.name): definition
+        for requested in offer.request.datasets
+        for definition in copy_definitions(customer, requested)
+    }
+    narrowed = {pipeline_name(requested) for requested in offer.request.datasets if takes_groups(requested)}
+    return [own, *(_resource(definition, customer, narrowed) for definition in definitions.values())]
+
+
+def copy_sources(offer: Offer) -> dict[str, Any]:
+    """What each pipeline that groups narrow down reads, by the pipeline's name: a variable of the template."""
+    customer = _stand_in(offer)
+    return {
+        definition.name: templated(_copy(definition.properties)["source"], STAND_INS)
+        for requested in offer.request.datasets
+        if takes_groups(requested)
+        for definition in copy_definitions(customer, requested)
+        if definition.kind == "pipeline"
+    }
+
+
+def allowed_groups() -> str:
+    """What the purchaser's groups add to a source: a variable of the template. Of no groups nothing is said."""
+    return (
+        "[if(empty(parameters('extractGroups')), json('{}'), "
+        "createObject('allowedGroups', parameters('extractGroups')))]"
+    )
+
+
+def _stand_in(offer: Offer) -> Customer:
+    """A customer with stand-ins where the installation decides."""
+    return Customer(
+        name="stand-in",
+        tenant_id=TENANT,
+        subscription_id="stand-in",
+        resource_group="stand-in",
+        factory="stand-in",
+        region=offer.regions[0],
+        storage_account=ACCOUNT,
+        container=CONTAINER,
+        first_day=FIRST_DAY,
+        application_secret=KeyVaultSecret(key_vault=f"{VAULT_URL}/secrets/{SECRET_NAME}"),
+        data_request=offer.request,
+    )
+
+
+def _resource(definition: Definition, customer: Customer, narrowed: set[str]) -> dict[str, Any]:
+    stand_ins = dict(STAND_INS)
+    if definition.kind == "integration runtime":
+        stand_ins[REGION_NAMES[customer.region]] = "variables('regionNames')[parameters('location')]"
+    properties = templated(definition.properties, stand_ins)
+    if definition.kind == "pipeline" and definition.name in narrowed:
+        _copy(properties)["source"] = f"[union(variables('copySources').{definition.name}, variables('allowedGroups'))]"
+    needs = {_id(kind, name) for kind, name in _references(definition.properties)}
+    needs |= {VAULT} if properties.get("type") == "AzureKeyVault" else set()
+    return {
+        "type": f"Microsoft.DataFactory/factories/{KINDS[definition.kind]}",
+        "apiVersion": VERSION,
+        "name": f"[concat(variables('factory'), '/{definition.name}')]",
+        "properties": properties,
+        "dependsOn": [FACTORY, *sorted(needs)],
+    }
+
+
+def _copy(pipeline: dict[str, Any]) -> dict[str, Any]:
+    """What the only activity of a pipeline copies."""
+    [activity] = pipeline["activities"]
+    copied: dict[str, Any] = activity["typeProperties"]
+    return copied
+
+
+def _id(kind: Kind, name: str) -> str:
+    return f"[resourceId('Microsoft.DataFactory/factories/{KINDS[kind]}', variables('factory'), '{name}')]"
+
+
+def _references(value: Any) -> Iterator[tuple[Kind, str]]:
+    """The definitions that a definition refers to."""
+    if isinstance(value, Mapping):
+        if value.get("type") in REFERENCES and "referenceName" in value:
+            yield REFERENCES[value["type"]], value["referenceName"]
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)

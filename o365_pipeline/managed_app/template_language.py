@@ -1,0 +1,44 @@
+"""The language of ARM templates, as far as it is written: literals, and expressions in the place of stand-ins.
+
+What belongs here: making text that Azure Resource Manager reads as it is meant. What an expression comes to is
+`arm_template.py`'s. Source: Microsoft, syntax and expressions in ARM templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def literal(text: str) -> str:
+    """Text as a template's value: what stands in brackets would be taken for an expression."""
+    return f"[{text}" if text.startswith("[") and text.endswith("]") else text
+
+
+def quoted(text: str) -> str:
+    """Text within an expression."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def templated(value: Any, stand_ins: Mapping[str, str]) -> Any:
+    """A JSON value as a template's, with expressions where its texts have stand-ins.
+
+    Args:
+        value: what the template shall come to, with a stand-in wherever an installation decides.
+        stand_ins: the expression, without brackets, of each stand-in.
+    """
+    if isinstance(value, Mapping):
+        return {literal(name): templated(part, stand_ins) for name, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [templated(part, stand_ins) for part in value]
+    return _text(value, stand_ins) if isinstance(value, str) else value
+
+
+def _text(text: str, stand_ins: Mapping[str, str]) -> str:
+    pattern = "|".join(re.escape(one) for one in sorted(stand_ins, key=len, reverse=True))
+    parts = [part for part in re.split(f"({pattern})", text) if part] if stand_ins else [text]
+    if not any(part in stand_ins for part in parts):
+        return literal(text)
+    written = [stand_ins[part] if part in stand_ins else quoted(part) for part in parts]
+    return f"[{written[0]}]" if len(written) == 1 else f"[concat({', '.join(written)})]"

@@ -1,0 +1,37 @@
+"""The policies of an installation: one assignment of an Azure policy for each that the offer names.
+
+What belongs here: those resources of the template. Which policies there are is `policies.py`'s; each keeps its own
+default effect. Source: Microsoft, Azure Policy built-in definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.policies import Policy, policies
+
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "region": {"listOfAllowedLocations": {"value": "[createArray(parameters('location'))]"}},
+}
+"""What the definitions want to be told, by the policies' keys: those that are not here have a default for all."""
+
+
+def assignments(offer: Offer) -> list[dict[str, Any]]:
+    """The assignments to the managed resource group."""
+    return [_assignment(policies()[key]) for key in offer.policies]
+
+
+def _assignment(policy: Policy) -> dict[str, Any]:
+    return {
+        "type": "Microsoft.Authorization/policyAssignments",
+        "apiVersion": "2022-06-01",
+        "name": policy.key,
+        "properties": {
+            "displayName": policy.display_name,
+            "policyDefinitionId": policy.definition_id,
+            "enforcementMode": "Default",
+            "parameters": dict(PARAMETERS.get(policy.key, {})),
+        },
+    }

@@ -1,0 +1,84 @@
+"""Who may do what in an installation: two role assignments, each with its reason, and no others.
+
+What belongs here: those resources of the template. The vendor's own access is the offer's authorisation, which Azure
+gives when it installs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template_factory import FACTORY
+from o365_pipeline.managed_app.template_language import quoted
+from o365_pipeline.managed_app.template_storage import STORAGE_ACCOUNT, VAULT
+
+VERSION = "2022-04-01"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One role that somebody has on one resource."""
+
+    who: str
+    role: str
+    role_id: str
+    on: str
+    """The type of the resource."""
+    reason: str
+
+
+FACTORY_READS_SECRETS = Grant(
+    who="factory",
+    role="Key Vault Secrets User",
+    role_id="4633458b-17de-408a-b874-0445c86b69e6",
+    on="Microsoft.KeyVault/vaults",
+    reason="The factory reads the application's secret, which it signs in to Data Connect and to the lake with.",
+)
+APPLICATION_WRITES_LAKE = Grant(
+    who="application",
+    role="Storage Blob Data Contributor",
+    role_id="ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    on="Microsoft.Storage/storageAccounts",
+    reason="Data Connect writes to the lake as the application, and by no other way; the application reads it there.",
+)
+GRANTS = (FACTORY_READS_SECRETS, APPLICATION_WRITES_LAKE)
+
+
+def roles(offer: Offer) -> list[dict[str, Any]]:
+    """The two assignments.
+
+    The factory's identity lives in the purchaser's tenant. Where that is not the vendor's, Azure wants to be told whose
+    identity it is; where it is, Azure refuses to be told (Microsoft: delegatedManagedIdentityResourceId).
+    """
+    vendor = quoted(offer.request.application_tenant_id)
+    factory = FACTORY[1:-1]
+    told = f"[if(equals(toLower(subscription().tenantId), {vendor}), json('null'), {factory})]"
+    identity = f"[reference({factory}, '2018-06-01', 'Full').identity.principalId]"
+    return [
+        _assignment(FACTORY_READS_SECRETS, VAULT, identity, [VAULT, FACTORY], told),
+        _assignment(APPLICATION_WRITES_LAKE, STORAGE_ACCOUNT, "[parameters('applicationObjectId')]", [STORAGE_ACCOUNT]),
+    ]
+
+
+def _assignment(
+    grant: Grant, scope: str, principal: str, needs: list[str], identity_of: str | None = None
+) -> dict[str, Any]:
+    role = f"subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{grant.role_id}')"
+    properties = {
+        "roleDefinitionId": f"[{role}]",
+        "principalId": principal,
+        "principalType": "ServicePrincipal",
+        "description": grant.reason,
+    }
+    return {
+        "type": "Microsoft.Authorization/roleAssignments",
+        "apiVersion": VERSION,
+        "name": f"[guid({scope[1:-1]}, '{grant.who}', '{grant.role_id}')]",
+        "scope": scope,
+        "properties": properties
+        if identity_of is None
+        else properties | {"delegatedManagedIdentityResourceId": identity_of},
+        "dependsOn": needs,
+    }

@@ -1,0 +1,212 @@
+"""createUiDefinition.json: the wizard that a purchaser fills in.
+
+What belongs here: its steps and what they hand to the template, which is exactly the template's parameters. The
+sentences are `purchaser_words.py`'s. Source: Microsoft, CreateUiDefinition elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from o365_pipeline.consent.data_request import MAX_GROUPS
+from o365_pipeline.managed_app import purchaser_words as words
+from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template_language import quoted
+
+SCHEMA = "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#"
+ADMIN_CONSENT = "https://login.microsoftonline.com/organizations/adminconsent"
+GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+GROUPS = f"^ *{GUID} *(, *{GUID} *){{0,{MAX_GROUPS - 1}}}$"
+USERS = "^[1-9][0-9]{0,5}$"
+SOME_USERS = "1000"
+RESOURCE_TYPES = (
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.DataFactory/factories",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.Sql/servers",
+)
+Element = dict[str, Any]
+
+
+def ui_definition(offer: Offer, costs: Mapping[str, CostParts]) -> dict[str, Any]:
+    """The wizard of an offer.
+
+    Args:
+        costs: what each SKU comes to, by its name.
+    """
+    return {
+        "$schema": SCHEMA,
+        "handler": "Microsoft.Azure.CreateUIDef",
+        "version": "0.1.2-preview",
+        "parameters": {
+            "config": {"isWizard": True, "basics": _basics(offer)},
+            "basics": [],
+            "steps": [
+                {"name": "terms", "label": "Terms", "elements": _terms(offer)},
+                {"name": "data", "label": "Data", "elements": _data(offer)},
+                {"name": "plan", "label": "Plan and cost", "elements": _plan(offer, costs)},
+            ],
+            "outputs": _outputs(),
+        },
+    }
+
+
+def _basics(offer: Offer) -> dict[str, Any]:
+    return {
+        "description": f"**{offer.display_name}** by {offer.publisher}. {offer.description.strip()}",
+        "location": {
+            "label": "Region",
+            "toolTip": "Data Connect delivers mailboxes only into regions of their own part of the world.",
+            "resourceTypes": list(RESOURCE_TYPES),
+            "allowedValues": list(offer.regions),
+        },
+    }
+
+
+def _terms(offer: Offer) -> list[Element]:
+    icon = "Warning" if offer.data_leaves_subscription else "Info"
+    return [
+        _text(
+            "termsOfService", f"{offer.publisher}'s terms of service apply.", "Read them", offer.terms_of_service_url
+        ),
+        _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
+        _box("leaving", icon, words.leaving(offer)),
+        {
+            "name": "accepted",
+            "type": "Microsoft.Common.CheckBox",
+            "label": "I accept the terms of service and the privacy statement.",
+            "constraints": {"required": True, "validationMessage": "Nothing is installed without your acceptance."},
+        },
+    ]
+
+
+def _data(offer: Offer) -> list[Element]:
+    """What is asked for, of whom, under which policies; of which groups, and for which application."""
+    asked = "This data is asked for. Nothing of it moves before an administrator of Microsoft 365 approves it."
+    return [
+        _box("asked", "Info", asked),
+        *(
+            _text(f"dataset{number}", f"{one.dataset.name}, {words.people(one)}: {words.columns(one)}.")
+            for number, one in enumerate(offer.request.datasets, start=1)
+        ),
+        _text("policies", f"Azure policies that are assigned: {'; '.join(offer.request.policies) or 'none'}."),
+        _groups(),
+        *_application(offer),
+    ]
+
+
+def _groups() -> Element:
+    return {
+        "name": "extractGroups",
+        "type": "Microsoft.Common.TextBox",
+        "label": "Groups to extract",
+        "placeholder": "everybody",
+        "toolTip": f"Object ids of at most {MAX_GROUPS} Microsoft Entra groups, with commas between them. "
+        "Empty: everybody. Data of the whole organisation is not narrowed down by groups.",
+        "constraints": {
+            "required": False,
+            "validations": [
+                {"regex": GROUPS, "message": f"Give at most {MAX_GROUPS} object ids with commas between them."}
+            ],
+        },
+    }
+
+
+def _application(offer: Offer) -> list[Element]:
+    """Who writes to the lake: the vendor's application, as the purchaser's tenant knows it."""
+    client_id = offer.request.application_id
+    how = (
+        f"{offer.publisher}'s application has to be in your tenant: let an administrator add it. Its object id there "
+        f"is shown by Microsoft Entra under Enterprise applications, and by: az ad sp show --id {client_id} --query id"
+    )
+    given = "toLower(coalesce(steps('data').applicationObjectId, ''))"
+    object_id = {
+        "name": "applicationObjectId",
+        "type": "Microsoft.Common.TextBox",
+        "label": "Object id of the application",
+        "toolTip": f"Of the enterprise application {offer.request.application_name} in your tenant. It is not "
+        f"{client_id}, which is its client id.",
+        "constraints": {
+            "required": True,
+            "validations": [
+                {"regex": f"^{GUID}$", "message": "An object id is needed: 8-4-4-4-12 hexadecimal digits."},
+                {
+                    "isValid": f"[not(equals({given}, {quoted(client_id)}))]",
+                    "message": "That is the client id: give the object id of the enterprise application.",
+                },
+            ],
+        },
+    }
+    return [_text("findApplication", how, "Add the application", f"{ADMIN_CONSENT}?client_id={client_id}"), object_id]
+
+
+def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
+    labels = {sku.name: f"{sku.display_name}: {words.price(sku)}" for sku in offer.skus}
+    values = [{"label": labels[sku.name], "description": sku.description, "value": sku.name} for sku in offer.skus]
+    return [
+        {
+            "name": "sku",
+            "type": "Microsoft.Common.DropDown",
+            "label": "Plan",
+            "defaultValue": labels[offer.skus[0].name],
+            "toolTip": f"The price is {offer.publisher}'s; what Azure charges comes on top.",
+            "multiLine": True,
+            "constraints": {"allowedValues": values, "required": True},
+        },
+        {
+            "name": "users",
+            "type": "Microsoft.Common.TextBox",
+            "label": "Number of users",
+            "defaultValue": SOME_USERS,
+            "toolTip": "How many people's data is extracted; the approximate cost is made of it, and nothing else.",
+            "constraints": {
+                "required": True,
+                "validations": [{"regex": USERS, "message": "A number of users is needed, up to 999999."}],
+            },
+        },
+        *(
+            _box(f"cost{number}", "Info", _cost(costs[sku.name]))
+            | {"visible": f"[equals(steps('plan').sku, {quoted(sku.name)})]"}
+            for number, sku in enumerate(offer.skus, start=1)
+        ),
+    ]
+
+
+def _cost(costs: CostParts) -> str:
+    """The approximate cost as an expression of the number of users."""
+    users = "int(steps('plan').users)"
+    monthly = f"string(ceil(add({_number(costs.fixed_per_month)}, mul({_number(costs.per_user_month)}, {users}))))"
+    history = f"string(ceil(mul({_number(costs.first_per_user)}, {users})))"
+    before = quoted("APPROXIMATE COST: ")
+    between = quoted(
+        f" {costs.currency} a month, the vendor's price, Data Connect and Azure resources together, and once, for the "
+        "history, "
+    )
+    after = quoted(f" {costs.currency}. At rates of {costs.dated}; your agreement with Microsoft may have others.")
+    return f"[concat({before}, {monthly}, {between}, {history}, {after})]"
+
+
+def _number(amount: Decimal) -> str:
+    return f"{amount:.6f}"
+
+
+def _outputs() -> dict[str, str]:
+    groups = "steps('data').extractGroups"
+    return {
+        "location": "[location()]",
+        "sku": "[steps('plan').sku]",
+        "applicationObjectId": "[steps('data').applicationObjectId]",
+        "extractGroups": f"[if(empty({groups}), parse('[]'), split(replace(coalesce({groups}, ''), ' ', ''), ','))]",
+    }
+
+
+def _text(name: str, text: str, label: str | None = None, uri: str | None = None) -> Element:
+    link = {"link": {"label": label, "uri": uri}} if uri else {}
+    return {"name": name, "type": "Microsoft.Common.TextBlock", "options": {"text": text, **link}}
+
+
+def _box(name: str, icon: str, text: str) -> Element:
+    return {"name": name, "type": "Microsoft.Common.InfoBox", "options": {"icon": icon, "text": text}}

@@ -1,0 +1,98 @@
+"""Whether a package would be refused: by Azure, by the marketplace's certification, or by its purchaser.
+
+What belongs here: going through the files. What is checked of each is `template_checks.py`'s, `ui_checks.py`'s and
+`secret_checks.py`'s. Source: Microsoft, publish a managed application definition; hardcoded credentials.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
+from o365_pipeline.managed_app.package_problems import Problem, against_schema
+from o365_pipeline.managed_app.secret_checks import secret_problems, written_values
+from o365_pipeline.managed_app.template_checks import template_problems
+from o365_pipeline.managed_app.ui_checks import ui_problems
+
+VIEW_SCHEMA = "view_definition.schema.json"
+MAX_PACKAGE = 120 * 1024 * 1024
+"""The most that a service catalog takes."""
+
+
+def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list[Problem]:
+    """Everything that is wrong with a package; nothing, where it can be published.
+
+    Args:
+        secrets: values that must not stand in it.
+    """
+    if isinstance(package, Path):
+        try:
+            package = read(package)
+        except UsageError as error:
+            message, remedy = str(error).removeprefix(f"{package}: ").rsplit("; ", 1)
+            return [Problem(str(package), "", message, remedy)]
+    template, wrong_template = _template(package)
+    return [
+        *_missing(package),
+        *_too_large(package),
+        *secret_problems(package.files, secrets),
+        *wrong_template,
+        *_wizard(package, template),
+        *_views(package),
+    ]
+
+
+def _template(package: Package) -> tuple[Any, list[Problem]]:
+    """The template, None where nothing can be told from it, and what is wrong with it."""
+    template, wrong = _json(package, TEMPLATE)
+    if template is None:
+        return None, wrong
+    wrong = template_problems(TEMPLATE, template)
+    return None if wrong else template, [*written_values(TEMPLATE, template), *wrong]
+
+
+def _wizard(package: Package, template: Any) -> list[Problem]:
+    wizard, wrong = _json(package, WIZARD)
+    return wrong if wizard is None else ui_problems(WIZARD, wizard, template)
+
+
+def _views(package: Package) -> list[Problem]:
+    views, wrong = _json(package, VIEWS)
+    return wrong if views is None else against_schema(VIEWS, views, VIEW_SCHEMA)
+
+
+def _missing(package: Package) -> list[Problem]:
+    problems = []
+    for file in (TEMPLATE, WIZARD, VIEWS, README):
+        if file in package.files:
+            continue
+        elsewhere = [path for path in package.files if path.rsplit("/", 1)[-1].lower() == file.lower()]
+        message = f"it is not at the root, but {elsewhere[0]} is there" if elsewhere else "it is not at the root"
+        remedy = "zip the files, not their folder, and mind small letters and capitals"
+        problems.append(Problem(file, "", message, remedy))
+    return problems
+
+
+def _too_large(package: Package) -> list[Problem]:
+    if (size := len(package.content)) <= MAX_PACKAGE:
+        return []
+    return [Problem(package.name, "", f"it has {size} bytes, more than {MAX_PACKAGE}", "leave other files out")]
+
+
+def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:
+    """The document in a file, or what is wrong with it; neither, where the file is missing."""
+    if file not in package.files:
+        return None, []
+    try:
+        document = json.loads(package.files[file].decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return None, [Problem(file, "", "it is no UTF-8", "write it as UTF-8")]
+    except json.JSONDecodeError as error:
+        return None, [Problem(file, f"line {error.lineno}", f"it is no JSON: {error.msg}", "correct the line")]
+    return document, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if document is None else []

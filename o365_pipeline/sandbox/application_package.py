@@ -1,0 +1,87 @@
+"""The package of a managed application, as Azure opens it: the template, and the form that purchasers fill in.
+
+What belongs here: finding and unpacking it. What is made of it is `installation.py`'s.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx2
+
+from o365_pipeline.errors import UsageError
+from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.sandbox.resources import Resource
+
+TEMPLATE, FORM = "mainTemplate.json", "createUiDefinition.json"
+BLOB_HOST = ".blob.core.windows.net"
+
+
+@dataclass(frozen=True)
+class ApplicationPackage:
+    """What an installation begins with."""
+
+    template: Mapping[str, Any]
+    form: Mapping[str, Any]
+
+    def parameters(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """The template's parameters: what the form puts out, given a purchaser's answers.
+
+        Raises:
+            UsageError: the form puts out what no answer is given to.
+        """
+        asked = self.form.get("parameters", {}).get("outputs", {})
+        if unknown := sorted(set(asked) - set(answers)):
+            raise UsageError(
+                f"the form puts out {', '.join(unknown)}, which no purchaser in the sandbox answers; "
+                f"it knows {', '.join(answers)}"
+            )
+        return {name: answers[name] for name in asked}
+
+
+def unpacked(content: bytes) -> ApplicationPackage:
+    """A package from its zip.
+
+    Raises:
+        UsageError: it is no zip, or lacks one of the two at its root.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            return ApplicationPackage(*(json.loads(package.read(name)) for name in (TEMPLATE, FORM)))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise UsageError(f"the package is no zip with {TEMPLATE} and {FORM} at its root: {error}") from error
+
+
+def package_of(definition: Resource, lakes: Lakes) -> ApplicationPackage:
+    """The package of a published definition, from where it says that it lies.
+
+    Raises:
+        UsageError: it does not lie there, or is none.
+        LakeError: it cannot be read.
+    """
+    properties = definition["properties"]
+    if properties.get("mainTemplate"):
+        return ApplicationPackage(properties["mainTemplate"], properties["createUiDefinition"])
+    return unpacked(_content(properties["packageFileUri"], lakes))
+
+
+def _content(uri: str, lakes: Lakes) -> bytes:
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    host = parts.hostname or ""
+    try:
+        if parts.scheme == "file":
+            return Path(path).read_bytes()
+        if host.endswith(BLOB_HOST):
+            container, _, name = path.strip("/").partition("/")
+            return lakes.at(host.removesuffix(BLOB_HOST), container).read(name)
+        return httpx2.get(uri).raise_for_status().content
+    except (OSError, httpx2.HTTPError) as error:
+        raise UsageError(f"the package {path} cannot be read ({type(error).__name__}): publish it again") from error

@@ -1,0 +1,196 @@
+"""Installing a managed application and removing it, as Azure does when a purchaser asks.
+
+What belongs here: the order of the steps, what each leaves behind, what the vendor is told of it. What is bought is
+`purchases.py`'s; sending is `notification_sender.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.managed_app.arm_template import Deployed, TemplateError, deploy
+from o365_pipeline.sandbox.arm import DOCUMENT_KINDS
+from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
+from o365_pipeline.sandbox.documents import Documents
+from o365_pipeline.sandbox.purchases import Purchase, Sold
+from o365_pipeline.sandbox.resources import Resource, Resources, named
+from o365_pipeline.sandbox.solutions import APPLICATION_TYPE, delete_installed
+from o365_pipeline.sandbox.state import State
+
+FACTORY_TYPE = "Microsoft.DataFactory/factories"
+PARAMETER_TYPES: Mapping[type, str] = {str: "String", list: "Array", bool: "Bool", int: "Int", dict: "Object"}
+ASKED_TO_FAIL = "The resource operation completed with terminal provisioning state 'Failed'."
+
+
+@dataclass(frozen=True)
+class Installer:
+    """Installs and removes.
+
+    Args:
+        notify: tells the vendor; False where it did not take it.
+        tell: shows progress, line by line.
+    """
+
+    state: State
+    notify: Callable[[Mapping[str, Any]], bool]
+    tell: Callable[[str], None]
+    clock: Clock = utc_now
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(self.state)
+
+    def install(self, sold: Sold, purchase: Purchase, *, fails: bool = False) -> Resource:
+        """The application, as it stands at the end: Succeeded or Failed.
+
+        Args:
+            fails: whether Azure fails to provision it.
+
+        Raises:
+            UsageError: it is installed already, or its form asks for what no purchaser answers.
+        """
+        there = self.resources.find(purchase.application_id)
+        if there and there["properties"]["provisioningState"] != "Failed":
+            raise UsageError(f"{purchase.name} is installed already: `sandbox uninstall {purchase.name}` removes it")
+        parameters = sold.package.parameters(purchase.answers)
+        application = _application(sold, purchase, parameters)
+        group_id = purchase.target.group_id
+        self.resources.delete_group(group_id)
+        self._now(application, "PUT", "Accepted")
+        try:
+            if fails:
+                raise O365PipelineError(ASKED_TO_FAIL)
+            deployed = deploy(sold.package.template, purchase.target, **parameters)
+            self.tell(f"{named(group_id)}: {len(deployed.resources)} resources")
+            self._provision(deployed)
+        except (O365PipelineError, TemplateError, CycleError) as error:
+            self.resources.delete_group(group_id)
+            self._now(application, "PUT", "Failed", _error(str(error)))
+        else:
+            application["properties"]["outputs"] = _typed(deployed.outputs)
+            self._now(application, "PUT", "Succeeded")
+        return application
+
+    def uninstall(self, name: str) -> None:
+        """Remove an application with all that it installed.
+
+        Raises:
+            UsageError: there is none of that name or id, or several.
+        """
+        application = found(self.resources, name)
+        self._now(application, "DELETE", "Deleting")
+        delete_installed(self.resources, application)
+        self._tell_vendor(application, "DELETE", "Deleted")
+
+    def _now(
+        self, application: Resource, event: str, provisioning_state: str, error: dict[str, Any] | None = None
+    ) -> None:
+        """Let the application be in a state, and the vendor know."""
+        application["properties"]["provisioningState"] = provisioning_state
+        self.resources.put(application)
+        self._tell_vendor(application, event, provisioning_state, error)
+
+    def _tell_vendor(
+        self, application: Resource, event: str, provisioning_state: str, error: dict[str, Any] | None = None
+    ) -> None:
+        taken = self.notify(_notification(application, event, provisioning_state, self.clock(), error))
+        reason = f": {error['details'][0]['message']}" if error else ""
+        self.tell(f"{application['name']}: {provisioning_state}{reason}{'' if taken else ' (the vendor was not told)'}")
+
+    def _provision(self, deployed: Deployed) -> None:
+        """Keep every resource after those that it depends on; of a factory, its documents too."""
+        needs = {
+            identifier: [name for name in resource.get("dependsOn", []) if name in deployed.resources]
+            for identifier, resource in deployed.resources.items()
+        }
+        # While one connection is open, SQLite does not clear up after each of the many writes.
+        with self.state.reading():
+            for identifier in TopologicalSorter(needs).static_order():
+                resource = deployed.resources[identifier]
+                self._keep_document(identifier, resource)
+                kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
+                self.resources.put({**kept, "id": identifier, "name": named(identifier)})
+
+    def _keep_document(self, identifier: str, resource: Mapping[str, Any]) -> None:
+        kinds = {f"{FACTORY_TYPE}/{kind}".lower(): kind for kind in DOCUMENT_KINDS}
+        if kind := kinds.get(resource["type"].lower()):
+            factory = "/".join(identifier.split("/")[:-2])
+            Documents(self.state, factory).put(kind, named(identifier), resource["properties"])
+
+
+def found(resources: Resources, name: str) -> Resource:
+    """The application of a name, or of an id.
+
+    Raises:
+        UsageError: there is none, or several have the name.
+    """
+    applications = resources.of_type(APPLICATION_TYPE)
+    alike = [entry for entry in applications if name.lower() in (entry["name"].lower(), entry["id"].lower())]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        raise UsageError(f"several applications are called {name}; give the id of one: {', '.join(_ids(alike))}")
+    known = ", ".join(entry["name"] for entry in applications)
+    raise UsageError(f"no application {name} is installed; there are {known or 'none'}")
+
+
+def _ids(applications: list[Resource]) -> list[str]:
+    return [entry["id"] for entry in applications]
+
+
+def _application(sold: Sold, purchase: Purchase, parameters: Mapping[str, Any]) -> Resource:
+    identifier = purchase.application_id
+    usage = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier))
+    bought = {"plan": {**sold.plan, "name": purchase.sku}} if sold.plan else {}
+    return {
+        "id": identifier,
+        "name": purchase.name,
+        "type": APPLICATION_TYPE,
+        "location": purchase.region,
+        "kind": "MarketPlace" if sold.plan else "ServiceCatalog",
+        **bought,
+        "properties": {
+            "managedResourceGroupId": purchase.target.group_id,
+            **({"billingDetails": {"resourceUsageId": usage}} if sold.plan else {}),
+            **({"applicationDefinitionId": sold.definition_id} if sold.definition_id else {}),
+            "parameters": _typed(parameters),
+            "publisherTenantId": sold.publisher_tenant_id,
+            "authorizations": list(sold.authorizations),
+            "managementMode": "Managed",
+        },
+    }
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters or outputs, each with its type, as Azure shows them."""
+    return {name: {"type": PARAMETER_TYPES[type(value)], "value": value} for name, value in values.items()}
+
+
+def _notification(
+    application: Resource, event: str, provisioning_state: str, at: dt.datetime, error: dict[str, Any] | None
+) -> dict[str, Any]:
+    properties = application["properties"]
+    of_marketplace = {"billingDetails": properties.get("billingDetails"), "plan": application.get("plan")}
+    of_catalog = {"applicationDefinitionId": properties.get("applicationDefinitionId")}
+    return {
+        "eventType": event,
+        "applicationId": application["id"],
+        "eventTime": stamp(at),
+        "provisioningState": provisioning_state,
+        **(of_marketplace if "plan" in application else of_catalog),
+        **({"error": error} if error else {}),
+    }
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {
+        "code": "ApplianceDeploymentFailed",
+        "message": "The operation to create managed application failed. Please see details for more information.",
+        "details": [{"code": "DeploymentFailed", "message": message}],
+    }

@@ -1,0 +1,135 @@
+"""What is bought, and who buys it: an offer's definition, and a customer with a tenant and a subscription of its own.
+
+What belongs here: both models, and where they come from. Installing is `installation.py`'s.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.arm_template import Target
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import build
+from o365_pipeline.managed_app.service_catalog import definition_id
+from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.sandbox.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.sandbox.solutions import APPLICATION_TYPE
+
+APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]")
+
+
+@dataclass(frozen=True)
+class Sold:
+    """What a purchaser installs: a definition of the service catalog, or a plan of the marketplace."""
+
+    definition_id: str | None
+    plan: Mapping[str, str] | None
+    package: ApplicationPackage
+    publisher_tenant_id: str
+    authorizations: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A purchaser, and what it chooses."""
+
+    name: str
+    sku: str
+    region: str
+    tenant_id: str
+    subscription_id: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def application_id(self) -> str:
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/rg-{self.name}"
+        return f"{group}/providers/{APPLICATION_TYPE}/{self.name}"
+
+    @property
+    def target(self) -> Target:
+        """The managed resource group."""
+        return Target(self.subscription_id, self.tenant_id, f"mrg-{self.name}", self.region)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What the purchaser says in the form, by the names that it puts out."""
+        return {
+            "location": self.region,
+            "sku": self.sku,
+            "applicationObjectId": _guid("the vendor's application in", self.tenant_id),
+            "extractGroups": list(self.groups),
+        }
+
+
+def purchase(
+    offer: Offer,
+    name: str,
+    *,
+    sku: str | None = None,
+    region: str | None = None,
+    groups: tuple[str, ...] = (),
+    tenant_id: str | None = None,
+    subscription_id: str | None = None,
+) -> Purchase:
+    """A purchase under a name; tenant and subscription follow from the name where none is given.
+
+    Raises:
+        SettingsError: the offer has no such SKU.
+        UsageError: no managed application can have that name.
+    """
+    if not APPLICATION_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a managed application: 3 to 64 letters, digits and hyphens")
+    chosen = offer.sku(sku) if sku else offer.skus[0]
+    return Purchase(
+        name=name,
+        sku=chosen.name,
+        region=region or offer.regions[0],
+        tenant_id=tenant_id or _guid("the tenant of", name),
+        subscription_id=subscription_id or _guid("the subscription of", name),
+        groups=groups,
+    )
+
+
+def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool = False) -> Sold:
+    """The offer as it is published; with the package that is built from it where it is not.
+
+    Raises:
+        UsageError: the marketplace does not sell it, or its published package cannot be read.
+    """
+    identifier = definition_id(offer)
+    published = resources.find(identifier)
+    return Sold(
+        definition_id=None if marketplace else identifier,
+        plan=_plan(offer) if marketplace else None,
+        package=package_of(published, lakes) if published else unpacked(build(offer).content),
+        publisher_tenant_id=offer.request.application_tenant_id,
+        authorizations=tuple(published["properties"].get("authorizations") or ()) if published else (),
+    )
+
+
+def published_endpoint(offer: Offer, resources: Resources) -> str | None:
+    """Where the published definition has notifications sent, with the signature; None where there is none."""
+    published = resources.find(definition_id(offer))
+    policy = published["properties"].get("notificationPolicy") if published else None
+    return policy["notificationEndpoints"][0]["uri"] if policy else None
+
+
+def _plan(offer: Offer) -> Mapping[str, str]:
+    """The plan, but for its name, which is the SKU's."""
+    if offer.marketplace is None:
+        raise UsageError(f"{offer.name} is not sold at the marketplace: its file has no [marketplace]")
+    return {
+        "publisher": "".join(offer.publisher.lower().split()),
+        "product": offer.marketplace.product_external_id,
+        "version": offer.version,
+    }
+
+
+def _guid(what: str, whose: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{what} {whose}"))

@@ -1,0 +1,87 @@
+"""What lies in Azure's resource groups, as Azure Resource Manager keeps it: JSON by resource id, in any case.
+
+What belongs here: keeping and finding. What a kind of resource means is that of its own routes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.wire_errors import ServiceError
+
+Resource = dict[str, Any]
+
+
+def group_of(resource_id: str) -> str:
+    """The id of the resource group that a resource lies in."""
+    return "/".join(resource_id.split("/")[:5])
+
+
+def named(resource_id: str) -> str:
+    """The last part of an id: the resource's own name."""
+    return resource_id.rpartition("/")[2]
+
+
+class Resources:
+    """The resources of all subscriptions."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def put(self, resource: Mapping[str, Any]) -> None:
+        """Keep a resource under its id, over the one that may be there."""
+        with self._state.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO resource (id, type, content) VALUES (?, ?, ?)",
+                (resource["id"].lower(), resource["type"].lower(), json.dumps(resource)),
+            )
+
+    def find(self, resource_id: str) -> Resource | None:
+        with self._state.reading() as connection:
+            query = "SELECT content FROM resource WHERE id = ?"
+            row = connection.execute(query, (resource_id.lower(),)).fetchone()
+        return json.loads(row["content"]) if row else None
+
+    def get(self, resource_id: str) -> Resource:
+        """The resource of that id.
+
+        Raises:
+            ServiceError: there is none; ARM answers 404.
+        """
+        if resource := self.find(resource_id):
+            return resource
+        kind = "/".join(resource_id.split("/")[6:])
+        group = named(group_of(resource_id))
+        raise ServiceError(
+            404, "ResourceNotFound", f"The Resource '{kind}' under resource group '{group}' was not found."
+        )
+
+    def of_type(self, kind: str, within: str = "") -> list[Resource]:
+        """All of a type, or those in a subscription or resource group, by id."""
+        return [resource for resource in self.all(within) if resource["type"].lower() == kind.lower()]
+
+    def all(self, within: str = "") -> list[Resource]:
+        """All in a subscription or resource group, by id."""
+        prefix = f"{within.lower()}/"
+        with self._state.reading() as connection:
+            query = "SELECT content FROM resource WHERE substr(id, 1, ?) = ? ORDER BY id"
+            return [json.loads(row["content"]) for row in connection.execute(query, (len(prefix), prefix))]
+
+    def delete(self, resource_id: str) -> bool:
+        """Take a resource away; False where there was none."""
+        with self._state.writing() as connection:
+            taken = connection.execute("DELETE FROM resource WHERE id = ?", (resource_id.lower(),))
+            return taken.rowcount > 0
+
+    def delete_group(self, group_id: str) -> None:
+        """Take a resource group away, with its factories' documents and runs and all that was said of it."""
+        group = group_id.lower()
+        prefix = f"{group}/"
+        with self._state.writing() as connection:
+            for table, column in (("resource", "id"), ("document", "factory"), ("run", "factory")):
+                query = f"DELETE FROM {table} WHERE substr({column}, 1, ?) = ?"
+                connection.execute(query, (len(prefix), prefix))
+            connection.execute("DELETE FROM violation WHERE resource_group = ?", (group,))

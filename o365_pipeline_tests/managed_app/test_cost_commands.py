@@ -1,0 +1,134 @@
+"""The commands that tell costs: plan, managed-app estimate, rates, assumptions."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from o365_pipeline import cli
+from o365_pipeline.deployment import load
+from o365_pipeline.ledger import approval_event, extraction
+from o365_pipeline.managed_app.rates import shipped_rates
+from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.ledger_rows import note_extraction
+from o365_pipeline_tests.managed_app.test_next_extraction import REQUEST
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `o365-pipeline` with arguments in a home of its own; gives status, stdout and stderr."""
+    request = tmp_path / "data_request.toml"
+    request.write_text(REQUEST)
+    settings = {"HOME": str(tmp_path / "home"), "SANDBOX_SECONDS": "0", "SANDBOX_USERS": "12"}
+    for name, value in {**settings, "DATA_REQUEST": str(request)}.items():
+        monkeypatch.setenv(f"O365_{name}", value)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    return command
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of a table's row, by its first."""
+    [line] = [line for line in text.splitlines() if re.match(rf"│ {re.escape(first)} +│", line)]
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_an_estimate_shows_daily_beside_weekly_for_each_sku_and_what_it_rests_on(command: Command) -> None:
+    status, told, error = command("managed-app", "estimate", "--users", "500")
+
+    assert (status, error) == (0, "")
+    assert "Standard: Data Connect for 500 users, 7 days of history" in told
+    assert "Weekly: Data Connect for 500 users, 28 days of history" in told
+    assert "a month, extracted daily (as sold)" in told
+    assert "a month, extracted weekly (as sold)" in told
+    assert "Rates in USD, told for days between" in told
+    assert "Assumed: 5 working days a week" in told
+    assert re.search(r"Older than a year: .*data_connect \(2024-03-04\)", told)
+
+
+def test_an_estimate_of_one_sku_adds_up_with_the_vendors_price(command: Command) -> None:
+    _, told, _ = command("managed-app", "estimate", "--users", "500", "--sku", "weekly", "--history-days", "14")
+
+    def month(what: str) -> list[float]:
+        return [float(cell.replace(",", "")) for cell in cells(told, what)[1:]]
+
+    parts = [month(what) for what in ("Data Connect", "Data Factory", "storage", "database GP_S_Gen5_2")]
+    vendor, total = month("vendor's price of weekly"), month("total")
+    assert "14 days of history" in told
+    assert "Standard:" not in told
+    assert vendor == [0, 300, 300]
+    for place in range(3):
+        assert total[place] == pytest.approx(sum(part[place] for part in parts) + vendor[place], abs=0.03)
+    assert total[2] < total[1]
+
+
+def test_rates_that_are_printed_and_changed_are_taken(command: Command, tmp_path: Path) -> None:
+    _, printed, _ = command("managed-app", "rates")
+    path = tmp_path / "rates.toml"
+    path.write_text(printed.replace("price = 0.75", "price = 0", 1))
+
+    _, told, _ = command("managed-app", "estimate", "--users", "500", "--sku", "weekly", "--rates", str(path))
+
+    assert printed == shipped_rates()
+    assert cells(told, "Message_v1")[2] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["managed-app", "estimate", "--users", "5", "--sku", "huge"], "has no SKU 'huge'; it has standard, weekly"),
+        (["managed-app", "estimate", "--users", "5", "--rates", "none.toml"], "none.toml: No such file or directory; "),
+        (["plan", "--to", "2026-11-16"], "--from is missing: say the first day too"),
+        (["plan", "--from", "2026-11-16", "--to", "2026-11-15"], "--to 2026-11-15 lies before --from 2026-11-16"),
+        (["plan", "--customer", "nobody"], "unknown customer 'nobody'; known are contoso"),
+    ],
+)
+def test_what_is_wrong_is_one_line(command: Command, arguments: list[str], told: str) -> None:
+    status, _, error = command(*arguments)
+
+    assert status == 2
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_plan_costs_where_nothing_is_held_and_nothing_where_all_is(command: Command) -> None:
+    day = str(DAY)
+    status, before, _ = command("plan", "--from", day)
+    for name in ("Message_v1", "SharePointSites_v1"):
+        note_extraction(load().database, name, f"run of {name}", dataset=name)
+
+    _, after, _ = command("plan", "--from", day)
+
+    assert status == 0
+    assert "contoso: no approval is in force (no decision yet); an extraction would be refused." in before
+    assert "Users: 1,000, assumed; --users says how many there are." in before
+    assert cells(before, "Message_v1") == ["Message_v1", day, "150,000", "assumed", "150", "112.50", "150", "112.50"]
+    assert "Nothing is to pay" in after
+    assert cells(after, "Message_v1") == ["Message_v1", "1 of 1 days held", "0", "", "0", "0.00", "0", "0.00"]
+    assert cells(after, "total")[5] == "0.00"
+
+
+def test_a_plan_writes_nothing(command: Command, tmp_path: Path) -> None:
+    command("plan")
+
+    with load().database.begin() as connection:
+        held = [
+            connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in (extraction, approval_event)
+        ]
+    assert held == [0, 0]
+    assert not (tmp_path / "home" / "dagster").exists()

@@ -1,0 +1,85 @@
+"""What a purchaser reads after the installation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from o365_pipeline.consent.data_request import RequestedDataset
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.readme import readme
+from o365_pipeline_tests.managed_app.installing import example_costs, offer, offer_of
+
+
+def text(sold: Offer) -> str:
+    return readme(sold, example_costs())
+
+
+EXAMPLE = text(offer())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "provisioning state is *Succeeded*",
+        "SELECT TOP 10",
+        "`00000000-0000-4000-8000-0000000000a1`",
+        "Microsoft Graph Data Connect applications**",
+        "An approval holds for 180 days",
+        "Whoever owns the application cannot approve it.",
+        "<support@fabrikam.example>, <https://fabrikam.example/support>, +49 30 1234567.",
+        "Delete the managed application",
+        "Allowed locations",
+        "400.00 USD a month and 0.20 USD a user and month",
+        "APPROXIMATE COST",
+        "the role *Contributor* on the managed resource",
+        "Data stays in your subscription",
+    ],
+)
+def test_a_purchaser_is_told(told: str) -> None:
+    assert told in EXAMPLE
+
+
+def test_each_dataset_is_listed_with_its_columns() -> None:
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in EXAMPLE.splitlines() if row.count(" | ") == 2}
+
+    for requested in offer().request.datasets:
+        assert ", ".join(requested.columns) in rows[requested.dataset.name]
+
+
+def test_content_is_marked_where_there_is_some() -> None:
+    some = text(offer_of(RequestedDataset(name="Message_v1", columns=("id", "body"))))
+
+    assert "id, body (content)" in some
+    assert "There are none here" not in some
+    assert "There are none here" in EXAMPLE
+
+
+def test_every_plan_has_a_row_of_costs_as_wide_as_its_head() -> None:
+    table = [row for row in EXAMPLE.splitlines() if "users |" in row or re.match(r"\| (Standard|Weekly) \| \d", row)]
+
+    assert len(table) == 3
+    assert {row.count("|") for row in table} == {5}
+    assert "1,000 users" in table[0]
+
+
+def test_a_bar_parts_no_columns() -> None:
+    first, second = offer().skus
+    sold = offer(skus=(first.model_copy(update={"description": "a|b"}), second))
+
+    assert "| a\\|b |" in text(sold)
+
+
+def test_where_data_leaves_it_is_told_how_that_is_deleted() -> None:
+    leaving = text(offer(data_leaves_subscription=True))
+
+    assert "Data LEAVES your subscription" in leaving
+    assert "ask the\n   support for a confirmation" in leaving
+
+
+def test_without_policies_none_are_told() -> None:
+    sold = offer()
+    none = sold.model_copy(update={"policies": (), "request": sold.request.model_copy(update={"policies": ()})})
+
+    assert "No Azure policies are assigned." in text(none)

@@ -1,0 +1,367 @@
+"""Installing in the sandbox: a purchaser's choices become resources that the real clients see, and the vendor knows."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.mgmt.datafactory import DataFactoryManagementClient
+from azure.mgmt.keyvault import KeyVaultManagementClient
+from azure.mgmt.policyinsights import PolicyInsightsClient
+from azure.mgmt.resource.managedapplications import ApplicationClient
+
+from o365_pipeline.errors import SettingsError, UsageError
+from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.service_catalog import definition_id
+from o365_pipeline.policies import policies
+from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.sandbox.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.cloud import SandboxCredential
+from o365_pipeline.sandbox.installation import Installer, found
+from o365_pipeline.sandbox.organization import organization
+from o365_pipeline.sandbox.purchases import Purchase, Sold, published_endpoint, purchase, sold
+from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.sandbox.transport import sandbox_transport
+from o365_pipeline_tests.sandbox.conftest import World
+
+FORM = {"parameters": {"outputs": {"location": "[location()]", "sku": "[steps('plan').sku]", "extractGroups": "[x]"}}}
+FACTORY = "[resourceId('Microsoft.DataFactory/factories', 'adf')]"
+TEMPLATE: Mapping[str, Any] = {
+    "parameters": {
+        "location": {"type": "string"},
+        "sku": {"type": "string", "allowedValues": ["standard", "weekly"]},
+        "extractGroups": {"type": "array"},
+    },
+    "resources": [
+        # What needs the linked service comes before it, as a template may have it.
+        {
+            "type": "Microsoft.DataFactory/factories/datasets",
+            "name": "adf/o365_lake_folder",
+            "dependsOn": [FACTORY, "[resourceId('Microsoft.DataFactory/factories/linkedServices', 'adf', 'lake')]"],
+            "properties": {
+                "type": "Binary",
+                "linkedServiceName": {"type": "LinkedServiceReference", "referenceName": "lake"},
+            },
+        },
+        {
+            "type": "Microsoft.DataFactory/factories/linkedServices",
+            "name": "adf/lake",
+            "dependsOn": [FACTORY],
+            "properties": {"type": "AzureBlobFS", "typeProperties": {"url": "https://acc.dfs.core.windows.net"}},
+        },
+        {"type": "Microsoft.DataFactory/factories", "name": "adf", "location": "[parameters('location')]"},
+        {"type": "Microsoft.KeyVault/vaults", "name": "kv", "location": "[parameters('location')]"},
+        {"type": "Microsoft.Storage/storageAccounts", "name": "acc", "location": "[parameters('location')]"},
+        {
+            "type": "Microsoft.Authorization/policyAssignments",
+            "name": "secure-transfer",
+            "properties": {"policyDefinitionId": policies()["secure-transfer"].definition_id},
+        },
+    ],
+    "outputs": {
+        "tenantId": {"type": "string", "value": "[subscription().tenantId]"},
+        "sku": {"type": "string", "value": "[parameters('sku')]"},
+        "extractGroups": {"type": "array", "value": "[parameters('extractGroups')]"},
+    },
+}
+
+
+class Vendor:
+    """Remembers what it was told, and how Azure showed the application at that moment."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self.told: list[dict[str, Any]] = []
+        self.shown: list[str | None] = []
+
+    def __call__(self, notification: Mapping[str, Any]) -> bool:
+        application = self._resources.find(notification["applicationId"])
+        self.shown.append(application["properties"]["provisioningState"] if application else None)
+        self.told.append(dict(notification))
+        return True
+
+    @property
+    def states(self) -> list[tuple[str, str]]:
+        return [(entry["eventType"], entry["provisioningState"]) for entry in self.told]
+
+
+@pytest.fixture
+def offer() -> Offer:
+    return read_offer(None)
+
+
+@pytest.fixture
+def resources(world: World) -> Resources:
+    return Resources(world.factories.state)
+
+
+@pytest.fixture
+def vendor(resources: Resources) -> Vendor:
+    return Vendor(resources)
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def installer(world: World, vendor: Vendor, lines: list[str]) -> Installer:
+    return Installer(world.factories.state, vendor, lines.append, world.clock)
+
+
+@pytest.fixture
+def buy(offer: Offer) -> Callable[..., Purchase]:
+    return lambda name="fabrikam-customer", **choices: purchase(offer, name, **choices)
+
+
+def small(offer: Offer, **changes: Any) -> Sold:
+    """The offer with a template of a few resources."""
+    return Sold(definition_id(offer), None, ApplicationPackage({**TEMPLATE, **changes}, FORM), "vendor")
+
+
+def zipped(**files: object) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as package:
+        for name, value in files.items():
+            package.writestr(f"{name}.json", json.dumps(value))
+    return content.getvalue()
+
+
+def test_what_is_installed_is_what_the_real_clients_see(
+    world: World, installer: Installer, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    bought = buy(groups=("g1",), region="northeurope")
+    client: dict[str, Any] = {"credential": SandboxCredential(), "subscription_id": bought.subscription_id}
+
+    installer.install(small(offer), bought)
+
+    transport = sandbox_transport(world.app)
+    application = ApplicationClient(**client, transport=transport).applications.get_by_id(bought.application_id)
+    assert application.provisioning_state == "Succeeded"
+    assert application.application_definition_id == definition_id(offer)
+    assert application.parameters
+    assert application.parameters["location"] == {"type": "String", "value": "northeurope"}
+    assert application.outputs == {
+        "tenantId": {"type": "String", "value": bought.tenant_id},
+        "sku": {"type": "String", "value": "standard"},
+        "extractGroups": {"type": "Array", "value": ["g1"]},
+    }
+    group = (application.managed_resource_group_id or "").rpartition("/")[2]
+    factories = DataFactoryManagementClient(**client, transport=transport)
+    assert factories.linked_services.get(group, "adf", "lake").properties.url == "https://acc.dfs.core.windows.net"
+    assert factories.datasets.get(group, "adf", "o365_lake_folder").properties.type == "Binary"
+    secrets = KeyVaultManagementClient(**client, transport=transport).secrets
+    assert secrets.create_or_update(group, "kv", "s", {"properties": {"value": "x"}}).name == "s"
+    states = PolicyInsightsClient(**client, transport=transport).policy_states
+    [state] = states.list_query_results_for_resource_group("latest", bought.subscription_id, group)
+    assert (state.policy_assignment_name, state.resource_location) == ("secure-transfer", "northeurope")
+
+
+def test_the_vendor_is_told_of_each_state_when_azure_shows_it(
+    installer: Installer, offer: Offer, vendor: Vendor, buy: Callable[..., Purchase]
+) -> None:
+    bought = buy()
+
+    installer.install(small(offer), bought)
+    installer.uninstall("fabrikam-customer")
+
+    assert vendor.states == [("PUT", "Accepted"), ("PUT", "Succeeded"), ("DELETE", "Deleting"), ("DELETE", "Deleted")]
+    assert vendor.shown == ["Accepted", "Succeeded", "Deleting", None]
+    assert vendor.told[1] == {
+        "eventType": "PUT",
+        "applicationId": bought.application_id,
+        "eventTime": "2026-11-24T09:00:00.000000Z",
+        "provisioningState": "Succeeded",
+        "applicationDefinitionId": definition_id(offer),
+    }
+
+
+def test_the_marketplace_tells_of_the_plan_instead_of_the_definition(
+    installer: Installer, offer: Offer, vendor: Vendor, buy: Callable[..., Purchase]
+) -> None:
+    plan = {"publisher": "fabrikam", "product": "office365-insights", "version": "1.0.0"}
+    of_marketplace = Sold(None, plan, ApplicationPackage(TEMPLATE, FORM), "vendor")
+
+    application = installer.install(of_marketplace, buy(sku="weekly"))
+
+    assert vendor.told[1]["plan"] == {**plan, "name": "weekly"}
+    assert vendor.told[1]["billingDetails"] == application["properties"]["billingDetails"]
+    assert "applicationDefinitionId" not in vendor.told[1]
+    assert application["kind"] == "MarketPlace"
+
+
+def test_an_installation_that_azure_fails_leaves_nothing_but_the_failed_application(
+    installer: Installer, offer: Offer, vendor: Vendor, resources: Resources, buy: Callable[..., Purchase]
+) -> None:
+    bought = buy()
+
+    installer.install(small(offer), bought, fails=True)
+
+    assert vendor.states == [("PUT", "Accepted"), ("PUT", "Failed")]
+    assert vendor.told[1]["error"]["details"][0]["code"] == "DeploymentFailed"
+    assert resources.all(bought.target.group_id) == []
+    assert installer.install(small(offer), bought)["properties"]["provisioningState"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"parameters": {"location": {"type": "string"}}}, "no such parameters"),
+        (
+            {
+                "resources": [
+                    entry if "dataset" not in entry["type"] else {**entry, "dependsOn": [FACTORY]}
+                    for entry in TEMPLATE["resources"]
+                ]
+            },
+            "invalid reference 'lake'",
+        ),
+    ],
+)
+def test_a_template_that_azure_would_refuse_fails_the_installation_with_the_reason(
+    installer: Installer,
+    offer: Offer,
+    vendor: Vendor,
+    lines: list[str],
+    buy: Callable[..., Purchase],
+    changes: dict[str, Any],
+    told: str,
+) -> None:
+    application = installer.install(small(offer, **changes), buy())
+
+    assert application["properties"]["provisioningState"] == "Failed"
+    assert told in vendor.told[-1]["error"]["details"][0]["message"]
+    assert told in lines[-1]
+
+
+def test_uninstalling_takes_everything_away(
+    world: World, installer: Installer, offer: Offer, resources: Resources, buy: Callable[..., Purchase]
+) -> None:
+    bought = buy()
+    installer.install(small(offer), bought)
+
+    installer.uninstall(bought.application_id)
+
+    assert resources.all(f"/subscriptions/{bought.subscription_id}") == []
+    factories = DataFactoryManagementClient(
+        SandboxCredential(), bought.subscription_id, transport=sandbox_transport(world.app)
+    )
+    with pytest.raises(ResourceNotFoundError):
+        factories.linked_services.get(bought.target.resource_group, "adf", "lake")
+
+
+def test_what_is_installed_is_not_installed_twice(
+    installer: Installer, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    installer.install(small(offer), buy())
+
+    with pytest.raises(UsageError, match="is installed already: `sandbox uninstall fabrikam-customer` removes it"):
+        installer.install(small(offer), buy())
+
+
+def test_an_application_that_is_not_there_is_told_with_those_that_are(
+    installer: Installer, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    installer.install(small(offer), buy())
+
+    with pytest.raises(UsageError, match="no application other is installed; there are fabrikam-customer"):
+        installer.uninstall("other")
+
+
+def test_two_of_one_name_are_told_apart_by_their_ids(
+    installer: Installer, offer: Offer, resources: Resources, buy: Callable[..., Purchase]
+) -> None:
+    first, second = buy(), buy(subscription_id="another")
+    installer.install(small(offer), first)
+    installer.install(small(offer), second)
+
+    with pytest.raises(UsageError, match="give the id of one"):
+        found(resources, "fabrikam-customer")
+    assert found(resources, second.application_id)["id"] == second.application_id
+
+
+def test_every_customer_has_a_tenant_of_people_of_its_own(buy: Callable[..., Purchase]) -> None:
+    first, second = buy("adventure-works"), buy("wide-world")
+
+    ours, theirs = (organization(bought.tenant_id, 40, 7).people for bought in (first, second))
+
+    assert first.tenant_id != second.tenant_id
+    assert first.subscription_id != second.subscription_id
+    for part in ("id", "mail"):
+        assert not {getattr(person, part) for person in ours} & {getattr(person, part) for person in theirs}
+    assert [person.given_name for person in ours] != [person.given_name for person in theirs]
+    assert buy("adventure-works") == first
+
+
+def test_a_purchase_is_of_a_sku_that_there_is(buy: Callable[..., Purchase]) -> None:
+    with pytest.raises(SettingsError, match="no SKU 'huge'"):
+        buy(sku="huge")
+
+
+@pytest.mark.parametrize("name", ["a/b", "x", "-x-"])
+def test_a_name_that_no_application_can_have_is_refused(buy: Callable[..., Purchase], name: str) -> None:
+    with pytest.raises(UsageError, match="no name of a managed application"):
+        buy(name)
+
+
+def test_a_form_that_asks_for_more_than_the_design_says_is_told(
+    installer: Installer, offer: Offer, buy: Callable[..., Purchase], vendor: Vendor
+) -> None:
+    form = {"parameters": {"outputs": {"location": "x", "favouriteColour": "y"}}}
+    asking = Sold(definition_id(offer), None, ApplicationPackage(TEMPLATE, form), "vendor")
+
+    with pytest.raises(UsageError, match="the form puts out favouriteColour"):
+        installer.install(asking, buy())
+
+    assert vendor.told == []
+
+
+@pytest.mark.parametrize("place", ["file", "lake"])
+def test_a_published_package_is_read_from_where_the_definition_says(
+    world: World, offer: Offer, resources: Resources, tmp_path: Path, place: str
+) -> None:
+    content = zipped(mainTemplate=TEMPLATE, createUiDefinition=FORM)
+    world.lake.write("insights/1.0.0/abc.zip", content)
+    uri = {
+        "file": world.lake.uri("insights/1.0.0/abc.zip"),
+        "lake": "https://stpackages.blob.core.windows.net/packages/insights/1.0.0/abc.zip?sig=x",
+    }[place]
+    endpoint = "https://vendor.example/notifications?sig=s"
+    resources.put(
+        {
+            "id": definition_id(offer),
+            "name": offer.name,
+            "type": "Microsoft.Solutions/applicationDefinitions",
+            "properties": {
+                "packageFileUri": uri,
+                "notificationPolicy": {"notificationEndpoints": [{"uri": endpoint}]},
+            },
+        }
+    )
+
+    published = sold(offer, resources, Lakes(world.lake.url))
+
+    assert published.package.template == TEMPLATE
+    assert published_endpoint(offer, resources) == endpoint
+
+
+def test_a_published_package_that_is_not_there_is_told_without_its_signature(world: World) -> None:
+    definition = {"properties": {"packageFileUri": "file:///nowhere/abc.zip?sig=canary"}}
+
+    with pytest.raises(UsageError, match=r"/nowhere/abc.zip cannot be read \(FileNotFoundError\)") as error:
+        package_of(definition, Lakes(world.lake.url))
+
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"no zip", zipped(mainTemplate=TEMPLATE)])
+def test_a_package_that_lacks_something_is_told(content: bytes) -> None:
+    with pytest.raises(UsageError, match="no zip with mainTemplate"):
+        unpacked(content)

@@ -1,0 +1,178 @@
+"""The commands that play a customer of the offer, and what the vendor's pipeline makes of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from o365_pipeline import cli
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers import Customer
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import PolicyViolationError
+from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.managed_app.applications import Applications
+from o365_pipeline.managed_app.taking_in import TakingIn
+from o365_pipeline.sandbox.notification_sender import NotificationSender
+from o365_pipeline_tests.conftest import DAY, read_decisions
+
+NAME = "adventure-works"
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `o365-pipeline sandbox` with arguments in a home of its own; gives status, stdout and stderr."""
+    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
+    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["o365-pipeline", "sandbox", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    return command
+
+
+def take_in() -> Deployment:
+    """The deployment, once it has taken in what Azure told it, as its sensor does."""
+    deployment = load()
+    assert deployment.vendor
+    applications, factory = Applications(deployment.cloud), deployment.resources["data_factory"]
+    now, log = dt.datetime.now(dt.UTC), logging.getLogger("test")
+    TakingIn(deployment.database, deployment.vendor, applications, factory, now, log).run()
+    return deployment
+
+
+def installed(deployment: Deployment) -> list[Customer]:
+    return [customer for customer in deployment.customers if customer.installation]
+
+
+def submit(deployment: Deployment, customer: Customer) -> str | None:
+    """Ask for a day of messages; the id of the factory run."""
+    requested = customer.data_request.requested("Message_v1")
+    assert requested
+    submitter = Submitter(deployment.database, deployment.resources["data_factory"], "run-a", "extraction")
+    [entry] = submitter.submit_days(customer, requested, [DAY]).extractions
+    return entry.factory_run_id
+
+
+def approve(deployment: Deployment, customer: Customer) -> None:
+    request = customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+    read_decisions(deployment, customer)
+
+
+def test_what_is_installed_becomes_a_customer_that_is_extracted_from(command: Command) -> None:
+    status, told, error = command("install", "--name", NAME, "--sku", "weekly", "--region", "northeurope")
+    assert (status, error) == (0, "")
+    assert told.splitlines()[0] == f"{NAME}: Accepted"
+    assert told.splitlines()[-1] == f"{NAME}: Succeeded"
+
+    deployment = take_in()
+
+    [customer] = installed(deployment)
+    assert customer.name.startswith(f"{NAME}-")
+    assert customer.region == "northeurope"
+    approve(deployment, customer)
+    run_id = submit(deployment, customer)
+    assert run_id
+    assert deployment.resources["data_factory"].run(customer, run_id).status == "Succeeded"
+
+
+def test_a_violated_policy_holds_up_one_customer_until_it_complies(command: Command) -> None:
+    command("install", "--name", NAME)
+    command("install", "--name", "wide-world-importers")
+    deployment = take_in()
+    violating, complying = sorted(installed(deployment), key=lambda customer: customer.name)
+    for customer in (violating, complying):
+        approve(deployment, customer)
+
+    status, told, _ = command("violate", "no-public-access", "--application", NAME)
+    assert (status, told.strip()) == (
+        0,
+        f"{NAME}: 'Storage account public access should be disallowed' is violated; `sandbox comply` ends it",
+    )
+
+    with pytest.raises(PolicyViolationError, match="public access should be disallowed"):
+        submit(load(), violating)
+    assert submit(load(), complying)
+    assert command("comply", "--application", NAME)[:2] == (0, f"{NAME}: complies\n")
+    assert submit(load(), violating)
+
+
+def test_what_is_uninstalled_is_no_customer_any_more(command: Command) -> None:
+    command("install", "--name", NAME)
+    take_in()
+
+    status, told, error = command("uninstall", NAME)
+
+    assert (status, told, error) == (0, f"{NAME}: Deleting\n{NAME}: Deleted\n", "")
+    assert installed(take_in()) == []
+
+
+def test_an_installation_that_azure_fails_is_no_customer(command: Command) -> None:
+    status, told, error = command("install", "--name", NAME, "--fail")
+
+    assert (status, error) == (0, "")
+    assert "Failed: The resource operation completed with terminal provisioning state 'Failed'." in told
+    assert installed(take_in()) == []
+
+
+def test_what_is_bought_at_the_marketplace_becomes_a_customer_too(command: Command) -> None:
+    status, _, error = command("install", "--name", NAME, "--marketplace")
+
+    assert (status, error) == (0, "")
+    assert len(installed(take_in())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (("install", "--name", "x"), 2, "'x' is no name of a managed application"),
+        (("install", "--name", NAME, "--sku", "huge"), 2, "no SKU 'huge'; it has standard, weekly"),
+        (("install", "--name", NAME, "--region", "westus"), 1, f"{NAME} was not installed; the reason stands above"),
+        (("install", "no-offer.toml", "--name", NAME), 2, "no-offer.toml"),
+        (("install", "--name", NAME, "--notify", "ftp://vendor.example"), 2, "--notify ftp://vendor.example"),
+        (("uninstall", NAME), 2, f"no application {NAME} is installed; there are none"),
+        (("violate", "region", "--application", NAME), 2, f"no application {NAME} is installed"),
+        (
+            ("violate", "round-disks", "--application", NAME),
+            2,
+            "'round-disks' is not one of 'infrastructure-encryption'",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    command: Command, arguments: tuple[str, ...], status: int, told: str
+) -> None:
+    ended, _, error = command(*arguments)
+
+    assert ended == status
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_vendor_that_does_not_answer_is_told_and_the_installation_stands(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("o365_pipeline.cli_sandbox.NotificationSender", partial(NotificationSender, pauses=()))
+
+    status, told, error = command("install", "--name", NAME, "--notify", "http://127.0.0.1:9/notifications")
+
+    assert status == 1
+    assert f"{NAME}: Succeeded (the vendor was not told)" in told
+    assert "http://127.0.0.1:9/notifications/resource did not take PUT Accepted (no answer), PUT Succeeded" in error
+    assert "sig" not in error
+    assert command("uninstall", NAME)[0] == 0
