@@ -17,6 +17,8 @@ from o365_pipeline.database import Database
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.managed_app import installations
 from o365_pipeline.managed_app.installations import Installation, customer_of
+from o365_pipeline.managed_app.plan_and_actual import cost_so_far
+from o365_pipeline.managed_app.rates import read_rates
 from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.markdown import markdown_table
 
@@ -82,15 +84,14 @@ def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, d
 def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
     """All installations there ever were, in the order of their customers' names."""
     known = installations.all_of(database)
-    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.was_customer}
+    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
     stands = approval_ledger.standings(database, Customers(customers.values()), at)
     moved = _moved(database)
-    currency = vendor.offer.skus[0].currency
+    rates = read_rates(None)
 
     def line(entry: Installation) -> Line:
-        so_far, cost = moved.get(entry.customer, Moved()), None
-        if vendor.cost_so_far and entry.customer in customers:
-            cost = vendor.cost_so_far(customers[entry.customer])
+        so_far, customer = moved.get(entry.customer, Moved()), customers.get(entry.customer)
+        cost = cost_so_far(database, customer, rates) if customer else Decimal(0)
         consent = ""
         if stand := stands.get(entry.customer):
             left = stand.days_left(at)
@@ -104,7 +105,7 @@ def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
             last_extraction=f"{so_far.last_extraction:%Y-%m-%d %H:%M}" if so_far.last_extraction else "",
             last_error=_shortened(": ".join(filter(None, (entry.error_code, entry.error_message)))),
             rows=f"{so_far.rows:,}",
-            cost=_money(cost, currency),
+            cost=f"{cost:,.2f} {rates.currency}",
         )
 
     return [line(entry) for entry in known]
@@ -127,7 +128,3 @@ def _moved(database: Database) -> dict[str, Moved]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_ERROR else f"{text[:SHOWN_ERROR]}..."
-
-
-def _money(amount: Decimal | None, currency: str) -> str:
-    return "" if amount is None else f"{amount:,.2f} {currency}"

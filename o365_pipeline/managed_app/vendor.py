@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from pydantic import SecretStr
 
-from o365_pipeline.customers import Customer
 from o365_pipeline.managed_app.installations import InstalledCustomers
 from o365_pipeline.managed_app.offer import Offer
 
@@ -23,10 +21,8 @@ class Vendor:
     Args:
         application_secret: gives the secret of the data request's application; asked when it is needed.
         installed: the customers that installed the offer.
-        cost_so_far: what a customer's extractions have cost, in the offer's currency; None where nobody counts that.
     """
 
     offer: Offer
     application_secret: Callable[[], SecretStr]
     installed: InstalledCustomers
-    cost_so_far: Callable[[Customer], Decimal] | None = None

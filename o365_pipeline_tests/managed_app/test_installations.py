@@ -6,16 +6,19 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from o365_pipeline import cli_managed_app
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import DatabaseError, LakeError
+from o365_pipeline.errors import DatabaseError, LakeError, SettingsError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.ledger import extraction
@@ -297,14 +300,15 @@ def test_a_crash_between_steps_is_repaired_at_the_next_tick(
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for place in (
+    steps: list[tuple[object, str]] = [
         (Applications, "get"),
         (Applications, "write_secret"),
         (installations, "note"),
         (notifications, "settle"),
-    ):
+    ]
+    for where, step in steps:
         with monkeypatch.context() as patch:
-            patch.setattr(*place, crash)
+            patch.setattr(where, step, crash)
             with pytest.raises(KeyboardInterrupt):
                 take_in(deployment)
 
@@ -480,7 +484,7 @@ def test_the_table_shows_every_installation_and_nobody(deployment: Deployment, a
 
     assert (line.customer, line.version, line.sku, line.state) == (INSIGHTS, "1.0.0", "standard", "Succeeded")
     assert line.consent == "Approved, 180 days left"
-    assert line.rows == "0"
+    assert (line.rows, line.cost) == ("0", "0.00 USD")
     assert "a@c.example" not in json.dumps(line.cells)
 
 
@@ -497,3 +501,31 @@ def test_the_asset_of_installations_can_be_materialized(runner: Runner, azure: A
 
     [event] = result.get_asset_materialization_events()
     assert INSIGHTS in str(event.materialization.metadata["installations"].value)
+
+
+def test_without_a_daemon_a_command_takes_in_what_was_told_and_lists_it(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_managed_app, "load", lambda: deployment)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    azure.install()
+    tell()
+
+    listed = CliRunner().invoke(cli_managed_app.managed_app, ["installations"], catch_exceptions=False)
+    assert installed(deployment) == []
+    taken_in = CliRunner().invoke(cli_managed_app.managed_app, ["installations", "--take-in"], catch_exceptions=False)
+
+    assert listed.exit_code == taken_in.exit_code == 0
+    assert INSIGHTS not in listed.output
+    assert INSIGHTS in taken_in.output
+    assert installed(deployment) == [INSIGHTS]
+
+
+def test_where_nothing_is_sold_the_commands_say_what_is_missing(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_managed_app, "load", lambda: replace(deployment, offer=None, vendor=None))
+
+    for command in ("listen", "installations"):
+        with pytest.raises(SettingsError, match="O365_OFFER is missing"):
+            CliRunner().invoke(cli_managed_app.managed_app, [command], catch_exceptions=False)
