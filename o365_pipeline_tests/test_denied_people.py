@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -101,6 +102,60 @@ def test_outside_addresses_are_nowhere_where_they_are_hashed(tmp_path: Path) -> 
     outside = {address for address in addresses if address.rpartition("@")[2] not in found.own_domains}
     assert outside
     assert all(len(address.partition("@")[0]) == 16 for address in outside)
+
+
+def groups_of_some(deployment: Deployment) -> list[tuple[str, set[str]]]:
+    """Groups that hold one person or several, but not all: their ids and their members' ids, the smallest first."""
+    with deployment.database.begin() as connection:
+        rows = connection.execute(sa.text("SELECT group_id, member_id FROM bridge_group_member")).all()
+    members: dict[str, set[str]] = {}
+    for group, member in rows:
+        members.setdefault(group, set()).add(member)
+    everybody = {person.person_id for person in people(deployment)}
+    return sorted(
+        ((group, found) for group, found in members.items() if found < everybody), key=lambda found: len(found[1])
+    )
+
+
+def test_the_members_of_a_denied_group_are_nowhere_and_the_others_numbers_stay_right(tmp_path: Path) -> None:
+    for name in ("all", "some"):
+        (tmp_path / name).mkdir()
+    everyone, _ = moved(tmp_path / "all")
+    group, members = groups_of_some(everyone)[0]
+    before = people(everyone)
+
+    deployment, instance = moved(tmp_path / "some", deny_groups=group.upper())
+
+    denied = [person for person in before if person.person_id in members]
+    assert denied
+    for found in (stored(deployment), kept(instance)):
+        for person in denied:
+            for word in (person.person_id, person.mail):
+                assert word.lower() not in found
+    assert [person.person_id for person in people(deployment)] == [
+        person.person_id for person in before if person.person_id not in members
+    ]
+    numbers = activity(everyone)
+    assert activity(deployment) == {person: found for person, found in numbers.items() if person not in members}
+
+
+def test_nothing_is_curated_before_it_is_known_who_the_members_of_a_denied_group_are(tmp_path: Path) -> None:
+    deployment, _ = moved(tmp_path)
+    [customer] = deployment.customers
+    of_group = customer.model_copy(update={"deny_groups": ("5d2a9c7e-0000-4000-8000-0000000000b2",)})
+    people_now = partial(people_of, deployment.database, lake_of(deployment), of_group, deployment.cloud)
+    assert people_now().denied == frozenset()
+
+    with deployment.database.begin() as connection:
+        connection.execute(
+            sa.text(
+                "DELETE FROM ledger_landing WHERE extraction_id IN "
+                "(SELECT extraction_id FROM ledger_extraction WHERE dataset = 'GroupMembers_v0')"
+            )
+        )
+
+    with pytest.raises(LandingError, match="told by GroupMembers_v0, of which nothing landed"):
+        people_now()
 
 
 def test_nothing_is_curated_before_it_is_known_who_is_denied(tmp_path: Path) -> None:

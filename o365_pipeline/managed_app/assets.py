@@ -57,8 +57,7 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
     def package(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
         with explained():
             built = packages.build(offer)
-        path = packages.folder(home, offer) / packages.file_name(offer)
-        packages.write(built, path)
+            path = packages.write(built, packages.folder(home, offer))
         sizes = [(name, str(len(content))) for name, content in built.files.items()]
         return dg.MaterializeResult(
             data_version=dg.DataVersion(built.digest),

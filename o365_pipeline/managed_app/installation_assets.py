@@ -6,7 +6,6 @@ What belongs here: the table, as the UI and the terminal show it; it names nobod
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 
 import dagster as dg
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers import Customers
 from o365_pipeline.database import Database
+from o365_pipeline.extraction.data_factory import SUCCEEDED
 from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.managed_app import installations
 from o365_pipeline.managed_app.installations import Installation, customer_of
@@ -33,6 +33,8 @@ class Moved:
 
     last_extraction: dt.datetime | None = None
     rows: int = 0
+    last_error: str = ""
+    """Of an extraction that has not succeeded since."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,16 @@ def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, d
 def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
     """All installations there ever were, in the order of their customers' names."""
     known = installations.all_of(database)
-    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
+    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.was_customer}
     stands = approval_ledger.standings(database, Customers(customers.values()), at)
     moved = _moved(database)
-    rates = read_rates(None)
+    rates, currency = read_rates(), vendor.offer.skus[0].currency
 
     def line(entry: Installation) -> Line:
-        so_far, customer = moved.get(entry.customer, Moved()), customers.get(entry.customer)
-        cost = cost_so_far(database, customer, rates) if customer else Decimal(0)
+        so_far, cost = moved.get(entry.customer, Moved()), ""
+        if entry.customer in customers:
+            spent = cost_so_far(database, customers[entry.customer], rates)
+            cost = f"{rates.in_currency(spent, currency):,.2f} {currency}"
         consent = ""
         if stand := stands.get(entry.customer):
             left = stand.days_left(at)
@@ -103,16 +107,18 @@ def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
             state=f"{entry.state}, purged" if entry.purged_at else entry.state,
             consent=consent,
             last_extraction=f"{so_far.last_extraction:%Y-%m-%d %H:%M}" if so_far.last_extraction else "",
-            last_error=_shortened(": ".join(filter(None, (entry.error_code, entry.error_message)))),
+            last_error=_shortened(
+                ": ".join(filter(None, (entry.error_code, entry.error_message))) or so_far.last_error
+            ),
             rows=f"{so_far.rows:,}",
-            cost=f"{cost:,.2f} {rates.currency}",
+            cost=cost,
         )
 
     return [line(entry) for entry in known]
 
 
 def _moved(database: Database) -> dict[str, Moved]:
-    """By customer what was moved, in one query for all of them."""
+    """By customer what was moved, in two queries for all of them."""
     query = (
         sa.select(
             extraction.c.customer,
@@ -122,8 +128,17 @@ def _moved(database: Database) -> dict[str, Moved]:
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .group_by(extraction.c.customer)
     )
+    failed = (
+        sa.select(extraction.c.customer, extraction.c.error)
+        .where(extraction.c.error.is_not(None), extraction.c.status != SUCCEEDED)
+        .order_by(extraction.c.finished_at)
+    )
     with database.begin() as connection:
-        return {row.customer: Moved(row.last, int(row.rows or 0)) for row in connection.execute(query)}
+        errors = {row.customer: str(row.error) for row in connection.execute(failed)}
+        return {
+            row.customer: Moved(row.last, int(row.rows or 0), errors.get(row.customer, ""))
+            for row in connection.execute(query)
+        }
 
 
 def _shortened(text: str) -> str:

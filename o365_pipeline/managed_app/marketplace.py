@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.definition_changes import ROLES
 from o365_pipeline.managed_app.marketplace_rules import findings
 from o365_pipeline.managed_app.offer import Marketplace, Offer, Sku
@@ -230,7 +229,7 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "resourceType": "AzureManagedApplicationPackageConfiguration",
         "version": offer.version,
         "packageReferences": [{"type": "AzureApplicationPackage", "value": PACKAGE_ID}],
-        "packageFile": {"name": packages.file_name(offer), "sha256": package.digest},
+        "packageFile": {"name": package.name, "sha256": package.digest},
         "deploymentMode": "Incremental",
         "allowJitAccess": False,
         "publisherManagementMode": "Managed",

@@ -19,7 +19,7 @@ from o365_pipeline.managed_app.partner_center import PartnerCenter
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-PACKAGE = packed({"mainTemplate.json": b"{}"})
+PACKAGE = packed("package.zip", {"mainTemplate.json": b"{}"})
 JOBS = "/rp/product-ingestion/configure"
 
 

@@ -159,7 +159,7 @@ def test_a_release_is_a_materialization_with_its_version(
         assert event.asset_materialization.tags
         assert event.asset_materialization.tags["dagster/data_version"] == digest
     assert result.success
-    assert (packages.folder(publisher.home, offer) / packages.file_name(offer)).read_bytes() == build(offer).content
+    assert (packages.folder(publisher.home, offer) / build(offer).name).read_bytes() == build(offer).content
 
 
 def test_a_release_tells_what_it_changed_and_holds_no_secret(
@@ -229,7 +229,7 @@ def test_the_sandbox_knows_a_former_signature_though_it_never_shows_one(deployme
 def test_a_package_that_azure_would_refuse_is_published_nowhere(
     run: Run, publisher: Deployment, cloud: StandIn, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "build", lambda _: packages.packed({"mainTemplate.json": b"{"}))
+    monkeypatch.setattr(packages, "build", lambda _: packages.packed("package.zip", {"mainTemplate.json": b"{"}))
 
     ended = run()
     result = materialized(publisher, instance)

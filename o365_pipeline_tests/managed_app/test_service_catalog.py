@@ -23,8 +23,8 @@ from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-FIRST = packed({"mainTemplate.json": b"{}"})
-SECOND = packed({"mainTemplate.json": b"[]"})
+FIRST = packed("package.zip", {"mainTemplate.json": b"{}"})
+SECOND = packed("package.zip", {"mainTemplate.json": b"[]"})
 SIGNATURE = "s3cret/with&signs"
 
 
