@@ -1,26 +1,21 @@
 """The uninstallation job: deletes all that was moved of a customer whose managed application is gone.
 
-What belongs here: what Dagster sees of it, and what counts as deleted already. How data is deleted is the purge's.
+What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `remains.py`'s.
 """
 
 import datetime as dt
 
 import dagster as dg
-import sqlalchemy as sa
-from azure.core.exceptions import HttpResponseError
-from obstore.store import MemoryStore
 from pydantic import Field
 
 from o365_pipeline.cloud import Cloud
-from o365_pipeline.customers import Customer
-from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, ExtractionError, LakeError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.failures import explained
 from o365_pipeline.ledger import naive_utc
 from o365_pipeline.managed_app import installations
-from o365_pipeline.managed_app.applications import FORBIDDEN, NOT_FOUND
 from o365_pipeline.managed_app.installations import Installation, customer_of
+from o365_pipeline.managed_app.remains import lake_left, marts_left
 from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.partitions import CUSTOMERS
@@ -28,8 +23,6 @@ from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import is_at_work
 from o365_pipeline.purge.job import carry_out
 from o365_pipeline.purge.plan import everything
-from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.lake_errors import Place
 from o365_pipeline.raw.lakes import Lakes
 
 UNINSTALLATION_JOB = "uninstallation_job"
@@ -64,8 +57,8 @@ def uninstall(
         raise dg.RetryRequested(max_retries=10, seconds_to_wait=30)
     extraction_ledger.give_up(database, customer.name, reason)
     with explained():
-        left = _marts_left(marts, data_factory, customer)
-        lake = _lake_left(lakes, data_factory, customer)
+        left = marts_left(marts, data_factory, customer)
+        lake = lake_left(lakes, data_factory, customer)
     while plan := deletion.unfinished(database, customer):
         carry_out(context.instance, left, lake, customer, plan, cloud)
     if all(record.reason != reason for record in deletion.records(database, customer)):
@@ -100,39 +93,3 @@ def uninstallation_request(known: Installation, now: dt.datetime) -> dg.RunReque
 
 def _reason(known: Installation) -> str:
     return f"the managed application was deleted at {known.deleted_at} UTC"
-
-
-def _lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
-    """The customer's lake; an empty one where it went with the managed resource group."""
-    try:
-        lake = lakes.of(customer)
-        lake.folders("raw")
-        return lake
-    except LakeError:
-        if not _is_gone(factory, customer):
-            raise
-        return Lake(customer.sink, MemoryStore(), Place(customer.sink))
-
-
-def _marts_left(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
-    """The marts; without the customer's own where it went with the managed resource group."""
-    if not marts.lies_apart(customer.name):
-        return marts
-    try:
-        with marts[customer.name].begin() as connection:
-            connection.execute(sa.select(1))
-    except (DatabaseError, DatabaseUnavailableError, sa.exc.SQLAlchemyError):
-        if not _is_gone(factory, customer):
-            raise
-        return Marts(marts.default)
-    return marts
-
-
-def _is_gone(factory: DataFactory, customer: Customer) -> bool:
-    """Whether the managed resource group is: then its factory is not found, or nobody may ask for it any more."""
-    try:
-        factory.region(customer)
-    except ExtractionError as error:
-        cause = error.__cause__
-        return isinstance(cause, HttpResponseError) and cause.status_code in (NOT_FOUND, FORBIDDEN)
-    return False

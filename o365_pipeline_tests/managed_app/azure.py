@@ -13,10 +13,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from o365_pipeline.managed_app.notifications import Notification, definition_of
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline_tests.conftest import DAY
+
+INSTALLED_ON = DAY + dt.timedelta(days=1)
+"""With one day of history, the sandbox's first day is what is extracted."""
 
 GROUP_A = "00000000-0000-4000-8000-0000000000a1"
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
@@ -36,7 +40,7 @@ def told(
     return {
         "eventType": event,
         "applicationId": application_id(name),
-        "eventTime": f"2026-11-20T{at}:00.1234567Z",
+        "eventTime": f"{INSTALLED_ON}T{at}:00.1234567Z",
         "provisioningState": state,
         "applicationDefinitionId": definition_of(offer),
         **more,
@@ -55,6 +59,7 @@ class Azure:
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     refuses_secrets_of: set[str] = field(default_factory=set)
+    gone_factories: set[str] = field(default_factory=set)
     forbids: bool = False
     asked: list[str] = field(default_factory=list)
 
@@ -95,18 +100,23 @@ class Azure:
     def set_state(self, state: str, name: str = "insights") -> None:
         self.applications[application_id(name)]["properties"]["provisioningState"] = state
 
-    def over(self, app: ASGIApp) -> Starlette:
+    def over(self, app: ASGIApp) -> ASGIApp:
         """These services, and whatever another application answers."""
         group = "/subscriptions/{subscription}/resourceGroups/{group}/providers"
-        return Starlette(
+        secret = f"{group}/Microsoft.KeyVault/vaults/{{vault}}/secrets/{{name}}"
+        own = Starlette(
             routes=[
                 Route(f"{group}/Microsoft.Solutions/applications/{{name}}", self._get),
-                Route(
-                    f"{group}/Microsoft.KeyVault/vaults/{{vault}}/secrets/{{name}}", self._put_secret, methods=["PUT"]
-                ),
+                Route(secret, self._put_secret, methods=["PUT"]),
                 Mount("/", app),
             ]
         )
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            is_gone = scope["type"] == "http" and scope["path"].rsplit("/", 1)[-1] in self.gone_factories
+            await (_not_there() if is_gone else own)(scope, receive, send)
+
+        return answer
 
     async def _get(self, request: Request) -> Response:
         assert request.query_params["api-version"] == "2019-07-01"
@@ -117,7 +127,7 @@ class Azure:
             )
         if found := self.applications.get(request.url.path):
             return JSONResponse(found)
-        return JSONResponse({"error": {"code": "ResourceNotFound", "message": "It is not there."}}, 404)
+        return _not_there()
 
     async def _put_secret(self, request: Request) -> Response:
         vault = request.path_params["vault"]
@@ -129,6 +139,10 @@ class Azure:
         return JSONResponse({"id": request.url.path, "name": request.path_params["name"], "properties": {}})
 
 
+def _not_there() -> Response:
+    return JSONResponse({"error": {"code": "ResourceNotFound", "message": "It is not there."}}, 404)
+
+
 def at(clock: str) -> dt.datetime:
     """A time of the day on which these tests play."""
-    return dt.datetime.fromisoformat(f"2026-11-20T{clock}:00+00:00")
+    return dt.datetime.fromisoformat(f"{INSTALLED_ON}T{clock}:00+00:00")

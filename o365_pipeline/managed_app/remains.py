@@ -1,0 +1,55 @@
+"""What a deleted managed application leaves: its lake and mart may have gone with the managed resource group.
+
+What belongs here: telling what is gone from what does not answer now. What is left is deleted by the purge.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from azure.core.exceptions import HttpResponseError
+from obstore.store import MemoryStore
+
+from o365_pipeline.customers import Customer
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, ExtractionError, LakeError
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app.applications import FORBIDDEN, NOT_FOUND
+from o365_pipeline.mart.marts import Marts
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lake_errors import Place
+from o365_pipeline.raw.lakes import Lakes
+
+
+def lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
+    """The customer's lake; an empty one where it went with the managed resource group."""
+    try:
+        lake = lakes.of(customer)
+        lake.folders("raw")
+        return lake
+    except LakeError:
+        if not _is_gone(factory, customer):
+            raise
+        return Lake(customer.sink, MemoryStore(), Place(customer.sink))
+
+
+def marts_left(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
+    """The marts; without the customer's own where it went with the managed resource group."""
+    if not marts.lies_apart(customer.name):
+        return marts
+    try:
+        with marts[customer.name].begin() as connection:
+            connection.execute(sa.select(1))
+    except (DatabaseError, DatabaseUnavailableError, sa.exc.SQLAlchemyError):
+        if not _is_gone(factory, customer):
+            raise
+        return Marts(marts.default)
+    return marts
+
+
+def _is_gone(factory: DataFactory, customer: Customer) -> bool:
+    """Whether the managed resource group is: then its factory is not found, or nobody may ask for it any more."""
+    try:
+        factory.region(customer)
+    except ExtractionError as error:
+        cause = error.__cause__
+        return isinstance(cause, HttpResponseError) and cause.status_code in (NOT_FOUND, FORBIDDEN)
+    return False
