@@ -24,7 +24,7 @@ def build(offer: Path | None, output: Path | None) -> None:
     sold = _offer(offer)
     package = packages.build(sold)
     _refuse(package)
-    path = packages.write(package, output or load().releases.of(sold))
+    path = packages.write(package, output or packages.folder(load().home, sold))
     click.echo(f"{path}\n{len(package.content)} bytes, sha256 {package.digest}")
     for name, content in package.files.items():
         click.echo(f"  {name}: {len(content)} bytes")

@@ -89,6 +89,11 @@ def read(path: Path) -> Package:
     return Package(path.name, content, files)
 
 
+def folder(home: Path, offer: Offer) -> Path:
+    """Where a deployment keeps what belongs to a release of the offer."""
+    return home / "managed_app" / offer.name / offer.version
+
+
 def write(package: Package, into: Path) -> Path:
     """Write the package into a folder; whoever reads there finds all of it or what was there before.
 

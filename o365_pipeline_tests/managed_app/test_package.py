@@ -9,10 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from o365_pipeline.managed_app.releases import Releases
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.package import build, packed, read, write
+from o365_pipeline.managed_app.package import build, folder, packed, read, write
 from o365_pipeline.managed_app.validation import validate
 from o365_pipeline_tests.managed_app.installing import NARROWED, example_package, offer
 
@@ -52,7 +51,7 @@ def test_a_package_that_is_built_can_be_published(sold: object) -> None:
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     package = example_package()
 
-    path = write(package, Releases(tmp_path / "managed_app").of(offer()))
+    path = write(package, folder(tmp_path, offer()))
 
     assert path.relative_to(tmp_path) == Path("managed_app/office365-insights/1.0.0/office365-insights-1.0.0.zip")
     assert read(path) == package
