@@ -18,7 +18,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers import Customer, KeyVaultSecret
 from o365_pipeline.database import Database, connectable
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import FeedError, O365PipelineError
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, FeedError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.regions import azure_region
 
@@ -37,16 +37,24 @@ class Finding:
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
     """Try the connections of all customers, in the order in which an extraction needs them."""
-    admitted: set[str] = set()
-    for tenant_id in dict.fromkeys(customer.tenant_id for customer in deployment.customers):
+    customers, admitted = _customers(deployment), set[str]()
+    for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
         found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
         admitted |= {tenant_id} if found.works else set()
         yield found
-    for customer in deployment.customers:
+    for customer in customers:
         yield from _of_customer(deployment, customer, customer.tenant_id in admitted)
     yield from _of_database("ledger and mart", deployment.database)
-    for name, database in deployment.own_marts.items():
-        yield from _of_database(f"{name}: mart", database)
+    for name in (*deployment.own_marts, *(customer.name for customer in customers if customer.installation)):
+        yield from _of_database(f"{name}: mart", deployment.marts[name])
+
+
+def _customers(deployment: Deployment) -> list[Customer]:
+    """All customers; the configured ones where the ledger, which knows the others, cannot be opened."""
+    try:
+        return list(deployment.customers)
+    except (DatabaseError, DatabaseUnavailableError):
+        return list(deployment.customers.configured)
 
 
 def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool) -> Iterator[Finding]:

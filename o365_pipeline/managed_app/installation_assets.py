@@ -86,7 +86,7 @@ def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, d
 def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
     """All installations there ever were, in the order of their customers' names."""
     known = installations.all_of(database)
-    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.was_customer}
+    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
     stands = approval_ledger.standings(database, Customers(customers.values()), at)
     moved = _moved(database)
     rates, currency = read_rates(), vendor.offer.skus[0].currency
