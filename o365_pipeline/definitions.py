@@ -20,6 +20,7 @@ from o365_pipeline.managed_app.assets import managed_app_assets
 from o365_pipeline.managed_app.installation_assets import installed_applications
 from o365_pipeline.managed_app.installation_sensor import build_installation_sensor
 from o365_pipeline.managed_app.plan_assets import plan_and_actual_asset
+from o365_pipeline.managed_app.support_desk import build_support_desk_schedule, support_desk_job
 from o365_pipeline.managed_app.uninstallation_job import uninstallation_job
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
@@ -40,6 +41,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     people = people_datasets(deployment, datasets)
     sells = deployment.vendor is not None
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
+    schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
     return dg.Definitions(
         assets=[
             approval,
@@ -53,10 +55,20 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             *(managed_app_assets(deployment.offer) if deployment.offer else ()),
         ],
         asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
-        jobs=[extraction_job, landing_job, replay_job, purge_job, *([uninstallation_job] if sells else [])],
-        schedules=build_extraction_schedules(
-            deployment.customers.configured, [sku.schedule for sku in deployment.offer.skus] if deployment.offer else []
-        ),
+        jobs=[
+            extraction_job,
+            landing_job,
+            replay_job,
+            purge_job,
+            *([uninstallation_job, support_desk_job] if sells else []),
+        ],
+        schedules=[
+            *build_extraction_schedules(
+                deployment.customers.configured,
+                [sku.schedule for sku in deployment.offer.skus] if deployment.offer else [],
+            ),
+            *([build_support_desk_schedule(schedules)] if sells else []),
+        ],
         sensors=[
             build_consent_sensor(sensors),
             build_landing_sensor(MART_KEYS, sensors),

@@ -141,6 +141,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "landing_job",
         "purge_job",
         "replay_job",
+        "support_desk_job",
         "uninstallation_job",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
@@ -153,6 +154,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_extraction",
         "extraction_at_0_4_any_any_1",
+        "support_desk",
     }
 
 

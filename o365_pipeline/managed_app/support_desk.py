@@ -1,0 +1,31 @@
+"""The support desk's schedule: what it looks at is told anew every hour, whether something changed or not.
+
+What belongs here: when. What is told is `installation_assets.py`'s and `plan_assets.py`'s.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from o365_pipeline.managed_app.installation_assets import INSTALLATIONS
+from o365_pipeline.managed_app.plan_assets import PLAN_AND_ACTUAL
+
+SUPPORT_DESK_JOB = "support_desk_job"
+
+support_desk_job = dg.define_asset_job(
+    SUPPORT_DESK_JOB,
+    selection=dg.AssetSelection.assets(INSTALLATIONS, PLAN_AND_ACTUAL),
+    description="Tells anew how every installation stands, and what extractions cost beside what was planned.",
+)
+
+
+def build_support_desk_schedule(default_status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """The schedule, on or off until somebody says otherwise in the UI."""
+    return dg.ScheduleDefinition(
+        name="support_desk",
+        job=support_desk_job,
+        cron_schedule="0 * * * *",
+        execution_timezone="UTC",
+        default_status=default_status,
+        description="Every hour: consent, last extraction, last error, rows and cost of every installation.",
+    )
