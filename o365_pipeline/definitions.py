@@ -60,7 +60,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
             landing_job,
             replay_job,
             purge_job,
-            *([uninstallation_job, support_desk_job] if sells else []),
+            *([uninstallation_job] if sells else []),
+            *([support_desk_job] if sells else []),
         ],
         schedules=[
             *build_extraction_schedules(
