@@ -39,7 +39,10 @@ def leaving(offer: Offer) -> str:
             f"Data LEAVES your subscription: {offer.publisher} copies some of it to its own systems, as its privacy "
             "statement says."
         )
-    return "Data stays in your subscription: it is extracted into it, kept and served there, and copied nowhere else."
+    return (
+        "Data stays in your subscription: it is extracted into it, kept and served there. "
+        f"{offer.publisher} processes it from there over encrypted connections, and keeps no copy."
+    )
 
 
 def price(sku: Sku) -> str:
