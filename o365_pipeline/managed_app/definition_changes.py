@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from azure.mgmt.resource.managedapplications import models
 
 ROLES: Mapping[str, str] = {
+    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
 }
-"""Azure's built-in roles, by the name that an offer gives them."""
+"""Azure's built-in roles, by name: those that a definition may be held with."""
 
 VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
 SIGNATURE = "notification signature"

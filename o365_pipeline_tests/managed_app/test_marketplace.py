@@ -79,7 +79,7 @@ def test_the_technical_configuration_names_package_access_and_endpoint_but_no_se
     assert configuration["publicAzureAuthorizations"] == [
         {
             "principalID": OFFER.management.principal_id,
-            "roleDefinitionID": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+            "roleDefinitionID": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
         }
     ]
     assert configuration["notificationEndpoint"].endswith("/notifications?sig=<O365_NOTIFICATION_SIGNATURE>")

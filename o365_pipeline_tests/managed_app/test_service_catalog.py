@@ -63,7 +63,7 @@ def test_a_definition_says_what_the_offer_says(catalog: ServiceCatalog, cloud: S
     assert properties["authorizations"] == [
         {
             "principalId": OFFER.management.principal_id,
-            "roleDefinitionId": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+            "roleDefinitionId": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
         }
     ]
     assert properties["notificationPolicy"]["notificationEndpoints"] == [
@@ -120,7 +120,7 @@ def test_each_field_that_differs_is_told_and_nothing_else(catalog: ServiceCatalo
     principal = OFFER.management.principal_id
     assert [change.lines for change in told] == [
         ("- lock level: ReadOnly", "+ lock level: None"),
-        (f"- authorizations: Contributor {principal}", f"+ authorizations: Reader {principal}"),
+        (f"- authorizations: Owner {principal}", f"+ authorizations: Reader {principal}"),
         ("+ allowed actions: Microsoft.Sql/servers/read",),
     ]
 
