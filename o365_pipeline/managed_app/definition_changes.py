@@ -73,6 +73,7 @@ def _fields(definition: models.ApplicationDefinition) -> Iterator[tuple[str, str
     yield "authorizations", ", ".join(sorted(map(_authorization, definition.authorizations or ())))
     locking, deployment = definition.locking_policy, definition.deployment_policy
     yield "allowed actions", ", ".join(sorted((locking.allowed_actions if locking else None) or ()))
+    yield "allowed data actions", ", ".join(sorted((locking.allowed_data_actions if locking else None) or ()))
     yield "deployment mode", str(deployment.deployment_mode) if deployment else ""
     notification = definition.notification_policy
     uris = [urlsplit(endpoint.uri) for endpoint in (notification.notification_endpoints if notification else ())]
