@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
-from o365_pipeline.customers_file import EnvironmentSecret, Guid
+from o365_pipeline.customers_file import EnvironmentSecret, Guid, cron_schedule
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.policies import policies
 from o365_pipeline.regions import azure_region
@@ -52,6 +52,11 @@ class Sku(Part):
     )
     schedule: str = Field(default=NIGHTLY, description="When days are extracted: five fields of cron, UTC.")
     database: str = Field(default="GP_S_Gen5_2", description="Size of the mart's database: a service objective.")
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_cron(cls, cron: str) -> str:
+        return cron_schedule(cron)
 
 
 class Support(Part):
