@@ -132,6 +132,10 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
         f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
         "the file of assumptions says."
     )
+    if second_hand := [key for key, told in rates.told.items() if told.is_second_hand]:
+        click.echo(
+            f"Told by third parties alone: {', '.join(second_hand)}; see what your agreement with Microsoft says."
+        )
     if old := {**rates.old(today), **assumptions.old(today)}:
         named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
         click.echo(

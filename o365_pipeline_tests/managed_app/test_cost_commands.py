@@ -58,6 +58,7 @@ def test_an_estimate_shows_daily_beside_weekly_for_each_sku_and_what_it_rests_on
     assert "a month, weekly (as sold)" in told
     assert "Rates in USD, told for days between" in told
     assert "Assumed: 5 working days a week" in told
+    assert re.search(r"Told by third parties alone: .*activity_run, .*database_storage", told)
     assert re.search(r"Older than a year: .*data_connect \(2024-03-04\)", told)
 
 

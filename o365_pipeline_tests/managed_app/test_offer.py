@@ -21,7 +21,7 @@ def read(tmp_path: Path, old: str, new: str) -> Offer:
 
 @pytest.mark.parametrize("role", ["Contributor", "Reader", "owner", "Storage Blob Data Owner"])
 def test_a_role_that_may_not_assign_what_the_package_assigns_is_refused_in_one_line(tmp_path: Path, role: str) -> None:
-    with pytest.raises(SettingsError, match="management.role: Owner is needed: the package assigns roles") as refused:
+    with pytest.raises(SettingsError, match=r"management\.role: Owner is needed: the package assigns roles") as refused:
         read(tmp_path, PRINCIPAL, f'{PRINCIPAL}\nrole = "{role}"')
 
     assert "\n" not in str(refused.value)
