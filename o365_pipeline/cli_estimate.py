@@ -79,37 +79,23 @@ def estimate_command(
 
 
 def _show_datasets(sku: Sku, found: Estimate) -> None:
-    history, daily, weekly = found.history(), found.monthly[DAILY], found.monthly[WEEKLY]
-    columns = (
-        "dataset",
-        "objects once",
-        f"once, {found.currency}",
-        "objects a month",
-        "units daily",
-        f"daily, {found.currency}",
-        "units weekly",
-        f"weekly, {found.currency}",
-    )
-    rows: list[tuple[object, ...]] = [
-        (
-            first.dataset,
-            round(first.objects),
-            first.cost,
-            round(day.objects),
-            round(day.units),
-            day.cost,
-            round(week.units),
-            week.cost,
-        )
-        for first, day, week in zip(history.lines, daily.lines, weekly.lines, strict=True)
+    """What Data Connect charges for each dataset, in whole money: an estimate knows no cents."""
+    columns = ("dataset", "objects a month", "once", "daily", "weekly")
+    bills = (found.history(), found.monthly[DAILY], found.monthly[WEEKLY])
+    rows = [
+        (day.dataset, round(day.objects), *(round(line.cost) for line in (first, day, week)))
+        for first, day, week in zip(*(bill.lines for bill in bills), strict=True)
     ]
-    title = f"{sku.display_name}: Data Connect for {found.users:,} users, {found.history_days} days of history"
-    stdout().print(table(title, columns, rows))
+    click.echo(
+        f"{sku.display_name}: what Data Connect charges for {found.users:,} users, in {found.currency}: once for "
+        f"{found.history_days} days of history, then each month, extracted daily (with so many objects) or weekly."
+    )
+    stdout().print(table(f"{sku.display_name}: by dataset", columns, rows))
 
 
 def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
     """What one SKU comes to, once and a month, by the days of a window."""
-    columns = ("", f"once, {sku.currency}", *(f"a month, {_every(days, own)}" for days in found.monthly))
+    columns = (sku.currency, "once", *(f"a month, {_every(days, own)}" for days in found.monthly))
     history = found.history()
 
     def converted(*amounts: Decimal) -> list[Decimal]:
@@ -123,14 +109,14 @@ def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
         ("Data Factory", *converted(history.factory, *(bill.factory for bill in months))),
         ("storage", *converted(NOTHING, *(found.storage for _ in months))),
         (f"database {sku.database}", *converted(NOTHING, *(found.database for _ in months))),
-        (f"vendor's price of {sku.name}", NOTHING, *(vendor for _ in months)),
+        ("vendor's price", NOTHING, *(vendor for _ in months)),
         ("total", *converted(history.total), *totals),
     ]
     stdout().print(table(f"{sku.display_name}: everything", columns, rows))
 
 
 def _every(days: int, own: int) -> str:
-    every = {DAILY: "extracted daily", WEEKLY: "extracted weekly"}.get(days, f"extracted every {days} days")
+    every = {DAILY: "daily", WEEKLY: "weekly"}.get(days, f"every {days} days")
     return f"{every} (as sold)" if days == own else every
 
 
@@ -146,6 +132,10 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
         f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
         "the file of assumptions says."
     )
+    if second_hand := [key for key, told in rates.told.items() if told.is_second_hand]:
+        click.echo(
+            f"Told by third parties alone: {', '.join(second_hand)}; see what your agreement with Microsoft says."
+        )
     if old := {**rates.old(today), **assumptions.old(today)}:
         named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
         click.echo(

@@ -19,7 +19,6 @@ from o365_pipeline.cli_publish import publish
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline.terminal import stdout, table
 
 
 @click.group("managed-app")
@@ -66,7 +65,7 @@ def listen(port: int, host: str) -> None:
 @click.option("--take-in", is_flag=True, help="First do what the installation sensor does, where none is at work.")
 def installations(take_in: bool) -> None:
     """List all installations: state, consent, the last extraction and error, rows and cost so far."""
-    from o365_pipeline.managed_app.installation_assets import COLUMNS, table_of
+    from o365_pipeline.managed_app.installation_assets import table_of
 
     deployment = load()
     if deployment.vendor is None:
@@ -75,7 +74,13 @@ def installations(take_in: bool) -> None:
         deployment.use_dagster_home()
         _take_in(deployment)
     lines = table_of(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
-    stdout().print(table("Installations", COLUMNS, [tuple(line.cells) for line in lines]))
+    for line in lines:
+        click.echo(f"{line.customer}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
+        click.echo(f"  consent: {line.consent or 'not asked yet'}")
+        click.echo(f"  extracted: {line.last_extraction or 'never'}; rows: {line.rows}; cost: {line.cost or 'none'}")
+        if line.last_error:
+            click.echo(f"  last error: {line.last_error}")
+    click.echo(f"Installations: {len(lines)}")
 
 
 def _take_in(deployment: Deployment) -> None:

@@ -6,6 +6,8 @@ What belongs here: reading arguments and printing. The plan is `managed_app/next
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,22 +72,16 @@ def _days(first_day: dt.datetime | None, last_day: dt.datetime | None) -> tuple[
 
 
 def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
-    columns = (
-        "dataset",
-        "windows",
-        "objects",
-        "objects are",
-        "units",
-        f"cost, {currency}",
-        "units daily",
-        f"cost daily, {currency}",
-    )
     one, daily = planned.one_window, planned.daily
-    total = ("total", "", round(one.objects), "", int(one.units), one.data_connect, int(daily.units))
-    days = (planned.last_day - planned.first_day).days + 1
-    rows = [*(_row(entry, days) for entry in planned.datasets), (*total, daily.data_connect)]
-    title = f"{customer.name}, {planned.first_day} to {planned.last_day}: what Data Connect would be asked for"
+    rows = [(entry.dataset, round(entry.one_window.objects), *_costs(entry)) for entry in planned.datasets]
+    rows.append(("total", round(one.objects), one.data_connect, daily.data_connect))
+    columns = ("dataset", "objects", f"cost, {currency}", "day by day")
+    title = f"{customer.name}, {planned.first_day} to {planned.last_day}: what Data Connect would charge"
     stdout().print(table(title, columns, rows))
+    for asked, datasets in _by_what_is_asked(planned).items():
+        click.echo(f"{asked}: {', '.join(datasets) if len(datasets) < len(planned.datasets) else 'every dataset'}.")
+    landed = [entry.dataset for entry in planned.datasets if entry.windows and entry.goes_by_what_landed]
+    click.echo(f"Objects as landed before: {', '.join(landed)}." if landed else "All objects are assumed.")
     if one.total:
         click.echo(
             f"To pay with Data Factory's part: {one.total:,.2f} {currency} as it would be asked, "
@@ -101,20 +97,19 @@ def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
     _show_refusals(customer, planned)
 
 
-def _row(entry: PlannedDataset, days: int) -> tuple[object, ...]:
-    held = f"{entry.days_held} of {days} days held" if entry.days_held else "none"
-    basis = "as landed before" if entry.goes_by_what_landed else "assumed"
-    one, daily = entry.one_window, entry.daily
-    return (
-        entry.dataset,
-        ", ".join(str(window).replace("_", " to ") for window in entry.windows) or held,
-        round(one.objects),
-        basis if entry.windows else "",
-        int(one.units),
-        one.cost,
-        int(daily.units),
-        daily.cost,
-    )
+def _costs(entry: PlannedDataset) -> tuple[Decimal, Decimal]:
+    return entry.one_window.cost, entry.daily.cost
+
+
+def _by_what_is_asked(planned: NextExtraction) -> Mapping[str, list[str]]:
+    """The datasets, by the days that are asked of them."""
+    days = (planned.last_day - planned.first_day).days + 1
+    found: dict[str, list[str]] = {}
+    for entry in planned.datasets:
+        windows = ", ".join(str(window).replace("_", " to ") for window in entry.windows)
+        held = f"{entry.days_held} of {days} days held" if entry.days_held else "no day there"
+        found.setdefault(f"Asked for {windows}" if windows else f"Not asked, {held}", []).append(entry.dataset)
+    return found
 
 
 def _show_refusals(customer: Customer, planned: NextExtraction) -> None:

@@ -86,11 +86,7 @@ class CustomerEntry(CustomerSettings):
     @field_validator("schedule")
     @classmethod
     def _schedule_is_cron(cls, cron: str) -> str:
-        try:
-            dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=cron)
-        except dg.DagsterInvalidDefinitionError:
-            raise ValueError(f"{cron!r} is no cron schedule of five fields, as 30 3 * * *") from None
-        return " ".join(cron.split())
+        return cron_schedule(cron)
 
     @field_validator("mart")
     @classmethod
@@ -152,6 +148,19 @@ def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
             except ValueError as error:
                 raise SettingsError(f"{file}: customers.{name}.{error}") from None
     return Configured(tuple(customers.values()), marts)
+
+
+def cron_schedule(text: str) -> str:
+    """A cron schedule.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    try:
+        dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=text)
+    except dg.DagsterInvalidDefinitionError:
+        raise ValueError(f"{text!r} is no cron schedule of five fields, as 30 3 * * *") from None
+    return " ".join(text.split())
 
 
 def mart_url(text: str) -> sa.URL:

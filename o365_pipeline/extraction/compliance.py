@@ -20,7 +20,7 @@ from o365_pipeline.policies import policies
 
 VIOLATED = QueryOptions(filter="ComplianceState eq 'NonCompliant'")
 FORBIDDEN = (
-    "the pipeline may not ask for it: its authorization of the managed application has to be Contributor, or a role "
+    "the pipeline may not ask for it: its authorization of the managed application has to be Owner, or a role "
     "with Microsoft.PolicyInsights/policyStates/queryResults/action"
 )
 """Reading alone does not suffice (Microsoft: permissions of Microsoft.PolicyInsights)."""

@@ -20,6 +20,10 @@ FRESH = dt.timedelta(days=365)
 """A fact that is older is told to be so."""
 
 
+SECOND_HAND = ("third party", "unverified")
+"""How the source of a fact begins that was not read where it is made."""
+
+
 class Told(BaseModel):
     """What a source told on a day."""
 
@@ -27,6 +31,11 @@ class Told(BaseModel):
 
     dated: dt.date = Field(description="The day that the source tells of.")
     source: str = Field(min_length=3, description="Who says so, or: assumed.")
+
+    @property
+    def is_second_hand(self) -> bool:
+        """Whether somebody other than who charges says so."""
+        return self.source.startswith(SECOND_HAND)
 
     def is_old(self, today: dt.date) -> bool:
         return today - self.dated > FRESH

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from azure.mgmt.resource.managedapplications import models
 
 ROLES: Mapping[str, str] = {
+    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
 }
-"""Azure's built-in roles, by the name that an offer gives them."""
+"""Azure's built-in roles, by name: those that a definition may be held with."""
 
 VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
 SIGNATURE = "notification signature"
@@ -72,6 +73,7 @@ def _fields(definition: models.ApplicationDefinition) -> Iterator[tuple[str, str
     yield "authorizations", ", ".join(sorted(map(_authorization, definition.authorizations or ())))
     locking, deployment = definition.locking_policy, definition.deployment_policy
     yield "allowed actions", ", ".join(sorted((locking.allowed_actions if locking else None) or ()))
+    yield "allowed data actions", ", ".join(sorted((locking.allowed_data_actions if locking else None) or ()))
     yield "deployment mode", str(deployment.deployment_mode) if deployment else ""
     notification = definition.notification_policy
     uris = [urlsplit(endpoint.uri) for endpoint in (notification.notification_endpoints if notification else ())]

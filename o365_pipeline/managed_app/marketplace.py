@@ -19,6 +19,7 @@ from o365_pipeline.managed_app.definition_changes import ROLES
 from o365_pipeline.managed_app.marketplace_rules import findings
 from o365_pipeline.managed_app.offer import Marketplace, Offer, Sku
 from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 
 SCHEMAS = "https://schema.mp.microsoft.com/schema"
 VERSIONS: Mapping[str, str] = {
@@ -234,8 +235,9 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "allowJitAccess": False,
         "publisherManagementMode": "Managed",
         "customerAccessEnableState": "Enabled" if vendor.lock_level == "None" else "Disabled",
-        "canEnableCustomerActions": bool(vendor.allowed_actions),
+        "canEnableCustomerActions": True,
         "allowedCustomerActions": list(vendor.allowed_actions),
+        "allowedDataActions": list(DATA_ACTIONS),
         "publicAzureTenantID": offer.request.application_tenant_id,
         "publicAzureAuthorizations": [{"principalID": vendor.principal_id, "roleDefinitionID": ROLES[vendor.role]}],
         "policies": [],

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from o365_pipeline.consent.data_request import DataRequest, read_data_request
 from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
-from o365_pipeline.customers_file import EnvironmentSecret, Guid
+from o365_pipeline.customers_file import EnvironmentSecret, Guid, cron_schedule
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.policies import policies
 from o365_pipeline.regions import azure_region
@@ -53,6 +53,11 @@ class Sku(Part):
     schedule: str = Field(default=NIGHTLY, description="When days are extracted: five fields of cron, UTC.")
     database: str = Field(default="GP_S_Gen5_2", description="Size of the mart's database: a service objective.")
 
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_cron(cls, cron: str) -> str:
+        return cron_schedule(cron)
+
 
 class Support(Part):
     """Whom a purchaser turns to."""
@@ -64,14 +69,20 @@ class Support(Part):
 
 
 class Management(Part):
-    """How the vendor reaches its installations, and where its service catalog's definition lies."""
+    """How the vendor reaches its installations, and where its service catalog's definition lies.
+
+    Azure installs the package with what the vendor's principal may do in the managed resource group (Microsoft:
+    delegatedManagedIdentityResourceId, deployments occur in the publisher's tenant), and the package assigns roles and
+    policies there, which a Contributor may not write (Azure built-in roles, Contributor: not
+    Microsoft.Authorization/*/write). Partner Center knows Owner and Contributor (Plan an Azure managed application).
+    """
 
     subscription_id: Guid = Field(description="The vendor's subscription, of the service catalog's definition.")
     resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$", examples=["rg-managed-app"])
     region: str = Field(description="Where the definition lies.", examples=["westeurope"])
     principal_id: Guid = Field(description="Object id of the vendor's Entra group or identity that looks after them.")
-    role: Literal["Contributor", "Reader"] = Field(
-        default="Contributor", description="What it may do in the managed resource group."
+    role: Literal["Owner"] = Field(
+        default="Owner", description="What it may do in the managed resource group: the least role that can install."
     )
     lock_level: Literal["ReadOnly", "CanNotDelete", "None"] = Field(
         default="ReadOnly", description="What the purchaser may not do there."
@@ -87,6 +98,16 @@ class Management(Part):
         description="Where Azure tells of installations, without the signature.",
         examples=["https://o365.fabrikam.example/notifications"],
     )
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _role_can_install(cls, role: object) -> object:
+        if role != "Owner":
+            raise ValueError(
+                "Owner is needed: the package assigns roles and policies in the managed resource group, which "
+                "Contributor and lesser roles may not"
+            )
+        return role
 
     @field_validator("notification_endpoint")
     @classmethod

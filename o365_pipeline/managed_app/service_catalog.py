@@ -28,6 +28,7 @@ from o365_pipeline.managed_app.definition_changes import (
 )
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import Package
+from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
 
 API_VERSION = "2019-07-01"
@@ -137,7 +138,7 @@ class ServiceCatalog:
             ),
             deployment_policy=models.ApplicationDeploymentPolicy(deployment_mode="Incremental"),
             locking_policy=models.ApplicationPackageLockingPolicyDefinition(
-                allowed_actions=list(vendor.allowed_actions)
+                allowed_actions=list(vendor.allowed_actions), allowed_data_actions=list(DATA_ACTIONS)
             ),
         )
 

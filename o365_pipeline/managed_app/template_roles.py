@@ -26,6 +26,8 @@ class Grant:
     role_id: str
     on: str
     """The type of the resource."""
+    data_actions: tuple[str, ...]
+    """What the role lets do with data: none of it is managing, and the lock on the purchaser would stop it."""
     reason: str
 
 
@@ -34,6 +36,10 @@ FACTORY_READS_SECRETS = Grant(
     role="Key Vault Secrets User",
     role_id="4633458b-17de-408a-b874-0445c86b69e6",
     on="Microsoft.KeyVault/vaults",
+    data_actions=(
+        "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+        "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+    ),
     reason="The factory reads the application's secret, which it signs in to Data Connect and to the lake with.",
 )
 APPLICATION_WRITES_LAKE = Grant(
@@ -41,9 +47,20 @@ APPLICATION_WRITES_LAKE = Grant(
     role="Storage Blob Data Contributor",
     role_id="ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     on="Microsoft.Storage/storageAccounts",
+    data_actions=tuple(
+        f"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{action}"
+        for action in ("add/action", "delete", "move/action", "read", "write")
+    ),
     reason="Data Connect writes to the lake as the application, and by no other way; the application reads it there.",
 )
 GRANTS = (FACTORY_READS_SECRETS, APPLICATION_WRITES_LAKE)
+DATA_ACTIONS = tuple(sorted(action for grant in GRANTS for action in grant.data_actions))
+"""What the lock on the managed resource group has to let through.
+
+The lock denies everybody but the vendor's principals, the factory's identity and the application in the purchaser's
+tenant among them, and goes before their roles (Microsoft: deny assignments; ApplicationPackageLockingPolicyDefinition,
+"deny assignment excluded data actions"). A purchaser's person gains nothing by it: a data action needs a role too.
+"""
 
 
 def roles(offer: Offer) -> list[dict[str, Any]]:

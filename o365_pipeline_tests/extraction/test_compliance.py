@@ -105,7 +105,7 @@ def test_a_violated_policy_that_the_data_request_does_not_list_is_no_reason(
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (403, "has to be Contributor, or a role with Microsoft.PolicyInsights/policyStates/queryResults/action"),
+        (403, "has to be Owner, or a role with Microsoft.PolicyInsights/policyStates/queryResults/action"),
         (404, "see whether the application is still installed"),
         (429, "asked too often: extract again in some minutes"),
         (500, r"does not answer \(500\)"),

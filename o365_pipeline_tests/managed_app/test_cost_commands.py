@@ -52,12 +52,13 @@ def test_an_estimate_shows_daily_beside_weekly_for_each_sku_and_what_it_rests_on
     status, told, error = command("managed-app", "estimate", "--users", "500")
 
     assert (status, error) == (0, "")
-    assert "Standard: Data Connect for 500 users, 7 days of history" in told
-    assert "Weekly: Data Connect for 500 users, 28 days of history" in told
-    assert "a month, extracted daily (as sold)" in told
-    assert "a month, extracted weekly (as sold)" in told
+    assert "Standard: what Data Connect charges for 500 users, in USD: once for 7 days of history" in told
+    assert "Weekly: what Data Connect charges for 500 users, in USD: once for 28 days of history" in told
+    assert "a month, daily (as sold)" in told
+    assert "a month, weekly (as sold)" in told
     assert "Rates in USD, told for days between" in told
     assert "Assumed: 5 working days a week" in told
+    assert re.search(r"Told by third parties alone: .*activity_run, .*database_storage", told)
     assert re.search(r"Older than a year: .*data_connect \(2024-03-04\)", told)
 
 
@@ -68,13 +69,34 @@ def test_an_estimate_of_one_sku_adds_up_with_the_vendors_price(command: Command)
         return [float(cell.replace(",", "")) for cell in cells(told, what)[1:]]
 
     parts = [month(what) for what in ("Data Connect", "Data Factory", "storage", "database GP_S_Gen5_2")]
-    vendor, total = month("vendor's price of weekly"), month("total")
+    vendor, total = month("vendor's price"), month("total")
     assert "14 days of history" in told
     assert "Standard:" not in told
     assert vendor == [0, 300, 300]
     for place in range(3):
         assert total[place] == pytest.approx(sum(part[place] for part in parts) + vendor[place], abs=0.03)
     assert total[2] < total[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("plan", "--users", "50000"), ("managed-app", "estimate", "--users", "50000", "--sku", "standard")],
+    ids=["plan", "estimate"],
+)
+def test_a_table_fits_a_terminal_of_80_columns_with_every_name_and_number_in_one_piece(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("O365_DATA_REQUEST")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    _, told, _ = command(*arguments)
+
+    rows = [line for line in told.splitlines() if line.startswith(("│", "┃"))]
+    body = [row.strip("│").split("│") for row in rows if row.startswith("│")]
+    assert max(map(len, rows)) <= 80
+    assert cells(told, "TeamsStandardChannelMessages_v0")
+    assert all(cell.strip() for row in body for cell in row)
+    assert all(re.fullmatch(r"[\d,]+(\.\d\d)?", cell.strip()) for row in body for cell in row[1:])
 
 
 def test_rates_that_are_printed_and_changed_are_taken(command: Command, tmp_path: Path) -> None:
@@ -85,7 +107,7 @@ def test_rates_that_are_printed_and_changed_are_taken(command: Command, tmp_path
     _, told, _ = command("managed-app", "estimate", "--users", "500", "--sku", "weekly", "--rates", str(path))
 
     assert printed == shipped_rates()
-    assert cells(told, "Message_v1")[2] == "0.00"
+    assert cells(told, "Message_v1")[2] == "0"
 
 
 @pytest.mark.parametrize(
@@ -117,10 +139,13 @@ def test_a_plan_costs_where_nothing_is_held_and_nothing_where_all_is(command: Co
     assert status == 0
     assert "contoso: no approval is in force (no decision yet); an extraction would be refused." in before
     assert "Users: 1,000, assumed; --users says how many there are." in before
-    assert cells(before, "Message_v1") == ["Message_v1", day, "150,000", "assumed", "150", "112.50", "150", "112.50"]
+    assert cells(before, "Message_v1") == ["Message_v1", "150,000", "112.50", "112.50"]
+    assert f"Asked for {day}: every dataset." in before
+    assert "All objects are assumed." in before
     assert "Nothing is to pay" in after
-    assert cells(after, "Message_v1") == ["Message_v1", "1 of 1 days held", "0", "", "0", "0.00", "0", "0.00"]
-    assert cells(after, "total")[5] == "0.00"
+    assert cells(after, "Message_v1") == ["Message_v1", "0", "0.00", "0.00"]
+    assert "Not asked, 1 of 1 days held: every dataset." in after
+    assert cells(after, "total")[2] == "0.00"
 
 
 def test_a_plan_writes_nothing(command: Command, tmp_path: Path) -> None:

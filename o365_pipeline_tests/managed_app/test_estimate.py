@@ -164,10 +164,23 @@ def test_a_database_is_priced_by_its_service_objective() -> None:
     serverless = RATES.database_month("GP_S_Gen5_4", Decimal(8), Decimal("0.5"))
 
     assert serverless == Decimal("0.5218") * 4 * Decimal("0.5") * 8 * month
-    assert RATES.database_month("GP_Gen5_2", Decimal(8), Decimal("0.5")) == Decimal("184.09") * 2
     assert RATES.database_month("S1", Decimal(8), Decimal("0.5")) == Decimal("0.9677") * month
-    with pytest.raises(SettingsError, match=r"no rate for the database HS_Gen5_2; .* add \[databases.HS_Gen5_2\]"):
-        RATES.database_month("HS_Gen5_2", Decimal(8), Decimal("0.5"))
+    own = RATES.databases["S1"].model_copy(update={"price": Decimal(180), "unit": "vCore-month"})
+    with_own = RATES.model_copy(update={"databases": {"GP_Gen5": own}})
+    assert with_own.database_month("GP_Gen5_2", Decimal(8), Decimal("0.5")) == Decimal(180) * 2
+
+
+@pytest.mark.parametrize("objective", ["HS_Gen5_2", "GP_Gen5_4"])
+def test_a_database_without_a_rate_is_told_with_the_key_to_add(objective: str) -> None:
+    with pytest.raises(SettingsError, match=rf"no rate for the database {objective}; .* add \[databases.{objective}\]"):
+        RATES.database_month(objective, Decimal(8), Decimal("0.5"))
+
+
+def test_rates_that_were_not_read_where_they_are_made_are_told_apart() -> None:
+    told = {key for key, rate in RATES.told.items() if rate.is_second_hand}
+
+    assert {"database_storage", "activity_run", "databases.S0"} <= told
+    assert not told & {"data_connect", "data_connect_datasets.share_point_files", "exchange.EUR"}
 
 
 @pytest.mark.parametrize(

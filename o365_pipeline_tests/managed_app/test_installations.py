@@ -517,8 +517,28 @@ def test_without_a_daemon_a_command_takes_in_what_was_told_and_lists_it(
 
     assert listed.exit_code == taken_in.exit_code == 0
     assert INSIGHTS not in listed.output
-    assert INSIGHTS in taken_in.output
+    assert taken_in.output.splitlines()[-4:] == [
+        f"{INSIGHTS}: Succeeded, standard 1.0.0",
+        "  consent: no decision yet",
+        "  extracted: never; rows: 0; cost: 0.00 USD",
+        "Installations: 1",
+    ]
     assert installed(deployment) == [INSIGHTS]
+
+
+def test_the_error_of_an_installation_stands_in_a_line_of_its_own(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_managed_app, "load", lambda: deployment)
+    azure.install()
+    tell()
+    take_in(deployment)
+    note_extraction(deployment.database, "failed", "run", customer=INSIGHTS, status="Failed", error="it is full")
+
+    told = CliRunner().invoke(cli_managed_app.managed_app, ["installations"], catch_exceptions=False).output
+
+    assert "  last error: it is full" in told.splitlines()
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_where_nothing_is_sold_the_commands_say_what_is_missing(

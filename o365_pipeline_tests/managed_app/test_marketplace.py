@@ -16,10 +16,11 @@ from o365_pipeline.managed_app.marketplace_rules import kind
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package import packed
 from o365_pipeline.managed_app.partner_center import PartnerCenter
+from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
-PACKAGE = packed("package.zip", {"mainTemplate.json": b"{}"})
+PACKAGE = packed(f"{OFFER.name}-{OFFER.version}.zip", {"mainTemplate.json": b"{}"})
 JOBS = "/rp/product-ingestion/configure"
 
 
@@ -79,11 +80,14 @@ def test_the_technical_configuration_names_package_access_and_endpoint_but_no_se
     assert configuration["publicAzureAuthorizations"] == [
         {
             "principalID": OFFER.management.principal_id,
-            "roleDefinitionID": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+            "roleDefinitionID": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
         }
     ]
     assert configuration["notificationEndpoint"].endswith("/notifications?sig=<O365_NOTIFICATION_SIGNATURE>")
     assert configuration["deploymentMode"] == "Incremental"
+    assert configuration["canEnableCustomerActions"] is True
+    assert configuration["allowedCustomerActions"] == []
+    assert configuration["allowedDataActions"] == list(DATA_ACTIONS)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ EXAMPLE = text(offer())
         "Allowed locations",
         "400.00 USD a month and 0.20 USD a user and month",
         "APPROXIMATE COST",
-        "the role *Contributor* on the managed resource",
+        "the role *Owner* on the managed resource",
+        "assigns the two roles below and the policies above",
         "Data stays in your subscription",
     ],
 )

@@ -18,6 +18,7 @@ from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package import packed
 from o365_pipeline.managed_app.service_catalog import ServiceCatalog, definition_id, package_path
+from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
@@ -59,11 +60,11 @@ def test_a_definition_says_what_the_offer_says(catalog: ServiceCatalog, cloud: S
     assert properties["displayName"] == "Office 365 insights"
     assert properties["lockLevel"] == "ReadOnly"
     assert properties["deploymentPolicy"] == {"deploymentMode": "Incremental"}
-    assert properties["lockingPolicy"] == {"allowedActions": []}
+    assert properties["lockingPolicy"] == {"allowedActions": [], "allowedDataActions": list(DATA_ACTIONS)}
     assert properties["authorizations"] == [
         {
             "principalId": OFFER.management.principal_id,
-            "roleDefinitionId": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+            "roleDefinitionId": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
         }
     ]
     assert properties["notificationPolicy"]["notificationEndpoints"] == [
@@ -120,9 +121,22 @@ def test_each_field_that_differs_is_told_and_nothing_else(catalog: ServiceCatalo
     principal = OFFER.management.principal_id
     assert [change.lines for change in told] == [
         ("- lock level: ReadOnly", "+ lock level: None"),
-        (f"- authorizations: Contributor {principal}", f"+ authorizations: Reader {principal}"),
+        (f"- authorizations: Owner {principal}", f"+ authorizations: Reader {principal}"),
         ("+ allowed actions: Microsoft.Sql/servers/read",),
     ]
+
+
+def test_the_lock_lets_through_what_the_packages_own_roles_do_with_data(
+    catalog: ServiceCatalog, cloud: StandIn
+) -> None:
+    catalog.publish(OFFER, FIRST)
+    locking = written(cloud)["properties"]["lockingPolicy"]
+
+    assert "Microsoft.KeyVault/vaults/secrets/getSecret/action" in locking["allowedDataActions"]
+    assert "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write" in locking["allowedDataActions"]
+    locking["allowedDataActions"] = []
+    [change] = catalog.changes(OFFER, FIRST)
+    assert change.lines == (f"+ allowed data actions: {', '.join(DATA_ACTIONS)}",)
 
 
 def test_what_would_change_is_told_without_a_write(catalog: ServiceCatalog, cloud: StandIn, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""What an offer's file may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from o365_pipeline.errors import SettingsError
+from o365_pipeline.managed_app.offer import Offer, example, read_offer
+
+PRINCIPAL = 'principal_id = "22222222-0000-4000-8000-0000000000f2"'
+
+
+def read(tmp_path: Path, old: str, new: str) -> Offer:
+    """The shipped example with a change, read from a file."""
+    assert old in example()
+    (tmp_path / "offer.toml").write_text(example().replace(old, new))
+    return read_offer(tmp_path / "offer.toml")
+
+
+@pytest.mark.parametrize("role", ["Contributor", "Reader", "owner", "Storage Blob Data Owner"])
+def test_a_role_that_may_not_assign_what_the_package_assigns_is_refused_in_one_line(tmp_path: Path, role: str) -> None:
+    with pytest.raises(SettingsError, match=r"management\.role: Owner is needed: the package assigns roles") as refused:
+        read(tmp_path, PRINCIPAL, f'{PRINCIPAL}\nrole = "{role}"')
+
+    assert "\n" not in str(refused.value)
+
+
+def test_the_vendors_principal_installs_as_owner_whether_the_offer_says_so_or_not(tmp_path: Path) -> None:
+    assert read_offer(None).management.role == "Owner"
+    assert read(tmp_path, PRINCIPAL, f'{PRINCIPAL}\nrole = "Owner"').management.role == "Owner"
+
+
+@pytest.mark.parametrize("cron", ["daily", "0 4 * *", "0 25 * * 1", ""])
+def test_a_schedule_that_is_no_cron_is_refused_in_one_line(tmp_path: Path, cron: str) -> None:
+    with pytest.raises(SettingsError, match=r"skus.2.schedule: '.*' is no cron schedule of five fields") as refused:
+        read(tmp_path, '"0 4 * * 1"', f'"{cron}"')
+
+    assert "\n" not in str(refused.value)
+
+
+def test_a_schedule_is_taken_as_it_is_meant(tmp_path: Path) -> None:
+    assert read(tmp_path, '"0 4 * * 1"', '" 0  5 * * 2"').skus[1].schedule == "0 5 * * 2"
