@@ -17,8 +17,9 @@ from o365_pipeline.cli_estimate import assumptions, estimate_command, rates
 from o365_pipeline.cli_package import build, validate
 from o365_pipeline.cli_publish import publish
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.errors import O365PipelineError, SettingsError
 from o365_pipeline.managed_app import offer as offers
+from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.terminal import stdout, table
 
 
@@ -69,13 +70,38 @@ def installations(take_in: bool) -> None:
     from o365_pipeline.managed_app.installation_assets import COLUMNS, table_of
 
     deployment = load()
-    if deployment.vendor is None:
-        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
+    vendor = _vendor(deployment)
     if take_in:
         deployment.use_dagster_home()
         _take_in(deployment)
-    lines = table_of(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
+    lines = table_of(deployment.database, vendor, dt.datetime.now(dt.UTC))
     stdout().print(table("Installations", COLUMNS, [tuple(line.cells) for line in lines]))
+
+
+@managed_app.command("write-secret")
+@click.option("--customer", "customer_name", help="One installation's customer. Default: all of them.")
+def write_secret(customer_name: str | None) -> None:
+    """Write the application's secret to the installations' Key Vaults again, after it was rotated.
+
+    First give the application a second secret in Entra and put it where the offer says; when this has ended well,
+    delete the first.
+    """
+    from o365_pipeline.managed_app.applications import Applications
+    from o365_pipeline.managed_app.secret_rotation import write_again
+
+    deployment = load()
+    vendor, failed = _vendor(deployment), 0
+    for written in write_again(deployment.database, vendor, Applications(deployment.cloud), customer_name):
+        failed += written.error is not None
+        click.echo(f"{written.customer}: {written.error or 'written'}")
+    if failed:
+        raise O365PipelineError(f"{failed} installations go on with the secret before; run it again")
+
+
+def _vendor(deployment: Deployment) -> Vendor:
+    if deployment.vendor is None:
+        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
+    return deployment.vendor
 
 
 def _take_in(deployment: Deployment) -> None:
