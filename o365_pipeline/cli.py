@@ -166,16 +166,18 @@ def _register(deployment: Deployment) -> None:
         deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
 
 
-def _decide(state: State, approver: str, reason: str | None) -> None:
+def _decide(state: State, approver: str, reason: str | None, customer_name: str | None) -> None:
     deployment = load()
+    decides = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
     _register(deployment)
-    for customer in deployment.customers:
+    for customer in decides:
         deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
         click.echo(f"{customer.name}: {state} by {approver}")
 
 
 APPROVER = click.option("--approver", default=admin_center.APPROVER, show_default=True, help="Who decides.")
 REASON = click.option("--reason", help="Why.")
+WHOSE = click.option("--customer", "customer_name", help="Whose approver decides. Default: that of every customer.")
 
 
 @sandbox.command()
@@ -215,25 +217,28 @@ def azure(port: int, host: str, certificate: Path, key: Path) -> None:
 @sandbox.command()
 @APPROVER
 @REASON
-def approve(approver: str, reason: str | None) -> None:
+@WHOSE
+def approve(approver: str, reason: str | None, customer_name: str | None) -> None:
     """Approve the data request for 180 days."""
-    _decide(State.APPROVED, approver, reason)
+    _decide(State.APPROVED, approver, reason, customer_name)
 
 
 @sandbox.command()
 @APPROVER
 @REASON
-def deny(approver: str, reason: str | None) -> None:
+@WHOSE
+def deny(approver: str, reason: str | None, customer_name: str | None) -> None:
     """Deny the data request."""
-    _decide(State.DENIED, approver, reason)
+    _decide(State.DENIED, approver, reason, customer_name)
 
 
 @sandbox.command()
 @APPROVER
 @REASON
-def revoke(approver: str, reason: str | None) -> None:
+@WHOSE
+def revoke(approver: str, reason: str | None, customer_name: str | None) -> None:
     """Take an approval back: to Data Connect that is a denial after the approval."""
-    _decide(State.DENIED, approver, reason)
+    _decide(State.DENIED, approver, reason, customer_name)
 
 
 for command in (install, uninstall, violate, comply):

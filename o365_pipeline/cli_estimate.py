@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from o365_pipeline.cli_package import offer_of
 from o365_pipeline.managed_app import offer as offers
 from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions, shipped_assumptions
 from o365_pipeline.managed_app.estimate import Estimate, estimate, window_days
@@ -64,10 +65,10 @@ def estimate_command(
 ) -> None:
     """Estimate what an installation costs its purchaser, before anything is extracted.
 
-    OFFER is an offer's file; the shipped example if there is none.
+    OFFER is an offer's file; default: the offer of O365_OFFER.
     """
     given_rates, given_assumptions = read_rates(rates_file), read_assumptions(assumptions_file)
-    read = offers.read_offer(offer)
+    read = offer_of(offer)
     for sku in [read.sku(sku_name)] if sku_name else read.skus:
         own = window_days(sku.schedule)
         days = history_days or sku.history_days

@@ -17,8 +17,9 @@ from o365_pipeline.cli_estimate import assumptions, estimate_command, rates
 from o365_pipeline.cli_package import build, validate
 from o365_pipeline.cli_publish import publish
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.errors import O365PipelineError, SettingsError
 from o365_pipeline.managed_app import offer as offers
+from o365_pipeline.managed_app.vendor import Vendor
 
 
 @click.group("managed-app")
@@ -68,12 +69,11 @@ def installations(take_in: bool) -> None:
     from o365_pipeline.managed_app.installation_assets import table_of
 
     deployment = load()
-    if deployment.vendor is None:
-        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
+    vendor = _vendor(deployment)
     if take_in:
         deployment.use_dagster_home()
         _take_in(deployment)
-    lines = table_of(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
+    lines = table_of(deployment.database, vendor, dt.datetime.now(dt.UTC))
     for line in lines:
         click.echo(f"{line.customer}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
         click.echo(f"  consent: {line.consent or 'not asked yet'}")
@@ -81,6 +81,32 @@ def installations(take_in: bool) -> None:
         if line.last_error:
             click.echo(f"  last error: {line.last_error}")
     click.echo(f"Installations: {len(lines)}")
+
+
+@managed_app.command("write-secret")
+@click.option("--customer", "customer_name", help="One installation's customer. Default: all of them.")
+def write_secret(customer_name: str | None) -> None:
+    """Write the application's secret to the installations' Key Vaults again, after it was rotated.
+
+    First give the application a second secret in Entra and put it where the offer says; when this has ended well,
+    delete the first.
+    """
+    from o365_pipeline.managed_app.applications import Applications
+    from o365_pipeline.managed_app.secret_rotation import write_again
+
+    deployment = load()
+    vendor, failed = _vendor(deployment), 0
+    for written in write_again(deployment.database, vendor, Applications(deployment.cloud), customer_name):
+        failed += written.error is not None
+        click.echo(f"{written.customer}: {written.error or 'written'}")
+    if failed:
+        raise O365PipelineError(f"{failed} installations go on with the secret before; run it again")
+
+
+def _vendor(deployment: Deployment) -> Vendor:
+    if deployment.vendor is None:
+        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
+    return deployment.vendor
 
 
 def _take_in(deployment: Deployment) -> None:

@@ -21,7 +21,7 @@ from o365_pipeline.managed_app.validation import validate as problems_of
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write to; default: in the home.")
 def build(offer: Path | None, output: Path | None) -> None:
     """Write the package of an offer, the zip that Azure installs it from; default: the offer of O365_OFFER."""
-    sold = _offer(offer)
+    sold = offer_of(offer)
     package = packages.build(sold)
     _refuse(package)
     path = packages.write(package, output or packages.folder(load().home, sold))
@@ -38,7 +38,7 @@ def validate(package: Path) -> None:
     click.echo(f"{package} can be published")
 
 
-def _offer(path: Path | None) -> Offer:
+def offer_of(path: Path | None) -> Offer:
     """The offer in the file, or of the deployment."""
     if path:
         return read_offer(path)

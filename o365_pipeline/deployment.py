@@ -343,7 +343,7 @@ def _sandbox(settings: Settings) -> Deployment:
         own_marts={name: Database(url) for name, url in configured.marts.items()},
         offer=offer,
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
-        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed),
+        vendor=_vendor(offer, cloud, installed, configured),
     )
 
 
@@ -399,8 +399,13 @@ def _azure(settings: Settings) -> Deployment:
         },
         offer=offer,
         notification_signature=settings.notification_signature or None,
-        vendor=Vendor(offer, partial(_application_secret, offer, cloud), installed) if offer and installed else None,
+        vendor=_vendor(offer, cloud, installed, configured) if offer and installed else None,
     )
+
+
+def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configured: Configured) -> Vendor:
+    names = frozenset(customer.name for customer in configured.customers)
+    return Vendor(offer, partial(_application_secret, offer, cloud), installed, names)
 
 
 def _installed_mart(cloud: Cloud, known: Installation) -> Database:

@@ -87,7 +87,8 @@ def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
     """All installations there ever were, in the order of their customers' names."""
     known = installations.all_of(database)
     customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
-    stands = approval_ledger.standings(database, Customers(customers.values()), at)
+    present = [customers[entry.customer] for entry in known if entry.is_customer]
+    stands = approval_ledger.standings(database, Customers(present), at)
     moved = _moved(database)
     rates, currency = read_rates(), vendor.offer.skus[0].currency
 

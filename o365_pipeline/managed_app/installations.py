@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.customers import NIGHTLY, Customer, KeyVaultSecret
 from o365_pipeline.database import Database
+from o365_pipeline.errors import InstallationError
 from o365_pipeline.ledger import installation as table
 from o365_pipeline.managed_app.extract_groups import of_groups
 from o365_pipeline.managed_app.notifications import DELETED, DELETING
@@ -28,8 +29,11 @@ from o365_pipeline.managed_app.offer import Offer
 KEPT_SECONDS = 5.0
 """How long a process goes on with the customers that it has read."""
 
-NAME_LENGTH = 56
-"""A customer's name has 63 characters at most, seven of which are the code that tells it from others."""
+NAME_LENGTH = 63
+"""So long is a customer's name at most."""
+
+CODE_LENGTHS = (6, 16, 32)
+"""How long the code is that tells a customer's name from others; a longer one where a shorter one does not."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,27 @@ class Installation:
 _FIELDS = [table.c[entry.name] for entry in fields(Installation)]
 
 
-def customer_name(resource_id: str) -> str:
+def customer_name(resource_id: str, code_length: int = CODE_LENGTHS[0]) -> str:
     """The name of an application's customer: the application's own, and a code that tells it from others'."""
-    code = hashlib.sha256(resource_id.lower().encode()).hexdigest()[:6]
+    code = hashlib.sha256(resource_id.lower().encode()).hexdigest()[:code_length]
     own = re.sub(r"[^a-z0-9]+", "-", resource_id.rsplit("/", 1)[-1].lower()).strip("-")
-    return f"{own[:NAME_LENGTH] or 'application'}-{code}"
+    return f"{own[: NAME_LENGTH - len(code) - 1] or 'application'}-{code}"
+
+
+def free_name(database: Database, resource_id: str, configured: Container[str]) -> str:
+    """The name of a new application's customer: no other has it, so that nothing of two customers ever mixes.
+
+    Args:
+        configured: the names of customers that no application installed.
+
+    Raises:
+        InstallationError: others have all names that it could have.
+    """
+    for length in CODE_LENGTHS:
+        name = customer_name(resource_id, length)
+        if name not in configured and of_customer(database, name) is None:
+            return name
+    raise InstallationError("NameTaken", f"another customer is called {name}: call the configured one something else")
 
 
 def all_of(database: Database) -> list[Installation]:

@@ -31,6 +31,8 @@ Clock = Callable[[], dt.datetime]
 
 LOG = logging.getLogger("o365_pipeline.notifications")
 MAX_BYTES = 64 * 1024
+BODY_SECONDS = 30.0
+"""How long a body may take to come."""
 
 NOT_KEPT = (DatabaseError, DatabaseUnavailableError, sa.exc.SQLAlchemyError)
 """The database is busy or away; Azure repeats what is answered with 503 for ten hours."""
@@ -120,6 +122,12 @@ def _logged(
             status, line = refused.status, str(refused)
         except ClientDisconnect:
             status, line = HTTPStatus.BAD_REQUEST, "the connection ended before the notification did"
+        except Exception as error:
+            # What nobody thought of is a line without what was sent too; Azure repeats the notification.
+            status, line = (
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                f"not kept, an error of the endpoint: {type(error).__name__}",
+            )
         return _answered(status, line)
 
     return logged
@@ -137,17 +145,22 @@ def _nothing_here(_: Request, error: Exception) -> Response:
 
 
 def _check_signature(request: Request, signature: SecretStr) -> None:
-    given = request.query_params.get("sig", "")
-    if not hmac.compare_digest(given.encode(), signature.get_secret_value().encode()):
+    given = request.query_params.getlist("sig")
+    is_right = hmac.compare_digest("".join(given).encode(), signature.get_secret_value().encode())
+    if len(given) != 1 or not is_right:
         raise RefusedError(HTTPStatus.UNAUTHORIZED, "a notification without the signature")
 
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BYTES} bytes were sent")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BYTES} bytes were sent")
+    except TimeoutError:
+        raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the notification did not come to its end") from None
     return bytes(body)
 
 

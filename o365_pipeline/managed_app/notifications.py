@@ -33,8 +33,11 @@ KINDS = {
 }
 """The states that each kind of event tells of (Microsoft: managed applications with notifications)."""
 
+NAMED = r"[\w.()-]*[\w()-]"
+"""A name as Azure takes them: none ends with a dot, so none leads out of its place in an address."""
+
 APPLICATION_ID = (
-    r"(?i)^/?subscriptions/[^/\s]+/resourceGroups/[^/\s]+/providers/Microsoft\.Solutions/applications/[^/\s?#]+/?$"
+    rf"(?i)^/?subscriptions/{NAMED}/resourceGroups/{NAMED}/providers/Microsoft\.Solutions/applications/{NAMED}/?$"
 )
 ADDRESS = re.compile(r"[^\s'\"<>(),;#]+@[^\s'\"<>(),;]+")
 RECORDED_AT_ONCE = 200
@@ -103,7 +106,10 @@ class Notification(Part):
     @field_validator("event_time")
     @classmethod
     def _times_are_utc(cls, time: dt.datetime) -> dt.datetime:
-        return in_utc(time)
+        try:
+            return in_utc(time)
+        except OverflowError:
+            raise ValueError("no such time in UTC") from None
 
     @model_validator(mode="after")
     def _kinds_are_azures(self) -> Notification:

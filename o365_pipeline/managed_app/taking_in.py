@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,13 +23,16 @@ from o365_pipeline.ledger import fitting, naive_utc
 from o365_pipeline.ledger import installation as table
 from o365_pipeline.managed_app import installations, notifications
 from o365_pipeline.managed_app.applications import Application, Applications, Gone
-from o365_pipeline.managed_app.installations import Installation, customer_name, customer_of
+from o365_pipeline.managed_app.installations import Installation, customer_of, free_name
 from o365_pipeline.managed_app.notifications import DELETED, DELETING, FAILED, SUCCEEDED, Notification, Received
 from o365_pipeline.managed_app.vendor import Vendor
 from o365_pipeline.partitions import FIRST_DAY
 
 MAX_APPLICATIONS = 25
 """How many applications one tick asks Azure for at most; the rest follows in the next."""
+
+TICK_SECONDS = 30.0
+"""After so long one tick asks Azure for no further application: Dagster gives a tick a minute."""
 
 CONFIRMED_WITHIN = dt.timedelta(hours=1)
 """How long Azure is asked again for what a notification tells and it does not show."""
@@ -47,7 +51,8 @@ class TakingIn:
 
     def run(self) -> list[str]:
         """Take in what is told of some applications; returns the names of the customers of which something changed."""
-        changed = []
+        changed: list[str] = []
+        deadline = time.monotonic() + TICK_SECONDS
         for told in notifications.pending(self.database, MAX_APPLICATIONS).values():
             try:
                 done = self._of_application(told)
@@ -55,6 +60,8 @@ class TakingIn:
                 self._failed(told, error)
             else:
                 changed += [done] if done else []
+            if time.monotonic() > deadline:
+                break
         if changed:
             self.vendor.installed.refresh()
         return changed
@@ -102,14 +109,16 @@ class TakingIn:
 
     def _state(self, told: Notification, found: Application, known: Installation | None) -> Installation:
         """What is known of the installation, with its newest state."""
-        fresh = Installation(told.key, found.resource_id, customer_name(found.resource_id), "", self.now)
         if known and known.state != DELETED:
             fresh = known
+        else:
+            name = known.customer if known else free_name(self.database, found.resource_id, self.vendor.configured)
+            fresh = Installation(told.key, found.resource_id, name, "", self.now)
         error = told.error if told.provisioning_state == FAILED else None
         return replace(
             fresh,
             state=told.provisioning_state,
-            event_at=naive_utc(told.event_time),
+            event_at=self._when(told),
             definition=found.definition_id or "/".join(found.plan.get(part, "") for part in ("product", "name")),
             version=found.plan.get("version") or fresh.version,
             error_code=fitting(error.code, table.c.error_code) if error else fresh.error_code,
@@ -156,12 +165,16 @@ class TakingIn:
 
     def _end(self, known: Installation, told: Notification) -> str:
         """Note that it is gone; what was moved of it is the uninstallation job's to delete."""
-        at = naive_utc(told.event_time)
+        at = self._when(told)
         ended = replace(known, state=DELETED, event_at=at, deleted_at=at)
         installations.keep(self.database, ended)
         self._stop(ended)
         self.log.info(f"{ended.customer}: the installation is {DELETED}")
         return ended.customer
+
+    def _when(self, told: Notification) -> dt.datetime:
+        """When it happened; what is dated in the future happened now, or nothing would ever be later."""
+        return min(naive_utc(told.event_time), naive_utc(self.now))
 
     def _unconfirmed(self, told: Sequence[Received], found: Application | Gone) -> None:
         """Ask again for a while what Azure does not show: it may not show it yet."""

@@ -5,7 +5,7 @@ What belongs here: what the deployment hands to sensors and jobs of the managed 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -21,8 +21,10 @@ class Vendor:
     Args:
         application_secret: gives the secret of the data request's application; asked when it is needed.
         installed: the customers that installed the offer.
+        configured: the names of customers that are there without it.
     """
 
     offer: Offer
     application_secret: Callable[[], SecretStr]
     installed: InstalledCustomers
+    configured: Collection[str] = ()

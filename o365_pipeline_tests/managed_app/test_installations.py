@@ -24,7 +24,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.ledger import extraction
 from o365_pipeline.ledger import notification as notification_table
 from o365_pipeline.ledger import purge as purge_table
-from o365_pipeline.managed_app import installations, notifications
+from o365_pipeline.managed_app import installations, notifications, taking_in
 from o365_pipeline.managed_app.applications import Applications
 from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, installed_applications, table_of
 from o365_pipeline.managed_app.installations import Installation, customer_name
@@ -339,6 +339,151 @@ def test_a_name_is_told_apart_by_its_application() -> None:
     assert second != first
 
 
+def elsewhere(azure: Azure, name: str = "insights") -> str:
+    """Another application of the same name, in another subscription; its id."""
+    azure.install(name)
+    application = azure.applications.pop(application_id(name))
+    moved = application_id(name).replace("0000000000c1", "0000000000c2")
+    azure.applications[moved] = {**application, "id": moved}
+    return moved
+
+
+def test_applications_of_one_name_are_two_customers_even_where_their_codes_are_alike(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installations, "CODE_LENGTHS", (0, 16))
+    other = elsewhere(azure)
+    azure.install()
+    tell()
+    tell(applicationId=other)
+
+    assert len(set(take_in(deployment))) == 2
+
+    names = installed(deployment)
+    assert len({deployment.customers[name].subscription_id for name in names}) == 2
+    assert len(names) == len(set(names)) == 2
+
+
+def test_a_configured_customers_name_is_not_given_to_an_installation(
+    deployment: Deployment, azure: Azure, tell: Tell
+) -> None:
+    assert deployment.vendor
+    vendor = replace(deployment.vendor, configured=frozenset({INSIGHTS}))
+    azure.install()
+    tell()
+
+    assert take_in(replace(deployment, vendor=vendor)) == [customer_name(application_id(), 16)]
+
+
+def test_what_is_dated_in_the_future_does_not_keep_out_what_follows(
+    deployment: Deployment, azure: Azure, tell: Tell
+) -> None:
+    azure.install()
+    tell(eventTime="9999-12-31T23:59:59Z")
+    take_in(deployment)
+    assert deployment.customers[INSIGHTS].first_day == DAY
+    azure.delete()
+    tell(event="DELETE", state="Deleted", at="12:30")
+
+    assert take_in(deployment, "12:31") == [INSIGHTS]
+    assert known(deployment).state == "Deleted"
+
+
+def test_an_end_that_comes_before_its_beginning_leaves_no_customer(
+    deployment: Deployment, azure: Azure, tell: Tell
+) -> None:
+    tell(event="DELETE", state="Deleted", at="11:00")
+    assert take_in(deployment) == []
+    tell(at="10:00")
+
+    assert take_in(deployment, "12:01") == []
+    assert take_in(deployment, "13:01") == []
+    assert installations.all_of(deployment.database) == []
+    assert all(settled for _, settled, _ in outcomes(deployment.database))
+
+
+def test_an_old_beginning_does_not_revive_what_was_deleted(
+    deployment: Deployment, azure: Azure, tell: Tell, runner: Runner
+) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+    azure.delete()
+    tell(event="DELETE", state="Deleted", at="11:00")
+    take_in(deployment)
+    purge(runner)
+    azure.install()
+    tell(at="10:59")
+
+    assert take_in(deployment) == []
+    assert known(deployment).state == "Deleted"
+
+
+def test_ids_in_other_letters_are_of_the_same_application(deployment: Deployment, azure: Azure, tell: Tell) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+    azure.delete()
+    tell(event="DELETE", state="Deleted", at="11:00", applicationId=application_id().upper())
+
+    assert take_in(deployment) == [INSIGHTS]
+    assert [entry.state for entry in installations.all_of(deployment.database)] == ["Deleted"]
+
+
+def test_azure_that_is_slow_does_not_hold_up_a_tick_for_all(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "TICK_SECONDS", 0.0)
+    for name in ("first", "second"):
+        azure.install(name)
+        tell(name)
+
+    assert len(take_in(deployment)) == 1
+    assert len(installed(deployment)) == 1
+    assert len(take_in(deployment)) == 1
+    assert len(installed(deployment)) == 2
+
+
+def write_secret(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, object]:
+    monkeypatch.setattr(cli_managed_app, "load", lambda: deployment)
+    ended = CliRunner().invoke(cli_managed_app.managed_app, ["write-secret", *arguments])
+    return ended.output, ended.exception
+
+
+def test_a_rotated_secret_is_written_to_every_vault_that_takes_it(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good", "left"):
+        azure.install(name)
+        tell(name)
+    take_in(deployment)
+    azure.delete("left")
+    tell("left", event="DELETE", state="Deleted", at="11:00")
+    take_in(deployment)
+    azure.refuses_secrets_of = {"kv-bad"}
+    monkeypatch.setenv("FABRIKAM_APPLICATION_SECRET", "the-new-one")
+
+    told, error = write_secret(deployment, monkeypatch)
+
+    secrets = {where.split("/")[1]: value for where, value in azure.secrets.items()}
+    assert secrets == {"kv-bad": "sandbox", "kv-good": "the-new-one", "kv-left": "sandbox"}
+    assert f"{customer_name(application_id('good'))}: written" in told
+    assert "the-new-one" not in told
+    assert str(error) == "1 installations go on with the secret before; run it again"
+
+
+def test_a_rotated_secret_is_written_for_one_customer(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+
+    assert write_secret(deployment, monkeypatch, "--customer", INSIGHTS) == (f"{INSIGHTS}: written\n", None)
+    _, error = write_secret(deployment, monkeypatch, "--customer", "nobody")
+    assert str(error) == f"no installation has the customer 'nobody'; there are {INSIGHTS}"
+
+
 def approve(deployment: Deployment, name: str) -> None:
     customer = deployment.customers[name]
     deployment.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
@@ -546,6 +691,6 @@ def test_where_nothing_is_sold_the_commands_say_what_is_missing(
 ) -> None:
     monkeypatch.setattr(cli_managed_app, "load", lambda: replace(deployment, offer=None, vendor=None))
 
-    for command in ("listen", "installations"):
+    for command in ("listen", "installations", "write-secret"):
         with pytest.raises(SettingsError, match="O365_OFFER is missing"):
             CliRunner().invoke(cli_managed_app.managed_app, [command], catch_exceptions=False)

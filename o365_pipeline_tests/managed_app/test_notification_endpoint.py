@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -89,11 +89,26 @@ def test_without_the_signature_nothing_is_read(
     assert lines(caplog) == ["401 a notification without the signature"]
 
 
+@pytest.mark.parametrize("query", [f"sig=wrong&sig={SIGNATURE}", f"sig={SIGNATURE}&sig=wrong", "sig=%ff", "SIG=x", ""])
+def test_the_signature_is_given_once_or_not_at_all(
+    query: str, client: TestClient, offer: Offer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    assert client.post(f"/resource?{query}", json=told(offer)).status_code == 401
+    assert lines(caplog) == ["401 a notification without the signature"]
+
+
 CHANGES: list[dict[str, Any]] = [
     {"eventType": "POST"},
     {"provisioningState": "Deleted"},
     {"eventTime": "yesterday"},
     {"eventTime": 1},
+    {"eventTime": "0001-01-01T00:00:00+14:00"},
+    {"eventTime": "9999-12-31T23:59:59-14:00"},
+    {"applicationId": "/subscriptions/s/resourceGroups/../providers/Microsoft.Solutions/applications/a"},
+    {"applicationId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Solutions/applications/a\x00"},
+    {"applicationId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Solutions/applications/a%2f.."},
     {"applicationId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/ann"},
     {"applicationId": f"/subscriptions/s/resourceGroups/{'g' * 400}/providers/Microsoft.Solutions/applications/a"},
     {"applicationDefinitionId": None},
@@ -115,7 +130,10 @@ def test_what_azure_does_not_document_is_refused(
     assert line.startswith("400 no notification: ")
 
 
-@pytest.mark.parametrize("body", [b"", b"ann@contoso.com", b"[]", b"\xff\xfe", b'{"eventType": '])
+DEEP = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+
+
+@pytest.mark.parametrize("body", [b"", b"ann@contoso.com", b"[]", b"\xff\xfe", b'{"eventType": ', DEEP])
 def test_what_is_no_json_object_is_refused_and_not_repeated_in_the_log(
     body: bytes, client: TestClient, deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -136,6 +154,40 @@ def test_a_long_body_is_refused_before_it_is_read_to_its_end(
     assert answer.status_code == 413
     assert kept(deployment.database) == []
     assert len(lines(caplog)) == 1
+
+
+def test_a_body_that_does_not_end_is_not_waited_for(
+    app: Starlette, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("o365_pipeline.managed_app.notification_endpoint.BODY_SECONDS", 0.05)
+
+    async def begun() -> int:
+        async def content() -> AsyncIterator[bytes]:
+            yield b'{"eventType": '
+            await asyncio.Event().wait()
+
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://vendor.example") as client:
+            return (await client.post("/resource", params={"sig": SIGNATURE}, content=content())).status_code
+
+    assert asyncio.run(begun()) == 408
+    assert kept(deployment.database) == []
+    assert lines(caplog) == ["408 the notification did not come to its end"]
+
+
+def test_an_error_that_nobody_thought_of_is_one_line_and_azure_repeats(
+    client: TestClient, offer: Offer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("ann@contoso.com")
+
+    monkeypatch.setattr(Database, "run", fail)
+
+    assert post(client, told(offer)).status_code == 500
+    assert lines(caplog) == ["500 not kept, an error of the endpoint: RuntimeError"]
 
 
 PLAN = {"publisher": "fabrikam", "product": "office365-insights", "name": "standard", "version": "1.0.0"}
@@ -228,7 +280,14 @@ def test_while_the_database_is_away_azure_is_asked_to_repeat(
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/health", 200), ("GET", "/resource", 405), ("POST", "/", 404), ("GET", "/resource/", 404)],
+    [
+        ("GET", "/health", 200),
+        ("HEAD", "/health", 200),
+        ("HEAD", "/resource", 405),
+        ("GET", "/resource", 405),
+        ("POST", "/", 404),
+        ("GET", "/resource/", 404),
+    ],
 )
 def test_every_request_is_one_line(
     method: str, path: str, status: int, client: TestClient, caplog: pytest.LogCaptureFixture

@@ -1,0 +1,51 @@
+"""Rotation of the application's secret: a new one is written to the Key Vault of every installation.
+
+What belongs here: writing it again. That a new installation is given it is `taking_in.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from o365_pipeline.database import Database
+from o365_pipeline.errors import InstallationError, UsageError
+from o365_pipeline.managed_app import installations
+from o365_pipeline.managed_app.applications import Applications
+from o365_pipeline.managed_app.vendor import Vendor
+
+
+@dataclass(frozen=True)
+class Written:
+    """Whether an installation's Key Vault took the secret."""
+
+    customer: str
+    error: str | None = None
+
+
+def write_again(
+    database: Database, vendor: Vendor, applications: Applications, customer: str | None = None
+) -> Iterator[Written]:
+    """Write the vendor's present secret to the Key Vaults of all installations that stand, or of one.
+
+    Raises:
+        UsageError: there is no such installation.
+        SettingsError: the secret is not where the offer says.
+    """
+    chosen = [known for known in installations.all_of(database) if known.is_customer]
+    if customer and customer not in (names := [known.customer for known in chosen]):
+        raise UsageError(f"no installation has the customer {customer!r}; there are {', '.join(names) or 'none'}")
+    secret = vendor.application_secret()
+    for known in chosen:
+        if customer not in (None, known.customer):
+            continue
+        assert known.resource_group
+        assert known.key_vault
+        assert known.secret_name
+        vault = (known.resource_group, known.key_vault, known.secret_name)
+        try:
+            applications.write_secret(known.resource_id, *vault, secret)
+        except InstallationError as error:
+            yield Written(known.customer, str(error))
+        else:
+            yield Written(known.customer)

@@ -1,0 +1,234 @@
+"""From an offer's file to a second customer's filled mart, with the command line alone; two customers never mix."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sqlite3
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from o365_pipeline import cli
+
+DATASETS = ("User_v1", "Message_v1", "GroupMembers_v0", "SharePointSites_v1")
+OF_PEOPLE = re.compile(
+    r"id|puser|mail|userPrincipalName|proxyAddresses|displayName|name|address|AadObjectId|Email|Url|internetMessageId"
+)
+"""Keys of raw rows whose texts tell a person, a message or a site."""
+
+TABLES = ("dim_person", "fact_message", "bridge_group_member", "dim_site", "agg_person_day")
+
+
+@dataclass
+class Vendor:
+    """A vendor's terminal, in a folder of its own."""
+
+    folder: Path
+    printed: list[str] = field(default_factory=list)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def run(self, *arguments: str) -> str:
+        """Run `o365-pipeline` with arguments; what it printed."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._settings().items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["o365-pipeline", *arguments])
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                cli.main()
+        assert not ended.value.code, err.getvalue()
+        self.printed.append(out.getvalue())
+        return out.getvalue()
+
+    def customer(self, application: str) -> str:
+        """The name of the customer that an application is."""
+        [name] = set(re.findall(rf"{application}-[0-9a-f]{{6}}\b", self.run("managed-app", "installations")))
+        return str(name)
+
+    def line_of(self, customer: str) -> list[str]:
+        """What the table of installations tells of a customer."""
+        [line] = [line for line in self.run("managed-app", "installations").splitlines() if customer in line]
+        return [cell.strip() for cell in line.strip("│").split("│")]
+
+    def mart(self, customer: str) -> tuple[dict[str, int], Path]:
+        """Rows by table of a customer's mart, and the file that holds it."""
+        shown = self.run("mart", "show", "--customer", customer)
+        rows = {name: int(number.replace(",", "")) for name, number in re.findall(r"│ (\w+) +│ +([\d,]+) │", shown)}
+        [path] = re.findall(r"^It is in sqlite:///(.+)$", shown, re.MULTILINE)
+        return rows, Path(path)
+
+    def _settings(self) -> dict[str, str]:
+        offer = self.folder / "offer.toml"
+        return {
+            "O365_HOME": str(self.home),
+            "O365_SANDBOX_SECONDS": "0",
+            "O365_SANDBOX_USERS": "8",
+            "COLUMNS": "250",
+            "DAGSTER_HOME": "",
+            **({"O365_OFFER": str(offer)} if offer.exists() else {}),
+        }
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Vendor:
+    return Vendor(tmp_path)
+
+
+def write_offer(vendor: Vendor, printed: str) -> None:
+    """The example as a vendor would edit it: a small data request, two days of history."""
+    head, *datasets = (resources.files("o365_pipeline.consent") / "data_request.toml").read_text().split("[[datasets]]")
+    wanted = [text for text in datasets if any(f'"{name}"' in text for name in DATASETS)]
+    (vendor.folder / "request.toml").write_text("[[datasets]]".join([head, *wanted]))
+    edited = re.sub(r"history_days = \d+", "history_days = 2", printed)
+    (vendor.folder / "offer.toml").write_text(f'data_request = "request.toml"\n{edited}')
+
+
+def of_people(row: Any, key: str = "") -> Iterator[str]:
+    """The texts of a raw row that tell a person, a message or a site."""
+    if isinstance(row, dict):
+        for name, value in row.items():
+            yield from of_people(value, name)
+    elif isinstance(row, list):
+        for value in row:
+            yield from of_people(value, key)
+    elif isinstance(row, str) and len(row) >= 6 and OF_PEOPLE.fullmatch(key):
+        yield row.lower()
+
+
+def marks_of(vendor: Vendor, customer: str) -> set[str]:
+    """What is a customer's alone: ids, names and addresses of its people, of their messages, of sites."""
+    files = (vendor.home / "lake" / "raw" / customer).rglob("part-*.json")
+    return {mark for file in files for line in file.read_text().splitlines() for mark in of_people(json.loads(line))}
+
+
+def readable(path: Path) -> str:
+    """All that a file holds, as text: its bytes, and what is packed in them."""
+    content = path.read_bytes()
+    texts = [content.decode("utf-8", "replace")]
+    if path.suffix == ".parquet":
+        rows = duckdb.connect().execute("SELECT to_json(r)::VARCHAR FROM read_parquet(?) r", [str(path)]).fetchall()
+        texts += [text for (text,) in rows]
+    elif content.startswith(b"SQLite format 3"):
+        texts += values_of(path)
+    return unescaped("\n".join(texts)).lower()
+
+
+def values_of(path: Path) -> Iterator[str]:
+    """Every value of a database; a long one is in pieces in the file itself, and Dagster packs some."""
+    connection = sqlite3.connect(path)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for name in tables:
+        for row in connection.execute(f'SELECT * FROM "{name}"'):
+            for value in row:
+                yield unpacked(value).decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    connection.close()
+
+
+def unpacked(content: bytes) -> bytes:
+    try:
+        return zlib.decompress(content)
+    except zlib.error:
+        return content
+
+
+def unescaped(text: str) -> str:
+    r"""The text with letters in the place of JSON's \u00e9."""
+    return re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+
+
+def found_in(files: list[Path], marks: set[str]) -> list[str]:
+    """Which files hold which of the marks."""
+    texts = {file: readable(file) for file in files}
+    return [f"{file}: {mark}" for file, text in texts.items() for mark in sorted(marks) if mark in text]
+
+
+def all_files(vendor: Vendor) -> list[Path]:
+    """Every file of the home, as it is once no process is at work: what is written ahead is in the database."""
+    for path in vendor.home.rglob("*.db-wal"):
+        connection = sqlite3.connect(path.with_suffix(".db"))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+    return [path for path in vendor.home.rglob("*") if path.is_file() and path.suffix != ".db-shm"]
+
+
+def files_of(vendor: Vendor, *customers: str) -> tuple[list[list[Path]], list[Path]]:
+    """The files of each customer, in the lake and its mart, and those that are nobody's own."""
+    marts = {customer: vendor.mart(customer)[1] for customer in customers}
+    everything = all_files(vendor)
+    own = [[path for path in everything if customer in path.parts or path == marts[customer]] for customer in customers]
+    return own, [path for path in everything if not any(path in files for files in own)]
+
+
+def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_customers_mart(vendor: Vendor) -> None:
+    write_offer(vendor, vendor.run("managed-app", "example"))
+    estimated = vendor.run("managed-app", "estimate", "--users", "500")
+    assert "2 days of history" in estimated
+    assert "TeamChat_v1" not in estimated
+    vendor.run("managed-app", "build")
+    vendor.run("managed-app", "publish")
+    vendor.run("sandbox", "install", "--name", "contoso-insights")
+    vendor.run("sandbox", "install", "--name", "northwind-insights", "--sku", "weekly")
+    vendor.run("managed-app", "installations", "--take-in")
+    contoso, northwind = vendor.customer("contoso-insights"), vendor.customer("northwind-insights")
+
+    vendor.run("sandbox", "approve", "--customer", contoso)
+    vendor.run("demo", "--customer", contoso)
+
+    rows, mart = vendor.mart(contoso)
+    assert all(rows[name] for name in TABLES), rows
+    assert not any(vendor.mart(northwind)[0].values())
+    assert not list((vendor.home / "lake").rglob(f"{northwind}/**/*"))
+    assert vendor.line_of(northwind)[4:8] == ["PendingAuthorization", "", "", "0"]
+
+    vendor.run("sandbox", "approve", "--customer", northwind)
+    told = vendor.run("demo", "--customer", northwind)
+
+    assert "Paid for 4 factory runs" in told
+    assert all(vendor.mart(northwind)[0][name] for name in TABLES)
+    assert vendor.mart(contoso) == (rows, mart)
+    assert vendor.line_of(contoso)[1:5] == ["1.0.0", "standard", "Succeeded", "Approved, 180 days left"]
+    assert vendor.line_of(northwind)[1:5] == ["1.0.0", "weekly", "Succeeded", "Approved, 180 days left"]
+    never_mixes(vendor, contoso, northwind)
+
+    marks = {customer: marks_of(vendor, customer) for customer in (contoso, northwind)}
+    (kept, left), _ = files_of(vendor, contoso, northwind)
+    before = {path: readable(path) for path in kept}
+    vendor.run("sandbox", "uninstall", "northwind-insights")
+    vendor.run("managed-app", "installations", "--take-in")
+
+    assert vendor.line_of(northwind)[3] == "Deleted, purged"
+    assert [path for path in left if path.exists() and path.suffix in (".json", ".parquet")] == []
+    assert found_in(all_files(vendor), marks[northwind]) == []
+    assert {path: readable(path) for path in kept} == before
+    assert vendor.line_of(contoso)[3] == "Succeeded"
+
+
+def never_mixes(vendor: Vendor, first: str, second: str) -> None:
+    """See to it that nothing of a customer stands in what is the other's, or in what is nobody's own."""
+    marks = {customer: marks_of(vendor, customer) for customer in (first, second)}
+    assert min(len(found) for found in marks.values()) > 100
+    assert marks[first] & marks[second] == set()
+    (of_first, of_second), common = files_of(vendor, first, second)
+    for own, mine in ((of_first, marks[first]), (of_second, marks[second])):
+        kinds = {path.suffix for path in own if found_in([path], mine)}
+        assert kinds == {".json", ".parquet", ".db"}, "what is looked for would be found"
+
+    assert found_in(of_first, marks[second]) == []
+    assert found_in(of_second, marks[first]) == []
+    assert {path.suffix for path in common} >= {".db", ".err", ".out"}
+    assert found_in(common, marks[first] | marks[second]) == []
+    for printed in vendor.printed:
+        assert not all(any(mark in printed.lower() for mark in mine) for mine in marks.values())
