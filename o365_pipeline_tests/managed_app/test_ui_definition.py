@@ -139,13 +139,12 @@ def test_each_plan_has_its_price_and_its_own_cost(number: int) -> None:
 @given(st.integers(1, 999_999), st.sampled_from([sku.name for sku in SOLD.skus]))
 def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) -> None:
     parts = example_costs()[sku]
-    monthly = parts.fixed_per_month + parts.per_user_month * users
 
     text = told(sku=sku, users=str(users))
 
     amounts = re.findall(r"(\d+) USD", text)
-    assert abs(int(amounts[0]) - monthly.to_integral_value(ROUND_CEILING)) <= 2
-    assert abs(int(amounts[1]) - (parts.first_per_user * users).to_integral_value(ROUND_CEILING)) <= 2
+    assert abs(int(amounts[0]) - parts.monthly.of(users).to_integral_value(ROUND_CEILING)) <= 1
+    assert abs(int(amounts[1]) - parts.once.of(users).to_integral_value(ROUND_CEILING)) <= 1
     assert str(parts.dated) in text
 
 
