@@ -42,6 +42,14 @@ def leaving(offer: Offer) -> str:
     return "Data stays in your subscription: it is extracted into it, kept and served there, and copied nowhere else."
 
 
+def access(offer: Offer) -> str:
+    """What the vendor may do in the purchaser's subscription."""
+    return (
+        f"{offer.publisher} manages what is installed with the role {offer.management.role} on its resource group, and "
+        "has no rights on anything else of yours."
+    )
+
+
 def price(sku: Sku) -> str:
     """The vendor's price of a SKU."""
     monthly = f"{money(sku.price_per_month)} {sku.currency} a month"

@@ -76,10 +76,12 @@ def _terms(offer: Offer) -> list[Element]:
         ),
         _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
         _box("leaving", icon, words.leaving(offer)),
+        _box("access", "Info", words.access(offer)),
         {
             "name": "accepted",
             "type": "Microsoft.Common.CheckBox",
             "label": "I accept the terms of service and the privacy statement.",
+            "toolTip": f"Both are {offer.publisher}'s: read them at the addresses above.",
             "constraints": {"required": True, "validationMessage": "Nothing is installed without your acceptance."},
         },
     ]
