@@ -252,6 +252,7 @@ PLAIN: Mapping[str, Callable[..., Any]] = {
     "json": json.loads,
     "not": lambda value: not value,
     "take": lambda text, count: text[:count],
+    "tenantResourceId": lambda kind, *names: f"/providers/{_joined(kind, list(names))}",
     "toLower": lambda text: text.lower(),
     "union": lambda *objects: {name: value for one in objects for name, value in one.items()},
     "uniqueString": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:13],

@@ -16,9 +16,8 @@ import dagster as dg
 from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.windows import ONE_DAY, Window
-from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions
-from o365_pipeline.managed_app.offer import Offer, Sku
-from o365_pipeline.managed_app.rates import DAYS_PER_MONTH, Rates, read_rates
+from o365_pipeline.managed_app.assumptions import Assumptions
+from o365_pipeline.managed_app.rates import DAYS_PER_MONTH, Rates
 
 SOME_MONDAY = dt.date(2024, 1, 1)
 YEAR_DAYS = 364
@@ -26,8 +25,8 @@ YEAR_DAYS = 364
 
 GIGABYTE = Decimal(10**9)
 DATABASE = "GP_S_Gen5_2"
-FEW_USERS, MANY_USERS = 1_000, 50_000
-"""Between these the cost is taken to be a straight line."""
+MONTH = DAYS_PER_MONTH / YEAR_DAYS
+"""A month as a part of that year."""
 
 
 @dataclass(frozen=True)
@@ -123,20 +122,20 @@ def estimate(
         SettingsError: the rates do not know the database, or nothing is assumed of a dataset.
     """
     datasets = [requested.dataset for requested in request.datasets]
-    year = Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1))
-    month = DAYS_PER_MONTH / YEAR_DAYS
 
     def history(days: int) -> Bill:
         return Bill(
             tuple(
-                line_of(dataset, _history(dataset, history_days, days), users, rates, assumptions, holds_nothing=True)
+                line_of(
+                    dataset, history_windows(dataset, history_days, days), users, rates, assumptions, holds_nothing=True
+                )
                 for dataset in datasets
             )
         )
 
     def monthly(days: int) -> Bill:
-        asked = cut(year, days)
-        return Bill(tuple(line_of(dataset, asked, users, rates, assumptions).times(month) for dataset in datasets))
+        asked = year_windows(days)
+        return Bill(tuple(line_of(dataset, asked, users, rates, assumptions).times(MONTH) for dataset in datasets))
 
     once = {days: history(days) for days in sorted({*windows, history_days})}
     each = {days: monthly(days) for days in windows}
@@ -145,6 +144,11 @@ def estimate(
     holding = assumptions.holding
     compute = rates.database_month(database, holding.database_hours_per_day, holding.database_share)
     return Estimate(users, history_days, rates.currency, once, each, stored, compute)
+
+
+def year_windows(days: int) -> list[Window]:
+    """A year in windows of so many days."""
+    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1)), days)
 
 
 def cut(whole: Window, days: int) -> list[Window]:
@@ -167,11 +171,18 @@ def line_of(
     Args:
         holds_nothing: whether the first run of a snapshot dataset asks for the whole, as none is held before it.
     """
-    each = [
+    each = objects_of_runs(dataset, windows, users, assumptions, holds_nothing=holds_nothing)
+    return priced(dataset, each, rates, assumptions)
+
+
+def objects_of_runs(
+    dataset: Dataset, windows: Iterable[Window], users: int, assumptions: Assumptions, *, holds_nothing: bool
+) -> list[Decimal]:
+    """How many objects one run for each window extracts."""
+    return [
         assumed_objects(dataset, window, users, assumptions, is_first=holds_nothing and place == 0)
         for place, window in enumerate(windows)
     ]
-    return priced(dataset, each, rates, assumptions)
 
 
 def assumed_objects(
@@ -207,7 +218,7 @@ def cost_of_run(rates: Rates, assumptions: Assumptions) -> Decimal:
     )
 
 
-def _history(dataset: Dataset, history_days: int, window_days: int) -> list[Window]:
+def history_windows(dataset: Dataset, history_days: int, window_days: int) -> list[Window]:
     """The windows of the history, as far back as Data Connect has the dataset."""
     there = history_days
     if dataset.history_days is not None:
@@ -230,41 +241,6 @@ def _storage(
     loaded = sum(held.values(), Decimal(0)) * assumptions.holding.mart_bytes_per_object
     return rates.lake_storage.cost(landed * assumptions.holding.lake_share / GIGABYTE) + rates.database_storage.cost(
         loaded / GIGABYTE
-    )
-
-
-@dataclass(frozen=True)
-class CostParts:
-    """The cost as a straight line: near enough for a purchaser, who wants to try numbers of users."""
-
-    fixed_per_month: Decimal
-    per_user_month: Decimal
-    first_per_user: Decimal
-    currency: str
-    dated: dt.date
-    """The oldest of the dates that the rates have."""
-
-
-def cost_parts(offer: Offer, sku: Sku, rates: Rates | None = None, assumptions: Assumptions | None = None) -> CostParts:
-    """The vendor's price of a SKU and all that Azure charges, in the SKU's currency.
-
-    Raises:
-        SettingsError: the rates do not know the SKU's database or currency.
-    """
-    rates, assumptions = rates or read_rates(), assumptions or read_assumptions()
-    days = window_days(sku.schedule)
-    few, many = (
-        estimate(offer.request, users, sku.history_days, rates, assumptions, sku.database, (days,))
-        for users in (FEW_USERS, MANY_USERS)
-    )
-    per_user = (many.per_month(days) - few.per_month(days)) / (MANY_USERS - FEW_USERS)
-    fixed = few.per_month(days) - per_user * FEW_USERS
-    return CostParts(
-        fixed_per_month=sku.price_per_month + rates.in_currency(fixed, sku.currency),
-        per_user_month=sku.price_per_user_month + rates.in_currency(per_user, sku.currency),
-        first_per_user=rates.in_currency(many.history().total / MANY_USERS, sku.currency),
-        currency=sku.currency,
-        dated=rates.dated,
     )
 
 

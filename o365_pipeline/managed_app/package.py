@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.estimate import cost_parts
+from o365_pipeline.managed_app.cost_parts import cost_parts
 from o365_pipeline.managed_app.main_template import main_template
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.readme import readme

@@ -9,7 +9,7 @@ import decimal
 from decimal import Decimal
 
 from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.cost_parts import CostParts
 from o365_pipeline.managed_app.extract_groups import takes_groups
 from o365_pipeline.managed_app.offer import Offer, Sku
 
@@ -45,6 +45,14 @@ def leaving(offer: Offer) -> str:
     )
 
 
+def access(offer: Offer) -> str:
+    """What the vendor may do in the purchaser's subscription."""
+    return (
+        f"{offer.publisher} manages what is installed with the role {offer.management.role} on its resource group, and "
+        "has no rights on anything else of yours."
+    )
+
+
 def price(sku: Sku) -> str:
     """The vendor's price of a SKU."""
     monthly = f"{money(sku.price_per_month)} {sku.currency} a month"
@@ -59,10 +67,9 @@ def money(amount: Decimal) -> str:
 
 def approximate(costs: CostParts, users: int) -> str:
     """What a month comes to for that many users: the vendor's price, Data Connect and Azure together."""
-    monthly = costs.fixed_per_month + costs.per_user_month * users
-    return f"{monthly.to_integral_value(decimal.ROUND_CEILING):,}"
+    return f"{costs.monthly.of(users).to_integral_value(decimal.ROUND_CEILING):,}"
 
 
 def approximate_history(costs: CostParts, users: int) -> str:
     """What the history comes to, once."""
-    return f"{(costs.first_per_user * users).to_integral_value(decimal.ROUND_CEILING):,}"
+    return f"{costs.once.of(users).to_integral_value(decimal.ROUND_CEILING):,}"

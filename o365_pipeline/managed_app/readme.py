@@ -6,22 +6,23 @@ What belongs here: filling in `templates/readme.md`. The sentences that the wiza
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from o365_pipeline.managed_app import purchaser_words as words
-from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.cost_parts import CostParts
 from o365_pipeline.managed_app.offer import Offer
 
 EXAMPLE_USERS = (100, 1_000, 10_000)
 
 
-def readme(offer: Offer, costs: Mapping[str, CostParts]) -> str:
+def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence[int] = EXAMPLE_USERS) -> str:
     """The README of an offer.
 
     Args:
         costs: what each SKU comes to, by its name.
+        example_users: numbers of users that costs are told for.
     """
     environment = Environment(
         loader=PackageLoader("o365_pipeline.managed_app"),
@@ -33,7 +34,7 @@ def readme(offer: Offer, costs: Mapping[str, CostParts]) -> str:
     )
     environment.filters["cell"] = _cell
     template = environment.get_template("readme.md")
-    return template.render(offer=offer, costs=costs, words=words, example_users=EXAMPLE_USERS)
+    return template.render(offer=offer, costs=costs, words=words, example_users=example_users)
 
 
 def _cell(text: str) -> str:

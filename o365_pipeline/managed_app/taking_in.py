@@ -128,15 +128,17 @@ class TakingIn:
     def _install(self, known: Installation, found: Application) -> None:
         """Write down where everything is, give the factory its secret; from then on there is a customer."""
         outputs = found.read_outputs()
+        sku = self._bought(found) or outputs.sku
         known = replace(
             known,
-            **outputs.model_dump(exclude={"package_version", "extract_groups"}),
+            **outputs.model_dump(exclude={"package_version", "extract_groups", "sku"}),
+            sku=sku,
             version=outputs.package_version,
             extract_groups=json.dumps(outputs.extract_groups),
             subscription_id=found.subscription_id,
             resource_group=found.managed_resource_group,
             installed_at=known.installed_at or known.event_at,
-            first_day=known.first_day or self._first_day(outputs.sku, known.event_at.date()),
+            first_day=known.first_day or self._first_day(sku, known.event_at.date()),
         )
         try:
             customer_of(known, self.vendor.offer)
@@ -151,6 +153,11 @@ class TakingIn:
         now = naive_utc(self.now)
         done = {"secret_written_at": now, "error_code": None, "error_message": None}
         installations.note(self.database, known.application_id, **done)
+
+    def _bought(self, found: Application) -> str | None:
+        """The SKU that the marketplace bills; what was chosen in the wizard does not go before it."""
+        plan = found.plan.get("name")
+        return plan if plan in {sku.name for sku in self.vendor.offer.skus} else None
 
     def _first_day(self, sku: str, installed_on: dt.date) -> dt.date:
         days = self.vendor.offer.sku(sku).history_days

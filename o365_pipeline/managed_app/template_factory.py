@@ -39,6 +39,7 @@ STAND_INS: Mapping[str, str] = {
     TENANT: "subscription().tenantId",
     ACCOUNT: "variables('storageAccount')",
     VAULT_URL: "variables('keyVaultUrl')",
+    "core.windows.net": "environment().suffixes.storage",
 }
 
 

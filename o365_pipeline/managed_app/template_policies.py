@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template_language import quoted
 from o365_pipeline.policies import Policy, policies
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
@@ -26,12 +27,18 @@ def assignments(offer: Offer) -> list[dict[str, Any]]:
 def _assignment(policy: Policy) -> dict[str, Any]:
     return {
         "type": "Microsoft.Authorization/policyAssignments",
-        "apiVersion": "2022-06-01",
+        "apiVersion": "2025-03-01",
         "name": policy.key,
         "properties": {
             "displayName": policy.display_name,
-            "policyDefinitionId": policy.definition_id,
+            "policyDefinitionId": _definition(policy),
             "enforcementMode": "Default",
             "parameters": dict(PARAMETERS.get(policy.key, {})),
         },
     }
+
+
+def _definition(policy: Policy) -> str:
+    """Azure's own definition, which lies in no subscription. Certification wants ids from functions."""
+    kind, name = policy.definition_id.removeprefix("/providers/").rsplit("/", 1)
+    return f"[tenantResourceId({quoted(kind)}, {quoted(name)})]"

@@ -10,7 +10,7 @@ from typing import Any
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.template_language import literal
 
-VERSION = "2021-11-01"
+VERSION = "2025-01-01"
 SERVER = "[resourceId('Microsoft.Sql/servers', variables('sqlServer'))]"
 DATABASE = "[resourceId('Microsoft.Sql/servers/databases', variables('sqlServer'), variables('database'))]"
 

@@ -20,7 +20,7 @@ def lake() -> list[dict[str, Any]]:
     encrypted = {"enabled": True, "keyType": "Account"}
     account = {
         "type": "Microsoft.Storage/storageAccounts",
-        "apiVersion": "2023-05-01",
+        "apiVersion": "2025-06-01",
         "name": "[variables('storageAccount')]",
         "location": "[parameters('location')]",
         "kind": "StorageV2",
@@ -43,7 +43,7 @@ def lake() -> list[dict[str, Any]]:
     }
     container = {
         "type": "Microsoft.Storage/storageAccounts/blobServices/containers",
-        "apiVersion": "2023-05-01",
+        "apiVersion": "2025-06-01",
         "name": "[concat(variables('storageAccount'), '/default/', variables('container'))]",
         "properties": {"publicAccess": "None"},
         "dependsOn": [STORAGE_ACCOUNT],
@@ -55,7 +55,7 @@ def vault() -> dict[str, Any]:
     """A Key Vault that is read by roles, and whose secrets outlive a deletion."""
     return {
         "type": "Microsoft.KeyVault/vaults",
-        "apiVersion": "2023-07-01",
+        "apiVersion": "2025-05-01",
         "name": "[variables('keyVault')]",
         "location": "[parameters('location')]",
         "properties": {

@@ -6,13 +6,13 @@ sentences are `purchaser_words.py`'s. Source: Microsoft, CreateUiDefinition elem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from o365_pipeline.consent.data_request import MAX_GROUPS
 from o365_pipeline.managed_app import purchaser_words as words
-from o365_pipeline.managed_app.estimate import CostParts
+from o365_pipeline.managed_app.cost_parts import Cost, CostParts, RoundedUp
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.template_language import quoted
 
@@ -22,6 +22,8 @@ GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GROUPS = f"^ *{GUID} *(, *{GUID} *){{0,{MAX_GROUPS - 1}}}$"
 USERS = "^[1-9][0-9]{0,5}$"
 SOME_USERS = "1000"
+USERS_GIVEN = "int(steps('plan').users)"
+HAIR = "0.000001"
 RESOURCE_TYPES = (
     "Microsoft.Storage/storageAccounts",
     "Microsoft.DataFactory/factories",
@@ -74,10 +76,12 @@ def _terms(offer: Offer) -> list[Element]:
         ),
         _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
         _box("leaving", icon, words.leaving(offer)),
+        _box("access", "Info", words.access(offer)),
         {
             "name": "accepted",
             "type": "Microsoft.Common.CheckBox",
             "label": "I accept the terms of service and the privacy statement.",
+            "toolTip": f"Both are {offer.publisher}'s: read them at the addresses above.",
             "constraints": {"required": True, "validationMessage": "Nothing is installed without your acceptance."},
         },
     ]
@@ -177,9 +181,7 @@ def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
 
 def _cost(costs: CostParts) -> str:
     """The approximate cost as an expression of the number of users."""
-    users = "int(steps('plan').users)"
-    monthly = f"string(ceil(add({_number(costs.fixed_per_month)}, mul({_number(costs.per_user_month)}, {users}))))"
-    history = f"string(ceil(mul({_number(costs.first_per_user)}, {users})))"
+    monthly, history = (f"string(ceil({_by_users(cost)}))" for cost in (costs.monthly, costs.once))
     before = quoted("APPROXIMATE COST: ")
     between = quoted(
         f" {costs.currency} a month, the vendor's price, Data Connect and Azure resources together, and once, for the "
@@ -189,8 +191,30 @@ def _cost(costs: CostParts) -> str:
     return f"[concat({before}, {monthly}, {between}, {history}, {after})]"
 
 
+def _by_users(cost: Cost) -> str:
+    """A cost as an expression."""
+    rounded_up = (f"mul({_number(part.cost)}, ceil({_units(part)}))" for part in cost.rounded_up)
+    return _sum([_number(cost.fixed), f"mul({_number(cost.per_user)}, {USERS_GIVEN})", *rounded_up])
+
+
+def _units(part: RoundedUp) -> str:
+    """A hair less than the units, since the portal's fractions are not exact and they are rounded up."""
+    units = f"mul({_number(part.units_per_user)}, {USERS_GIVEN})"
+    if part.units_beside:
+        units = f"add({units}, {_number(part.units_beside)})"
+    return f"sub({units}, {HAIR})"
+
+
+def _sum(terms: Sequence[str]) -> str:
+    """`add` takes two: halves of halves, so that the expression stays flat."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return f"add({_sum(terms[:half])}, {_sum(terms[half:])})"
+
+
 def _number(amount: Decimal) -> str:
-    return f"{amount:.6f}"
+    return f"{amount:.12f}".rstrip("0").rstrip(".")
 
 
 def _outputs() -> dict[str, str]:

@@ -30,6 +30,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "replace": lambda text, old, new: text.replace(old, new),
     "split": lambda text, separator: text.split(separator),
     "string": lambda value: value if isinstance(value, str) else json.dumps(value),
+    "sub": lambda one, other: one - other,
     "toLower": lambda text: text.lower(),
 }
 

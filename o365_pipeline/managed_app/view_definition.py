@@ -28,8 +28,8 @@ def _overview(offer: Offer) -> dict[str, Any]:
     reached = ", ".join(part for part in (support.email, support.phone, support.url) if part)
     description = (
         f"{offer.summary} Version {offer.version}. {words.leaving(offer)} It extracts as soon as an administrator of "
-        f"Microsoft 365 approves the application {offer.request.application_name}: the outputs of the deployment name "
-        f"the database. Support: {support.name}, {reached}. "
+        f"Microsoft 365 approves the application {offer.request.application_name}: Parameters and Outputs "
+        f"shows where the database is. Support: {support.name}, {reached}. "
         f"Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."
     )
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from o365_pipeline.consent.data_request import RequestedDataset, Scope
 from o365_pipeline.customers import Customer, KeyVaultSecret
 from o365_pipeline.managed_app.arm_template import SAMPLE, Deployed, Target, deploy
-from o365_pipeline.managed_app.estimate import CostParts, cost_parts
+from o365_pipeline.managed_app.cost_parts import CostParts, cost_parts
 from o365_pipeline.managed_app.extract_groups import of_groups
 from o365_pipeline.managed_app.main_template import main_template
 from o365_pipeline.managed_app.offer import Offer, read_offer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,14 @@ import sqlalchemy as sa
 from o365_pipeline import cli
 from o365_pipeline.deployment import load
 from o365_pipeline.ledger import approval_event, extraction
+from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.rates import shipped_rates
+from o365_pipeline.managed_app.readme import readme
+from o365_pipeline.managed_app.ui_definition import ui_definition
+from o365_pipeline.managed_app.ui_expressions import answers, elements
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.ledger_rows import note_extraction
+from o365_pipeline_tests.managed_app.installing import example_costs
 from o365_pipeline_tests.managed_app.test_next_extraction import REQUEST
 
 Command = Callable[..., tuple[int, str, str]]
@@ -97,6 +104,29 @@ def test_a_table_fits_a_terminal_of_80_columns_with_every_name_and_number_in_one
     assert cells(told, "TeamsStandardChannelMessages_v0")
     assert all(cell.strip() for row in body for cell in row)
     assert all(re.fullmatch(r"[\d,]+(\.\d\d)?", cell.strip()) for row in body for cell in row[1:])
+
+
+@pytest.mark.parametrize("sku", ["standard", "weekly"])
+@pytest.mark.parametrize("users", [100, 500, 5_000])
+def test_the_purchaser_is_told_what_the_estimate_comes_to_rounded_up(
+    command: Command, monkeypatch: pytest.MonkeyPatch, sku: str, users: int
+) -> None:
+    monkeypatch.delenv("O365_DATA_REQUEST")
+    wizard = ui_definition(read_offer(None), example_costs())
+    chosen = answers(wizard, "westeurope", {"sku": sku, "users": str(users)})
+    texts = [chosen.worked_out(one["options"]["text"]) for _, one in elements(wizard) if one["name"].startswith("cost")]
+
+    _, told, _ = command("managed-app", "estimate", "--users", str(users), "--sku", sku)
+
+    once, daily, weekly = (Decimal(cell.replace(",", "")) for cell in cells(told, "total")[1:])
+    month = {"standard": daily, "weekly": weekly}[sku]
+    [amounts] = [
+        list(map(int, re.findall(r"(\d+) USD", text)))
+        for text, plan in zip(texts, ("standard", "weekly"), strict=True)
+        if plan == sku
+    ]
+    assert amounts == [math.ceil(month), math.ceil(once)]
+    assert f" {math.ceil(month):,} USD ({math.ceil(once):,}) |" in readme(read_offer(None), example_costs(), (users,))
 
 
 def test_rates_that_are_printed_and_changed_are_taken(command: Command, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.managed_app.assumptions import read_assumptions, shipped_assumptions
-from o365_pipeline.managed_app.estimate import cost_parts, cut, estimate, line_of, priced, window_days
+from o365_pipeline.managed_app.cost_parts import cost_parts
+from o365_pipeline.managed_app.estimate import cut, estimate, line_of, priced, window_days
 from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.rates import read_rates, shipped_rates
 
@@ -191,8 +192,8 @@ def test_a_schedule_tells_how_many_days_a_window_has(cron: str, days: int) -> No
 
 
 @pytest.mark.parametrize("name", ["standard", "weekly"])
-@pytest.mark.parametrize("users", [300, 3_000, 30_000])
-def test_the_purchasers_line_is_near_the_estimate(name: str, users: int) -> None:
+@pytest.mark.parametrize("users", [1, 100, 317, 500, 5_000, 30_000])
+def test_the_purchasers_parts_come_to_the_estimate(name: str, users: int) -> None:
     offer = read_offer(None)
     sku = offer.sku(name)
 
@@ -201,8 +202,8 @@ def test_the_purchasers_line_is_near_the_estimate(name: str, users: int) -> None
     days = window_days(sku.schedule)
     found = estimate(offer.request, users, sku.history_days, RATES, ASSUMPTIONS, sku.database, (days,))
     expected = found.per_month(days) + sku.price_per_month + sku.price_per_user_month * users
-    assert parts.fixed_per_month + parts.per_user_month * users == pytest.approx(expected, rel=Decimal("0.02"))
-    assert parts.first_per_user * users == pytest.approx(found.history().total, rel=Decimal("0.05"))
+    assert parts.monthly.of(users) == pytest.approx(expected, abs=Decimal("0.000001"))
+    assert parts.once.of(users) == pytest.approx(found.history().total, abs=Decimal("0.000001"))
     assert (parts.currency, parts.dated) == ("USD", RATES.dated)
 
 
@@ -214,9 +215,24 @@ def test_an_offer_in_another_currency_is_priced_by_the_rates_of_exchange() -> No
 
     dollars = cost_parts(offer, offer.sku("standard"))
     assert parts.currency == "EUR"
-    assert parts.first_per_user == dollars.first_per_user / Decimal("1.0389")
-    assert parts.per_user_month - sku.price_per_user_month == pytest.approx(
-        (dollars.per_user_month - sku.price_per_user_month) / Decimal("1.0389")
-    )
+    vendor = sku.price_per_month + sku.price_per_user_month * 100
+    assert parts.once.of(100) == pytest.approx(dollars.once.of(100) / Decimal("1.0389"))
+    assert parts.monthly.of(100) - vendor == pytest.approx((dollars.monthly.of(100) - vendor) / Decimal("1.0389"))
     with pytest.raises(SettingsError, match=r"do not say what CHF is worth: add \[exchange.CHF\]"):
         cost_parts(offer, sku.model_copy(update={"currency": "CHF"}))
+
+
+def test_a_month_of_sent_mail_is_what_comes_out_by_hand() -> None:
+    # 500 people send 33 mails on each of 5 working days, and a tenth of that on each of the 2 others.
+    weeks = Decimal(365) / 12 / 7
+    found = estimate(read_offer(None).request, 500, 7, RATES, ASSUMPTIONS)
+
+    daily, weekly = (
+        next(line for line in found.monthly[days].lines if line.dataset == "SentItem_v1") for days in (1, 7)
+    )
+
+    assert daily.objects == weekly.objects == pytest.approx((5 * 16_500 + 2 * 1_650) * weeks)
+    assert daily.units == pytest.approx((5 * 17 + 2 * 2) * weeks)
+    assert weekly.units == pytest.approx(86 * weeks)
+    assert daily.cost == pytest.approx(Decimal("0.75") * 89 * weeks)
+    assert daily.factory == pytest.approx(7 * weeks * (Decimal("0.001") + Decimal("0.25") * 4 * 45 / 60))

@@ -671,6 +671,28 @@ def test_without_a_daemon_a_command_takes_in_what_was_told_and_lists_it(
     assert installed(deployment) == [INSIGHTS]
 
 
+@pytest.mark.parametrize(("plan", "sku"), [("weekly", "weekly"), ("other", "standard")])
+def test_an_installation_is_of_the_plan_that_the_marketplace_bills(
+    deployment: Deployment, offer: Offer, azure: Azure, tell: Tell, plan: str, sku: str
+) -> None:
+    assert offer.marketplace
+    azure.install(sku="standard")
+    bought = azure.applications[application_id()]
+    bought["plan"] = {
+        "name": plan,
+        "product": offer.marketplace.product_external_id,
+        "publisher": "fabrikam",
+        "version": "1.0.0",
+    }
+    tell()
+
+    take_in(deployment)
+
+    known = installations.all_of(deployment.database)
+    assert [entry.sku for entry in known] == [sku]
+    assert deployment.customers[INSIGHTS].schedule == offer.sku(sku).schedule
+
+
 def test_the_error_of_an_installation_stands_in_a_line_of_its_own(
     deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

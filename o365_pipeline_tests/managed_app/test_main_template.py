@@ -264,3 +264,23 @@ def test_the_template_is_small_and_names_its_version(sold: Offer) -> None:
 
     assert template["contentVersion"] == f"{sold.version}.0"
     assert len(json.dumps(template)) < 200_000
+
+
+def test_no_address_of_one_cloud_and_no_policys_id_is_written_down(sold: Offer) -> None:
+    written = main_template(sold)
+    text = json.dumps({key: part for key, part in written.items() if key != "$schema"})
+
+    assert not re.findall(r"core\.windows\.net|database\.windows\.net|vault\.azure\.net|management\.azure\.com", text)
+    ids = [one["properties"]["policyDefinitionId"] for one in written["resources"] if one["type"] == POLICIES]
+    assert ids
+    assert all(
+        re.fullmatch(r"\[tenantResourceId\('Microsoft.Authorization/policyDefinitions', '.*'\)\]", one) for one in ids
+    )
+
+
+def test_a_version_of_azures_interface_is_younger_than_two_years_where_there_is_such_a_one(sold: Offer) -> None:
+    newest = {"Microsoft.DataFactory": "2018-06-01", ROLES: "2022-04-01"}
+
+    for one in main_template(sold)["resources"]:
+        known = newest.get(one["type"]) or newest.get(one["type"].split("/")[0])
+        assert one["apiVersion"] == known if known else one["apiVersion"] >= "2025-01-01"

@@ -33,8 +33,9 @@ EXAMPLE = text(offer())
         "Allowed locations",
         "400.00 USD a month and 0.20 USD a user and month",
         "APPROXIMATE COST",
-        "the role *Owner* on the managed resource",
-        "assigns the two roles below and the policies above",
+        "with the role Owner on its resource group, and has no rights on anything else of yours.",
+        "The approval is for all of it or for nothing",
+        "**Parameters and Outputs** shows the SQL server",
         "Data stays in your subscription",
     ],
 )

@@ -123,6 +123,22 @@ def test_the_policies_are_told() -> None:
     assert "assigned: none" in told(offer(request=SOLD.request.model_copy(update={"policies": ()})))
 
 
+def test_everything_that_is_answered_explains_itself() -> None:
+    asked = [
+        one
+        for step in wizard()["parameters"]["steps"]
+        for one in step["elements"]
+        if one["type"] not in ("Microsoft.Common.InfoBox", "Microsoft.Common.TextBlock")
+    ]
+
+    assert len(asked) == 5
+    assert all(one["toolTip"] for one in asked)
+
+
+def test_the_vendors_access_is_told_before_the_terms_are_accepted() -> None:
+    assert "Fabrikam manages what is installed with the role Owner on its resource group" in told()
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_each_plan_has_its_price_and_its_own_cost(number: int) -> None:
     sku, other = SOLD.skus[number], SOLD.skus[1 - number]
@@ -139,13 +155,12 @@ def test_each_plan_has_its_price_and_its_own_cost(number: int) -> None:
 @given(st.integers(1, 999_999), st.sampled_from([sku.name for sku in SOLD.skus]))
 def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) -> None:
     parts = example_costs()[sku]
-    monthly = parts.fixed_per_month + parts.per_user_month * users
 
     text = told(sku=sku, users=str(users))
 
     amounts = re.findall(r"(\d+) USD", text)
-    assert abs(int(amounts[0]) - monthly.to_integral_value(ROUND_CEILING)) <= 2
-    assert abs(int(amounts[1]) - (parts.first_per_user * users).to_integral_value(ROUND_CEILING)) <= 2
+    assert abs(int(amounts[0]) - parts.monthly.of(users).to_integral_value(ROUND_CEILING)) <= 1
+    assert abs(int(amounts[1]) - parts.once.of(users).to_integral_value(ROUND_CEILING)) <= 1
     assert str(parts.dated) in text
 
 
