@@ -402,6 +402,23 @@ def test_an_end_that_comes_before_its_beginning_leaves_no_customer(
     assert all(settled for _, settled, _ in outcomes(deployment.database))
 
 
+def test_an_end_that_nobody_may_confirm_stands_in_the_table(deployment: Deployment, azure: Azure, tell: Tell) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+    azure.forbids = True
+    tell(event="DELETE", state="Deleted", at="11:00")
+
+    take_in(deployment, "13:01")
+
+    assert installed(deployment) == [INSIGHTS]
+    assert deployment.vendor
+    [line] = table_of(deployment.database, deployment.vendor, at("13:01"))
+    assert line.last_error == (
+        "NotConfirmed: Azure told Deleted, but Azure does not let the vendor's identity see the application"
+    )
+
+
 def test_an_old_beginning_does_not_revive_what_was_deleted(
     deployment: Deployment, azure: Azure, tell: Tell, runner: Runner
 ) -> None:
