@@ -46,6 +46,8 @@ def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         log_level="warning",
+        # Addresses hold what grants access, as signatures do.
+        access_log=False,
         lifespan="off",
         ssl_certfile=files.certificate if files else None,
         ssl_keyfile=files.key if files else None,

@@ -45,7 +45,7 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
             f"{customer.name}: the data request lists {', '.join(sorted(unknown))}, which is no policy that an "
             f"installation is asked about; there are {', '.join(known.values())}"
         )
-    client = _client(cloud, customer.subscription_id, customer.tenant_id)
+    client = _client(cloud, customer.subscription_id)
     try:
         states = list(
             client.policy_states.list_query_results_for_resource_group(
@@ -69,10 +69,10 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
 
 
 @lru_cache(maxsize=2048)
-def _client(cloud: Cloud, subscription_id: str, tenant_id: str) -> PolicyInsightsClient:
-    """A client that signs in to the customer's tenant, where the installation lies."""
+def _client(cloud: Cloud, subscription_id: str) -> PolicyInsightsClient:
+    """A client that signs in to the vendor's own tenant, whose authorisation reaches into managed resource groups."""
     return PolicyInsightsClient(
-        cloud.credential(tenant_id),
+        cloud.credential(),
         subscription_id,
         base_url=cloud.arm_url,
         credential_scopes=[f"{cloud.arm_url}/.default"],

@@ -4,6 +4,7 @@ What belongs here: the tick. What follows a notification is `taking_in.py`'s.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app import installations
 from o365_pipeline.managed_app.applications import Applications
 from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, shown
+from o365_pipeline.managed_app.installations import Installation
 from o365_pipeline.managed_app.taking_in import TakingIn
 from o365_pipeline.managed_app.uninstallation_job import UNINSTALLATION_JOB, uninstallation_request
 from o365_pipeline.managed_app.vendor import Vendor
@@ -46,17 +48,28 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
         taking_in = TakingIn(database, vendor, Applications(cloud), data_factory, now, context.log)
         changed = taking_in.run()
         known = installations.all_of(database)
-        requests = [uninstallation_request(entry, now) for entry in known if entry.is_to_be_purged][:MAX_REQUESTS]
+        leaving = _next(known, context.cursor or "")
         partitions = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [entry.customer for entry in known if entry.is_customer and entry.customer not in partitions]
-        told = dg.AssetMaterialization(
-            INSTALLATIONS, description=", ".join(changed), metadata=shown(database, vendor, now)
-        )
+        events = []
+        if changed:
+            table = shown(database, vendor, now)
+            events = [dg.AssetMaterialization(INSTALLATIONS, description=", ".join(changed), metadata=table)]
         return dg.SensorResult(
-            run_requests=requests,
-            skip_reason=None if requests else f"{len(changed)} installations changed." if changed else "Nothing new.",
+            run_requests=[uninstallation_request(entry, now) for entry in leaving],
+            skip_reason=None if leaving else f"{len(changed)} installations changed." if changed else "Nothing new.",
             dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
-            asset_events=[told] if changed else [],
+            asset_events=events,
+            cursor=leaving[-1].customer if leaving else "",
         )
 
     return installation_sensor
+
+
+def _next(known: Sequence[Installation], after: str) -> list[Installation]:
+    """The installations to purge next: those after the customer with whom the last tick stopped come first.
+
+    A run that fails keeps its installation among them; it keeps out no other.
+    """
+    waiting = [entry for entry in known if entry.is_to_be_purged]
+    return sorted(waiting, key=lambda entry: (entry.customer <= after, entry.customer))[:MAX_REQUESTS]

@@ -215,7 +215,8 @@ class InstalledCustomers:
         self._until = 0.0
 
     def _find(self, name: str) -> Installation | None:
-        if name not in self._known:
+        # Also in a process that asks for this one alone, as a command does: data of it may have been deleted since.
+        if name not in self._known or time.monotonic() >= self._until:
             self._read()
         return self._known.get(name)
 

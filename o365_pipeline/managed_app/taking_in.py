@@ -194,6 +194,10 @@ class TakingIn:
             else:
                 self.log.warning(f"{entry.notification.key}: {entry.notification.what} is not confirmed: {shown}")
                 self._settle([entry], f"not confirmed: {shown}")
+                if entry.notification.provisioning_state == DELETED:
+                    # It may be gone, and nothing here can tell: whoever looks at the table finds out and decides.
+                    told_of = {"error_code": "NotConfirmed", "error_message": f"Azure told {DELETED}, but {shown}"}
+                    installations.note(self.database, entry.notification.key, **told_of)
 
     def _failed(self, told: Sequence[Received], error: O365PipelineError) -> None:
         """Keep what went wrong; the next tick tries again."""

@@ -27,6 +27,9 @@ from o365_pipeline.raw.lakes import Lakes
 
 UNINSTALLATION_JOB = "uninstallation_job"
 
+AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
+"""How often, and after how long, it is looked again whether another run still works for the customer."""
+
 
 class UninstallationConfig(dg.Config):
     """Whose data."""
@@ -54,7 +57,7 @@ def uninstall(
         return
     customer, reason = customer_of(known, vendor.offer), _reason(known)
     if is_at_work(context.instance, customer.name, context.run.run_id):
-        raise dg.RetryRequested(max_retries=10, seconds_to_wait=30)
+        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
     extraction_ledger.give_up(database, customer.name, reason)
     with explained():
         left = marts_left(marts, data_factory, customer)

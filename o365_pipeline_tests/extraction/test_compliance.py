@@ -37,6 +37,7 @@ class PolicyCloud(Cloud):
     _status: int = PrivateAttr(default=200)
     _states: list[dict[str, str]] = PrivateAttr(default_factory=list)
     _asked: list[str] = PrivateAttr(default_factory=list)
+    _tenants: list[str | None] = PrivateAttr(default_factory=list)
 
     def answers(self, status: int, *states: dict[str, str]) -> PolicyCloud:
         self._status, self._states, self._asked = status, list(states), []
@@ -47,7 +48,13 @@ class PolicyCloud(Cloud):
         """The resource groups that were asked about."""
         return self._asked
 
+    @property
+    def signed_in_to(self) -> list[str | None]:
+        """The tenants that were signed in to; None is the vendor's own."""
+        return self._tenants
+
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
+        self._tenants.append(tenant_id)
         return SandboxCredential()
 
     def transport(self) -> HttpTransport[Any, Any]:
@@ -90,6 +97,14 @@ def test_a_violated_policy_is_named_with_the_resource_and_what_to_do(cloud: Poli
     assert f"'{ENCRYPTED.display_name}' by stcontoso; nothing was extracted: bring what is named into" in told
     assert "/subscriptions/" not in told
     assert cloud.asked == [installed.resource_group]
+
+
+def test_it_is_the_vendors_own_tenant_that_reaches_into_a_managed_resource_group(
+    cloud: PolicyCloud, installed: Customer
+) -> None:
+    check_policies(cloud.answers(200), installed)
+
+    assert cloud.signed_in_to == [None]
 
 
 def test_a_violated_policy_that_the_data_request_does_not_list_is_no_reason(

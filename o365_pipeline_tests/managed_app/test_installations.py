@@ -18,13 +18,13 @@ from o365_pipeline import cli_managed_app
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.database import Database
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import DatabaseError, LakeError, SettingsError
+from o365_pipeline.errors import DatabaseError, LakeError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.ledger import extraction
 from o365_pipeline.ledger import notification as notification_table
 from o365_pipeline.ledger import purge as purge_table
-from o365_pipeline.managed_app import installations, notifications, taking_in
+from o365_pipeline.managed_app import installation_sensor, installations, notifications, taking_in, uninstallation_job
 from o365_pipeline.managed_app.applications import Applications
 from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, installed_applications, table_of
 from o365_pipeline.managed_app.installations import Installation, customer_name
@@ -402,6 +402,23 @@ def test_an_end_that_comes_before_its_beginning_leaves_no_customer(
     assert all(settled for _, settled, _ in outcomes(deployment.database))
 
 
+def test_an_end_that_nobody_may_confirm_stands_in_the_table(deployment: Deployment, azure: Azure, tell: Tell) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+    azure.forbids = True
+    tell(event="DELETE", state="Deleted", at="11:00")
+
+    take_in(deployment, "13:01")
+
+    assert installed(deployment) == [INSIGHTS]
+    assert deployment.vendor
+    [line] = table_of(deployment.database, deployment.vendor, at("13:01"))
+    assert line.last_error == (
+        "NotConfirmed: Azure told Deleted, but Azure does not let the vendor's identity see the application"
+    )
+
+
 def test_an_old_beginning_does_not_revive_what_was_deleted(
     deployment: Deployment, azure: Azure, tell: Tell, runner: Runner
 ) -> None:
@@ -592,6 +609,101 @@ def test_what_went_with_the_managed_resource_group_counts_as_deleted(
     with deployment.database.begin() as connection:
         statuses = connection.scalars(sa.select(extraction.c.status)).all()
     assert statuses == ["Purged", "Purged"]
+
+
+def test_what_is_installed_anew_begins_anew(deployment: Deployment, azure: Azure, tell: Tell, runner: Runner) -> None:
+    azure.install()
+    tell()
+    runner.tick("installation_sensor")
+    approve(deployment, INSIGHTS)
+    runner.move()
+    azure.delete()
+    tell(event="DELETE", state="Deleted", at="11:00")
+    assert purge(runner).success
+    later = INSTALLED_ON + dt.timedelta(days=1)
+    azure.install()
+    tell(eventTime=f"{later}T08:00:00Z")
+
+    runner.tick("installation_sensor")
+    runner.move()
+
+    customer = deployment.customers[INSIGHTS]
+    assert customer.first_day == INSTALLED_ON
+    with deployment.marts[INSIGHTS].begin() as connection:
+        days = connection.scalars(sa.text("SELECT DISTINCT day FROM fact_message")).all()
+    assert days == [str(INSTALLED_ON)]
+    assert {path.split("/")[3] for path, _ in deployment.lakes.of(customer).objects(f"raw/{INSIGHTS}")} == {
+        str(INSTALLED_ON)
+    }
+
+
+def test_nothing_is_deleted_while_a_run_is_at_work_for_the_customer(
+    deployment: Deployment, azure: Azure, tell: Tell, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uninstallation_job, "AT_WORK_REPEATS", 1)
+    monkeypatch.setattr(uninstallation_job, "AT_WORK_SECONDS", 0.0)
+    azure.install()
+    tell()
+    take_in(deployment)
+    at_work = dg.DagsterRun(
+        job_name="landing_job", tags={"o365/customer": INSIGHTS}, status=dg.DagsterRunStatus.STARTED
+    )
+    runner.instance.add_run(at_work)
+    azure.delete()
+    tell(event="DELETE", state="Deleted", at="11:00")
+
+    assert not purge(runner).success
+    assert known(deployment).is_to_be_purged
+
+    runner.instance.report_run_failed(at_work)
+    assert purge(runner).success
+    assert known(deployment).purged_at
+
+
+def test_uninstallations_that_fail_keep_out_no_other(
+    deployment: Deployment, azure: Azure, tell: Tell, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation_sensor, "MAX_REQUESTS", 2)
+    names = ("first", "second", "third")
+    for name in names:
+        azure.install(name)
+        tell(name)
+    take_in(deployment)
+    for name in names:
+        azure.delete(name)
+        tell(name, event="DELETE", state="Deleted", at="11:00")
+
+    once = runner.tick("installation_sensor")
+    again = runner.tick("installation_sensor", once.cursor)
+
+    asked = [request.tags["o365/customer"] for tick in (once, again) for request in tick.run_requests or []]
+    assert len(asked) == 4
+    assert set(asked) == {customer_name(application_id(name)) for name in names}
+
+
+def test_the_table_is_made_when_something_changed_alone(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a thousand installations are a thousand questions of what they cost")
+
+    monkeypatch.setattr(installation_sensor, "shown", fail)
+
+    assert runner.tick("installation_sensor").asset_events == []
+
+
+def test_a_customer_that_another_process_purged_is_not_found_for_long(
+    deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installations, "KEPT_SECONDS", 0.0)
+    azure.install()
+    tell()
+    take_in(deployment)
+    assert deployment.customers[INSIGHTS]
+
+    purged = at("12:00").replace(tzinfo=None)
+    installations.note(deployment.database, application_id().lower(), state="Deleted", purged_at=purged)
+
+    with pytest.raises(UsageError, match="unknown customer"):
+        deployment.customers[INSIGHTS]
 
 
 def test_a_lake_or_a_mart_that_does_not_answer_is_not_taken_for_one_that_is_gone(
