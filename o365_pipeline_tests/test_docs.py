@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -123,3 +125,30 @@ def test_on_postgresql_a_migrated_schema_carries_the_comments_of_tables_and_colu
             assert inspector.get_table_comment(name)["text"] == table.comment
             comments = {column["name"]: column["comment"] for column in inspector.get_columns(name)}
             assert comments == {column.name: column.comment for column in table.columns}
+
+
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def documented_commands() -> list[tuple[str, str]]:
+    """The commands in the pages' blocks of shell, each with the page that shows it."""
+    return [
+        (page.name, line)
+        for page in PAGES
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for line in re.findall(r"^ *(?:\$ )?(?:\.venv/bin/)?o365-pipeline (.+)$", block, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize(("page", "line"), documented_commands())
+def test_a_documented_command_is_one_with_the_options_that_it_has(page: str, line: str) -> None:
+    words = shlex.split(line.split(" > ")[0], comments=True)
+    command: click.Command = cli
+
+    while isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
+        assert found, f"{page}: {line}"
+        command, words = found, words[1:]
+
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, f"{page}: {line}"
