@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -23,7 +28,9 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseUnavailableError
 from o365_pipeline.ledger import installation, notification
 from o365_pipeline.managed_app.notification_endpoint import MAX_BYTES, notification_app
+from o365_pipeline.managed_app.notifications import pending
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.taking_in import MAX_APPLICATIONS
 from o365_pipeline_tests.managed_app.azure import INSTALLED_ON, at, told
 
 SIGNATURE = "an-unguessable-signature"
@@ -298,6 +305,28 @@ def test_every_request_is_one_line(
     assert [line[:3] for line in lines(caplog)] == [str(status)]
 
 
+def test_what_is_listened_to_is_one_line_for_each_request_without_the_signature(
+    offer: Offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("O365_HOME", str(tmp_path / "vendor"))
+    monkeypatch.setenv("O365_NOTIFICATION_SIGNATURE", SIGNATURE)
+    code = "from o365_pipeline.cli import main; main()"
+    arguments = [sys.executable, "-W", "ignore", "-c", code, "managed-app", "listen", "--port", "0"]
+
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        [address] = re.findall(r"http://127\.0\.0\.1:\d+/resource", process.stdout.readline())
+        statuses = [
+            httpx2.post(address, params={"sig": sig}, json=told(offer)).status_code
+            for sig in (SIGNATURE, SIGNATURE, f"not-{SIGNATURE}")
+        ]
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+
+    assert statuses == [200, 200, 401]
+    assert [line[:3] for line in errors.splitlines()] == ["200", "200", "401"]
+    assert SIGNATURE not in out + errors
+
+
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
     """The application on a free port of this machine."""
@@ -314,20 +343,21 @@ def served(app: Starlette) -> Iterator[str]:
         thread.join()
 
 
-def write_on(database: Database, ended: threading.Event) -> None:
-    """Another writer of the same ledger, as the sensors are."""
+def work_on(database: Database, ended: threading.Event) -> None:
+    """Another reader and writer of the same ledger, as the sensors are."""
     while not ended.is_set():
+        pending(database, MAX_APPLICATIONS)
         database.execute(installation.delete())
 
 
-def test_a_burst_of_a_thousand_is_kept_while_others_write_to_the_ledger(
+def test_a_burst_of_a_thousand_is_kept_while_a_sensor_reads_and_writes_the_ledger(
     app: Starlette, deployment: Deployment, offer: Offer
 ) -> None:
     bodies = [told(offer, f"app-{number}") for number in range(1_000)]
     _ = deployment.database.engine
     ended = threading.Event()
-    writer = threading.Thread(target=write_on, args=(deployment.database, ended))
-    writer.start()
+    sensor = threading.Thread(target=work_on, args=(deployment.database, ended))
+    sensor.start()
 
     async def all_at_once(url: str) -> list[int]:
         limits = httpx2.Limits(max_connections=200)
@@ -338,7 +368,7 @@ def test_a_burst_of_a_thousand_is_kept_while_others_write_to_the_ledger(
     with served(app) as url:
         statuses = asyncio.run(all_at_once(url))
     ended.set()
-    writer.join()
+    sensor.join()
 
     assert statuses == [200] * 1_000
     assert len({row.application_id for row in kept(deployment.database)}) == 1_000
