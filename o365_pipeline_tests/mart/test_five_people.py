@@ -326,7 +326,8 @@ def test_days_rebuilt_from_the_lake_are_the_same_to_the_byte_and_give_the_same_r
 def test_days_that_are_loaded_after_later_ones_change_those(
     runner: FivePeople, deployment: Deployment, customer: Customer
 ) -> None:
-    before = mart_rows(deployment)
+    lake, before = lake_of(deployment), mart_rows(deployment)
+    lake.delete([path for path, _ in lake.objects("curated")])
     with deployment.database.begin() as connection:
         for table in MART_TABLES:
             connection.execute(sa.delete(table))
