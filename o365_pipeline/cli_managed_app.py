@@ -76,7 +76,7 @@ def installations(take_in: bool) -> None:
     lines = table_of(deployment.database, vendor, dt.datetime.now(dt.UTC))
     for line in lines:
         click.echo(f"{line.customer}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
-        click.echo(f"  consent: {line.consent or 'not asked yet'}")
+        click.echo(f"  consent: {line.consent or 'none'}")
         click.echo(f"  extracted: {line.last_extraction or 'never'}; rows: {line.rows}; cost: {line.cost or 'none'}")
         if line.last_error:
             click.echo(f"  last error: {line.last_error}")
