@@ -5,17 +5,16 @@ What belongs here: the model and its reading. What is made of them is `estimate.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.managed_app.dated_facts import Told, read_facts, shipped_text
+from o365_pipeline.managed_app.dated_facts import DatedFacts, Told, read_facts, shipped_text
 
 ASSUMPTIONS_FILE = "assumptions.toml"
 MINUTES_PER_HOUR = 60
@@ -73,10 +72,8 @@ class Volume(Told):
         return self.per_user * users + self.per_organisation
 
 
-class Assumptions(BaseModel):
+class Assumptions(DatedFacts):
     """All that is taken for granted until something has landed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     organisation: Organisation
     calendar: Calendar
@@ -96,19 +93,6 @@ class Assumptions(BaseModel):
             f"nothing is assumed of {dataset.name}: add [datasets.{dataset.asset_name}] to a copy of the assumptions "
             "and name it with --assumptions"
         )
-
-    @property
-    def told(self) -> Mapping[str, Told]:
-        """Everything that has a date, by its key in the file."""
-        names = ("organisation", "calendar", "factory", "holding")
-        return {
-            **{name: getattr(self, name) for name in names},
-            **{f"datasets.{name}": volume for name, volume in self.datasets.items()},
-        }
-
-    def old(self, today: dt.date) -> Mapping[str, Told]:
-        """Those that are older than a year."""
-        return {key: told for key, told in self.told.items() if told.is_old(today)}
 
 
 def read_assumptions(path: Path | None = None) -> Assumptions:

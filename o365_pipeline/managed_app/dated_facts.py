@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -42,6 +43,29 @@ class Told(BaseModel):
 
 
 F = TypeVar("F", bound=BaseModel)
+
+
+class DatedFacts(BaseModel):
+    """A file of facts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def told(self) -> Mapping[str, Told]:
+        """Everything that has a date, by its key in the file."""
+        return dict(self._told())
+
+    def old(self, today: dt.date) -> Mapping[str, Told]:
+        """Those that are older than a year."""
+        return {key: told for key, told in self.told.items() if told.is_old(today)}
+
+    def _told(self) -> Iterator[tuple[str, Told]]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Told):
+                yield name, value
+            elif isinstance(value, Mapping):
+                yield from ((f"{name}.{key}", entry) for key, entry in value.items())
 
 
 def shipped_text(name: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app.definition_changes import ROLES
 from o365_pipeline.managed_app.marketplace_rules import findings
-from o365_pipeline.managed_app.offer import Marketplace, Offer, Sku
+from o365_pipeline.managed_app.offer import VENDOR_ROLE, Marketplace, Offer, Sku
 from o365_pipeline.managed_app.package import Package
 from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 
@@ -239,7 +239,7 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "allowedCustomerActions": list(vendor.allowed_actions),
         "allowedDataActions": list(DATA_ACTIONS),
         "publicAzureTenantID": offer.request.application_tenant_id,
-        "publicAzureAuthorizations": [{"principalID": vendor.principal_id, "roleDefinitionID": ROLES[vendor.role]}],
+        "publicAzureAuthorizations": [{"principalID": vendor.principal_id, "roleDefinitionID": ROLES[VENDOR_ROLE]}],
         "policies": [],
         "notificationEndpoint": f"{vendor.notification_endpoint}?sig={SIGNATURE}",
     }

@@ -26,6 +26,14 @@ ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Line = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
+VENDOR_ROLE = "Owner"
+"""What the vendor's principal may do in the managed resource group: the least role that can install.
+
+Azure installs the package with what that principal may do there (Microsoft: delegatedManagedIdentityResourceId,
+deployments occur in the publisher's tenant), and the package assigns roles and policies, which a Contributor may not
+write (Azure built-in roles, Contributor: not Microsoft.Authorization/*/write).
+"""
+
 MAX_HISTORY_DAYS = 396
 """Data Connect goes some 13 months back (Microsoft: Data Connect preview documentation)."""
 
@@ -69,21 +77,12 @@ class Support(Part):
 
 
 class Management(Part):
-    """How the vendor reaches its installations, and where its service catalog's definition lies.
-
-    Azure installs the package with what the vendor's principal may do in the managed resource group (Microsoft:
-    delegatedManagedIdentityResourceId, deployments occur in the publisher's tenant), and the package assigns roles and
-    policies there, which a Contributor may not write (Azure built-in roles, Contributor: not
-    Microsoft.Authorization/*/write). Partner Center knows Owner and Contributor (Plan an Azure managed application).
-    """
+    """How the vendor reaches its installations, and where its service catalog's definition lies."""
 
     subscription_id: Guid = Field(description="The vendor's subscription, of the service catalog's definition.")
     resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$", examples=["rg-managed-app"])
     region: str = Field(description="Where the definition lies.", examples=["westeurope"])
     principal_id: Guid = Field(description="Object id of the vendor's Entra group or identity that looks after them.")
-    role: Literal["Owner"] = Field(
-        default="Owner", description="What it may do in the managed resource group: the least role that can install."
-    )
     lock_level: Literal["ReadOnly", "CanNotDelete", "None"] = Field(
         default="ReadOnly", description="What the purchaser may not do there."
     )
@@ -98,16 +97,6 @@ class Management(Part):
         description="Where Azure tells of installations, without the signature.",
         examples=["https://o365.fabrikam.example/notifications"],
     )
-
-    @field_validator("role", mode="before")
-    @classmethod
-    def _role_can_install(cls, role: object) -> object:
-        if role != "Owner":
-            raise ValueError(
-                "Owner is needed: the package assigns roles and policies in the managed resource group, which "
-                "Contributor and lesser roles may not"
-            )
-        return role
 
     @field_validator("notification_endpoint")
     @classmethod

@@ -11,7 +11,7 @@ from decimal import Decimal
 from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.managed_app.cost_parts import CostParts
 from o365_pipeline.managed_app.extract_groups import takes_groups
-from o365_pipeline.managed_app.offer import Offer, Sku
+from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
 
 
 def columns(requested: RequestedDataset) -> str:
@@ -48,7 +48,7 @@ def leaving(offer: Offer) -> str:
 def access(offer: Offer) -> str:
     """What the vendor may do in the purchaser's subscription."""
     return (
-        f"{offer.publisher} manages what is installed with the role {offer.management.role} on its resource group, and "
+        f"{offer.publisher} manages what is installed with the role {VENDOR_ROLE} on its resource group, and "
         "has no rights on anything else of yours."
     )
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.dated_facts import Told, read_facts, shipped_text
+from o365_pipeline.managed_app.dated_facts import DatedFacts, Told, read_facts, shipped_text
 
 RATES_FILE = "rates.toml"
 
@@ -44,10 +44,8 @@ class Free(Told):
     datasets: tuple[str, ...]
 
 
-class Rates(BaseModel):
+class Rates(DatedFacts):
     """All that an extraction and an installation are charged for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     data_connect: Rate
@@ -116,26 +114,9 @@ class Rates(BaseModel):
         )
 
     @property
-    def told(self) -> Mapping[str, Told]:
-        """Everything that has a date, by its key in the file."""
-        return dict(self._told())
-
-    def _told(self) -> Iterator[tuple[str, Told]]:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, Told):
-                yield name, value
-            elif isinstance(value, Mapping):
-                yield from ((f"{name}.{key}", entry) for key, entry in value.items())
-
-    @property
     def dated(self) -> dt.date:
         """The oldest date among them."""
         return min(told.dated for told in self.told.values())
-
-    def old(self, today: dt.date) -> Mapping[str, Told]:
-        """Those that are older than a year."""
-        return {key: told for key, told in self.told.items() if told.is_old(today)}
 
 
 def read_rates(path: Path | None = None) -> Rates:

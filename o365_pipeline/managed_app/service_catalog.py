@@ -26,7 +26,7 @@ from o365_pipeline.managed_app.definition_changes import (
     Change,
     changes,
 )
-from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer
 from o365_pipeline.managed_app.package import Package
 from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
@@ -127,7 +127,7 @@ class ServiceCatalog:
             lock_level=vendor.lock_level,
             package_file_uri=uri,
             authorizations=[
-                models.ApplicationAuthorization(principal_id=vendor.principal_id, role_definition_id=ROLES[vendor.role])
+                models.ApplicationAuthorization(principal_id=vendor.principal_id, role_definition_id=ROLES[VENDOR_ROLE])
             ],
             notification_policy=models.ApplicationNotificationPolicy(
                 notification_endpoints=[

@@ -114,14 +114,14 @@ def test_a_new_package_is_told_and_lies_beside_the_old_one(
 def test_each_field_that_differs_is_told_and_nothing_else(catalog: ServiceCatalog) -> None:
     catalog.publish(OFFER, FIRST)
 
+    principal, another = OFFER.management.principal_id, "22222222-0000-4000-8000-0000000000f3"
     told = catalog.changes(
-        changed(role="Reader", lock_level="None", allowed_actions=("Microsoft.Sql/servers/read",)), FIRST
+        changed(principal_id=another, lock_level="None", allowed_actions=("Microsoft.Sql/servers/read",)), FIRST
     )
 
-    principal = OFFER.management.principal_id
     assert [change.lines for change in told] == [
         ("- lock level: ReadOnly", "+ lock level: None"),
-        (f"- authorizations: Owner {principal}", f"+ authorizations: Reader {principal}"),
+        (f"- authorizations: Owner {principal}", f"+ authorizations: Owner {another}"),
         ("+ allowed actions: Microsoft.Sql/servers/read",),
     ]
 
