@@ -28,9 +28,9 @@ from typing import Any
 import dagster as dg
 from dagster_celery.make_app import make_app
 
+from o365_pipeline.cli.headless import Headless
 from o365_pipeline.deployment import load
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
-from o365_pipeline.headless import Headless
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
 from o365_pipeline_tests.deploy.services import Postgres, postgres, postgres_programs, redis_server
 from o365_pipeline_tests.runner import mart_rows

@@ -20,7 +20,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.records import sort_out
 from o365_pipeline.consent.sensor import build_consent_sensor
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 
 CUSTOMERS = 1000

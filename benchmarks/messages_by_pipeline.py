@@ -14,7 +14,7 @@ from message_rows import COLUMNS, CUSTOMER, DAY
 from steps import done
 
 from o365_pipeline.curated.curation import curate
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction

@@ -8,6 +8,7 @@ import dagster as dg
 
 from o365_pipeline.consent.assets import approval, no_approval_has_expired
 from o365_pipeline.consent.sensor import build_consent_sensor
+from o365_pipeline.cost.assets import plan_and_actual_asset
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.curated.current_assets import current_asset
 from o365_pipeline.curated.people import datasets_about_people
@@ -16,12 +17,11 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
 from o365_pipeline.extraction.schedules import build_extraction_schedules
-from o365_pipeline.managed_app.assets import managed_app_assets
-from o365_pipeline.managed_app.installation_assets import installed_applications
-from o365_pipeline.managed_app.installation_sensor import build_installation_sensor
-from o365_pipeline.managed_app.plan_assets import plan_and_actual_asset
-from o365_pipeline.managed_app.support_desk import build_support_desk_schedule, support_desk_job
-from o365_pipeline.managed_app.uninstallation_job import uninstallation_job
+from o365_pipeline.managed_app.installations.assets import installed_applications
+from o365_pipeline.managed_app.installations.sensor import build_installation_sensor
+from o365_pipeline.managed_app.installations.support_desk import build_support_desk_schedule, support_desk_job
+from o365_pipeline.managed_app.installations.uninstallation_job import uninstallation_job
+from o365_pipeline.managed_app.publishing.assets import managed_app_assets
 from o365_pipeline.mart.assets import MART_KEYS, mart_assets
 from o365_pipeline.mart.replay_job import replay_job
 from o365_pipeline.purge.job import build_purge_sensor, purge_job

@@ -1,7 +1,7 @@
 """The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
 
 What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
-offered to new ones. What a file of customers may say is `customers_file.py`'s.
+offered to new ones. What a file of customers may say is `configuration.py`'s.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from o365_pipeline.cloud import ARM_URL, AzureCloud, Cloud, SignIn
+from o365_pipeline.azure.cloud import ARM_URL, AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline.consent.data_request import read_data_request
-from o365_pipeline.customers import GEN1_RETIRED, LAST_FIRST_DAY, Customers, KeyVaultSecret, NationalCloud
-from o365_pipeline.customers_file import Configured, mart_url, read_customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
+from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, Customers, KeyVaultSecret, NationalCloud
+from o365_pipeline.customers.data_request import read_data_request
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.database.database import Database
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.managed_app.applications import read_secret
-from o365_pipeline.managed_app.installations import Installation, InstalledCustomers
+from o365_pipeline.managed_app.installations.applications import read_secret
+from o365_pipeline.managed_app.installations.installations import Installation, InstalledCustomers
+from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.service_catalog import ServiceCatalog
-from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.partitions import FIRST_DAY
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
-from o365_pipeline.sandbox import tenant_data as tenant_files
-from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
+from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
 
 SECRET_SETTINGS = (
     *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),

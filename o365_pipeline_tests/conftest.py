@@ -14,7 +14,7 @@ import pytest
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.sandbox.customer import settled_monday
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running

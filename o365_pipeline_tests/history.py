@@ -12,7 +12,7 @@ import duckdb
 
 from o365_pipeline.curated.curation import Counts, curate, path_of
 from o365_pipeline.curated.current_state import current_path, fold
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import CopyOutcome

@@ -7,9 +7,9 @@ from typing import Any
 
 from o365_pipeline.consent import operation_ledger
 from o365_pipeline.consent.operations import Operation
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
-from o365_pipeline.ledger import extraction, landing, naive_utc
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, naive_utc
 
 DAY = dt.date(2026, 11, 16)
 NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.partitions import range_tags
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import DAY
 

@@ -15,7 +15,7 @@ import trustme
 import uvicorn
 from starlette.types import ASGIApp
 
-from o365_pipeline.web_server import Certificate
+from o365_pipeline.web.server import Certificate
 
 
 def certificate(folder: Path) -> tuple[Certificate, Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "o365_pipeline"
-STAGES = ["datasets", "consent", "extraction", "raw", "curated", "mart", "purge", "managed_app"]
+STAGES = ["datasets", "consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -63,7 +63,7 @@ def test_every_module_says_what_belongs_in_it(path: Path) -> None:
 
 def test_the_default_path_never_imports_pyodbc() -> None:
     code = (
-        "import sys, o365_pipeline.demo, o365_pipeline.definitions as location; "
+        "import sys, o365_pipeline.cli.demo, o365_pipeline.definitions as location; "
         "location.defs(); print('pyodbc' in sys.modules)"
     )
 

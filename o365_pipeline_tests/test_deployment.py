@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline.cloud import AzureCloud
-from o365_pipeline.customers_file import example
+from o365_pipeline.azure.cloud import AzureCloud
+from o365_pipeline.customers.configuration import example
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
+from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
 MART = "mssql+pyodbc://@server.database.windows.net/mart"
 

@@ -1,6 +1,6 @@
 """Azure's built-in policies that an offer can carry, by key.
 
-What belongs here: looking them up. Their assignments in a package are `managed_app/template_policies.py`'s; whether an
+What belongs here: looking them up. Their assignments in a package are `managed_app/package/template_policies.py`'s; whether an
 installation complies is asked by `extraction/compliance.py`.
 """
 
@@ -33,5 +33,5 @@ class Policy(BaseModel):
 @cache
 def policies() -> Mapping[str, Policy]:
     """All that an offer can name, by key."""
-    text = (resources.files("o365_pipeline") / "policies.toml").read_text(encoding="utf-8")
+    text = (resources.files("o365_pipeline.azure") / "policies.toml").read_text(encoding="utf-8")
     return {key: Policy(key=key, **entry) for key, entry in tomllib.loads(text).items()}

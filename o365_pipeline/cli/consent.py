@@ -1,6 +1,6 @@
 """The commands about consent: what was asked and said, what moved because of it, what is purged.
 
-What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pathlib import Path
 import click
 import dagster as dg
 
+from o365_pipeline.cli.terminal import DAY, stdout, table
 from o365_pipeline.consent import approval_ledger, feed_ledger
-from o365_pipeline.consent.data_request import read_data_request
 from o365_pipeline.consent.request_change import refusals, request_change
 from o365_pipeline.curated import missing_person
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import FeedError, UsageError
 from o365_pipeline.mart.people import person_of
-from o365_pipeline.terminal import DAY, stdout, table
 
 
 @click.group()
@@ -111,7 +111,7 @@ def diff(customer_name: str | None, path: Path | None) -> None:
 )
 def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> None:
     """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
-    from o365_pipeline.headless import Headless
+    from o365_pipeline.cli.headless import Headless
     from o365_pipeline.purge import deletion
     from o365_pipeline.purge.job import announced, purge_request
     from o365_pipeline.purge.plan import due, next_due
@@ -178,7 +178,7 @@ def why_missing(person: str, day: dt.datetime, dataset_name: str | None, custome
 
 def _read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
     """Read what approvers decided up to now; where that fails, say that what follows may be old."""
-    from o365_pipeline.headless import read_consent
+    from o365_pipeline.cli.headless import read_consent
 
     try:
         read_consent(deployment, customers)

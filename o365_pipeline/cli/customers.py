@@ -1,6 +1,6 @@
 """The commands about customers' configuration: an example, its schema, a check of what is written.
 
-What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import json
 
 import click
 
-from o365_pipeline import customers_file
-from o365_pipeline.customers import KeyVaultSecret
+from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.customers import configuration as customers_file
+from o365_pipeline.customers.customer import KeyVaultSecret
 from o365_pipeline.deployment import load
-from o365_pipeline.terminal import stdout, table
 
 
 @click.group()

@@ -12,18 +12,18 @@ import dagster as dg
 import sqlalchemy as sa
 from rich.console import Console
 
+from o365_pipeline.cli.headless import Headless, read_consent
+from o365_pipeline.cli.terminal import progress, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.curated.accounting import account
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.headless import Headless, read_consent
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.terminal import progress, table
 
 APPROVER = "approver@contoso.example"
 TICK_SECONDS = 0.5

@@ -13,14 +13,14 @@ from functools import partial
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
-from o365_pipeline.cloud import sign_in_failure
+from o365_pipeline.azure.cloud import sign_in_failure
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline.customers import Customer, KeyVaultSecret
-from o365_pipeline.database import Database, connectable
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.regions import azure_region
+from o365_pipeline.database.database import Database, connectable
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, FeedError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.regions import azure_region
 
 PROBES = "doctor"
 """The folder of a lake that the doctor writes to, and leaves empty."""

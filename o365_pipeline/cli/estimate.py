@@ -1,6 +1,6 @@
 """The commands that tell what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` it goes by.
 
-What belongs here: reading arguments and printing. The numbers are `managed_app/estimate.py`'s; `cli_managed_app.py`
+What belongs here: reading arguments and printing. The numbers are `cost/estimate.py`'s; `cli/managed_app.py`
 puts the commands under `managed-app`.
 """
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from o365_pipeline.cli_package import offer_of
+from o365_pipeline.cli.package import offer_of
+from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cost.assumptions import Assumptions, read_assumptions, shipped_assumptions
+from o365_pipeline.cost.estimate import Estimate, estimate, window_days
+from o365_pipeline.cost.rates import Rates, read_rates, shipped_rates
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions, shipped_assumptions
-from o365_pipeline.managed_app.estimate import Estimate, estimate, window_days
 from o365_pipeline.managed_app.offer import Sku
-from o365_pipeline.managed_app.rates import Rates, read_rates, shipped_rates
-from o365_pipeline.terminal import stdout, table
 
 RATES = click.option(
     "--rates",

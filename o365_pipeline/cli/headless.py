@@ -15,10 +15,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from o365_pipeline.consent.data_request import RequestedDataset
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.curated.assets import curated_key
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.partitions import CUSTOMERS, FIRST_DAY, range_tags
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
@@ -28,7 +29,6 @@ from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import Window, out_of_reach, reach
 from o365_pipeline.mart.assets import MART_KEYS
-from o365_pipeline.partitions import CUSTOMERS, FIRST_DAY, range_tags
 from o365_pipeline.raw.assets import raw_key
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -16,20 +16,20 @@ from pathlib import Path
 import click
 import dagster as dg
 
-from o365_pipeline.cli_consent import consent, purge, why_missing
-from o365_pipeline.cli_customers import customers
-from o365_pipeline.cli_docs import docs
-from o365_pipeline.cli_managed_app import managed_app
-from o365_pipeline.cli_mart import mart
-from o365_pipeline.cli_plan import plan
-from o365_pipeline.cli_quarantine import quarantine
-from o365_pipeline.cli_sandbox import comply, install, uninstall, violate
+from o365_pipeline.cli.consent import consent, purge, why_missing
+from o365_pipeline.cli.customers import customers
+from o365_pipeline.cli.docs import docs
+from o365_pipeline.cli.managed_app import managed_app
+from o365_pipeline.cli.mart import mart
+from o365_pipeline.cli.plan import plan
+from o365_pipeline.cli.quarantine import quarantine
+from o365_pipeline.cli.sandbox import comply, install, uninstall, violate
+from o365_pipeline.cli.terminal import DAY, progress, stdout
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, ExtractionError, O365PipelineError, SettingsError, UsageError
-from o365_pipeline.sandbox import admin_center
-from o365_pipeline.terminal import DAY, progress, stdout
+from o365_pipeline.sandbox.microsoft365 import admin_center
 
 BAD_INPUT = (DatabaseError, SettingsError, UsageError)
 
@@ -80,7 +80,7 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
     if not deployment.is_sandbox:
         raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
     deployment.use_dagster_home()
-    from o365_pipeline.demo import run_demo
+    from o365_pipeline.cli.demo import run_demo
 
     run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
 
@@ -113,8 +113,8 @@ def extract(
 
     Data Connect takes some 45 minutes. Ctrl-C leaves the factory at work; the same command goes on from there.
     """
+    from o365_pipeline.cli.headless import Headless, extraction_of_days
     from o365_pipeline.extraction import watch
-    from o365_pipeline.headless import Headless, extraction_of_days
 
     first, last = first_day.date(), (last_day or first_day).date()
     if last < first:
@@ -144,7 +144,7 @@ def doctor() -> None:
 
     Nothing is extracted and nothing is spent.
     """
-    from o365_pipeline.doctor import examine
+    from o365_pipeline.cli.doctor import examine
 
     marks = {True: "works", False: "FAILS", None: "later"}
     failed = 0
@@ -185,8 +185,8 @@ WHOSE = click.option("--customer", "customer_name", help="Whose approver decides
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
 def serve(port: int, host: str) -> None:
     """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
-    from o365_pipeline import web_server
-    from o365_pipeline.sandbox import approver_page
+    from o365_pipeline.sandbox.microsoft365 import approver_page
+    from o365_pipeline.web import server as web_server
 
     deployment = load()
     _register(deployment)
@@ -204,7 +204,7 @@ def azure(port: int, host: str, certificate: Path, key: Path) -> None:
 
     Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
     """
-    from o365_pipeline import web_server
+    from o365_pipeline.web import server as web_server
 
     deployment = load()
     _register(deployment)

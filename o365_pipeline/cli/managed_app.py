@@ -12,14 +12,14 @@ import logging
 import click
 import dagster as dg
 
-from o365_pipeline import web_server
-from o365_pipeline.cli_estimate import assumptions, estimate_command, rates
-from o365_pipeline.cli_package import build, validate
-from o365_pipeline.cli_publish import publish
+from o365_pipeline.cli.estimate import assumptions, estimate_command, rates
+from o365_pipeline.cli.package import build, validate
+from o365_pipeline.cli.publish import publish
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, SettingsError
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.managed_app.installations.vendor import Vendor
+from o365_pipeline.web import server as web_server
 
 
 @click.group("managed-app")
@@ -47,7 +47,7 @@ def listen(port: int, host: str) -> None:
 
     They are kept in the ledger; the installation sensor takes them in. Serve it over HTTPS by a reverse proxy.
     """
-    from o365_pipeline.managed_app.notification_endpoint import LOG, notification_app
+    from o365_pipeline.managed_app.installations.notification_endpoint import LOG, notification_app
 
     deployment = load()
     if deployment.offer is None:
@@ -66,7 +66,7 @@ def listen(port: int, host: str) -> None:
 @click.option("--take-in", is_flag=True, help="First do what the installation sensor does, where none is at work.")
 def installations(take_in: bool) -> None:
     """List all installations: state, consent, the last extraction and error, rows and cost so far."""
-    from o365_pipeline.managed_app.installation_assets import table_of
+    from o365_pipeline.managed_app.installations.assets import table_of
 
     deployment = load()
     vendor = _vendor(deployment)
@@ -91,8 +91,8 @@ def write_secret(customer_name: str | None) -> None:
     First give the application a second secret in Entra and put it where the offer says; when this has ended well,
     delete the first.
     """
-    from o365_pipeline.managed_app.applications import Applications
-    from o365_pipeline.managed_app.secret_rotation import write_again
+    from o365_pipeline.managed_app.installations.applications import Applications
+    from o365_pipeline.managed_app.installations.secret_rotation import write_again
 
     deployment = load()
     vendor, failed = _vendor(deployment), 0
@@ -111,7 +111,7 @@ def _vendor(deployment: Deployment) -> Vendor:
 
 def _take_in(deployment: Deployment) -> None:
     """Tick the installation sensor once, and execute the uninstallations that it asks for."""
-    from o365_pipeline.headless import Headless
+    from o365_pipeline.cli.headless import Headless
 
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)

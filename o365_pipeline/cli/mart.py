@@ -1,6 +1,6 @@
 """The commands about the mart: what it holds, and what only some servers have.
 
-What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import click
 import sqlalchemy as sa
 
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.diagram import er_diagram
 from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
-from o365_pipeline.terminal import stdout, table
 
 CUSTOMER = click.option("--customer", "customer_name", help="Whose mart. Default: the deployment's.")
 

@@ -1,6 +1,6 @@
 """The commands about packages: `o365-pipeline managed-app build`, `managed-app validate`.
 
-What belongs here: reading arguments and printing answers; `cli_managed_app.py` puts the commands under `managed-app`.
+What belongs here: reading arguments and printing answers; `cli/managed_app.py` puts the commands under `managed-app`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import click
 
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import O365PipelineError, SettingsError
-from o365_pipeline.managed_app import package as packages
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.validation import validate as problems_of
+from o365_pipeline.managed_app.package import package as packages
+from o365_pipeline.managed_app.package.validation import validate as problems_of
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """The command `o365-pipeline plan`: what the next extraction would ask for, and cost.
 
-What belongs here: reading arguments and printing. The plan is `managed_app/next_extraction.py`'s.
+What belongs here: reading arguments and printing. The plan is `cost/next_extraction.py`'s.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from o365_pipeline.cli_estimate import ASSUMPTIONS, RATES, echo_sources
-from o365_pipeline.customers import Customer
+from o365_pipeline.cli.estimate import ASSUMPTIONS, RATES, echo_sources
+from o365_pipeline.cli.terminal import DAY, stdout, table
+from o365_pipeline.cost.assumptions import read_assumptions
+from o365_pipeline.cost.rates import read_rates
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.assumptions import read_assumptions
-from o365_pipeline.managed_app.rates import read_rates
-from o365_pipeline.terminal import DAY, stdout, table
 
 if TYPE_CHECKING:
-    from o365_pipeline.managed_app.next_extraction import NextExtraction, PlannedDataset
+    from o365_pipeline.cost.next_extraction import NextExtraction, PlannedDataset
 
 
 @click.command()
@@ -45,7 +45,7 @@ def plan(
     Days that are held already are not asked for again. Objects are those of the customer's own days so far, and
     assumed where nothing landed yet.
     """
-    from o365_pipeline.managed_app.next_extraction import days_of_next, next_extraction
+    from o365_pipeline.cost.next_extraction import days_of_next, next_extraction
 
     rates, assumptions = read_rates(rates_file), read_assumptions(assumptions_file)
     deployment = load()

@@ -11,13 +11,13 @@ import click
 
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
-from o365_pipeline.managed_app import package as packages
-from o365_pipeline.managed_app.marketplace import FOLDER, payload
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import Package
-from o365_pipeline.managed_app.partner_center import PartnerCenter
-from o365_pipeline.managed_app.service_catalog import definition_id, package_path
-from o365_pipeline.managed_app.validation import validate
+from o365_pipeline.managed_app.package import package as packages
+from o365_pipeline.managed_app.package.package import Package
+from o365_pipeline.managed_app.package.validation import validate
+from o365_pipeline.managed_app.publishing.marketplace import FOLDER, payload
+from o365_pipeline.managed_app.publishing.partner_center import PartnerCenter
+from o365_pipeline.managed_app.publishing.service_catalog import definition_id, package_path
 
 
 @click.command()

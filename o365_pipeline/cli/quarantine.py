@@ -1,6 +1,6 @@
 """The commands about rejected rows: how many, which, why, and reading them anew.
 
-What belongs here: reading arguments and printing; `cli.py` puts the commands under `o365-pipeline`. The rows are
+What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`. The rows are
 personal data: they are printed, and never logged.
 """
 
@@ -14,12 +14,12 @@ import click
 import dagster as dg
 import duckdb
 
+from o365_pipeline.cli.terminal import DAY, stdout, table
 from o365_pipeline.curated.quarantine import Rejected, Selection, opened, summary
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.terminal import DAY, stdout, table
 
 CUSTOMER = click.option("--customer", "customer_name", help="Whose rows; the only customer where there is one.")
 CUSTOMERS = click.option("--customer", "customer_name", help="Whose rows. Default: all customers'.")
@@ -107,7 +107,7 @@ def replay(
 
     It helps where the fault was the pipeline's, and is mended. Nothing is extracted.
     """
-    from o365_pipeline.headless import Headless
+    from o365_pipeline.cli.headless import Headless
     from o365_pipeline.mart.replay_job import ReplayConfig, replay_request
 
     deployment = load()

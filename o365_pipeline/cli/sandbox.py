@@ -10,17 +10,17 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
-from o365_pipeline.managed_app.notification_endpoint import notification_app
+from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.policies import policies
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
+from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
+from o365_pipeline.sandbox.azure.resources import Resource, Resources
 from o365_pipeline.sandbox.clock import utc_now
-from o365_pipeline.sandbox.compliance import Compliance
-from o365_pipeline.sandbox.installation import Installer, found
-from o365_pipeline.sandbox.notification_sender import NotificationSender
-from o365_pipeline.sandbox.purchases import published_endpoint, purchase, sold
-from o365_pipeline.sandbox.resources import Resource, Resources
 
 IN_PROCESS = "https://in-process.example/notifications"
 

@@ -25,8 +25,8 @@ from azure.core.pipeline.policies import (
 from azure.core.rest import HttpRequest, HttpResponse
 from pydantic import Field
 
-from o365_pipeline.cloud import Cloud
-from o365_pipeline.customers import Customer, NationalCloud
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.customer import Customer, NationalCloud
 from o365_pipeline.errors import FeedThrottledError
 
 CONTENT_TYPE = "Audit.General"

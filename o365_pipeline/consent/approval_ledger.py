@@ -12,11 +12,18 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import (
+    approval_dataset,
+    approval_event,
+    fitting,
+    naive_utc,
+    next_sequence,
+    not_recorded,
+)
 from o365_pipeline.datasets import Dataset, catalogue, short_name
 from o365_pipeline.errors import NotAuthorizedError
-from o365_pipeline.ledger import approval_dataset, approval_event, fitting, naive_utc, next_sequence, not_recorded
 
 
 @dataclass(frozen=True)

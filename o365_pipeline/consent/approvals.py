@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.customers.data_request import Scope
 
 CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""

@@ -12,9 +12,9 @@ import dagster as dg
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
-from o365_pipeline.partitions import customer_partitions
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import customer_partitions
+from o365_pipeline.database.database import Database
 
 APPROVAL = dg.AssetKey(["consent", "approval"])
 EXPIRY_CHECK = "no_approval_has_expired"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import NotAuthorizedError
 

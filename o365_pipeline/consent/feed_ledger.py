@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from o365_pipeline.consent.activity_feed import MAX_AGE, MAX_WINDOW, Position
 from o365_pipeline.consent.approvals import Decision, Standing
 from o365_pipeline.consent.records import SetAside
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
-from o365_pipeline.ledger import approval_event, naive_utc, not_recorded
-from o365_pipeline.ledger import feed as feed_table
-from o365_pipeline.ledger import record_aside as aside_table
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import approval_event, naive_utc, not_recorded
+from o365_pipeline.database.ledger import feed as feed_table
+from o365_pipeline.database.ledger import record_aside as aside_table
 
 MARGIN = dt.timedelta(minutes=1)
 """So much younger than seven days is the oldest content that may be asked for."""

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field, replace
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from sqlalchemy.exc import DBAPIError
 
-from o365_pipeline.cloud import sign_in_failure
+from o365_pipeline.azure.cloud import sign_in_failure
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed, Page
 from o365_pipeline.consent.feed_ledger import Place
 from o365_pipeline.consent.records import SetAside, Sorted, sort_out
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
 from o365_pipeline.errors import FeedThrottledError
 
 WORKERS = 8

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from o365_pipeline.consent.operations import Operation
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import fitting, naive_utc, next_sequence, not_recorded, operation
 from o365_pipeline.datasets import short_name
-from o365_pipeline.ledger import fitting, naive_utc, next_sequence, not_recorded, operation
 
 
 def record(connection: sa.Connection, customer: Customer, operations: Sequence[Operation], now: dt.datetime) -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from o365_pipeline.consent.approvals import ApprovalEvent, ApprovedDataset, Standing
 from o365_pipeline.consent.authorization import Refusal, ask_of, refusal
-from o365_pipeline.consent.data_request import DataRequest, RequestedDataset, Scope
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope
 from o365_pipeline.datasets import catalogue, short_name
 
 

@@ -16,10 +16,10 @@ from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import Decision, Standing
 from o365_pipeline.consent.assets import evaluated, report
 from o365_pipeline.consent.feed_reading import read_feeds
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
-from o365_pipeline.ledger import identity
-from o365_pipeline.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import identity
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0

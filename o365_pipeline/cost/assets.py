@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import dagster as dg
 
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.cost.assumptions import read_assumptions
+from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
+from o365_pipeline.cost.rates import read_rates
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.assets import EXTRACTION
-from o365_pipeline.failures import explained
-from o365_pipeline.managed_app.assumptions import read_assumptions
-from o365_pipeline.managed_app.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
-from o365_pipeline.managed_app.rates import read_rates
-from o365_pipeline.markdown import markdown_table
 
 PLAN_AND_ACTUAL = dg.AssetKey(["managed_app", "plan_and_actual"])
 PLAN_CHECK = "within_plan"

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 import dagster as dg
 
-from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.cost.assumptions import Assumptions
+from o365_pipeline.cost.rates import DAYS_PER_MONTH, Rates
+from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.windows import ONE_DAY, Window
-from o365_pipeline.managed_app.assumptions import Assumptions
-from o365_pipeline.managed_app.rates import DAYS_PER_MONTH, Rates
 
 SOME_MONDAY = dt.date(2024, 1, 1)
 YEAR_DAYS = 364

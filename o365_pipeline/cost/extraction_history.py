@@ -11,13 +11,13 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.cost.assumptions import Calendar
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, operation
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import ONE_DAY, Window
-from o365_pipeline.ledger import extraction, landing, operation
-from o365_pipeline.managed_app.assumptions import Calendar
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,19 @@ from decimal import Decimal
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.authorization import ask_of, refusal
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.cost.assumptions import Assumptions
+from o365_pipeline.cost.estimate import Bill, Line, assumed_objects, cut, priced
+from o365_pipeline.cost.extraction_history import History, history_of, people_of
+from o365_pipeline.cost.rates import Rates
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.schedules import MAX_DAYS, days_due
 from o365_pipeline.extraction.submission import CLAIM_LIFETIME
 from o365_pipeline.extraction.windows import ONE_DAY, Window, missing_windows, out_of_reach, reach
-from o365_pipeline.ledger import naive_utc
-from o365_pipeline.managed_app.assumptions import Assumptions
-from o365_pipeline.managed_app.estimate import Bill, Line, assumed_objects, cut, priced
-from o365_pipeline.managed_app.landed_history import History, history_of, people_of
-from o365_pipeline.managed_app.rates import Rates
 
 
 @dataclass(frozen=True)

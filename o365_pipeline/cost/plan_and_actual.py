@@ -1,6 +1,6 @@
 """Plan and actual: what a customer's extractions were to cost by the assumptions, beside what they did cost.
 
-What belongs here: both, by dataset, from the ledger. What Dagster shows of it is `plan_assets.py`'s.
+What belongs here: both, by dataset, from the ledger. What Dagster shows of it is `cost/assets.py`'s.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.cost.assumptions import Assumptions
+from o365_pipeline.cost.estimate import Line, assumed_objects, priced
+from o365_pipeline.cost.extraction_history import people_of
+from o365_pipeline.cost.rates import Rates
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, operation
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import ONE_DAY, Window
-from o365_pipeline.ledger import extraction, landing, operation
-from o365_pipeline.managed_app.assumptions import Assumptions
-from o365_pipeline.managed_app.estimate import Line, assumed_objects, priced
-from o365_pipeline.managed_app.landed_history import people_of
-from o365_pipeline.managed_app.rates import Rates
 
 MORE_THAN_PLANNED = Decimal("0.25")
 

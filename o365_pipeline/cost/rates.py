@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from o365_pipeline.cost.reference_data import DatedFacts, Told, read_facts, shipped_text
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.dated_facts import DatedFacts, Told, read_facts, shipped_text
 
 RATES_FILE = "rates.toml"
 

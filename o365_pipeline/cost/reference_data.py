@@ -70,7 +70,7 @@ class DatedFacts(BaseModel):
 
 def shipped_text(name: str) -> str:
     """A file of facts as it is shipped."""
-    return (resources.files("o365_pipeline.managed_app") / name).read_text(encoding="utf-8")
+    return (resources.files("o365_pipeline.cost") / name).read_text(encoding="utf-8")
 
 
 def read_facts(model: type[F], path: Path | None, shipped: str) -> F:

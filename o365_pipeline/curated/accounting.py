@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landings_of
 

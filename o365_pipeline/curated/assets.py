@@ -5,12 +5,12 @@ What belongs here: what Dagster sees of curation. The work is `curation.py`'s.
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
-from o365_pipeline import freshness
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
@@ -18,20 +18,21 @@ from o365_pipeline.curated.duck import duck
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
+from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.pictures import rows_per_day
+from o365_pipeline.dagster_ui.preview import first_rows, masked_preview, table_schema
+from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, NotAuthorizedError
-from o365_pipeline.failures import explained
-from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.pictures import rows_per_day
-from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Landed, each_once, landings_of
 from o365_pipeline.raw.transfer import logged
-from o365_pipeline.row_history import rows_of_days
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
@@ -127,7 +128,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
                 )
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
         rows = {day: found.curated for day, found in counts.items()}
-        history = rows_of_days(context.instance, key, customer, rows)
+        history = rows_of_days(context.instance, key, partial(partition_key, customer), rows)
         context.add_asset_metadata({"rows_per_day": rows_per_day(history, rows)})
         return _result(lake, dataset, customer, counts, [volume_result(key, rows, history), _schema_check(drifts)])
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from o365_pipeline.markdown import markdown_table
-from o365_pipeline.row_history import HISTORY_DAYS, LEAST_DAYS, Usual, usual
+from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, LEAST_DAYS, Usual, usual
 
 VOLUME_CHECK = "volume_as_usual"
 MOST_DAYS_TOLD = 31

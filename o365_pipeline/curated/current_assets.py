@@ -5,17 +5,17 @@ What belongs here: what Dagster sees of them. The work is `current_state.py`'s.
 
 import dagster as dg
 
-from o365_pipeline import freshness
 from o365_pipeline.curated.assets import approved_columns, curated_key
 from o365_pipeline.curated.current_state import current_path, fold, fold_later
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
+from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.preview import first_rows, masked_preview, table_schema
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
-from o365_pipeline.failures import explained
-from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.preview import first_rows, masked_preview, table_schema
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import landed_days
 

@@ -14,7 +14,7 @@ import duckdb
 
 from o365_pipeline.curated.curation import CURATED, path_of, rows_in
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landed_days

@@ -16,16 +16,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.consent.data_request import Scope
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.curated.typing_sql import ROW_INFORMATION
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import approval_dataset, extraction, landing, operation
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.extraction_ledger import PURGED, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import approval_dataset, extraction, landing, operation
 from o365_pipeline.raw.lake import Lake
 
 ROWS = "SELECT count(*) FROM read_parquet($files) WHERE lower(puser) = $person"

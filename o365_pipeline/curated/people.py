@@ -13,11 +13,11 @@ from typing import Any
 from azure.core.exceptions import AzureError
 from azure.keyvault.secrets import SecretClient
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import typed_rows
 from o365_pipeline.curated.privacy import NOBODY, PREFIX, People, is_address, one_drive_name
-from o365_pipeline.customers import Customer, KeyVaultSecret
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, SettingsError
 from o365_pipeline.raw.lake import Lake

@@ -16,7 +16,7 @@ import duckdb
 
 from o365_pipeline.curated.curation import QUARANTINE
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lakes import Lakes
 

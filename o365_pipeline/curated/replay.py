@@ -10,13 +10,13 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.assets import approved_columns, newest_landings
 from o365_pipeline.curated.curation import Counts, curate
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.quarantine import Selection, opened, summary
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import each_once

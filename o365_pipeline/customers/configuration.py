@@ -31,8 +31,8 @@ from pydantic import (
     model_validator,
 )
 
-from o365_pipeline.consent.data_request import DataRequest, read_data_request
-from o365_pipeline.customers import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
+from o365_pipeline.customers.customer import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
+from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.errors import SettingsError
 
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
@@ -116,7 +116,7 @@ class Configured:
 
 def example() -> str:
     """The example that is shipped, as TOML."""
-    return (resources.files("o365_pipeline") / "customers.example.toml").read_text(encoding="utf-8")
+    return (resources.files("o365_pipeline.customers") / "customers.example.toml").read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
 
-What belongs here: the model and the look-up. Reading customers from files is `customers_file.py`'s; which file, and
+What belongs here: the model and the look-up. Reading customers from files is `configuration.py`'s; which file, and
 what stands in for one in the sandbox, `deployment.py`'s.
 """
 
@@ -12,10 +12,10 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from o365_pipeline.consent.data_request import DataRequest
+from o365_pipeline.customers.data_request import DataRequest
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving
 from o365_pipeline.errors import UsageError
-from o365_pipeline.partitions import FIRST_DAY
-from o365_pipeline.regions import AZURE_REGIONS, azure_region, receiving
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
 """The kind of Office 365 plan that a tenant is on; each has its own Management Activity API."""

@@ -126,7 +126,7 @@ def read_data_request(path: Path | None) -> DataRequest:
     Raises:
         SettingsError: the file cannot be read or is not a data request; the message names file and field.
     """
-    source = path or resources.files("o365_pipeline.consent") / "data_request.toml"
+    source = path or resources.files("o365_pipeline.customers") / "data_request.toml"
     try:
         return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8-sig")))
     except OSError as error:

@@ -6,13 +6,11 @@ What belongs here: the history and the judgement on it, for the checks and pictu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 import dagster as dg
-
-from o365_pipeline.partitions import partition_key
 
 ROW_COUNT = "dagster/row_count"
 
@@ -45,11 +43,11 @@ class Usual:
 
 
 def rows_of_days(
-    instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, days: Iterable[dt.date]
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition_of: Callable[[dt.date], str], days: Iterable[dt.date]
 ) -> dict[dt.date, int]:
-    """The newest row count of the customer's days, and of the eight weeks before the last of them."""
+    """The newest row count of the days, and of the eight weeks before the last of them; partitions are told by day."""
     last = max(days)
-    wanted = {partition_key(customer, day): day for day in (last - dt.timedelta(n) for n in range(HISTORY_DAYS + 1))}
+    wanted = {partition_of(day): day for day in (last - dt.timedelta(n) for n in range(HISTORY_DAYS + 1))}
     of_partitions = dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(wanted))
     found: dict[dt.date, int] = {}
     for record in instance.fetch_materializations(of_partitions, limit=MOST_RECORDS).records:

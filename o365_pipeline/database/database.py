@@ -1,6 +1,6 @@
 """The SQL database that holds the mart and, beside it, the ledger: its connection and its schema's upgrades.
 
-What belongs here: the engine, and the one MetaData that all tables join. The tables are in `ledger.py` and
+What belongs here: the engine, and the one MetaData that all tables join. The tables are in `database/ledger.py` and
 `mart/tables/`; the migrations in `mart/migrations/`, and the views, which are made after them, in `mart/views/`.
 """
 
@@ -27,10 +27,10 @@ from azure.core.credentials import TokenCredential
 from filelock import FileLock
 from sqlalchemy.dialects import mssql
 
-from o365_pipeline import sql_server
-from o365_pipeline.database_errors import hide_values
+from o365_pipeline.database import sql_server
+from o365_pipeline.database.hidden_values import hide_values
+from o365_pipeline.database.transient import passing, repeated
 from o365_pipeline.errors import DatabaseError
-from o365_pipeline.transient import passing, repeated
 
 LOG = logging.getLogger("o365_pipeline")
 
@@ -161,7 +161,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def migrations() -> Config:
     """Alembic's configuration of this project's migrations."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "mart" / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "mart" / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import Database, metadata, timestamp
+from o365_pipeline.database.database import Database, metadata, timestamp
 
 IDS_PER_QUERY = 500
 """SQL Server takes 2,100 parameters in a statement."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from o365_pipeline.dagster_ui.markdown import code, markdown_table, section_link
 from o365_pipeline.datasets.catalogue import catalogue
 from o365_pipeline.datasets.model import Column, Dataset
-from o365_pipeline.markdown import code, markdown_table, section_link
 
 SLICED = {
     "column": "by the date-filter column",

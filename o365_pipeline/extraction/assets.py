@@ -6,14 +6,14 @@ What belongs here: what Dagster sees of extraction. The steps are in `submission
 import dagster as dg
 
 from o365_pipeline.consent.assets import APPROVAL
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.customers.partitions import customer_day_partitions, customer_days
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.factory_changes import DefinitionChange, as_markdown
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.failures import explained
-from o365_pipeline.partitions import customer_day_partitions, customer_days
 
 EXTRACTION = dg.AssetKey("extraction")
 FACTORY_POOL = "data_factory"

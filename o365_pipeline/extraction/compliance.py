@@ -12,11 +12,11 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from azure.mgmt.policyinsights import PolicyInsightsClient
 from azure.mgmt.policyinsights.models import PolicyState, QueryOptions
 
-from o365_pipeline.cloud import Cloud, sign_in_failure
-from o365_pipeline.customers import Customer
+from o365_pipeline.azure.cloud import Cloud, sign_in_failure
+from o365_pipeline.azure.policies import policies
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import ExtractionError, PolicyViolationError, SettingsError
 from o365_pipeline.extraction.factory_retries import FactoryRetryPolicy, repeatable
-from o365_pipeline.policies import policies
 
 VIOLATED = QueryOptions(filter="ComplianceState eq 'NonCompliant'")
 FORBIDDEN = (

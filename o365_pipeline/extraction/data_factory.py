@@ -22,9 +22,9 @@ from azure.core.exceptions import (
 from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory import models as adf
 
-from o365_pipeline.cloud import Cloud, JsonAlone, sign_in_failure
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.azure.cloud import Cloud, JsonAlone, sign_in_failure
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
 from o365_pipeline.extraction import factory_definitions as definitions
 from o365_pipeline.extraction.factory_changes import DefinitionChange, change

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, fitting, landing, portions
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, fitting, landing, portions
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
 CONSENT_PENDING = "ConsentPending"

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from azure.mgmt.datafactory import models as adf
 from pydantic import SecretStr
 
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer, KeyVaultSecret, Storage
-from o365_pipeline.regions import REGION_NAMES
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret, Storage
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.regions import REGION_NAMES
 
 RUNTIME = "o365_runtime"
 SOURCE_SERVICE = "o365_source"

@@ -14,15 +14,15 @@ import dagster as dg
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.authorization import ask_of, refusal
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import range_tags
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.revocation import cancel_revoked
-from o365_pipeline.partitions import range_tags
 
 LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50

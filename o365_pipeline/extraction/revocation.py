@@ -16,9 +16,9 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, standing
 from o365_pipeline.consent.authorization import ask_of, refusal
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.customers import NIGHTLY, Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
+from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.assets import extraction_job
 from o365_pipeline.extraction.windows import ONE_DAY, reach
-from o365_pipeline.partitions import CUSTOMERS, range_tags
 
 MAX_DAYS = 31
 """How far back a schedule goes; what is older is asked for by hand, so that nobody pays for it unawares."""

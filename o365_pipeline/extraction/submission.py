@@ -17,9 +17,10 @@ from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.authorization import ask_of, authorize
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import (
     ExtractionError,
@@ -43,7 +44,6 @@ from o365_pipeline.extraction.windows import (
     out_of_reach,
     reach,
 )
-from o365_pipeline.ledger import naive_utc
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
 """Submitting takes seconds; a claim older than this belongs to a process that died, and what it lost is renewed."""

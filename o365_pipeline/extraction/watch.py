@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import FAILED, IN_PROGRESS, SUCCEEDED, DataFactory, FactoryRun
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.ledger import naive_utc
 
 CONSENT_WANTED = "an approver of Privileged Access Management has to consent within 24 hours"
 CONSENT_LAPSED = (

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from o365_pipeline.consent.data_request import DataRequest, read_data_request
-from o365_pipeline.customers import NIGHTLY, KeyVaultSecret
-from o365_pipeline.customers_file import EnvironmentSecret, Guid, cron_schedule
+from o365_pipeline.azure.policies import policies
+from o365_pipeline.customers.configuration import EnvironmentSecret, Guid, cron_schedule
+from o365_pipeline.customers.customer import NIGHTLY, KeyVaultSecret
+from o365_pipeline.customers.data_request import DataRequest, read_data_request
+from o365_pipeline.customers.regions import azure_region
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.policies import policies
-from o365_pipeline.regions import azure_region
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]
 ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$")]

@@ -6,19 +6,24 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables/`, t
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 
-from o365_pipeline import freshness
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
+from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.pictures import rows_per_day
+from o365_pipeline.dagster_ui.preview import PREVIEW_ROWS, masked_preview, table_schema
+from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.failures import explained
-from o365_pipeline.ledger import landing
 from o365_pipeline.mart.build import TABLE_NAMES
 from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
 from o365_pipeline.mart.collaboration import collaboration_picture
@@ -27,11 +32,7 @@ from o365_pipeline.mart.loading import DayLoaded, load_day, note_loaded, stale_d
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import reads
 from o365_pipeline.mart.tables import MART_TABLES, fact_message
-from o365_pipeline.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.pictures import rows_per_day
-from o365_pipeline.preview import PREVIEW_ROWS, masked_preview, table_schema
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.row_history import rows_of_days
 
 TRACE_CHECK = "rows_trace_to_a_landing"
 
@@ -95,7 +96,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
         note_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
-            history = rows_of_days(context.instance, mart_key(table), customer.name, work.days)
+            history = rows_of_days(context.instance, mart_key(table), partial(partition_key, customer.name), work.days)
             lineage = column_lineage(table, curated)
             context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
             if table.name.startswith("fact_"):

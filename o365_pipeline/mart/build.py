@@ -16,7 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.time_zones import define_time_zones
-from o365_pipeline.database import metadata
+from o365_pipeline.database.database import metadata
 from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import sqlalchemy as sa
 
+from o365_pipeline.dagster_ui.pictures import new_figure, picture
 from o365_pipeline.mart.tables import bridge_message_recipient, dim_person, fact_message
-from o365_pipeline.pictures import new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ import duckdb
 
 from o365_pipeline.curated.curation import rows_in
 from o365_pipeline.curated.current_state import newest_current
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lake import Lake
 

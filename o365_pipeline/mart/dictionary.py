@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import metadata
-from o365_pipeline.markdown import code, markdown_table, section_link
+from o365_pipeline.dagster_ui.markdown import code, markdown_table, section_link
+from o365_pipeline.database.database import metadata
 from o365_pipeline.mart import views
 from o365_pipeline.mart.diagram import Subject, er_diagram, subjects
 from o365_pipeline.mart.references import own_key, references

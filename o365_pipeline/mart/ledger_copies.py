@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, portions
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
-from o365_pipeline.ledger import approval_dataset, approval_event, extraction, landing, portions
 
 Copies = Mapping[sa.Table, Sequence[dict[str, Any]]]
 

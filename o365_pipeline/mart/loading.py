@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing, naive_utc, portions
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 
 
 @dataclass(frozen=True)

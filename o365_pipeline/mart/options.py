@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from o365_pipeline.database.ledger import extraction
+from o365_pipeline.database.transient import passing
 from o365_pipeline.errors import OptionRefusedError
-from o365_pipeline.ledger import extraction
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.transient import passing
 
 MANY_ROWS = [table for table in MART_TABLES if not table.name.startswith("dim_")]
 """The tables whose rows are summed up rather than looked up."""

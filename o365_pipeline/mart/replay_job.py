@@ -9,20 +9,20 @@ from collections.abc import Iterable
 import dagster as dg
 from pydantic import Field
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.quarantine import Selection
 from o365_pipeline.curated.replay import Replayed, partitions, replay
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import partition_key
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
-from o365_pipeline.failures import explained
 from o365_pipeline.mart.assets import materialized
 from o365_pipeline.mart.loading import load_day, note_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.partitions import partition_key
 from o365_pipeline.raw.lakes import Lakes
 
 REPLAY_JOB = "replay_job"

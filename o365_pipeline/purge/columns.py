@@ -16,9 +16,9 @@ import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.curated.duck import duck
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.raw.json_lines import contents, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part

@@ -13,9 +13,9 @@ import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.current_assets import current_key
+from o365_pipeline.customers.partitions import partition_key
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
-from o365_pipeline.partitions import partition_key
 from o365_pipeline.raw.assets import raw_key
 
 PARTITIONS_PER_QUERY = 200

@@ -16,17 +16,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
 from o365_pipeline.curated.current_state import current_path, fold
 from o365_pipeline.curated.people import people_of
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
+from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing, naive_utc, portions
-from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.lookback import depending

@@ -9,10 +9,10 @@ import json
 import dagster as dg
 from pydantic import Field
 
-from o365_pipeline.cloud import Cloud
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
-from o365_pipeline.failures import explained
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import forget, is_at_work

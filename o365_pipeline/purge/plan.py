@@ -19,12 +19,12 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.consent.authorization import ask_of
 from o365_pipeline.consent.coverage import Held, Lapse, lapses
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY
-from o365_pipeline.ledger import extraction, landing
 
 
 class Deletion(BaseModel):

@@ -9,10 +9,13 @@ from contextlib import suppress
 
 import dagster as dg
 
-from o365_pipeline import freshness
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.partitions import CustomerDays, customer_day_partitions, customer_days
+from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.preview import table_schema
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -21,9 +24,6 @@ from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claim
 from o365_pipeline.extraction.data_factory import SUCCEEDED, CopyOutcome, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.failures import explained
-from o365_pipeline.partitions import CustomerDays, customer_day_partitions, customer_days
-from o365_pipeline.preview import table_schema
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes

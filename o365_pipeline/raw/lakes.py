@@ -18,7 +18,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import LakeError, SettingsError
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lake_errors import Place

@@ -11,12 +11,12 @@ import datetime as dt
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.ledger import landing
 from o365_pipeline.raw import json_lines
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, Part

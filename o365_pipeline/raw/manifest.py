@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, portions
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.ledger import extraction, landing, portions
 from o365_pipeline.raw.lake import Lake
 
 MANIFEST_NAME = "manifest.json"

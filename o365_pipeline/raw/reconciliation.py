@@ -15,12 +15,12 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing, naive_utc, operation, portions
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing, naive_utc, operation, portions
 
 RECORD_HOURS = 48
 """Microsoft gives the feed's first records 12 hours; a record that has not come after this is worth a look."""

@@ -8,10 +8,10 @@ import datetime as dt
 import dagster as dg
 
 from o365_pipeline.consent import operation_ledger
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import identity
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.ledger import identity
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
 

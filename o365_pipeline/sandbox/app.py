@@ -13,17 +13,17 @@ from starlette.responses import Response
 from starlette.routing import Host, Route, Router
 
 from o365_pipeline.errors import O365PipelineError
-from o365_pipeline.sandbox.activity_feed import feed_routes
-from o365_pipeline.sandbox.arm import DOCUMENT_KINDS, arm_routes
-from o365_pipeline.sandbox.arm_endpoints import operation_routes
-from o365_pipeline.sandbox.compliance import Compliance
-from o365_pipeline.sandbox.entra import entra_routes
-from o365_pipeline.sandbox.factory_runs import Factories
-from o365_pipeline.sandbox.feed_faults import FeedFaults
-from o365_pipeline.sandbox.key_vaults import key_vault_routes
-from o365_pipeline.sandbox.policy_states import policy_state_routes
-from o365_pipeline.sandbox.resources import Resources
-from o365_pipeline.sandbox.solutions import solutions_routes
+from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
+from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.entra import entra_routes
+from o365_pipeline.sandbox.azure.factory_runs import Factories
+from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
+from o365_pipeline.sandbox.azure.policy_states import policy_state_routes
+from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.solutions import solutions_routes
+from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
+from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
 

@@ -13,16 +13,16 @@ from azure.core.pipeline.transport import RequestsTransport
 from pydantic import Field
 from starlette.applications import Starlette
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.app import sandbox_app, served_app
-from o365_pipeline.sandbox.data_connect import Tenant
-from o365_pipeline.sandbox.factory_faults import FactoryFaults
-from o365_pipeline.sandbox.factory_runs import Factories
-from o365_pipeline.sandbox.feed_faults import FeedFaults
+from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.azure.factory_runs import Factories
+from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
+from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
-from o365_pipeline.sandbox.tenant_data import FileTenant
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
+from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 
 TOKEN_SECONDS = 365 * 24 * 3600

@@ -10,10 +10,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from o365_pipeline.consent.data_request import DataRequest
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox import tenant_data as tenant_files
+from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
 
 SETTLED_DAYS = 2
 """So many days Data Connect takes until it has a day of every dataset."""

@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
+from o365_pipeline.cost.rates import shipped_rates
+from o365_pipeline.database.ledger import approval_event, extraction
 from o365_pipeline.deployment import load
-from o365_pipeline.ledger import approval_event, extraction
 from o365_pipeline.managed_app.offer import read_offer
-from o365_pipeline.managed_app.rates import shipped_rates
-from o365_pipeline.managed_app.readme import readme
-from o365_pipeline.managed_app.ui_definition import ui_definition
-from o365_pipeline.managed_app.ui_expressions import answers, elements
+from o365_pipeline.managed_app.package.readme import readme
+from o365_pipeline.managed_app.package.ui_definition import ui_definition
+from o365_pipeline.managed_app.package.ui_expressions import answers, elements
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.cost.test_next_extraction import REQUEST
 from o365_pipeline_tests.ledger_rows import note_extraction
 from o365_pipeline_tests.managed_app.installing import example_costs
-from o365_pipeline_tests.managed_app.test_next_extraction import REQUEST
 
 Command = Callable[..., tuple[int, str, str]]
 

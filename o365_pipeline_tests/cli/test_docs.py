@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from o365_pipeline.cli import cli
-from o365_pipeline.cli_docs import documents
-from o365_pipeline.database import Database, metadata
+from o365_pipeline.cli.docs import documents
+from o365_pipeline.cli.main import cli
+from o365_pipeline.database.database import Database, metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.diagram import er_diagram, subjects
 from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
@@ -21,7 +21,7 @@ from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.views import VIEWS
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("name", documents())

@@ -15,18 +15,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.cloud import AzureCloud
-from o365_pipeline.customers import Customer
-from o365_pipeline.customers_file import example
+from o365_pipeline.azure.cloud import AzureCloud
+from o365_pipeline.cli.doctor import examine
+from o365_pipeline.cli.headless import read_consent
+from o365_pipeline.customers.configuration import example
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.doctor import examine
 from o365_pipeline.errors import FeedError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.headless import read_consent
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.transport import sandbox_transport
-from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
+from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
 NOBODY = """DefaultAzureCredential failed to retrieve a token from the included credentials.
 Attempted credentials:

@@ -19,12 +19,12 @@ import httpx2
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline_tests.conftest import DAY, SAMPLES
 from o365_pipeline_tests.served import certificate
 
-SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
+SHIPPED_REQUEST = Path(__file__).parents[2] / "o365_pipeline" / "customers" / "data_request.toml"
 MONDAY, TUESDAY, WEDNESDAY = (str(DAY + dt.timedelta(days=number)) for number in range(3))
 
 
@@ -286,7 +286,7 @@ def test_the_doctor_ends_well_where_everything_works_and_with_status_1_where_not
 
 def test_the_sandboxes_azure_is_served_over_https(home: Path, tmp_path: Path) -> None:
     files, authority = certificate(tmp_path)
-    code = "from o365_pipeline.cli import main; main()"
+    code = "from o365_pipeline.cli.main import main; main()"
     paths = ["--certificate", str(files.certificate), "--key", str(files.key)]
     arguments = [sys.executable, "-c", code, "sandbox", "azure", "--port", "0", *paths]
 
@@ -314,7 +314,7 @@ def test_a_certificate_that_is_none_is_one_line_and_status_2(command: Command, t
 
 
 def test_the_approvers_page_is_served_until_it_is_interrupted(home: Path) -> None:
-    code = "from o365_pipeline.cli import main; main()"
+    code = "from o365_pipeline.cli.main import main; main()"
     arguments = [sys.executable, "-c", code, "sandbox", "serve", "--port", "0"]
 
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from o365_pipeline.cli_managed_app import managed_app
+from o365_pipeline.cli.managed_app import managed_app
 from o365_pipeline.errors import O365PipelineError, SettingsError
-from o365_pipeline.managed_app import validation
 from o365_pipeline.managed_app.offer import example
-from o365_pipeline.managed_app.package import packed, read, write
+from o365_pipeline.managed_app.package import validation
+from o365_pipeline.managed_app.package.package import packed, read, write
 from o365_pipeline_tests.managed_app.installing import example_package
 
 NAME = "office365-insights-1.0.0.zip"

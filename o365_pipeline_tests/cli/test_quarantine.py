@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
 from o365_pipeline.curated import curation
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import with_wrong_type

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.managed_app.applications import Applications
-from o365_pipeline.managed_app.taking_in import TakingIn
-from o365_pipeline.sandbox.notification_sender import NotificationSender
+from o365_pipeline.managed_app.installations.applications import Applications
+from o365_pipeline.managed_app.installations.onboarding import TakingIn
+from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
 NAME = "adventure-works"
@@ -167,7 +167,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
 def test_a_vendor_that_does_not_answer_is_told_and_the_installation_stands(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("o365_pipeline.cli_sandbox.NotificationSender", partial(NotificationSender, pauses=()))
+    monkeypatch.setattr("o365_pipeline.cli.sandbox.NotificationSender", partial(NotificationSender, pauses=()))
 
     status, told, error = command("install", "--name", NAME, "--notify", "http://127.0.0.1:9/notifications")
 

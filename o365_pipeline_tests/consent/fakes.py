@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from o365_pipeline.consent.activity_feed import Page, Position
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 
 NOW = dt.datetime.now(dt.UTC)
 

@@ -10,17 +10,17 @@ import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import HttpResponseError
 
-from o365_pipeline.cloud import TenantCredential
+from o365_pipeline.azure.cloud import TenantCredential
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ROOTS, ActivityFeed, Page, Position
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.consent.records import sort_out
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.feed_faults import BlobFault, FeedFaults, strange_records
+from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault, FeedFaults, strange_records
 
 HOUR = dt.timedelta(hours=1)
 

@@ -12,7 +12,7 @@ import pytest
 from o365_pipeline.consent import authorization as rules
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State
 from o365_pipeline.consent.authorization import RULES, Ask, Rule, authorize, refusal
-from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.errors import NotAuthorizedError
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)

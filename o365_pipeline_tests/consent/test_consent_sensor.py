@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sensor, initial_requests
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record

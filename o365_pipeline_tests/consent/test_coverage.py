@@ -9,7 +9,7 @@ from typing import Any
 from o365_pipeline.consent.approvals import ApprovalEvent, State
 from o365_pipeline.consent.authorization import Ask
 from o365_pipeline.consent.coverage import Held, lapses
-from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.customers.data_request import Scope
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TABLE = "BasicDataSet_v0.Message_v1"

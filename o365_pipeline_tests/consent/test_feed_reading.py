@@ -18,10 +18,10 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_reading import Progress, read_feeds
 from o365_pipeline.consent.records import sort_out
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.ledger import operation, record_aside
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
-from o365_pipeline.ledger import operation, record_aside
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
 LOG = logging.getLogger("o365_pipeline")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import NotAuthorizedError
 from o365_pipeline.extraction.submission import Submitter

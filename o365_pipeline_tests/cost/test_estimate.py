@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o365_pipeline.consent.data_request import DataRequest, read_data_request
+from o365_pipeline.cost.assumptions import read_assumptions, shipped_assumptions
+from o365_pipeline.cost.estimate import cut, estimate, line_of, priced, window_days
+from o365_pipeline.cost.rates import read_rates, shipped_rates
+from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.managed_app.assumptions import read_assumptions, shipped_assumptions
-from o365_pipeline.managed_app.cost_parts import cost_parts
-from o365_pipeline.managed_app.estimate import cut, estimate, line_of, priced, window_days
 from o365_pipeline.managed_app.offer import read_offer
-from o365_pipeline.managed_app.rates import read_rates, shipped_rates
+from o365_pipeline.managed_app.package.cost_by_users import cost_parts
 
 RATES, ASSUMPTIONS = read_rates(), read_assumptions()
 MESSAGE, FILES = catalogue()["Message_v1"], catalogue()["SharePointFiles_v1"]

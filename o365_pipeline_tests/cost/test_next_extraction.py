@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
+from o365_pipeline.cost.assumptions import read_assumptions
+from o365_pipeline.cost.next_extraction import NextExtraction, PlannedDataset, days_of_next, next_extraction
+from o365_pipeline.cost.rates import read_rates
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import extraction, landing
-from o365_pipeline.managed_app.assumptions import read_assumptions
-from o365_pipeline.managed_app.next_extraction import NextExtraction, PlannedDataset, days_of_next, next_extraction
-from o365_pipeline.managed_app.rates import read_rates
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.ledger_rows import note_extraction, note_landing, note_operation
 

@@ -11,17 +11,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.cost.assets import PLAN_AND_ACTUAL, plan_and_actual_asset
+from o365_pipeline.cost.assumptions import read_assumptions
+from o365_pipeline.cost.next_extraction import next_extraction
+from o365_pipeline.cost.plan_and_actual import PlanAndActual, cost_so_far, plan_and_actual
+from o365_pipeline.cost.rates import read_rates
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.managed_app.assumptions import read_assumptions
-from o365_pipeline.managed_app.next_extraction import next_extraction
-from o365_pipeline.managed_app.plan_and_actual import PlanAndActual, cost_so_far, plan_and_actual
-from o365_pipeline.managed_app.plan_assets import PLAN_AND_ACTUAL, plan_and_actual_asset
-from o365_pipeline.managed_app.rates import read_rates
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline_tests.conftest import DAY, read_decisions
+from o365_pipeline_tests.cost.test_next_extraction import of_two_datasets
 from o365_pipeline_tests.ledger_rows import note_extraction, note_landing, note_operation
-from o365_pipeline_tests.managed_app.test_next_extraction import of_two_datasets
 from o365_pipeline_tests.runner import Runner
 
 Decide = Callable[..., None]

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
 from o365_pipeline.curated.current_state import current_path, fold_later, newest_current
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.ledger import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import SAMPLES
 from o365_pipeline_tests.history import CUSTOMER, History, names, site

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.consent.data_request import Scope
 from o365_pipeline.curated.missing_person import Answer, Extracted, Held, Known, Reason, Recorded, answer, why_missing
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.database.ledger import approval_dataset
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.ledger import approval_dataset
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 from o365_pipeline_tests.ledger_rows import note_extraction, note_landing, note_operation
 

@@ -13,7 +13,7 @@ import pytest
 from o365_pipeline.curated import curation
 from o365_pipeline.curated.curation import QUARANTINE, Counts
 from o365_pipeline.curated.quarantine import Selection, opened, summary
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.conftest import DAY

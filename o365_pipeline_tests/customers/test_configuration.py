@@ -16,12 +16,12 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from o365_pipeline import customers_file
-from o365_pipeline.customers import Customer, KeyVaultSecret
-from o365_pipeline.customers_file import Configured, example, read_customers, schema
+from o365_pipeline.customers import configuration as customers_file
+from o365_pipeline.customers.configuration import Configured, example, read_customers, schema
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.errors import SettingsError
 
-SHIPPED_REQUEST = Path(__file__).parents[1] / "o365_pipeline" / "consent" / "data_request.toml"
+SHIPPED_REQUEST = Path(__file__).parents[2] / "o365_pipeline" / "customers" / "data_request.toml"
 
 Write = Callable[..., Path]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from o365_pipeline.consent.data_request import DataRequest, RequestedDataset, Scope, read_data_request
+from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope, read_data_request
 from o365_pipeline.errors import SettingsError
 
-SHIPPED = Path(__file__).parents[2] / "o365_pipeline" / "consent" / "data_request.toml"
+SHIPPED = Path(__file__).parents[2] / "o365_pipeline" / "customers" / "data_request.toml"
 
 
 def test_the_shipped_request_asks_for_nothing_that_people_wrote() -> None:

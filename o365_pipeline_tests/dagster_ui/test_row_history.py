@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from o365_pipeline.curated.checks import volume_result
-from o365_pipeline.partitions import partition_key
-from o365_pipeline.pictures import rows_per_day
-from o365_pipeline.row_history import HISTORY_DAYS, MOST_RECORDS, rows_of_days, usual
+from o365_pipeline.customers.partitions import partition_key
+from o365_pipeline.dagster_ui.pictures import rows_per_day
+from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, MOST_RECORDS, rows_of_days, usual
 
 MONDAY = dt.date(2026, 11, 16)
 KEY = dg.AssetKey(["curated", "message"])
@@ -94,7 +95,7 @@ def test_the_history_is_the_customers_own_and_its_newest_counts(instance: dg.Dag
         dg.AssetMaterialization(KEY, partition=partition_key("contoso", sunday - dt.timedelta(1)))
     )
 
-    assert rows_of_days(instance, KEY, "contoso", [MONDAY]) == {sunday: 2, MONDAY: 3}
+    assert rows_of_days(instance, KEY, partial(partition_key, "contoso"), [MONDAY]) == {sunday: 2, MONDAY: 3}
 
 
 def test_the_history_is_one_query_of_bounded_size(
@@ -109,7 +110,7 @@ def test_the_history_is_one_query_of_bounded_size(
 
     monkeypatch.setattr(instance, "fetch_materializations", noted)
 
-    rows_of_days(instance, KEY, "contoso", [MONDAY - dt.timedelta(n) for n in range(300)])
+    rows_of_days(instance, KEY, partial(partition_key, "contoso"), [MONDAY - dt.timedelta(n) for n in range(300)])
 
     [(wanted, more)] = asked
     assert len(wanted.asset_partitions or ()) == HISTORY_DAYS + 1

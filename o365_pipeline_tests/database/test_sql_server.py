@@ -12,16 +12,16 @@ import sqlalchemy as sa
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from o365_pipeline.database import Database, connectable
+from o365_pipeline.database.database import Database, connectable
+from o365_pipeline.database.ledger import approval_event
+from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.errors import DatabaseError
-from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import dim_person, fact_message
 from o365_pipeline.mart.views import VIEWS
-from o365_pipeline.sql_server import DRIVER
-from o365_pipeline_tests.mart import fake_pyodbc
+from o365_pipeline_tests.database import fake_pyodbc
+from o365_pipeline_tests.database.fake_pyodbc import SQL_TYPES, FakePyodbc
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
-from o365_pipeline_tests.mart.fake_pyodbc import SQL_TYPES, FakePyodbc
 
 URL = "mssql+pyodbc://@server.example/mart"
 
@@ -168,7 +168,7 @@ def test_where_none_is_installed_the_packaged_driver_is_taken(monkeypatch: pytes
 
 def test_without_any_driver_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_pyodbc.install(monkeypatch)
-    monkeypatch.setattr("o365_pipeline.sql_server.find_spec", lambda _name: None)
+    monkeypatch.setattr("o365_pipeline.database.sql_server.find_spec", lambda _name: None)
 
     with pytest.raises(
         DatabaseError, match="install Microsoft's 'ODBC Driver 18 for SQL Server' or the Python package"

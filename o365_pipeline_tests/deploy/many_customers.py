@@ -16,12 +16,12 @@ import dagster as dg
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
+from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.deployment import load
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.landing_sensor import build_landing_sensor
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.assets import MART_KEYS
-from o365_pipeline.partitions import CUSTOMERS
 
 DAY = dt.date(2026, 11, 16)
 READING_SECONDS = 60

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from azure.mgmt.appcontainers.models import ContainerApp, ManagedEnvironment
 
-from o365_pipeline.customers_file import CustomerEntry
+from o365_pipeline.customers.configuration import CustomerEntry
+from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.deployment import Settings
-from o365_pipeline.managed_app import arm_template
-from o365_pipeline.managed_app.arm_template import Deployed, TemplateError, deploy
-from o365_pipeline.regions import REGION_NAMES
+from o365_pipeline.managed_app.package import arm_template
+from o365_pipeline.managed_app.package.arm_template import Deployed, TemplateError, deploy
 from o365_pipeline_tests.deploy.conftest import DEPLOY
 from o365_pipeline_tests.deploy.test_container_file import command
 

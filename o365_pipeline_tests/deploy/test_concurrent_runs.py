@@ -12,9 +12,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from o365_pipeline.cli.headless import QUIET
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import load
-from o365_pipeline.headless import QUIET
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
 from o365_pipeline_tests.runner import mart_rows
 

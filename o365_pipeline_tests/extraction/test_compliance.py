@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, PolicyViolationError, SettingsError
 from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.policies import policies
 from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.conftest import DAY

@@ -11,15 +11,15 @@ from azure.mgmt.datafactory import DataFactoryManagementClient
 from pydantic import SecretStr
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError
 from o365_pipeline.extraction import factory_definitions as definitions
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.windows import Window
+from o365_pipeline.sandbox.azure.factory_faults import CopyError, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.factory_faults import CopyError, FactoryFaults
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.extraction import factory_definitions as definitions
 from o365_pipeline.extraction.factory_changes import DefinitionChange, as_markdown, change
 from o365_pipeline.extraction.factory_definitions import Definition

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from o365_pipeline.extraction.factory_errors import KNOWN_ERRORS, explained_error, explanation
-from o365_pipeline.sandbox.factory_faults import CopyError
+from o365_pipeline.sandbox.azure.factory_faults import CopyError
 
 WRAPPED = (
     "ErrorCode=UserErrorOffice365DataLoaderError,'Type=Microsoft.DataTransfer.Common.Shared.HybridDeliveryException,"

@@ -9,12 +9,12 @@ import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 from azure.core.pipeline.transport import RequestsTransport
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.factory_faults import RUNS_QUERY, RUNS_START, FactoryFaults
 
 RUN_ID = "00000000-0000-4000-8000-000000000001"
 

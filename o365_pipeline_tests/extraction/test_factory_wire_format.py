@@ -12,14 +12,14 @@ from jsonschema import Draft202012Validator, ValidationError
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import factory_definitions
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.sandbox.azure.factory_faults import FactoryRequest
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.factory_faults import FactoryRequest
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction import factory_shapes as shapes
 

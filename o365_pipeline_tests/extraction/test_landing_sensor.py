@@ -10,7 +10,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction.data_factory import CopyOutcome, FactoryRun
 from o365_pipeline.extraction.landing_sensor import build_landing_sensor

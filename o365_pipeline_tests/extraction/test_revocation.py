@@ -14,7 +14,7 @@ import pytest
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger

@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o365_pipeline import ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import NIGHTLY, Customer, Customers
+from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
+from o365_pipeline.customers.partitions import RANGE_END_TAG, RANGE_START_TAG
+from o365_pipeline.database import ledger
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction.schedules import MAX_DAYS, build_extraction_schedules, schedule_name
-from o365_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import Runner
 

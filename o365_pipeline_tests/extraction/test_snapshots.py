@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import UsageError

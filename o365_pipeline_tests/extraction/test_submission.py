@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger

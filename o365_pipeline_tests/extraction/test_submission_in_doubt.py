@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.submission import LISTED_AFTER, Submitter
+from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.factory_faults import RUNS_QUERY, RUNS_START, FactoryFaults
 from o365_pipeline_tests.conftest import DAY
 
 

@@ -17,9 +17,10 @@ import pytest
 import sqlalchemy as sa
 from azure.core.pipeline.transport import RequestsTransport
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.ledger import extraction as extraction_table
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -27,9 +28,8 @@ from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.ledger import extraction as extraction_table
+from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, CopyError, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
-from o365_pipeline.sandbox.factory_faults import RUNS_QUERY, CopyError, FactoryFaults
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.runner import Runner, failure
 

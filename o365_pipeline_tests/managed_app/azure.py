@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from o365_pipeline.managed_app.notifications import Notification, definition_of
+from o365_pipeline.managed_app.installations.notifications import Notification, definition_of
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline_tests.conftest import DAY
 

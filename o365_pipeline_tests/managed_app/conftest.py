@@ -20,7 +20,8 @@ from o365_pipeline_tests.runner import Runner
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
     """A sandbox that sells one day of history of the two datasets that make mail facts."""
-    head, *datasets = (resources.files("o365_pipeline.consent") / "data_request.toml").read_text().split("[[datasets]]")
+    shipped = (resources.files("o365_pipeline.customers") / "data_request.toml").read_text()
+    head, *datasets = shipped.split("[[datasets]]")
     wanted = [text for text in datasets if "User_v1" in text or "Message_v1" in text]
     (tmp_path / "request.toml").write_text("[[datasets]]".join([head, *wanted]))
     sold = offers.example().replace("history_days = 7", "history_days = 1")

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from o365_pipeline.consent.data_request import RequestedDataset, Scope
-from o365_pipeline.customers import Customer, KeyVaultSecret
-from o365_pipeline.managed_app.arm_template import SAMPLE, Deployed, Target, deploy
-from o365_pipeline.managed_app.cost_parts import CostParts, cost_parts
-from o365_pipeline.managed_app.extract_groups import of_groups
-from o365_pipeline.managed_app.main_template import main_template
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.data_request import RequestedDataset, Scope
+from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package import Package, build
-from o365_pipeline.partitions import FIRST_DAY
+from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, deploy
+from o365_pipeline.managed_app.package.cost_by_users import CostParts, cost_parts
+from o365_pipeline.managed_app.package.extract_groups import of_groups
+from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.package.package import Package, build
 
 APPLICATION_OBJECT_ID = "44444444-0000-4000-8000-000000000004"
 GROUPS = ["55555555-0000-4000-8000-000000000005", "66666666-0000-4000-8000-000000000006"]

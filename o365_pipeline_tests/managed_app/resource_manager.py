@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
 

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 from filelock import FileLock
 
-import o365_pipeline.ledger  # noqa: F401 - its tables are part of the metadata
-from o365_pipeline import database as database_module
-from o365_pipeline.database import Database, connectable, metadata
+import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+from o365_pipeline.database import database as database_module
+from o365_pipeline.database.database import Database, connectable, metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.deployment import load as load_deployment

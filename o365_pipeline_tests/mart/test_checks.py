@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.database import metadata
+from o365_pipeline.database.database import metadata
 from o365_pipeline.mart.checks import ADDRESSES_CHECK, REFERENCES_CHECK, mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import MOST_PAIRS, MOST_PEOPLE, collaboration_picture, strongest_pairs
 from o365_pipeline.mart.tables import MART_TABLES, bridge_message_recipient, dim_date, dim_person, fact_message

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 import sqlglot
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 from o365_pipeline_tests.mart.hand_made_mart import fill
 

@@ -15,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.partitions import range_tags
+from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import load_day
@@ -34,7 +35,6 @@ from o365_pipeline.mart.tables import (
     fact_meeting,
     fact_message,
 )
-from o365_pipeline.partitions import range_tags
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.mart import five_people
 from o365_pipeline_tests.mart.five_people import FIRST, LAST, WHOLE_SERIES

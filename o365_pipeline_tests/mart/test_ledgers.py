@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, fitting, landing
+from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
-from o365_pipeline.ledger import extraction, fitting, landing
-from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.mart.loading import note_loaded
 from o365_pipeline.mart.tables import dim_person
 from o365_pipeline.purge import deletion

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import ExecuteStyle
 
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import approval_event, extraction, landing, not_recorded
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.ledger import approval_event, extraction, landing, not_recorded
 from o365_pipeline.mart import assets
 from o365_pipeline.mart.ledger_copies import copies_of, forget
 from o365_pipeline.mart.loading import note_loaded

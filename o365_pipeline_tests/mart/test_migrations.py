@@ -11,8 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects import mssql
 
-import o365_pipeline.ledger  # noqa: F401 - its tables are part of the metadata
-from o365_pipeline.database import Database, metadata, migrations
+import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+from o365_pipeline.database.database import Database, metadata, migrations
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.views import VIEWS

@@ -12,14 +12,14 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline import transient
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, Customers
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database import transient
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, operation
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.ledger import approval_dataset, approval_event, extraction, landing, operation
 from o365_pipeline.mart.assets import TRACE_CHECK
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.people import person_of

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.people import person_of

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from alembic import command
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database, migrations
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database, migrations
+from o365_pipeline.database.ledger import approval_event
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.ledger import approval_event
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart, sqlite_only

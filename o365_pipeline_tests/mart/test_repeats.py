@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline import transient
-from o365_pipeline.database import Database
+from o365_pipeline.database import transient
+from o365_pipeline.database.database import Database
 from o365_pipeline.errors import DatabaseUnavailableError
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition

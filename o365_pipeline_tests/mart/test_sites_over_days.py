@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.curated.current_state import current_path
-from o365_pipeline.customers import Customer
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.windows import Window, extraction_id
-from o365_pipeline.ledger import extraction
 from o365_pipeline.mart.loading import DayLoaded, load_day
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import agg_site_storage, dim_site

@@ -11,7 +11,7 @@ import sqlglot
 from alembic import command
 from sqlglot import exp
 
-from o365_pipeline.database import migrations
+from o365_pipeline.database.database import migrations
 from o365_pipeline.mart.tables import MART_TABLES
 
 URL = "mssql+pyodbc://@server.example/mart"

@@ -11,8 +11,8 @@ from alembic import command
 from click.testing import CliRunner
 from sqlalchemy.dialects import mssql, postgresql
 
-from o365_pipeline.cli import cli
-from o365_pipeline.database import Database, _engine, migrations
+from o365_pipeline.cli.main import cli
+from o365_pipeline.database.database import Database, _engine, migrations
 from o365_pipeline.mart.tables.settings import mart_setting, write_minimum_group_size
 from o365_pipeline.mart.views import VIEWS, schema
 from o365_pipeline_tests.mart.conftest import sqlite_only

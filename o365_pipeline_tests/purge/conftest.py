@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.runner import Runner

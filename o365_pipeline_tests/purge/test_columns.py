@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.ledger import landing
 from o365_pipeline.purge.columns import manifest_of, take_out
 from o365_pipeline.raw.json_lines import pieces
 from o365_pipeline.raw.manifest import Manifest, Part

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from o365_pipeline.consent import feed_ledger
 from o365_pipeline.consent.activity_feed import Position
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.ledger import extraction, landing
+from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.ledger import extraction, landing
-from o365_pipeline.ledger import purge as purge_table
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.job import carry_out
 from o365_pipeline.purge.plan import due, in_doubt, next_due

@@ -17,8 +17,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
+from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.errors import LakeError
-from o365_pipeline.failures import explained
 from o365_pipeline.raw import lakes as lakes_module
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lake_errors import Place

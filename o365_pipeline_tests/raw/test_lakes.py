@@ -10,7 +10,7 @@ from azure.core.credentials import AccessToken
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import LakeError, SettingsError
 from o365_pipeline.raw.lakes import Lakes

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import LandingError

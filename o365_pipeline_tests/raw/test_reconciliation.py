@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.raw import reconciliation_check

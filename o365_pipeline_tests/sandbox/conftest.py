@@ -13,23 +13,23 @@ from azure.mgmt.datafactory import models as adf
 from starlette.applications import Starlette
 
 from o365_pipeline.consent.approvals import State as Decision
-from o365_pipeline.consent.data_request import DataRequest
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.extraction import factory_definitions
 from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.app import sandbox_app
-from o365_pipeline.sandbox.audit_records import append_record
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.cloud import SandboxCloud, SandboxCredential
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import Tenant
-from o365_pipeline.sandbox.factory_faults import FactoryFaults
-from o365_pipeline.sandbox.factory_runs import Factories
-from o365_pipeline.sandbox.feed_faults import FeedFaults
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
+from o365_pipeline.sandbox.microsoft365.audit_records import append_record
+from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
+from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 
 APPROVER = "approver@contoso.example"

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Host, Route, Router
 
 from o365_pipeline.curated.people import people_of
-from o365_pipeline.customers import Customer, Customers, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, Customers, KeyVaultSecret
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import SettingsError

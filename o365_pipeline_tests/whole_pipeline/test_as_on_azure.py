@@ -14,16 +14,16 @@ import dagster as dg
 import pytest
 import yaml
 
+from o365_pipeline.cli.doctor import examine
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers_file import example
+from o365_pipeline.customers.configuration import example
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.doctor import examine
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 from o365_pipeline_tests.deploy.services import Postgres
 from o365_pipeline_tests.runner import Runner, mart_rows
 from o365_pipeline_tests.served import certificate, serving
-from o365_pipeline_tests.test_customers_file import SHIPPED_REQUEST
 
 DATASETS = ("User_v1", "Message_v1", "SentItem_v1", "CalendarView_v0", "TeamChat_v1")
 APPLICATION_SECRET, CLIENT_SECRET = "canary-of-the-application", "canary-of-the-sign-in"

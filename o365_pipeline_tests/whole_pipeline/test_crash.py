@@ -17,7 +17,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
 
-EXTRACT = [sys.executable, "-c", "from o365_pipeline.cli import main; main()", "extract", "--from", str(DAY)]
+EXTRACT = [sys.executable, "-c", "from o365_pipeline.cli.main import main; main()", "extract", "--from", str(DAY)]
 PATIENCE_SECONDS = 180
 """A worker killed between asking for a run and noting it holds its window for a minute, and its repeat waits."""
 

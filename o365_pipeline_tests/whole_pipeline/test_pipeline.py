@@ -12,16 +12,16 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from o365_pipeline.cli.headless import Headless
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.partitions import customer_days, partition_key, range_tags
+from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.headless import Headless
-from o365_pipeline.ledger import extraction, landing
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.partitions import customer_days, partition_key, range_tags
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR
 from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows

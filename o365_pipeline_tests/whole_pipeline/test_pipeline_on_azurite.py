@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.purge.job import purge_request
 from o365_pipeline.raw.lake import Lake

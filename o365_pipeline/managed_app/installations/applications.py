@@ -1,6 +1,6 @@
 """Azure's managed applications, through the real management clients: what one is, and its Key Vault's secret.
 
-What belongs here: the calls, and their answers in this project's words. When they are made is `taking_in.py`'s.
+What belongs here: the calls, and their answers in this project's words. When they are made is `onboarding.py`'s.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from azure.mgmt.resource.managedapplications import ApplicationClient
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from o365_pipeline.cloud import Cloud
-from o365_pipeline.consent.data_request import MAX_GROUPS
-from o365_pipeline.customers import KeyVaultSecret
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.customer import KeyVaultSecret
+from o365_pipeline.customers.data_request import MAX_GROUPS
 from o365_pipeline.errors import InstallationError, SettingsError
-from o365_pipeline.managed_app.notifications import without_addresses
+from o365_pipeline.managed_app.installations.notifications import without_addresses
 
 API_VERSION = "2019-07-01"
 NOT_FOUND, FORBIDDEN = 404, 403

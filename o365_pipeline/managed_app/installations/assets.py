@@ -11,16 +11,16 @@ import dagster as dg
 import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.customers import Customers
-from o365_pipeline.database import Database
+from o365_pipeline.cost.plan_and_actual import cost_so_far
+from o365_pipeline.cost.rates import read_rates
+from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.extraction.data_factory import SUCCEEDED
-from o365_pipeline.ledger import extraction, landing
-from o365_pipeline.managed_app import installations
-from o365_pipeline.managed_app.installations import Installation, customer_of
-from o365_pipeline.managed_app.plan_and_actual import cost_so_far
-from o365_pipeline.managed_app.rates import read_rates
-from o365_pipeline.managed_app.vendor import Vendor
-from o365_pipeline.markdown import markdown_table
+from o365_pipeline.managed_app.installations import installations
+from o365_pipeline.managed_app.installations.installations import Installation, customer_of
+from o365_pipeline.managed_app.installations.vendor import Vendor
 
 INSTALLATIONS = dg.AssetKey(["managed_app", "installations"])
 COLUMNS = ("customer", "version", "SKU", "state", "consent", "last extraction", "last error", "rows", "cost")

@@ -1,7 +1,7 @@
 """The installations that are known, and the customers that they are.
 
 What belongs here: reading and writing `ledger_installation`, and the look-up that lets all stages see a customer as
-soon as it is taken in. What changes an installation is `taking_in.py`'s.
+soon as it is taken in. What changes an installation is `onboarding.py`'s.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from o365_pipeline.customers import NIGHTLY, Customer, KeyVaultSecret
-from o365_pipeline.database import Database
+from o365_pipeline.customers.customer import NIGHTLY, Customer, KeyVaultSecret
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import installation as table
 from o365_pipeline.errors import InstallationError
-from o365_pipeline.ledger import installation as table
-from o365_pipeline.managed_app.extract_groups import of_groups
-from o365_pipeline.managed_app.notifications import DELETED, DELETING
+from o365_pipeline.managed_app.installations.notifications import DELETED, DELETING
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package.extract_groups import of_groups
 
 KEPT_SECONDS = 5.0
 """How long a process goes on with the customers that it has read."""

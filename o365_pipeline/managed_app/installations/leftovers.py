@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from azure.core.exceptions import HttpResponseError
 from obstore.store import MemoryStore
 
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, ExtractionError, LakeError
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.managed_app.applications import FORBIDDEN, NOT_FOUND
+from o365_pipeline.managed_app.installations.applications import FORBIDDEN, NOT_FOUND
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lake_errors import Place

@@ -1,6 +1,6 @@
 """The web endpoint that Azure notifies of installations: it checks, keeps, and answers.
 
-What belongs here: requests and answers. Nothing that is told is believed here: `taking_in.py` asks Azure first.
+What belongs here: requests and answers. Nothing that is told is believed here: `onboarding.py` asks Azure first.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError
-from o365_pipeline.managed_app.notifications import RECORDED_AT_ONCE, Notification, is_of, record
+from o365_pipeline.managed_app.installations.notifications import RECORDED_AT_ONCE, Notification, is_of, record
 from o365_pipeline.managed_app.offer import Offer
 
 Clock = Callable[[], dt.datetime]

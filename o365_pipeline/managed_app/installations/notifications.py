@@ -1,7 +1,7 @@
 """Azure's notifications of installations: their form, and the log that keeps each of them once.
 
 What belongs here: reading one, recording it, and what came of it. How they arrive is `notification_endpoint.py`'s; what
-they lead to, `taking_in.py`'s.
+they lead to, `onboarding.py`'s.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.consent.approvals import in_utc
-from o365_pipeline.database import Database
-from o365_pipeline.ledger import fitting, naive_utc, portions
-from o365_pipeline.ledger import notification as table
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import fitting, naive_utc, portions
+from o365_pipeline.database.ledger import notification as table
 from o365_pipeline.managed_app.offer import Offer
 
 ACCEPTED, SUCCEEDED, FAILED, DELETING, DELETED = "Accepted", "Succeeded", "Failed", "Deleting", "Deleted"

@@ -15,18 +15,25 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from o365_pipeline.database import Database
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import fitting, naive_utc
+from o365_pipeline.database.ledger import installation as table
 from o365_pipeline.errors import InstallationError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.revocation import cancel_all
-from o365_pipeline.ledger import fitting, naive_utc
-from o365_pipeline.ledger import installation as table
-from o365_pipeline.managed_app import installations, notifications
-from o365_pipeline.managed_app.applications import Application, Applications, Gone
-from o365_pipeline.managed_app.installations import Installation, customer_of, free_name
-from o365_pipeline.managed_app.notifications import DELETED, DELETING, FAILED, SUCCEEDED, Notification, Received
-from o365_pipeline.managed_app.vendor import Vendor
-from o365_pipeline.partitions import FIRST_DAY
+from o365_pipeline.managed_app.installations import installations, notifications
+from o365_pipeline.managed_app.installations.applications import Application, Applications, Gone
+from o365_pipeline.managed_app.installations.installations import Installation, customer_of, free_name
+from o365_pipeline.managed_app.installations.notifications import (
+    DELETED,
+    DELETING,
+    FAILED,
+    SUCCEEDED,
+    Notification,
+    Received,
+)
+from o365_pipeline.managed_app.installations.vendor import Vendor
 
 MAX_APPLICATIONS = 25
 """How many applications one tick asks Azure for at most; the rest follows in the next."""

@@ -1,6 +1,6 @@
 """Rotation of the application's secret: a new one is written to the Key Vault of every installation.
 
-What belongs here: writing it again. That a new installation is given it is `taking_in.py`'s.
+What belongs here: writing it again. That a new installation is given it is `onboarding.py`'s.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
 from o365_pipeline.errors import InstallationError, UsageError
-from o365_pipeline.managed_app import installations
-from o365_pipeline.managed_app.applications import Applications
-from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.managed_app.installations import installations
+from o365_pipeline.managed_app.installations.applications import Applications
+from o365_pipeline.managed_app.installations.vendor import Vendor
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The installation sensor: takes in what Azure tells of installations, and has deleted what they leave behind.
 
-What belongs here: the tick. What follows a notification is `taking_in.py`'s.
+What belongs here: the tick. What follows a notification is `onboarding.py`'s.
 """
 
 import datetime as dt
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from o365_pipeline.cloud import Cloud
-from o365_pipeline.database import Database
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions
+from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.managed_app import installations
-from o365_pipeline.managed_app.applications import Applications
-from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, shown
-from o365_pipeline.managed_app.installations import Installation
-from o365_pipeline.managed_app.taking_in import TakingIn
-from o365_pipeline.managed_app.uninstallation_job import UNINSTALLATION_JOB, uninstallation_request
-from o365_pipeline.managed_app.vendor import Vendor
-from o365_pipeline.partitions import CUSTOMERS, customer_partitions
+from o365_pipeline.managed_app.installations import installations
+from o365_pipeline.managed_app.installations.applications import Applications
+from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, shown
+from o365_pipeline.managed_app.installations.installations import Installation
+from o365_pipeline.managed_app.installations.onboarding import TakingIn
+from o365_pipeline.managed_app.installations.uninstallation_job import UNINSTALLATION_JOB, uninstallation_request
+from o365_pipeline.managed_app.installations.vendor import Vendor
 
 MAX_REQUESTS = 5
 """How many uninstallations one tick asks for at most; the rest follows in the next."""

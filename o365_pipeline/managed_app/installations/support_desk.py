@@ -1,14 +1,14 @@
 """The support desk's schedule: what it looks at is told anew every hour, whether something changed or not.
 
-What belongs here: when. What is told is `installation_assets.py`'s and `plan_assets.py`'s.
+What belongs here: when. What is told is `installations/assets.py`'s and `cost/assets.py`'s.
 """
 
 from __future__ import annotations
 
 import dagster as dg
 
-from o365_pipeline.managed_app.installation_assets import INSTALLATIONS
-from o365_pipeline.managed_app.plan_assets import PLAN_AND_ACTUAL
+from o365_pipeline.cost.assets import PLAN_AND_ACTUAL
+from o365_pipeline.managed_app.installations.assets import INSTALLATIONS
 
 SUPPORT_DESK_JOB = "support_desk_job"
 

@@ -1,6 +1,6 @@
 """The uninstallation job: deletes all that was moved of a customer whose managed application is gone.
 
-What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `remains.py`'s.
+What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `leftovers.py`'s.
 """
 
 import datetime as dt
@@ -8,17 +8,17 @@ import datetime as dt
 import dagster as dg
 from pydantic import Field
 
-from o365_pipeline.cloud import Cloud
+from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.partitions import CUSTOMERS
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.failures import explained
-from o365_pipeline.ledger import naive_utc
-from o365_pipeline.managed_app import installations
-from o365_pipeline.managed_app.installations import Installation, customer_of
-from o365_pipeline.managed_app.remains import lake_left, marts_left
-from o365_pipeline.managed_app.vendor import Vendor
+from o365_pipeline.managed_app.installations import installations
+from o365_pipeline.managed_app.installations.installations import Installation, customer_of
+from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_left
+from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.partitions import CUSTOMERS
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import is_at_work
 from o365_pipeline.purge.job import carry_out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from o365_pipeline.managed_app.installations import InstalledCustomers
+from o365_pipeline.managed_app.installations.installations import InstalledCustomers
 from o365_pipeline.managed_app.offer import Offer
 
 

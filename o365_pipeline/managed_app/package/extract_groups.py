@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from o365_pipeline.consent.data_request import DataRequest, RequestedDataset, Scope
+from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope
 
 
 def takes_groups(requested: RequestedDataset) -> bool:

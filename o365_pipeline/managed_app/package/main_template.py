@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from o365_pipeline.consent.data_request import MAX_GROUPS
+from o365_pipeline.customers.data_request import MAX_GROUPS
+from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_factory import CONTAINER, SECRET_NAME, allowed_groups, copy_sources, factory
-from o365_pipeline.managed_app.template_policies import assignments
-from o365_pipeline.managed_app.template_roles import roles
-from o365_pipeline.managed_app.template_sql import database_sizes, mart
-from o365_pipeline.managed_app.template_storage import lake, vault
-from o365_pipeline.regions import REGION_NAMES
+from o365_pipeline.managed_app.package.template_factory import (
+    CONTAINER,
+    SECRET_NAME,
+    allowed_groups,
+    copy_sources,
+    factory,
+)
+from o365_pipeline.managed_app.package.template_policies import assignments
+from o365_pipeline.managed_app.package.template_roles import roles
+from o365_pipeline.managed_app.package.template_sql import database_sizes, mart
+from o365_pipeline.managed_app.package.template_storage import lake, vault
 
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 

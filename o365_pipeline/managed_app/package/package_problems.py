@@ -66,5 +66,5 @@ def _short(message: str) -> str:
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
-    text = (resources.files("o365_pipeline.managed_app") / schema).read_text(encoding="utf-8")
+    text = (resources.files("o365_pipeline.managed_app.package") / schema).read_text(encoding="utf-8")
     return Draft202012Validator(loads(text))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import decimal
 from decimal import Decimal
 
-from o365_pipeline.consent.data_request import RequestedDataset
-from o365_pipeline.managed_app.cost_parts import CostParts
-from o365_pipeline.managed_app.extract_groups import takes_groups
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
+from o365_pipeline.managed_app.package.cost_by_users import CostParts
+from o365_pipeline.managed_app.package.extract_groups import takes_groups
 
 
 def columns(requested: RequestedDataset) -> str:

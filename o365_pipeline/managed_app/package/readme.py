@@ -1,7 +1,7 @@
 """README.md of the package: what a purchaser reads after the installation.
 
 What belongs here: filling in `templates/readme.md`. The sentences that the wizard says as well are
-`purchaser_words.py`'s.
+`purchaser_texts.py`'s.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from o365_pipeline.managed_app import purchaser_words as words
-from o365_pipeline.managed_app.cost_parts import CostParts
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import purchaser_texts as words
+from o365_pipeline.managed_app.package.cost_by_users import CostParts
 
 EXAMPLE_USERS = (100, 1_000, 10_000)
 
@@ -25,7 +25,7 @@ def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence
         example_users: numbers of users that costs are told for.
     """
     environment = Environment(
-        loader=PackageLoader("o365_pipeline.managed_app"),
+        loader=PackageLoader("o365_pipeline.managed_app.package"),
         autoescape=False,  # noqa: S701 - it is Markdown, of the vendor's own file
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from o365_pipeline.managed_app.package_problems import Problem, leaves
+from o365_pipeline.managed_app.package.package_problems import Problem, leaves
 
 REMEDY = "take it out: whoever installs the package can read it. Change the secret if the package was given to anybody"
 KINDS: Mapping[str, re.Pattern[str]] = {

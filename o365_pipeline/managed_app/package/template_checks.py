@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.arm_template import Deployed, deploy
-from o365_pipeline.managed_app.package_problems import Problem, against_schema, joined, leaves
-from o365_pipeline.managed_app.template_roles import GRANTS
-from o365_pipeline.regions import REGION_NAMES
+from o365_pipeline.managed_app.package.arm_template import Deployed, deploy
+from o365_pipeline.managed_app.package.package_problems import Problem, against_schema, joined, leaves
+from o365_pipeline.managed_app.package.template_roles import GRANTS
 
 SCHEMA = "arm_template.schema.json"
 MEGABYTE = 1024 * 1024

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.extraction.factory_definitions import Definition, Kind, copy_definitions, pipeline_name
-from o365_pipeline.managed_app.extract_groups import takes_groups
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_language import templated
-from o365_pipeline.managed_app.template_storage import VAULT
-from o365_pipeline.partitions import FIRST_DAY
-from o365_pipeline.regions import REGION_NAMES
+from o365_pipeline.managed_app.package.extract_groups import takes_groups
+from o365_pipeline.managed_app.package.template_language import templated
+from o365_pipeline.managed_app.package.template_storage import VAULT
 
 VERSION = "2018-06-01"
 CONTAINER = "lake"

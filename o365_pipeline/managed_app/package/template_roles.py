@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_factory import FACTORY
-from o365_pipeline.managed_app.template_language import quoted
-from o365_pipeline.managed_app.template_storage import STORAGE_ACCOUNT, VAULT
+from o365_pipeline.managed_app.package.template_factory import FACTORY
+from o365_pipeline.managed_app.package.template_language import quoted
+from o365_pipeline.managed_app.package.template_storage import STORAGE_ACCOUNT, VAULT
 
 VERSION = "2022-04-01"
 

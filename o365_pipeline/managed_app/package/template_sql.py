@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_language import literal
+from o365_pipeline.managed_app.package.template_language import literal
 
 VERSION = "2025-01-01"
 SERVER = "[resourceId('Microsoft.Sql/servers', variables('sqlServer'))]"

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.arm_template import deploy
-from o365_pipeline.managed_app.package_problems import Problem, against_schema, leaves
-from o365_pipeline.managed_app.template_checks import samples
-from o365_pipeline.managed_app.ui_expressions import Answers, answers, elements, is_expression, outputs
+from o365_pipeline.managed_app.package.arm_template import deploy
+from o365_pipeline.managed_app.package.package_problems import Problem, against_schema, leaves
+from o365_pipeline.managed_app.package.template_checks import samples
+from o365_pipeline.managed_app.package.ui_expressions import Answers, answers, elements, is_expression, outputs
 
 SCHEMA = "ui_definition.schema.json"
 SEPARATOR = ", "

@@ -1,7 +1,7 @@
 """createUiDefinition.json: the wizard that a purchaser fills in.
 
 What belongs here: its steps and what they hand to the template, which is exactly the template's parameters. The
-sentences are `purchaser_words.py`'s. Source: Microsoft, CreateUiDefinition elements.
+sentences are `purchaser_texts.py`'s. Source: Microsoft, CreateUiDefinition elements.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from o365_pipeline.consent.data_request import MAX_GROUPS
-from o365_pipeline.managed_app import purchaser_words as words
-from o365_pipeline.managed_app.cost_parts import Cost, CostParts, RoundedUp
+from o365_pipeline.customers.data_request import MAX_GROUPS
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_language import quoted
+from o365_pipeline.managed_app.package import purchaser_texts as words
+from o365_pipeline.managed_app.package.cost_by_users import Cost, CostParts, RoundedUp
+from o365_pipeline.managed_app.package.template_language import quoted
 
 SCHEMA = "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#"
 ADMIN_CONSENT = "https://login.microsoftonline.com/organizations/adminconsent"

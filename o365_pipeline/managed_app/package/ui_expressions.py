@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.arm_template import Expression
+from o365_pipeline.managed_app.package.arm_template import Expression
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": lambda one, other: one + other,

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
-from o365_pipeline.managed_app.package_problems import Problem, against_schema
-from o365_pipeline.managed_app.secret_checks import secret_problems, written_values
-from o365_pipeline.managed_app.template_checks import template_problems
-from o365_pipeline.managed_app.ui_checks import ui_problems
+from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
+from o365_pipeline.managed_app.package.package_problems import Problem, against_schema
+from o365_pipeline.managed_app.package.secret_checks import secret_problems, written_values
+from o365_pipeline.managed_app.package.template_checks import template_problems
+from o365_pipeline.managed_app.package.ui_checks import ui_problems
 
 VIEW_SCHEMA = "view_definition.schema.json"
 MAX_PACKAGE = 120 * 1024 * 1024

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from o365_pipeline.managed_app import purchaser_words as words
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package import purchaser_texts as words
 
 SCHEMA = "https://schema.management.azure.com/schemas/viewdefinition/0.0.1-preview/ViewDefinition.json#"
 FACTORIES = "Microsoft.DataFactory/factories"

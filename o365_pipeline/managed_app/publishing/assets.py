@@ -9,15 +9,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from o365_pipeline.failures import explained
-from o365_pipeline.managed_app import package as packages
-from o365_pipeline.managed_app.definition_changes import as_markdown
-from o365_pipeline.managed_app.marketplace import FOLDER, payload
+from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import Package
-from o365_pipeline.managed_app.service_catalog import ServiceCatalog
-from o365_pipeline.managed_app.validation import validate
-from o365_pipeline.markdown import markdown_table
+from o365_pipeline.managed_app.package import package as packages
+from o365_pipeline.managed_app.package.package import Package
+from o365_pipeline.managed_app.package.validation import validate
+from o365_pipeline.managed_app.publishing.definition_changes import as_markdown
+from o365_pipeline.managed_app.publishing.marketplace import FOLDER, payload
+from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 
 GROUP = "managed_app"
 OWNERS = ["team:data-engineering"]

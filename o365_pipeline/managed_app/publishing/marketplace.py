@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.definition_changes import ROLES
-from o365_pipeline.managed_app.marketplace_rules import findings
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Marketplace, Offer, Sku
-from o365_pipeline.managed_app.package import Package
-from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.package.package import Package
+from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.publishing.definition_changes import ROLES
+from o365_pipeline.managed_app.publishing.marketplace_rules import findings
 
 SCHEMAS = "https://schema.mp.microsoft.com/schema"
 VERSIONS: Mapping[str, str] = {

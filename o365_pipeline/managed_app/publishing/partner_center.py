@@ -16,9 +16,9 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, HeadersPolicy, RetryPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
-from o365_pipeline.cloud import Cloud, sign_in_failure
+from o365_pipeline.azure.cloud import Cloud, sign_in_failure
 from o365_pipeline.errors import PublishError
-from o365_pipeline.managed_app.marketplace import VERSIONS, Payload
+from o365_pipeline.managed_app.publishing.marketplace import VERSIONS, Payload
 
 GRAPH = "https://graph.microsoft.com"
 CONFIGURE = f"{GRAPH}/rp/product-ingestion/configure"

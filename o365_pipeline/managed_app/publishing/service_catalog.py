@@ -16,9 +16,12 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from azure.mgmt.resource.managedapplications import ApplicationClient, models
 from pydantic import SecretStr
 
-from o365_pipeline.cloud import Cloud, JsonAlone, sign_in_failure
+from o365_pipeline.azure.cloud import Cloud, JsonAlone, sign_in_failure
 from o365_pipeline.errors import PublishError, SettingsError
-from o365_pipeline.managed_app.definition_changes import (
+from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer
+from o365_pipeline.managed_app.package.package import Package
+from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.publishing.definition_changes import (
     DIGEST_TAG,
     ROLES,
     SIGNATURE_TAG,
@@ -26,9 +29,6 @@ from o365_pipeline.managed_app.definition_changes import (
     Change,
     changes,
 )
-from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer
-from o365_pipeline.managed_app.package import Package
-from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
 
 API_VERSION = "2019-07-01"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
-import o365_pipeline.ledger
+import o365_pipeline.database.ledger
 import o365_pipeline.mart.tables  # noqa: F401 - both fill the metadata
-from o365_pipeline.database import metadata
+from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
 from o365_pipeline.mart.views import schema

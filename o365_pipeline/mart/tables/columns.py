@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import exact_unicode, metadata
+from o365_pipeline.database.database import exact_unicode, metadata
 
 __all__ = ["address", "count", "date_key", "exact_unicode", "extraction_id", "person_id", "table", "week_start"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import timestamp
+from o365_pipeline.database.database import timestamp
 from o365_pipeline.mart.tables.columns import address, count, date_key, exact_unicode, extraction_id, person_id, table
 
 fact_meeting = table(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.database import metadata
+from o365_pipeline.database.database import metadata
 
 MINIMUM_GROUP_SIZE = "minimum_group_size"
 DEFAULT_MINIMUM_GROUP_SIZE = 5

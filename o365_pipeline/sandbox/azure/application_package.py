@@ -18,7 +18,7 @@ import httpx2
 
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.resources import Resource
+from o365_pipeline.sandbox.azure.resources import Resource
 
 TEMPLATE, FORM = "mainTemplate.json", "createUiDefinition.json"
 BLOB_HOST = ".blob.core.windows.net"

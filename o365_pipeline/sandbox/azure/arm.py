@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from o365_pipeline.customers.regions import region_code
 from o365_pipeline.extraction import factory_definitions
-from o365_pipeline.regions import region_code
+from o365_pipeline.sandbox.azure.documents import Document, Documents, without_secrets
+from o365_pipeline.sandbox.azure.factory_faults import FactoryRequest, Fault
+from o365_pipeline.sandbox.azure.factory_runs import Factories, run_not_found
+from o365_pipeline.sandbox.azure.runs import Run
 from o365_pipeline.sandbox.clock import moment, stamp
-from o365_pipeline.sandbox.documents import Document, Documents, without_secrets
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.factory_faults import FactoryRequest, Fault
-from o365_pipeline.sandbox.factory_runs import Factories, run_not_found
-from o365_pipeline.sandbox.runs import Run
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2018-06-01"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from o365_pipeline.azure.policies import Policy, policies
 from o365_pipeline.errors import UsageError
-from o365_pipeline.policies import Policy, policies
-from o365_pipeline.sandbox.resources import Resource, Resources, named
+from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.state import State
 
 ASSIGNMENT_TYPE = "Microsoft.Authorization/policyAssignments"

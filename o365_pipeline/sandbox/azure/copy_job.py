@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from o365_pipeline.consent.authorization import Ask
-from o365_pipeline.consent.data_request import MAX_GROUPS, Scope
+from o365_pipeline.customers.data_request import MAX_GROUPS, Scope
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox.azure.documents import Documents
+from o365_pipeline.sandbox.azure.expressions import evaluate
 from o365_pipeline.sandbox.clock import moment
-from o365_pipeline.sandbox.documents import Documents
-from o365_pipeline.sandbox.expressions import evaluate
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 

@@ -17,18 +17,23 @@ from filelock import Timeout
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE, append_record, consent_events, deny_groups
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.copy_job import CopyJob, copy_job, run_parameters
+from o365_pipeline.sandbox.azure.documents import Documents
+from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.azure.key_vaults import missing_secret
+from o365_pipeline.sandbox.azure.resources import Resources, group_of
+from o365_pipeline.sandbox.azure.runs import ENDED, Run, run_of
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
-from o365_pipeline.sandbox.compliance import Compliance
-from o365_pipeline.sandbox.copy_job import CopyJob, copy_job, run_parameters
-from o365_pipeline.sandbox.data_connect import Landed, Tenant, approval_for, land, refused
-from o365_pipeline.sandbox.documents import Documents
-from o365_pipeline.sandbox.factory_faults import FactoryFaults
-from o365_pipeline.sandbox.key_vaults import missing_secret
-from o365_pipeline.sandbox.operations import copy_output, operation
-from o365_pipeline.sandbox.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
-from o365_pipeline.sandbox.resources import Resources, group_of
-from o365_pipeline.sandbox.runs import ENDED, Run, run_of
+from o365_pipeline.sandbox.microsoft365.audit_records import (
+    OPERATION_RECORD_TYPE,
+    append_record,
+    consent_events,
+    deny_groups,
+)
+from o365_pipeline.sandbox.microsoft365.data_connect import Landed, Tenant, approval_for, land, refused
+from o365_pipeline.sandbox.microsoft365.operations import copy_output, operation
+from o365_pipeline.sandbox.microsoft365.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 

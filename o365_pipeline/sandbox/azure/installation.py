@@ -14,13 +14,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from o365_pipeline.errors import O365PipelineError, UsageError
-from o365_pipeline.managed_app.arm_template import Deployed, TemplateError, deploy
-from o365_pipeline.sandbox.arm import DOCUMENT_KINDS
+from o365_pipeline.managed_app.package.arm_template import Deployed, TemplateError, deploy
+from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS
+from o365_pipeline.sandbox.azure.documents import Documents
+from o365_pipeline.sandbox.azure.purchases import Purchase, Sold
+from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
+from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
-from o365_pipeline.sandbox.documents import Documents
-from o365_pipeline.sandbox.purchases import Purchase, Sold
-from o365_pipeline.sandbox.resources import Resource, Resources, named
-from o365_pipeline.sandbox.solutions import APPLICATION_TYPE, delete_installed
 from o365_pipeline.sandbox.state import State
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.sandbox.arm_endpoints import field, refuse_content
-from o365_pipeline.sandbox.documents import Documents
+from o365_pipeline.sandbox.azure.arm_endpoints import field, refuse_content
+from o365_pipeline.sandbox.azure.documents import Documents
+from o365_pipeline.sandbox.azure.resources import Resources, named
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.resources import Resources, named
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 VAULT_TYPE = "Microsoft.KeyVault/vaults"

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.sandbox.arm_endpoints import check_version
+from o365_pipeline.sandbox.azure.arm_endpoints import check_version
+from o365_pipeline.sandbox.azure.compliance import Compliance, Judgement
+from o365_pipeline.sandbox.azure.resources import named
 from o365_pipeline.sandbox.clock import Clock, stamp
-from o365_pipeline.sandbox.compliance import Compliance, Judgement
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.resources import named
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2019-10-01"

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.arm_template import Target
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import build
-from o365_pipeline.managed_app.service_catalog import definition_id
+from o365_pipeline.managed_app.package.arm_template import Target
+from o365_pipeline.managed_app.package.package import build
+from o365_pipeline.managed_app.publishing.service_catalog import definition_id
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.application_package import ApplicationPackage, package_of, unpacked
-from o365_pipeline.sandbox.resources import Resources
-from o365_pipeline.sandbox.solutions import APPLICATION_TYPE
+from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE
 
 APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]")
 

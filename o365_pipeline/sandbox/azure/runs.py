@@ -12,8 +12,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.clock import moment
-from o365_pipeline.sandbox.copy_job import CopyJob
 
 ENDED = ("Succeeded", "Failed", "Cancelled")
 

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.sandbox.arm_endpoints import GUID, check_version, field, goes_on, refuse_content
+from o365_pipeline.sandbox.azure.arm_endpoints import GUID, check_version, field, goes_on, refuse_content
+from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.resources import Resource, Resources, named
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2019-07-01"

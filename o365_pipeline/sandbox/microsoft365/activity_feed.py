@@ -22,7 +22,7 @@ from starlette.routing import Route
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.clock import Clock, moment, stamp
 from o365_pipeline.sandbox.endpoints import Body, endpoint
-from o365_pipeline.sandbox.feed_faults import BlobFault, FeedFaults, FeedRequest, Throttling
+from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault, FeedFaults, FeedRequest, Throttling
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 

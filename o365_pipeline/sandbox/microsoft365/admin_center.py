@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, Standing, State, standing
-from o365_pipeline.consent.data_request import DataRequest, RequestedDataset
+from o365_pipeline.customers.data_request import DataRequest, RequestedDataset
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.audit_records import append_record, consent_events
 from o365_pipeline.sandbox.clock import Clock, utc_now
-from o365_pipeline.sandbox.registrations import (
+from o365_pipeline.sandbox.microsoft365.audit_records import append_record, consent_events
+from o365_pipeline.sandbox.microsoft365.registrations import (
     RegisteredRequest,
     Registration,
     all_registrations,

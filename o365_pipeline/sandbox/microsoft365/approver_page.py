@@ -27,10 +27,10 @@ from starlette.templating import Jinja2Templates
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.admin_center import APPROVAL_DAYS, Sandbox
-from o365_pipeline.sandbox.browser_guard import GuardingHeaders, comes_from_elsewhere
-from o365_pipeline.sandbox.decision_form import DecisionForm, read_form
-from o365_pipeline.sandbox.registrations import RegisteredRequest, Registration, deny_groups
+from o365_pipeline.sandbox.microsoft365.admin_center import APPROVAL_DAYS, Sandbox
+from o365_pipeline.sandbox.microsoft365.decision_form import DecisionForm, read_form
+from o365_pipeline.sandbox.microsoft365.registrations import RegisteredRequest, Registration, deny_groups
+from o365_pipeline.web.browser_guard import GuardingHeaders, comes_from_elsewhere
 
 STATE_NAMES = {
     State.PENDING: "Pending",
@@ -145,7 +145,7 @@ def _day(moment: dt.datetime) -> str:
 
 
 def _templates() -> Jinja2Templates:
-    loader = PackageLoader("o365_pipeline.sandbox")
+    loader = PackageLoader("o365_pipeline.sandbox.microsoft365")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words: dict[str, Any] = {"day": _day, "address": _address, "state_name": STATE_NAMES.get, "left_out": deny_groups}
     env.filters.update(words)

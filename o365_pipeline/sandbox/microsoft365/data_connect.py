@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 from o365_pipeline.consent.approvals import ApprovalEvent, standing
 from o365_pipeline.consent.authorization import refusal
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.copy_job import CopyJob
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
 
 
 class Line(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.sandbox.admin_center import APPROVER
+from o365_pipeline.sandbox.microsoft365.admin_center import APPROVER
 
 DECISIONS = {"approve": State.APPROVED, "decline": State.DENIED}
 OBJECT_ID = r"[0-9A-Za-z-]+"

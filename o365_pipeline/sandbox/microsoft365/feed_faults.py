@@ -12,7 +12,7 @@ from enum import StrEnum
 from threading import Lock
 
 from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE
-from o365_pipeline.sandbox.audit_records import OPERATION_RECORD_TYPE
+from o365_pipeline.sandbox.microsoft365.audit_records import OPERATION_RECORD_TYPE
 
 REQUESTS_KEPT = 10_000
 TEAMS_RECORD_TYPE = 25

@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.azure.runs import Run
 from o365_pipeline.sandbox.clock import stamp
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import Landed
-from o365_pipeline.sandbox.runs import Run
+from o365_pipeline.sandbox.microsoft365.data_connect import Landed
 
 
 def copy_output(landed: Landed, seconds: int) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from o365_pipeline.consent.approvals import ApprovalEvent
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import approval_for
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.microsoft365.data_connect import approval_for
 
 REQUESTING = dt.timedelta(seconds=60)
 LAPSE = dt.timedelta(hours=24)

@@ -12,9 +12,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
-from o365_pipeline.consent.data_request import DataRequest
 from o365_pipeline.consent.request_change import RequestChange, request_change
-from o365_pipeline.sandbox.audit_records import consent_events
+from o365_pipeline.customers.data_request import DataRequest
+from o365_pipeline.sandbox.microsoft365.audit_records import consent_events
 
 
 @dataclass(frozen=True)

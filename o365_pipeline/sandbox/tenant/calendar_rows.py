@@ -9,9 +9,16 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.meetings import HORIZON_DAYS, LONGEST_SERIES_DAYS, ROOMS, Meeting, series, single_meetings
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import (
+from o365_pipeline.sandbox.tenant.meetings import (
+    HORIZON_DAYS,
+    LONGEST_SERIES_DAYS,
+    ROOMS,
+    Meeting,
+    series,
+    single_meetings,
+)
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import (
     NEVER,
     Address,
     Columns,

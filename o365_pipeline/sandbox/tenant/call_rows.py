@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from o365_pipeline.sandbox.calendar_rows import CALENDAR_COLUMNS, Entry, occurrences
-from o365_pipeline.sandbox.groups import guid
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, opaque_id, share, utc_text
+from o365_pipeline.sandbox.tenant.calendar_rows import CALENDAR_COLUMNS, Entry, occurrences
+from o365_pipeline.sandbox.tenant.groups import guid
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, opaque_id, share, utc_text
 
 CALLS_PER_DAY = 0.8
 RECORDED_AFTER = dt.timedelta(hours=9)

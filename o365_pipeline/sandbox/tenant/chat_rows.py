@@ -9,8 +9,8 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, constant, opaque_id, share, utc_text
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, opaque_id, share, utc_text
 
 TALKS_PER_DAY = 1.5
 WEEKEND = 0.04

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, constant, share, utc_text
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, share, utc_text
 
 MODELS = (
     ("Windows", "10.0.22631.4460", "Microsoft Corporation", "Surface Laptop 6"),

@@ -8,8 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import NEVER, Columns, Window, constant, date_time_zone, enum, opaque_id, utc_text
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import (
+    NEVER,
+    Columns,
+    Window,
+    constant,
+    date_time_zone,
+    enum,
+    opaque_id,
+    utc_text,
+)
 
 WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 

@@ -9,9 +9,9 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.groups import Channel, Group, groups
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, constant, enum, opaque_id, utc_text
+from o365_pipeline.sandbox.tenant.groups import Channel, Group, groups
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, enum, opaque_id, utc_text
 
 POSTS_PER_DAY = 0.5
 WEEKEND = 0.05

@@ -11,8 +11,8 @@ import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import share
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import share
 
 PROJECTS = ("Apollo", "Borealis", "Cascade", "Delta", "Ember")
 CHANNELS = ("Announcements", "Planning", "Customers", "Questions", "Reports")

@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.mail_threads import THREAD_DAYS, Mail, mails
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, constant, enum, opaque_id, share, utc_text
+from o365_pipeline.sandbox.tenant.mail_threads import THREAD_DAYS, Mail, mails
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, enum, opaque_id, share, utc_text
 
 LAST_CHANGE_HOURS = 30
 """A copy changes (is read, filed) within so many hours, so that windows by lastModifiedDateTime find it too."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Address, opaque_id
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Address, opaque_id
 
 THREAD_DAYS = 3
 """A thread has no replies later than this after its start, so a window's mails come from few days' threads."""

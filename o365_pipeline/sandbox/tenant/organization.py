@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from random import Random
 from zoneinfo import ZoneInfo
 
-from o365_pipeline.sandbox.row_format import Address
+from o365_pipeline.sandbox.tenant.row_format import Address
 
 GIVEN_NAMES = re.findall(
     r"\w+",

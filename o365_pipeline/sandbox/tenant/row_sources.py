@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.sandbox.activity_rows import SIGNAL_COLUMNS, signals
-from o365_pipeline.sandbox.calendar_rows import CALENDAR_COLUMNS, created_entries, occurrences
-from o365_pipeline.sandbox.call_rows import CALL_COLUMNS, call_records
-from o365_pipeline.sandbox.chat_rows import CHAT_COLUMNS, chat_copies
-from o365_pipeline.sandbox.device_rows import DEVICE_COLUMNS, LICENSE_COLUMNS, devices, licenses
-from o365_pipeline.sandbox.directory_rows import (
+from o365_pipeline.sandbox.tenant.activity_rows import SIGNAL_COLUMNS, signals
+from o365_pipeline.sandbox.tenant.calendar_rows import CALENDAR_COLUMNS, created_entries, occurrences
+from o365_pipeline.sandbox.tenant.call_rows import CALL_COLUMNS, call_records
+from o365_pipeline.sandbox.tenant.chat_rows import CHAT_COLUMNS, chat_copies
+from o365_pipeline.sandbox.tenant.device_rows import DEVICE_COLUMNS, LICENSE_COLUMNS, devices, licenses
+from o365_pipeline.sandbox.tenant.directory_rows import (
     MAILBOX_COLUMNS,
     PERSON_COLUMNS,
     mailboxes,
@@ -25,7 +25,7 @@ from o365_pipeline.sandbox.directory_rows import (
     reports,
     users,
 )
-from o365_pipeline.sandbox.group_rows import (
+from o365_pipeline.sandbox.tenant.group_rows import (
     CHANNEL_COLUMNS,
     GROUP_COLUMNS,
     MEMBERSHIP_COLUMNS,
@@ -36,11 +36,11 @@ from o365_pipeline.sandbox.group_rows import (
     group_members,
     group_owners,
 )
-from o365_pipeline.sandbox.groups import Group
-from o365_pipeline.sandbox.mail_rows import MAIL_COLUMNS, inbox_copies, message_copies, sent_copies
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window
-from o365_pipeline.sandbox.sharepoint_rows import (
+from o365_pipeline.sandbox.tenant.groups import Group
+from o365_pipeline.sandbox.tenant.mail_rows import MAIL_COLUMNS, inbox_copies, message_copies, sent_copies
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window
+from o365_pipeline.sandbox.tenant.sharepoint_rows import (
     ACTION_COLUMNS,
     FILE_COLUMNS,
     PERMISSION_COLUMNS,
@@ -52,7 +52,7 @@ from o365_pipeline.sandbox.sharepoint_rows import (
     site_groups,
     site_states,
 )
-from o365_pipeline.sandbox.task_rows import (
+from o365_pipeline.sandbox.tenant.task_rows import (
     LIST_COLUMNS,
     PLANNER_COLUMNS,
     TODO_COLUMNS,
@@ -60,7 +60,7 @@ from o365_pipeline.sandbox.task_rows import (
     todo_lists,
     todo_tasks,
 )
-from o365_pipeline.sandbox.typed_rows import typed_columns, typed_items
+from o365_pipeline.sandbox.tenant.typed_rows import typed_columns, typed_items
 
 MAIL_SIGNALS = ("EmailSent", "EmailRead", "EmailReplied", "EmailForwarded")
 MEETING_SIGNALS = ("MeetingCreated", "MeetingAccepted", "MeetingDeclined")

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.directory_rows import PERSON_COLUMNS
-from o365_pipeline.sandbox.organization import Person
-from o365_pipeline.sandbox.row_format import share
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.tenant.directory_rows import PERSON_COLUMNS
+from o365_pipeline.sandbox.tenant.organization import Person
+from o365_pipeline.sandbox.tenant.row_format import share
 
 GROUP_SHARE = 0.3
 """How much of the organization any group id holds: the sandbox has no directory of groups."""

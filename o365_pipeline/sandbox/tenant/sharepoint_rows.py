@@ -9,9 +9,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Address, Columns, Window, constant, share, utc_text
-from o365_pipeline.sandbox.sharepoint_sites import File, Sharing, Site, existing
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Address, Columns, Window, constant, share, utc_text
+from o365_pipeline.sandbox.tenant.sharepoint_sites import File, Sharing, Site, existing
 
 NO_GUID = "00000000-0000-0000-0000-000000000000"
 QUOTA = 27_487_790_694_400

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from o365_pipeline.sandbox.groups import Group, groups, guid
-from o365_pipeline.sandbox.organization import Organization, Person, chance
-from o365_pipeline.sandbox.row_format import Address, share
+from o365_pipeline.sandbox.tenant.groups import Group, groups, guid
+from o365_pipeline.sandbox.tenant.organization import Organization, Person, chance
+from o365_pipeline.sandbox.tenant.row_format import Address, share
 
 EXTENSIONS = ("docx", "docx", "xlsx", "xlsx", "pptx", "pdf", "pdf", "txt", "jpg", "mp4")
 SUBJECTS = ("Plan", "Budget", "Contract", "Report", "Minutes", "Overview", "Photos", "Offer", "Recording", "Notes")

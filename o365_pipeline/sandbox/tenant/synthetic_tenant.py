@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from o365_pipeline.errors import UsageError
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.clock import Clock, moment, utc_now
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import Line, People
-from o365_pipeline.sandbox.organization import Organization, Person, organization
-from o365_pipeline.sandbox.row_format import Columns, Window, row_line, share, user_row_line, utc_text
-from o365_pipeline.sandbox.row_sources import Item, RowSource, readers_of, source_of
-from o365_pipeline.sandbox.scope import in_scope, is_denied
+from o365_pipeline.sandbox.microsoft365.data_connect import Line, People
+from o365_pipeline.sandbox.tenant.organization import Organization, Person, organization
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, row_line, share, user_row_line, utc_text
+from o365_pipeline.sandbox.tenant.row_sources import Item, RowSource, readers_of, source_of
+from o365_pipeline.sandbox.tenant.scope import in_scope, is_denied
 
 PARTS = 3
 """Data Connect's parallel jobs; each copies some of the mailboxes into one file."""

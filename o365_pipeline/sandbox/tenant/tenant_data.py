@@ -15,8 +15,8 @@ from typing import Any
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.json_lines import is_line_by_line, pieces
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import Line
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.microsoft365.data_connect import Line
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n\x00"

@@ -12,9 +12,9 @@ from typing import Any
 
 from o365_pipeline.datasets import Column, Dataset
 from o365_pipeline.datasets.types import ColumnType
-from o365_pipeline.sandbox.groups import Group, groups
-from o365_pipeline.sandbox.organization import Organization, Person
-from o365_pipeline.sandbox.row_format import Columns, Window, date_time_zone, opaque_id, share, utc_text
+from o365_pipeline.sandbox.tenant.groups import Group, groups
+from o365_pipeline.sandbox.tenant.organization import Organization, Person
+from o365_pipeline.sandbox.tenant.row_format import Columns, Window, date_time_zone, opaque_id, share, utc_text
 
 ITEMS_OF_NOBODY = 40
 ITEMS_OF_HOLDER = 2

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from o365_pipeline import cli
+from o365_pipeline.cli import main as cli
 
 DATASETS = ("User_v1", "Message_v1", "GroupMembers_v0", "SharePointSites_v1")
 OF_PEOPLE = re.compile(
@@ -89,7 +89,8 @@ def vendor(tmp_path: Path) -> Vendor:
 
 def write_offer(vendor: Vendor, printed: str) -> None:
     """The example as a vendor would edit it: a small data request, two days of history."""
-    head, *datasets = (resources.files("o365_pipeline.consent") / "data_request.toml").read_text().split("[[datasets]]")
+    shipped = (resources.files("o365_pipeline.customers") / "data_request.toml").read_text()
+    head, *datasets = shipped.split("[[datasets]]")
     wanted = [text for text in datasets if any(f'"{name}"' in text for name in DATASETS)]
     (vendor.folder / "request.toml").write_text("[[datasets]]".join([head, *wanted]))
     edited = re.sub(r"history_days = \d+", "history_days = 2", printed)

@@ -14,25 +14,27 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from o365_pipeline import cli_managed_app
+from o365_pipeline.cli import managed_app as cli_managed_app
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.database import Database
+from o365_pipeline.customers.partitions import CUSTOMERS
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction
+from o365_pipeline.database.ledger import notification as notification_table
+from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseError, LakeError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.ledger import extraction
-from o365_pipeline.ledger import notification as notification_table
-from o365_pipeline.ledger import purge as purge_table
-from o365_pipeline.managed_app import installation_sensor, installations, notifications, taking_in, uninstallation_job
-from o365_pipeline.managed_app.applications import Applications
-from o365_pipeline.managed_app.installation_assets import INSTALLATIONS, installed_applications, table_of
-from o365_pipeline.managed_app.installations import Installation, customer_name
+from o365_pipeline.managed_app.installations import installations, notifications, uninstallation_job
+from o365_pipeline.managed_app.installations import onboarding as taking_in
+from o365_pipeline.managed_app.installations import sensor as installation_sensor
+from o365_pipeline.managed_app.installations.applications import Applications
+from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, installed_applications, table_of
+from o365_pipeline.managed_app.installations.installations import Installation, customer_name
+from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_left
+from o365_pipeline.managed_app.installations.onboarding import TakingIn
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.remains import lake_left, marts_left
-from o365_pipeline.managed_app.taking_in import TakingIn
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.partitions import CUSTOMERS
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.ledger_rows import note_extraction

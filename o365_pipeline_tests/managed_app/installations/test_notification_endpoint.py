@@ -23,14 +23,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from o365_pipeline.database import Database
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import installation, notification
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseUnavailableError
-from o365_pipeline.ledger import installation, notification
-from o365_pipeline.managed_app.notification_endpoint import MAX_BYTES, notification_app
-from o365_pipeline.managed_app.notifications import pending
+from o365_pipeline.managed_app.installations.notification_endpoint import MAX_BYTES, notification_app
+from o365_pipeline.managed_app.installations.notifications import pending
+from o365_pipeline.managed_app.installations.onboarding import MAX_APPLICATIONS
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.taking_in import MAX_APPLICATIONS
 from o365_pipeline_tests.managed_app.azure import INSTALLED_ON, at, told
 
 SIGNATURE = "an-unguessable-signature"
@@ -167,7 +167,7 @@ def test_a_body_that_does_not_end_is_not_waited_for(
     app: Starlette, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("o365_pipeline.managed_app.notification_endpoint.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("o365_pipeline.managed_app.installations.notification_endpoint.BODY_SECONDS", 0.05)
 
     async def begun() -> int:
         async def content() -> AsyncIterator[bytes]:
@@ -310,7 +310,7 @@ def test_what_is_listened_to_is_one_line_for_each_request_without_the_signature(
 ) -> None:
     monkeypatch.setenv("O365_HOME", str(tmp_path / "vendor"))
     monkeypatch.setenv("O365_NOTIFICATION_SIGNATURE", SIGNATURE)
-    code = "from o365_pipeline.cli import main; main()"
+    code = "from o365_pipeline.cli.main import main; main()"
     arguments = [sys.executable, "-W", "ignore", "-c", code, "managed-app", "listen", "--port", "0"]
 
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.managed_app.extract_groups import of_groups, takes_groups
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.managed_app.package.extract_groups import of_groups, takes_groups
 from o365_pipeline_tests.managed_app.installing import GROUPS, NARROWED, offer
 
 

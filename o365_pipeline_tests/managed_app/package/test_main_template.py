@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.azure.policies import policies
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.extraction.factory_definitions import copy_definitions
-from o365_pipeline.managed_app.applications import Outputs
-from o365_pipeline.managed_app.arm_template import SAMPLE, Deployed, Target, TemplateError
-from o365_pipeline.managed_app.main_template import main_template
+from o365_pipeline.managed_app.installations.applications import Outputs
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.template_factory import KINDS
-from o365_pipeline.managed_app.template_roles import GRANTS
-from o365_pipeline.policies import policies
+from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, TemplateError
+from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.package.template_factory import KINDS
+from o365_pipeline.managed_app.package.template_roles import GRANTS
 from o365_pipeline_tests.managed_app.installing import (
     APPLICATION_OBJECT_ID,
     GROUPS,

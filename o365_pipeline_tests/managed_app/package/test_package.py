@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.package import build, folder, packed, read, write
-from o365_pipeline.managed_app.validation import validate
+from o365_pipeline.managed_app.package.package import build, folder, packed, read, write
+from o365_pipeline.managed_app.package.validation import validate
 from o365_pipeline_tests.managed_app.installing import NARROWED, example_package, offer
 
 FILES = ["mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"]

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from o365_pipeline.consent.data_request import RequestedDataset
+from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.readme import readme
+from o365_pipeline.managed_app.package.readme import readme
 from o365_pipeline_tests.managed_app.installing import example_costs, offer, offer_of
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from o365_pipeline.managed_app import template_checks, validation
-from o365_pipeline.managed_app.package import README, TEMPLATE, VIEWS, WIZARD, packed, write
-from o365_pipeline.managed_app.package_problems import Problem
-from o365_pipeline.managed_app.validation import validate
+from o365_pipeline.managed_app.package import template_checks, validation
+from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, packed, write
+from o365_pipeline.managed_app.package.package_problems import Problem
+from o365_pipeline.managed_app.package.validation import validate
 from o365_pipeline_tests.managed_app.installing import example_package
 
 Change = Callable[[Any], None]

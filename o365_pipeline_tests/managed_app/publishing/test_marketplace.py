@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from o365_pipeline.errors import PublishError, SettingsError
-from o365_pipeline.managed_app.marketplace import CONFIGURE, Payload, payload
-from o365_pipeline.managed_app.marketplace_rules import kind
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package import packed
-from o365_pipeline.managed_app.partner_center import PartnerCenter
-from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.package.package import packed
+from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.publishing.marketplace import CONFIGURE, Payload, payload
+from o365_pipeline.managed_app.publishing.marketplace_rules import kind
+from o365_pipeline.managed_app.publishing.partner_center import PartnerCenter
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)

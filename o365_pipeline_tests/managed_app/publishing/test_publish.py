@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
-from o365_pipeline import cli_publish
-from o365_pipeline.cli_managed_app import managed_app
+from o365_pipeline.cli import publish as cli_publish
+from o365_pipeline.cli.managed_app import managed_app
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline.managed_app import package as packages
-from o365_pipeline.managed_app.assets import MARKETPLACE, PACKAGE, SERVICE_CATALOG, managed_app_assets
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import build
-from o365_pipeline.managed_app.service_catalog import definition_id
+from o365_pipeline.managed_app.package import package as packages
+from o365_pipeline.managed_app.package.package import build
+from o365_pipeline.managed_app.publishing.assets import MARKETPLACE, PACKAGE, SERVICE_CATALOG, managed_app_assets
+from o365_pipeline.managed_app.publishing.service_catalog import definition_id
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 Run = Callable[..., Result]

@@ -14,11 +14,11 @@ import requests
 from pydantic import SecretStr
 
 from o365_pipeline.errors import PublishError, SettingsError
-from o365_pipeline.managed_app.definition_changes import as_markdown
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package import packed
-from o365_pipeline.managed_app.service_catalog import ServiceCatalog, definition_id, package_path
-from o365_pipeline.managed_app.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.package.package import packed
+from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.publishing.definition_changes import as_markdown
+from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog, definition_id, package_path
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn

@@ -14,10 +14,9 @@ from pydantic import SecretStr
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.extraction import factory_definitions
-from o365_pipeline.sandbox.copy_job import CopyJob
-from o365_pipeline.sandbox.data_connect import Line
-
-from .conftest import APPROVER, FACTORY, GROUP, World, everything
+from o365_pipeline.sandbox.azure.copy_job import CopyJob
+from o365_pipeline.sandbox.microsoft365.data_connect import Line
+from o365_pipeline_tests.sandbox.conftest import APPROVER, FACTORY, GROUP, World, everything
 
 
 def test_a_deployed_pipeline_runs_from_queued_to_succeeded_and_lands_its_rows(world: World) -> None:

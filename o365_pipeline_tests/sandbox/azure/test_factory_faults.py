@@ -9,9 +9,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from o365_pipeline.extraction.factory_retries import wanted_pause
-from o365_pipeline.sandbox.factory_faults import RUNS_QUERY, RUNS_START, CopyError, FactoryRequest
-
-from .conftest import FACTORY, GROUP, World, everything
+from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, CopyError, FactoryRequest
+from o365_pipeline_tests.sandbox.conftest import FACTORY, GROUP, World, everything
 
 ONCE: dict[str, Any] = {"retry_total": 0}
 

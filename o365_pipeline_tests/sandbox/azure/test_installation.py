@@ -16,17 +16,17 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.policyinsights import PolicyInsightsClient
 from azure.mgmt.resource.managedapplications import ApplicationClient
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import SettingsError, UsageError
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.service_catalog import definition_id
-from o365_pipeline.policies import policies
+from o365_pipeline.managed_app.publishing.service_catalog import definition_id
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.purchases import Purchase, Sold, published_endpoint, purchase, sold
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCredential
-from o365_pipeline.sandbox.installation import Installer, found
-from o365_pipeline.sandbox.organization import organization
-from o365_pipeline.sandbox.purchases import Purchase, Sold, published_endpoint, purchase, sold
-from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.sandbox.tenant.organization import organization
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
 

@@ -11,20 +11,20 @@ import pytest
 from azure.mgmt.keyvault import KeyVaultManagementClient
 from pydantic import SecretStr
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.customers import Customer, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package import build
-from o365_pipeline.managed_app.service_catalog import ServiceCatalog
-from o365_pipeline.policies import policies
-from o365_pipeline.sandbox.compliance import Compliance
-from o365_pipeline.sandbox.installation import Installer
-from o365_pipeline.sandbox.purchases import published_endpoint, purchase, sold
-from o365_pipeline.sandbox.resources import Resources
+from o365_pipeline.managed_app.package.package import build
+from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.installation import Installer
+from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
 LOG = logging.getLogger("test")

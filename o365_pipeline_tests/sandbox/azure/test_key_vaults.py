@@ -7,8 +7,8 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as vaults
 
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCredential
-from o365_pipeline.sandbox.resources import Resources
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
 

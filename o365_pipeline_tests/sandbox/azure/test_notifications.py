@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from o365_pipeline.errors import O365PipelineError
-from o365_pipeline.sandbox.notification_sender import PAUSES, NotificationSender
+from o365_pipeline.sandbox.azure.notification_sender import PAUSES, NotificationSender
 
 NOTIFICATION = {"eventType": "PUT", "provisioningState": "Succeeded", "applicationId": "/subscriptions/s"}
 

@@ -7,12 +7,12 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.policyinsights import PolicyInsightsClient
 from azure.mgmt.policyinsights.models import PolicyState, QueryOptions
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import UsageError
-from o365_pipeline.policies import policies
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCredential
-from o365_pipeline.sandbox.compliance import Compliance
-from o365_pipeline.sandbox.resources import Resources
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import GROUP, World
 

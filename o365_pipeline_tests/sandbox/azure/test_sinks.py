@@ -8,10 +8,9 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.datafactory import models as adf
 
-from o365_pipeline.customers import KeyVaultSecret
+from o365_pipeline.customers.customer import KeyVaultSecret
 from o365_pipeline.extraction import factory_definitions
-
-from .conftest import FACTORY, GROUP, World
+from o365_pipeline_tests.sandbox.conftest import FACTORY, GROUP, World
 
 VAULT = KeyVaultSecret(key_vault="https://kv-contoso.vault.azure.net/secrets/data-connect")
 

@@ -9,8 +9,8 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.mgmt.resource.managedapplications import ApplicationClient
 from azure.mgmt.resource.managedapplications import models as solutions
 
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCredential
-from o365_pipeline.sandbox.resources import Resources
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
 

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import RequestedDataset, Scope, read_data_request
-from o365_pipeline.sandbox.approver_page import approver_app
+from o365_pipeline.customers.data_request import RequestedDataset, Scope, read_data_request
+from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline_tests.sandbox.conftest import APPROVER, World
 
 OWNER = "developer@contoso.example"

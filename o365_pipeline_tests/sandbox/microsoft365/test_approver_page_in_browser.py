@@ -23,14 +23,14 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from o365_pipeline.cli.headless import Headless
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import Scope
-from o365_pipeline.customers import Customer
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import O365PipelineError
-from o365_pipeline.headless import Headless
-from o365_pipeline.partitions import range_tags
-from o365_pipeline.sandbox.approver_page import approver_app
+from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.sandbox.conftest import APPROVER, World
 

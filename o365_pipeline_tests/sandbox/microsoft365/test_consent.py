@@ -10,10 +10,9 @@ from o365_pipeline.consent.approvals import ApprovalEvent, State
 from o365_pipeline.consent.records import sort_out
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.admin_center import Sandbox
 from o365_pipeline.sandbox.cloud import SandboxCloud
-
-from .conftest import APPROVER, World, customer
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
+from o365_pipeline_tests.sandbox.conftest import APPROVER, World, customer
 
 
 def states(world: World) -> list[str]:

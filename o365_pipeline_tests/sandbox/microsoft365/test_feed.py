@@ -9,8 +9,7 @@ from azure.core.rest import HttpResponse
 from o365_pipeline.consent.activity_feed import ActivityFeed, Position
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.cloud import SandboxCloud
-
-from .conftest import World, customer
+from o365_pipeline_tests.sandbox.conftest import World, customer
 
 VENDOR = "46b472a7-c68e-4adf-8ade-3db49497518e"
 

@@ -8,9 +8,8 @@ import pytest
 from azure.core.rest import HttpResponse
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.sandbox.feed_faults import BlobFault, strange_records
-
-from .conftest import APPROVER, World
+from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault, strange_records
+from o365_pipeline_tests.sandbox.conftest import APPROVER, World
 
 
 def decided(world: World, times: int) -> World:

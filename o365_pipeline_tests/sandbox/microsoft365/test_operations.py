@@ -7,12 +7,20 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.consent.data_request import DataRequest
-from o365_pipeline.sandbox.admin_center import Sandbox
+from o365_pipeline.customers.data_request import DataRequest
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.state import State as SandboxState
-from o365_pipeline.sandbox.synthetic_tenant import OTHER_REGION, UNREADABLE, SyntheticTenant
-
-from .conftest import APPROVER, FACTORY, GROUP, World, copied_in, counts, customer, everything
+from o365_pipeline.sandbox.tenant.synthetic_tenant import OTHER_REGION, UNREADABLE, SyntheticTenant
+from o365_pipeline_tests.sandbox.conftest import (
+    APPROVER,
+    FACTORY,
+    GROUP,
+    World,
+    copied_in,
+    counts,
+    customer,
+    everything,
+)
 
 
 @pytest.mark.parametrize("dataset", ["Message_v1", "User_v1"])

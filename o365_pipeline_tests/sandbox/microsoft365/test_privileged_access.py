@@ -7,9 +7,8 @@ from azure.mgmt.datafactory import models as adf
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.extraction import factory_definitions
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
-
-from .conftest import APPROVER, FACTORY, GROUP, World, copied_in, everything
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
+from o365_pipeline_tests.sandbox.conftest import APPROVER, FACTORY, GROUP, World, copied_in, everything
 
 
 @pytest.fixture

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline.consent.data_request import Scope
+from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.extraction import factory_definitions
-from o365_pipeline.sandbox.organization import organization
-from o365_pipeline.sandbox.row_format import share
-from o365_pipeline.sandbox.scope import GROUP_SHARE
-from o365_pipeline.sandbox.synthetic_tenant import OTHER_REGION, UNREADABLE, SyntheticTenant
-from o365_pipeline.sandbox.tenant_data import FileTenant
-
-from .conftest import World, counts
+from o365_pipeline.sandbox.tenant.organization import organization
+from o365_pipeline.sandbox.tenant.row_format import share
+from o365_pipeline.sandbox.tenant.scope import GROUP_SHARE
+from o365_pipeline.sandbox.tenant.synthetic_tenant import OTHER_REGION, UNREADABLE, SyntheticTenant
+from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
+from o365_pipeline_tests.sandbox.conftest import World, counts
 
 PEOPLE = [person.id for person in organization("t1", 20, 7).people]
 MAILBOXES = [person.id for person in organization("t1", 20, 7).active]

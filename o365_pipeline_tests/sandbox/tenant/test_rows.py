@@ -9,10 +9,9 @@ import pytest
 
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.datasets.types import ColumnType
-from o365_pipeline.sandbox.organization import organization
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
-
-from .conftest import copy_job
+from o365_pipeline.sandbox.tenant.organization import organization
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
+from o365_pipeline_tests.sandbox.conftest import copy_job
 
 WEEK = {"start": "2026-11-16T00:00:00Z", "end": "2026-11-23T00:00:00Z"}
 ONE_DAY = {"start": "2026-11-22T00:00:00Z", "end": "2026-11-22T00:00:00Z"}

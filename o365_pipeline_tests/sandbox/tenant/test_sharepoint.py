@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.sandbox.synthetic_tenant import SyntheticTenant
-
-from .conftest import copy_job
+from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
+from o365_pipeline_tests.sandbox.conftest import copy_job
 
 TENANT = SyntheticTenant(users=40)
 FIRST, LAST = "2026-11-15", "2026-11-22"

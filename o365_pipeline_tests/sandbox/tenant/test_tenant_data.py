@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.tenant_data import FileTenant, datasets_in
-
-from .conftest import World, copy_job
+from o365_pipeline.sandbox.tenant.tenant_data import FileTenant, datasets_in
+from o365_pipeline_tests.sandbox.conftest import World, copy_job
 
 
 def copied(directory: Path, content: bytes, columns: list[str], name: str = "Message_v1.json") -> tuple[bytes, int]:

@@ -13,10 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from o365_pipeline.datasets import Dataset
-from o365_pipeline.extraction.windows import Window
-from o365_pipeline.managed_app.assumptions import Assumptions, read_assumptions
-from o365_pipeline.managed_app.estimate import (
+from o365_pipeline.cost.assumptions import Assumptions, read_assumptions
+from o365_pipeline.cost.estimate import (
     MONTH,
     Bill,
     estimate,
@@ -25,8 +23,10 @@ from o365_pipeline.managed_app.estimate import (
     window_days,
     year_windows,
 )
+from o365_pipeline.cost.rates import Rates, read_rates
+from o365_pipeline.datasets import Dataset
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.managed_app.offer import Offer, Sku
-from o365_pipeline.managed_app.rates import Rates, read_rates
 
 ONE, MANY = 1, 1_001
 """Numbers of users: what is not rounded up is a straight line, which two of them tell."""
