@@ -86,8 +86,9 @@ class Database:
     def run(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Do work in one transaction; where an error comes that passes, a deadlock for one, all of it again.
 
-        The work must begin anew each time it is called, and bear being done twice: a connection that is lost at the
-        commit leaves open whether it was done.
+        Once more too where a key is there that the work had not found: another process has inserted it meanwhile. The
+        work must begin anew each time it is called, and bear being done twice: a connection that is lost at the commit
+        leaves open whether it was done.
 
         Raises:
             DatabaseUnavailableError: such errors came each time; nothing of the work is done.
@@ -98,7 +99,13 @@ class Database:
             with engine.begin() as connection:
                 return work(connection)
 
-        return repeated(once, f"the mart {self.name}")
+        def twice_at_most() -> Result:
+            try:
+                return once()
+            except sa.exc.IntegrityError:
+                return once()
+
+        return repeated(twice_at_most, f"the mart {self.name}")
 
     def execute(self, statement: sa.Executable) -> int:
         """Run one statement in a transaction of its own, as `run` does; returns how many rows it changed."""

@@ -48,6 +48,11 @@ def key_bytes(kind: sa.types.TypeEngine) -> int:
     return 3
 
 
+def statements_of(table: sa.Table) -> Iterator[sa.schema.ExecutableDDLElement]:
+    yield sa.schema.CreateTable(table)
+    yield from map(sa.schema.CreateIndex, table.indexes)
+
+
 def tables_of(url: sa.URL) -> set[str]:
     engine = sa.create_engine(url)
     names = set(sa.inspect(engine).get_table_names())
@@ -183,12 +188,11 @@ def test_upgrading_leaves_the_logging_of_the_process_alone(database: Database) -
 
 
 def test_on_sql_server_keys_compare_exactly_and_fit_an_index_and_times_keep_microseconds() -> None:
-    statements: list[sa.schema.ExecutableDDLElement] = [
-        statement
+    script = "".join(
+        str(statement.compile(dialect=mssql.dialect()))
         for table in metadata.tables.values()
-        for statement in (sa.schema.CreateTable(table), *map(sa.schema.CreateIndex, table.indexes))
-    ]
-    script = "".join(str(statement.compile(dialect=mssql.dialect())) for statement in statements)
+        for statement in statements_of(table)
+    )
 
     assert "message_id NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NOT NULL" in script
     assert "sent_at DATETIME2(6) NULL" in script
