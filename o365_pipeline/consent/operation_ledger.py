@@ -1,6 +1,6 @@
 """The operation ledger: what Microsoft counted of each extraction, recorded once; never changed.
 
-What belongs here: recording and reading `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
+What belongs here: recording in `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, operation
 from o365_pipeline.datasets import short_name
 
@@ -27,18 +26,6 @@ def record(connection: sa.Connection, customer: Customer, operations: Sequence[O
     ours = customer.data_request.application_id
     rows = [_row(customer, entry, now) for entry in operations if entry.application_id == ours]
     return len(insert_new(connection, operation, rows))
-
-
-def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """(sequence, dataset) of the operations recorded after a place in the ledger, at most so many."""
-    query = (
-        sa.select(operation.c.sequence, operation.c.dataset)
-        .where(operation.c.sequence > sequence)
-        .order_by(operation.c.sequence)
-        .limit(limit)
-    )
-    with database.begin() as connection:
-        return [(row.sequence, row.dataset) for row in connection.execute(query)]
 
 
 def _row(customer: Customer, entry: Operation, now: dt.datetime) -> dict[str, object]:

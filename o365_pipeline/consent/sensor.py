@@ -19,7 +19,7 @@ from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import approval_event, identity, recorded_after
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
@@ -119,7 +119,7 @@ def _asked(
     """The runs that new decisions lead to, and those that days now over of an agreed window do; at most so many."""
     requests: dict[str, list[dg.RunRequest]] = {}
     asked_up_to = cursor.asked_up_to
-    for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
+    for sequence, name in recorded_after(database, approval_event.c.customer, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence

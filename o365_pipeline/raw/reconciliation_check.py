@@ -7,10 +7,9 @@ import datetime as dt
 
 import dagster as dg
 
-from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import identity, operation, recorded_after
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
@@ -59,7 +58,7 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         ledger = identity(database)
         place, _, looked_in = (context.cursor or "0").partition("@")
         after = int(place) if looked_in in ("", ledger) else 0
-        recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
+        recorded = recorded_after(database, operation.c.dataset, after, MAX_RECORDS)
         names = {name for _, name in recorded}
         tables = {catalogue()[name].asset_name for name in names if name in catalogue()}
         datasets = [dataset for dataset in catalogue().newest if dataset.asset_name in tables]

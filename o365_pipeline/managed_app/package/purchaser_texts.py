@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
-from o365_pipeline.managed_app.package.cost_by_users import CostParts
 from o365_pipeline.managed_app.package.extract_groups import takes_groups
 
 
@@ -63,13 +62,3 @@ def price(sku: Sku) -> str:
 
 def money(amount: Decimal) -> str:
     return f"{amount.quantize(Decimal('0.01'), decimal.ROUND_HALF_UP):,}"
-
-
-def approximate(costs: CostParts, users: int) -> str:
-    """What a month comes to for that many users: the vendor's price, Data Connect and Azure together."""
-    return f"{costs.monthly.of(users).to_integral_value(decimal.ROUND_CEILING):,}"
-
-
-def approximate_history(costs: CostParts, users: int) -> str:
-    """What the history comes to, once."""
-    return f"{costs.once.of(users).to_integral_value(decimal.ROUND_CEILING):,}"
