@@ -49,13 +49,11 @@ def refresh(
     extractions: Iterable[Extraction],
     log: logging.Logger,
     after: str = "",
-    seconds: float = REFRESH_SECONDS,
 ) -> str:
     """Write the factories' present word on these extractions to the ledger, with one query per customer's factory.
 
     Args:
         after: the customer with whom the last call stopped; it is gone on after that one, in the order of names.
-        seconds: after so long no further factory is asked.
 
     Returns:
         The last customer whose factory was asked where time ran out, "" where all were.
@@ -65,7 +63,7 @@ def refresh(
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
     names = sorted(submitted)
-    deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
+    deadline, looks, last = time.monotonic() + REFRESH_SECONDS, LOOKS_PER_CALL, after
     for name in [*(name for name in names if name > after), *(name for name in names if name <= after)]:
         if time.monotonic() > deadline:
             return last
