@@ -58,7 +58,7 @@ SANDBOX_SIGNATURE = SecretStr("sandbox")
 FEED_POLL_SECONDS = 60
 """Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 AZURE_NEEDS = {
     "customers": "customers.toml, as `o365-pipeline customers example` prints one",
     "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
