@@ -23,7 +23,7 @@ from o365_pipeline.cli.managed_app import managed_app
 from o365_pipeline.cli.mart import mart
 from o365_pipeline.cli.plan import plan
 from o365_pipeline.cli.quarantine import quarantine
-from o365_pipeline.cli.sandbox import comply, install, uninstall, violate
+from o365_pipeline.cli.purchaser import comply, install, uninstall, violate
 from o365_pipeline.cli.terminal import DAY, progress, stdout
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.datasets import catalogue
