@@ -272,6 +272,15 @@ class Deployment:
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
         return tenant_files.datasets_in(Path(data)).others if data else ()
 
+    def register_data_requests(self) -> None:
+        """Put the data requests of all customers before the sandbox's approvers.
+
+        Raises:
+            SettingsError: there is no sandbox.
+        """
+        for customer in self.customers:
+            self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+
     def use_dagster_home(self) -> None:
         """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says.
 

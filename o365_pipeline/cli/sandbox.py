@@ -1,0 +1,97 @@
+"""The commands that play the people of the sandbox: `o365-pipeline sandbox approve` and its like.
+
+What belongs here: reading arguments and printing answers for the approver's part, and serving the sandbox's pages and
+APIs. The purchaser's part is `cli/purchaser.py`'s; the work is `sandbox/`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from o365_pipeline.cli.purchaser import comply, install, uninstall, violate
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.deployment import load
+from o365_pipeline.sandbox.microsoft365 import admin_center
+from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
+from o365_pipeline.web import server as web_server
+
+
+@click.group()
+def sandbox() -> None:
+    """Play the people of the sandbox: the approver at the Microsoft 365 admin center, the offer's purchasers."""
+
+
+def _decide(state: State, approver: str, reason: str | None, customer_name: str | None) -> None:
+    deployment = load()
+    decides = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
+    deployment.register_data_requests()
+    for customer in decides:
+        deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
+        click.echo(f"{customer.name}: {state} by {approver}")
+
+
+APPROVER = click.option("--approver", default=admin_center.APPROVER, show_default=True, help="Who decides.")
+REASON = click.option("--reason", help="Why.")
+WHOSE = click.option("--customer", "customer_name", help="Whose approver decides. Default: that of every customer.")
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3001, show_default=True, help="Where the page listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address the page listens on.")
+def serve(port: int, host: str) -> None:
+    """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
+    deployment = load()
+    deployment.register_data_requests()
+    app = approver_app(deployment.sandbox)
+    web_server.serve(app, host, port, lambda address: click.echo(f"The approver's page: {address} (Ctrl-C ends it)"))
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3443, show_default=True, help="Where it listens.")
+@click.option("--host", default="localhost", show_default=True, help="The address it listens on.")
+@click.option("--certificate", type=click.Path(path_type=Path, exists=True), required=True, help="PEM file for HTTPS.")
+@click.option("--key", type=click.Path(path_type=Path, exists=True), required=True, help="PEM file of its key.")
+def azure(port: int, host: str, certificate: Path, key: Path) -> None:
+    """Serve the sandbox's Azure over HTTPS, to rehearse a deployment as on Azure. Ctrl-C ends it.
+
+    Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
+    """
+    deployment = load()
+    deployment.register_data_requests()
+    files = web_server.Certificate(certificate, key)
+    web_server.serve(
+        deployment.sandbox_cloud.served, host, port, lambda address: click.echo(f"Azure's APIs: {address}"), files
+    )
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+@WHOSE
+def approve(approver: str, reason: str | None, customer_name: str | None) -> None:
+    """Approve the data request for 180 days."""
+    _decide(State.APPROVED, approver, reason, customer_name)
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+@WHOSE
+def deny(approver: str, reason: str | None, customer_name: str | None) -> None:
+    """Deny the data request."""
+    _decide(State.DENIED, approver, reason, customer_name)
+
+
+@sandbox.command()
+@APPROVER
+@REASON
+@WHOSE
+def revoke(approver: str, reason: str | None, customer_name: str | None) -> None:
+    """Take an approval back: to Data Connect that is a denial after the approval."""
+    _decide(State.DENIED, approver, reason, customer_name)
+
+
+for command in (install, uninstall, violate, comply):
+    sandbox.add_command(command)
