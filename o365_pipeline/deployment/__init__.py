@@ -4,6 +4,7 @@ What belongs here: which settings there are, and what is built of them. No other
 stage does with its resource belongs to the stage.
 """
 
-from o365_pipeline.deployment.build import SANDBOX_SIGNATURE, Deployment, Settings, load
+from o365_pipeline.deployment.build import SANDBOX_SIGNATURE, Deployment, load
+from o365_pipeline.deployment.settings import Settings
 
 __all__ = ["SANDBOX_SIGNATURE", "Deployment", "Settings", "load"]
