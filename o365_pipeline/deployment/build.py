@@ -39,6 +39,7 @@ from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
@@ -217,15 +218,17 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
-    offer, database = read_offer(settings.offer), Database(url=mart_url)
-    installed = InstalledCustomers(database, offer, lambda known: Database(_sqlite(home / "marts" / _file_name(known))))
+    offer, database = read_offer(settings.offer), mart_database(mart_url)
+    installed = InstalledCustomers(
+        database, offer, lambda known: mart_database(_sqlite(home / "marts" / _file_name(known)))
+    )
     return Deployment(
         home=home,
         customers=Customers(configured.customers, installed),
         database=database,
         lakes=lakes,
         cloud=cloud,
-        own_marts={name: Database(url) for name, url in configured.marts.items()},
+        own_marts={name: mart_database(url) for name, url in configured.marts.items()},
         offer=offer,
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
         vendor=_vendor(offer, cloud, installed, configured),
@@ -268,7 +271,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         arm_url=settings.arm_url,
         feed_url=settings.feed_url,
     )
-    database = Database(sa.make_url(settings.mart_url), cloud.credential())
+    database = mart_database(sa.make_url(settings.mart_url), cloud.credential())
     offer = read_offer(settings.offer) if settings.offer else None
     installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
     return Deployment(
@@ -278,7 +281,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
-            customer.name: Database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
             for customer in configured.customers
             if customer.name in configured.marts
         },
@@ -296,7 +299,7 @@ def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configure
 def _installed_mart(cloud: Cloud, known: Installation) -> Database:
     """The mart that a managed application installed; its server is administered by the application."""
     url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
-    return Database(url, cloud.credential(known.tenant_id))
+    return mart_database(url, cloud.credential(known.tenant_id))
 
 
 def _file_name(known: Installation) -> str:
