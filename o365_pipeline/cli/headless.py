@@ -158,7 +158,7 @@ def extraction_of_days(
     landing = dg.RunRequest(
         job_name=LANDING_JOB,
         asset_selection=[*keys, *MART_KEYS],
-        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+        tags=range_tags(customer.name, first_day, last_day),
     )
     return asked, landing
 

@@ -18,6 +18,9 @@ FIRST_DAY = dt.date(2024, 1, 1)
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
+CUSTOMER_TAG = "o365/customer"
+"""The tag of a run that works for a customer; instances limit by it how many do at once."""
+
 CUSTOMERS = "customer"
 """The name of the dynamic partitions: one for each customer."""
 
@@ -42,6 +45,7 @@ def partition_key(customer: str, day: dt.date) -> str:
 def range_tags(customer: str, first_day: dt.date, last_day: dt.date) -> Mapping[str, str]:
     """Run tags that make one run cover a customer's days from first to last."""
     return {
+        CUSTOMER_TAG: customer,
         RANGE_START_TAG: partition_key(customer, first_day),
         RANGE_END_TAG: partition_key(customer, last_day),
     }
