@@ -12,6 +12,7 @@ from o365_pipeline.cost.assets import plan_and_actual_asset
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.curated.current_assets import current_asset
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.assets import extraction, extraction_job
@@ -30,7 +31,7 @@ from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, 
 
 landing_job = dg.define_asset_job(
     LANDING_JOB,
-    selection=dg.AssetSelection.groups("raw", "curated", "mart"),
+    selection=dg.AssetSelection.key_prefixes("raw", "curated", "mart"),
     description="From what landed to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
 )
 
@@ -79,7 +80,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         ],
         resources=deployment.resources,
         executor=dg.in_process_executor,
-    )
+    ).map_asset_specs(func=partitioned(deployment.first_day))
 
 
 def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
