@@ -10,6 +10,7 @@ from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -51,7 +52,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         cost_definitions(schedules),
         *([managed_app_definitions(offer, sensors, schedules)] if offer else []),
         dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor),
-    )
+    ).map_asset_specs(func=partitioned(deployment.first_day))
 
 
 def shown_resources(deployment: Deployment) -> dict[str, object]:

@@ -164,6 +164,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
 
 def test_jobs_sensors_and_schedules_have_a_face(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
+    found: dg.JobDefinition | dg.SensorDefinition | dg.ScheduleDefinition
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
 
     for found in (*jobs, *repository.sensor_defs, *repository.schedule_defs):

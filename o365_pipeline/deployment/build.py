@@ -7,6 +7,7 @@ offered to new ones. Which settings there are is `settings.py`'s; what a file of
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
 from o365_pipeline.customers.customer import Customers, KeyVaultSecret
 from o365_pipeline.customers.data_request import read_data_request
+from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment.settings import (
     FOR_THE_SANDBOXES_CUSTOMER,
@@ -31,7 +33,8 @@ from o365_pipeline.deployment.settings import (
     check_names,
     read_settings,
 )
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
+from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations.applications import read_secret
 from o365_pipeline.managed_app.installations.installations import Installation, InstalledCustomers
@@ -135,6 +138,22 @@ class Deployment:
         if not isinstance(self.cloud, SandboxCloud):
             raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
         return self.cloud
+
+    @property
+    def first_day(self) -> dt.date:
+        """The day that the partitions begin with: the first of all customers.
+
+        Of customers that install an offer the ledger knows it, and of the sandbox's, whose week moves on, what was
+        extracted before. Where the ledger cannot be read, no customer's first day is left out.
+        """
+        days = [customer.first_day for customer in self.customers.configured]
+        if self.is_sandbox or self.offer:
+            try:
+                days += [customer.first_day for customer in self.customers]
+                days += [day for day in [extraction_ledger.first_day(self.database)] if day]
+            except (DatabaseError, DatabaseUnavailableError):
+                return FIRST_DAY
+        return min(days, default=FIRST_DAY)
 
     @property
     def is_sandbox(self) -> bool:

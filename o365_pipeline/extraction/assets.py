@@ -7,7 +7,7 @@ import dagster as dg
 
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days
+from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.database.database import Database
@@ -32,7 +32,6 @@ def claimant(context: dg.AssetExecutionContext) -> str:
     group_name="extraction",
     kinds={"azure", "datafactory"},
     owners=[DATA_ENGINEERING],
-    partitions_def=customer_day_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=REATTACHING_RETRY,
     pool=FACTORY_POOL,

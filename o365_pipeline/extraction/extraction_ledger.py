@@ -127,6 +127,12 @@ def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.d
         return {(row.customer, row.dataset): row.day for row in connection.execute(query)}
 
 
+def first_day(database: Database) -> dt.date | None:
+    """The earliest day that was ever asked for; None where none was."""
+    with database.begin() as connection:
+        return connection.scalar(sa.select(sa.func.min(extraction.c.first_day)))
+
+
 def claim(database: Database, wanted: Extraction) -> bool:
     """Take the right to create the window's factory run; False where another holds it."""
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
