@@ -91,38 +91,100 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
 
-    deployment: Literal["sandbox", "azure"] = "sandbox"
-    home: Path = Field(default=Path(".o365"), description="Where everything local lies.")
-    mart_url: str | None = Field(default=None, description="SQLAlchemy URL of the mart.")
+    deployment: Literal["sandbox", "azure"] = Field(
+        default="sandbox", description="Whether the sandbox or Azure lies beneath the pipeline."
+    )
+    home: Path = Field(
+        default=Path(".o365"),
+        description="Where everything local lies: lake, mart, sandbox, and what Dagster remembers.",
+    )
+    mart_url: str | None = Field(
+        default=None,
+        description=(
+            "SQLAlchemy URL of the ledger, and of the mart of each customer that names none. Azure needs it, "
+            "and signs in by Microsoft Entra where it has no password; the sandbox makes a SQLite file in the "
+            "home."
+        ),
+    )
     lake_url: str | None = Field(
-        default=None, description="Store URL of the lake: file:///path or az://account/container."
+        default=None,
+        description=(
+            "Store URL of one lake for all customers, file:///path or az://account/container; else each has "
+            "its own container on Azure, and a folder in the home in the sandbox."
+        ),
     )
     storage_url: str | None = Field(
         default=None,
         description=f"Where storage accounts answer, {ENDPOINT}; Azurite: http://127.0.0.1:10000/{{account}}.",
     )
     storage_key: SecretStr | None = Field(
-        default=None, description="Access key of the storage accounts; else a sign-in."
+        default=None,
+        description="Access key of the storage accounts, where Microsoft Entra cannot be used; else a sign-in.",
     )
-    customers: Path | None = Field(default=None, description="File or folder that names the customers.")
-    credential: SignIn = Field(default="default", description="How to sign in to Microsoft Entra.")
-    arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
-    feed_url: str | None = Field(default=None, description="Where the Management Activity API answers.")
-    data_request: Path | None = Field(default=None, description="TOML file of the data request.")
+    customers: Path | None = Field(
+        default=None,
+        description=(
+            "File (TOML, YAML) or folder of files that names the customers. Azure needs it; the sandbox has "
+            "one of its own."
+        ),
+    )
+    credential: SignIn = Field(default="default", description="Azure: how to sign in to Microsoft Entra.")
+    arm_url: str = Field(
+        default=ARM_URL,
+        description=(
+            "Azure: where Azure Resource Manager answers; another for a sovereign cloud, a proxy, a rehearsal."
+        ),
+    )
+    feed_url: str | None = Field(
+        default=None,
+        description="Azure: where the Management Activity API answers; else the address of each customer's plan.",
+    )
+    data_request: Path | None = Field(
+        default=None,
+        description=(
+            "Customer: TOML file of the data request (application, datasets, columns, scope); else the shipped one."
+        ),
+    )
     first_day: dt.date | None = Field(
-        default=None, ge=FIRST_DAY, le=LAST_FIRST_DAY, description="First day to extract."
+        default=None,
+        ge=FIRST_DAY,
+        le=LAST_FIRST_DAY,
+        description=(
+            "Customer: first day to extract; else the Monday of the last week that Data Connect has of every dataset."
+        ),
     )
-    initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
-    national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
-    purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")
-    deny_people: Names = Field(default=(), description="Ids or addresses of people who are left out.")
-    deny_groups: Names = Field(default=(), description="Ids of groups whose members are left out.")
-    hash_outside_addresses: bool = Field(default=False, description="Whether addresses from outside are hashed.")
-    own_domains: Names = Field(default=(), description="Domains that are not outside.")
-    address_salt: SecretStr | None = Field(default=None, description="What addresses from outside are hashed with.")
-    offer: Path | None = Field(default=None, description="TOML file of the offer that is sold.")
+    initial_days: int = Field(
+        default=7, ge=1, le=366, description="Customer: days of the first window after an approval."
+    )
+    national_cloud: NationalCloud = Field(
+        default="worldwide", description="Customer: the tenant's kind of Office 365 plan."
+    )
+    purge_grace_days: int = Field(
+        default=30, ge=0, le=3_650, description="Customer: days that data outlives its approval."
+    )
+    deny_people: Names = Field(default=(), description="Customer: ids or addresses of people who are left out.")
+    deny_groups: Names = Field(default=(), description="Customer: ids of groups whose members are left out.")
+    hash_outside_addresses: bool = Field(
+        default=False, description="Customer: whether addresses from outside go on as hashes."
+    )
+    own_domains: Names = Field(
+        default=(), description="Customer: domains that are not outside; else those of the members' addresses."
+    )
+    address_salt: SecretStr | None = Field(
+        default=None, description="Customer: secret that addresses from outside are hashed with."
+    )
+    offer: Path | None = Field(
+        default=None,
+        description=(
+            "TOML file of the offer that is sold as a managed application; else none on Azure, and the shipped "
+            "one in the sandbox."
+        ),
+    )
     notification_signature: SecretStr | None = Field(
-        default=None, description="What Azure signs its notifications of installations with."
+        default=None,
+        description=(
+            "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
+        ),
     )
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
