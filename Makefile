@@ -15,7 +15,7 @@ help:
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make docs       write the data dictionaries in docs/"
+	@echo "make docs       write the generated pages in docs/"
 	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"

@@ -164,10 +164,15 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
 
 def test_jobs_sensors_and_schedules_have_a_face(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    found: dg.JobDefinition | dg.SensorDefinition | dg.ScheduleDefinition
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
 
-    for found in (*jobs, *repository.sensor_defs, *repository.schedule_defs):
+    faces: tuple[dg.JobDefinition | dg.SensorDefinition | dg.ScheduleDefinition, ...] = (
+        *(job for job in jobs if isinstance(job, dg.JobDefinition)),
+        *repository.sensor_defs,
+        *repository.schedule_defs,
+    )
+    assert len(jobs) + len(repository.sensor_defs) + len(repository.schedule_defs) == len(faces)
+    for found in faces:
         assert found.description, found.name
         assert found.tags["o365/stage"] in STAGES, found.name
         assert [owner.removeprefix("team:") for owner in found.owners or []], found.name

@@ -66,95 +66,104 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
 
     deployment: Literal["sandbox", "azure"] = Field(
-        default="sandbox", description="What lies beneath: `sandbox`, on this machine, or `azure`."
+        default="sandbox", description="Whether the sandbox or Azure lies beneath the pipeline."
     )
-    home: Path = Field(default=Path(".o365"), description="Folder of everything that is kept locally.")
+    home: Path = Field(
+        default=Path(".o365"),
+        description="Where everything local lies: lake, mart, sandbox, and what Dagster remembers.",
+    )
     mart_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the database that holds the mart and the ledger; needed on Azure. Default: the "
-        "SQLite file `mart.db` in the home.",
+        description=(
+            "SQLAlchemy URL of the ledger, and of the mart of each customer that names none. Azure needs it, "
+            "and signs in by Microsoft Entra where it has no password; the sandbox makes a SQLite file in the "
+            "home."
+        ),
     )
     lake_url: str | None = Field(
         default=None,
-        description="One lake for all customers, `file:///path` or `az://account/container`. Default: `lake` in the "
-        "home; on Azure each customer's own container.",
+        description=(
+            "Store URL of one lake for all customers, file:///path or az://account/container; else each has "
+            "its own container on Azure, and a folder in the home in the sandbox."
+        ),
     )
     storage_url: str | None = Field(
         default=None,
-        description=f"Where storage accounts answer. Default: `{ENDPOINT}`. With Azurite's, "
-        "`http://127.0.0.1:10000/{account}`, the sandbox writes each customer's lake into its container there.",
+        description=f"Where storage accounts answer, {ENDPOINT}; Azurite: http://127.0.0.1:10000/{{account}}.",
     )
     storage_key: SecretStr | None = Field(
-        default=None, description="Access key of the storage accounts, in place of a sign-in."
+        default=None,
+        description="Access key of the storage accounts, where Microsoft Entra cannot be used; else a sign-in.",
     )
     customers: Path | None = Field(
         default=None,
-        description="TOML file, or folder of such, that names the customers; needed on Azure. Default: the sandbox's "
-        "one customer.",
+        description=(
+            "File (TOML, YAML) or folder of files that names the customers. Azure needs it; the sandbox has "
+            "one of its own."
+        ),
     )
     credential: SignIn = Field(default="default", description="Azure: how to sign in to Microsoft Entra.")
-    arm_url: str = Field(default=ARM_URL, description="Azure: where Resource Manager answers.")
+    arm_url: str = Field(
+        default=ARM_URL,
+        description=(
+            "Azure: where Azure Resource Manager answers; another for a sovereign cloud, a proxy, a rehearsal."
+        ),
+    )
     feed_url: str | None = Field(
         default=None,
-        description="Azure: where the Management Activity API answers. Default: the address of the customer's plan.",
+        description="Azure: where the Management Activity API answers; else the address of each customer's plan.",
     )
     data_request: Path | None = Field(
         default=None,
-        description="TOML file of the data request: application, datasets, columns, scope. Default: the shipped one.",
+        description=(
+            "Customer: TOML file of the data request (application, datasets, columns, scope); else the shipped one."
+        ),
     )
     first_day: dt.date | None = Field(
         default=None,
         ge=FIRST_DAY,
         le=LAST_FIRST_DAY,
-        description="First day of the first window after an approval. Default: the Monday of the last whole week that "
-        "Data Connect has of every dataset.",
+        description=(
+            "Customer: first day to extract; else the Monday of the last week that Data Connect has of every dataset."
+        ),
     )
-    initial_days: int = Field(default=7, ge=1, le=366, description="How many days the first window has.")
+    initial_days: int = Field(
+        default=7, ge=1, le=366, description="Customer: days of the first window after an approval."
+    )
     national_cloud: NationalCloud = Field(
-        default="worldwide", description="The tenant's plan: `worldwide`, `gcc`, `gcc-high` or `dod`."
+        default="worldwide", description="Customer: the tenant's kind of Office 365 plan."
     )
     purge_grace_days: int = Field(
-        default=30, ge=0, le=3_650, description="How many days data outlives its approval, before it is purged."
+        default=30, ge=0, le=3_650, description="Customer: days that data outlives its approval."
     )
-    deny_people: Names = Field(
-        default=(), description="Entra object ids or mail addresses of people who are left out, with commas between."
-    )
-    deny_groups: Names = Field(
-        default=(), description="Ids of groups whose members are left out, with commas between them."
-    )
+    deny_people: Names = Field(default=(), description="Customer: ids or addresses of people who are left out.")
+    deny_groups: Names = Field(default=(), description="Customer: ids of groups whose members are left out.")
     hash_outside_addresses: bool = Field(
-        default=False, description="Whether mail addresses from outside the organization are kept as hashes only."
+        default=False, description="Customer: whether addresses from outside go on as hashes."
     )
     own_domains: Names = Field(
-        default=(), description="Mail domains that are not outside although no person of the tenant has them."
+        default=(), description="Customer: domains that are not outside; else those of the members' addresses."
     )
     address_salt: SecretStr | None = Field(
-        default=None, description="Secret that addresses from outside are hashed with; needed where they are."
+        default=None, description="Customer: secret that addresses from outside are hashed with."
     )
     offer: Path | None = Field(
         default=None,
-        description="TOML file of the offer that is sold as a managed application. Default: the shipped one; on Azure "
-        "nothing is sold.",
+        description=(
+            "TOML file of the offer that is sold as a managed application; else none on Azure, and the shipped "
+            "one in the sandbox."
+        ),
     )
     notification_signature: SecretStr | None = Field(
         default=None,
-        description="Secret that Azure signs its notifications of installations with; on Azure 32 characters or more. "
-        "Default: `sandbox` in the sandbox.",
+        description=(
+            "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
+        ),
     )
-    tenant_data: Path | None = Field(
-        default=None,
-        description="Sandbox: folder of files in Data Connect's format that stand in for the tenant. Default: "
-        "synthetic rows.",
-    )
-    sandbox_seconds: float = Field(
-        default=4, ge=0, le=86_400, description="Sandbox: how many seconds a factory run takes."
-    )
-    sandbox_users: int = Field(
-        default=60, ge=2, le=100_000, description="Sandbox: how many people the organization has."
-    )
-    sandbox_mails: float = Field(
-        default=6, gt=0, le=500, description="Sandbox: how many mails a person sends on a working day."
-    )
+    tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
+    sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
+    sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
+    sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
 
     @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
