@@ -1,7 +1,8 @@
 """The Office 365 Management Activity API: the feed in which consent and operation records appear.
 
 What belongs here: the calls, their windows and pages, throttling, as Microsoft documents them (Office 365 Management
-Activity API reference). What records mean is `records.py`'s; how far a feed was read is `feed_reading.py`'s.
+Activity API reference). What records mean belongs to `records.py`; how far a feed was read belongs to
+`feed_reading.py`.
 """
 
 import datetime as dt

@@ -1,7 +1,7 @@
 """Approvals: what the approvers said, as events, and where a data request stands because of them.
 
 What belongs here: record 217 of the Management Activity API turned into an event, and the fold of events into a
-standing. Pure functions: fetching events is `activity_feed.py`'s, keeping them is `approval_ledger.py`'s.
+standing. Pure functions: fetching events belongs to `activity_feed.py`, keeping them belongs to `approval_ledger.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Data Connect's authorization rules, as pure functions: is this extraction covered by that approval?
 
 What belongs here: the rules that Data Connect applies to every run, checked before a run is paid for. Where the
-approval comes from is `approvals.py`'s. Source of each rule: Microsoft Graph documentation, app authorization.
+approval comes from belongs to `approvals.py`. Source of each rule: Microsoft Graph documentation, app authorization.
 """
 
 from __future__ import annotations

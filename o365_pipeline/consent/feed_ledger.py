@@ -1,7 +1,7 @@
 """How far each customer's feed was read, what of it could not be read, and what the UI was told because of it.
 
-What belongs here: reading and changing `ledger_feed` and `ledger_record_aside`. Asking the feeds is
-`feed_reading.py`'s.
+What belongs here: reading and changing `ledger_feed` and `ledger_record_aside`. Asking the feeds belongs to
+`feed_reading.py`.
 """
 
 from __future__ import annotations

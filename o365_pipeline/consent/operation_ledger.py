@@ -1,6 +1,7 @@
 """The operation ledger: what Microsoft counted of each extraction, recorded once; never changed.
 
-What belongs here: recording and reading `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
+What belongs here: recording and reading `ledger_operation`. What it is compared with belongs to
+`raw/reconciliation.py`.
 """
 
 from __future__ import annotations

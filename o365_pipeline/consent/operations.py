@@ -1,6 +1,7 @@
 """Operations: what Microsoft itself counted of each extraction, from record 183 of the Management Activity API.
 
-What belongs here: the record turned into an operation. Comparing it with what landed is `raw/reconciliation.py`'s.
+What belongs here: the record turned into an operation. Comparing it with what landed belongs to
+`raw/reconciliation.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Records of the feed, sorted: consent (217), operations (183), what cannot be read, and everything else.
 
-What belongs here: telling records apart. What consent means is `approvals.py`'s, what operations are `operations.py`'s.
-Audit.General carries all kinds of records of a tenant; those of other types are none of this project's business.
+What belongs here: telling records apart. What consent means belongs to `approvals.py`, what operations belong to
+`operations.py`. Audit.General carries all kinds of records of a tenant; those of other types are none of this project's
+business.
 """
 
 from __future__ import annotations

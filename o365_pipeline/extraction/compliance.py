@@ -1,7 +1,7 @@
 """Policy compliance: does a customer's installation keep to the policies that its approver was shown?
 
 What belongs here: asking Azure Policy, and refusing. Data Connect fails every run of a managed application that
-violates one of them, so it is asked before a run is paid for. When it is asked is `submission.py`'s.
+violates one of them, so it is asked before a run is paid for. When it is asked belongs to `submission.py`.
 """
 
 from __future__ import annotations

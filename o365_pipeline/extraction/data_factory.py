@@ -1,7 +1,7 @@
 """Azure Data Factory, as the pipeline uses it: deploy a copy, run it, find, watch and cancel runs.
 
-What belongs here: calls through the real management client, and their answers in the pipeline's words. What is
-deployed is `factory_definitions.py`'s, what of it is compared `factory_changes.py`'s; what is asked for and when,
+What belongs here: calls through the real management client, and their answers in the pipeline's words. What is deployed
+belongs to `factory_definitions.py`, what of it is compared belongs to `factory_changes.py`; what is asked for and when,
 `submission.py`'s.
 """
 

@@ -1,7 +1,7 @@
 """What the pipeline defines in a customer's Data Factory: runtime, linked services, datasets, a pipeline per dataset.
 
 What belongs here: building the SDK's models from a data request, with stable names, since a changed name asks for
-consent again. Sending them is `data_factory.py`'s. Source: Microsoft, Data Factory connector for Microsoft 365.
+consent again. Sending them belongs to `data_factory.py`. Source: Microsoft, Data Factory connector for Microsoft 365.
 Models that the SDK (10.0.0) can build from flat arguments forget their `type`, so it is set beside each.
 """
 

@@ -1,6 +1,7 @@
 """How often and how long calls of a factory are repeated.
 
-What belongs here: the one retry policy of the management client. That a run is not created twice is `submission.py`'s.
+What belongs here: the one retry policy of the management client. That a run is not created twice belongs to
+`submission.py`.
 """
 
 from __future__ import annotations

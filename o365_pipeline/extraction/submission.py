@@ -1,7 +1,8 @@
 """Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is asked for.
 
 What belongs here: the order of those steps, and re-attaching after a crash or an answer that leaves things open. The
-rules are `consent/authorization.py`'s, the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
+rules belong to `consent/authorization.py`, the calls belongs to `data_factory.py`, the claims belongs to
+`extraction_ledger.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Watching: what the factory says of the runs under way, written to the ledger; and waiting for one of them.
 
-What belongs here: refreshing and waiting. Launching what follows a landing is `landing_sensor.py`'s.
+What belongs here: refreshing and waiting. Launching what follows a landing belongs to `landing_sensor.py`.
 """
 
 from __future__ import annotations

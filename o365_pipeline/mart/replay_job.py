@@ -1,6 +1,6 @@
 """The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
 
-What belongs here: what Dagster sees of it. Which partitions, and curating them, is `curated/replay.py`'s.
+What belongs here: what Dagster sees of it. Which partitions, and curating them, belongs to `curated/replay.py`.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
 """The purge job, and the sensor that launches it when a grace is over.
 
-What belongs here: what Dagster sees of purging. What is deleted is `plan.py`'s, how is `deletion.py`'s.
+What belongs here: what Dagster sees of purging. What is deleted belongs to `plan.py`, how belongs to `deletion.py`.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
 """Reconciliation in the asset graph: a check on each raw asset, and the sensor that evaluates it as records arrive.
 
-What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison is `reconciliation.py`'s.
+What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison belongs to `reconciliation.py`.
 """
 
 import datetime as dt

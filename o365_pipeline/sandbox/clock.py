@@ -1,6 +1,6 @@
 """Time in the sandbox: a clock that tests can set, and moments as the services write them.
 
-What belongs here: reading and writing moments. What happens when is `factory_runs.py`'s.
+What belongs here: reading and writing moments. What happens when belongs to `factory_runs.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Azure's managed applications, through the real management clients: what one is, and its Key Vault's secret.
 
-What belongs here: the calls, and their answers in this project's words. When they are made is `onboarding.py`'s.
+What belongs here: the calls, and their answers in this project's words. When they are made belongs to `onboarding.py`.
 """
 
 from __future__ import annotations

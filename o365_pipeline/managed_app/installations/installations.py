@@ -1,7 +1,7 @@
 """The installations that are known, and the customers that they are.
 
 What belongs here: reading and writing `ledger_installation`, and the look-up that lets all stages see a customer as
-soon as it is taken in. What changes an installation is `onboarding.py`'s.
+soon as it is taken in. What changes an installation belongs to `onboarding.py`.
 """
 
 from __future__ import annotations

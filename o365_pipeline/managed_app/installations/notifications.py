@@ -1,7 +1,7 @@
 """Azure's notifications of installations: their form, and the log that keeps each of them once.
 
-What belongs here: reading one, recording it, and what came of it. How they arrive is `notification_endpoint.py`'s; what
-they lead to, `onboarding.py`'s.
+What belongs here: reading one, recording it, and what came of it. How they arrive belongs to
+`notification_endpoint.py`; what they lead to, `onboarding.py`'s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rotation of the application's secret: a new one is written to the Key Vault of every installation.
 
-What belongs here: writing it again. That a new installation is given it is `onboarding.py`'s.
+What belongs here: writing it again. That a new installation is given it belongs to `onboarding.py`.
 """
 
 from __future__ import annotations

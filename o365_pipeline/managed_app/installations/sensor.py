@@ -1,6 +1,6 @@
 """The installation sensor: takes in what Azure tells of installations, and has deleted what they leave behind.
 
-What belongs here: the tick. What follows a notification is `onboarding.py`'s.
+What belongs here: the tick. What follows a notification belongs to `onboarding.py`.
 """
 
 import datetime as dt

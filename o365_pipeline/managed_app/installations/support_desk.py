@@ -1,6 +1,6 @@
 """The support desk's schedule: what it looks at is told anew every hour, whether something changed or not.
 
-What belongs here: when. What is told is `installations/assets.py`'s and `cost/assets.py`'s.
+What belongs here: when. What is told belongs to `installations/assets.py` and belongs to `cost/assets.py`.
 """
 
 from __future__ import annotations

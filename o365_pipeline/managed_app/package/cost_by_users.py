@@ -1,7 +1,7 @@
 """The cost of an installation by its number of users, in parts: for a purchaser, who wants to try numbers of users.
 
 What belongs here: taking an estimate apart, so that a wizard can put it together again for any number of users and come
-to the same. What there is to pay is `estimate.py`'s.
+to the same. What there is to pay belongs to `estimate.py`.
 """
 
 from __future__ import annotations

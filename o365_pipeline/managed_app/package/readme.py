@@ -1,7 +1,7 @@
 """README.md of the package: what a purchaser reads after the installation.
 
-What belongs here: filling in `templates/readme.md`. The sentences that the wizard says as well are
-`purchaser_texts.py`'s.
+What belongs here: filling in `templates/readme.md`. The sentences that the wizard says as well belong to
+`purchaser_texts.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The data factory of an installation, with what it needs to copy each dataset of the data request.
 
 What belongs here: turning the definitions of the live pipeline, the very same ones, into resources of the template.
-What they are is `extraction/factory_definitions.py`'s.
+What they are belongs to `extraction/factory_definitions.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The language of ARM templates, as far as it is written: literals, and expressions in the place of stand-ins.
 
-What belongs here: making text that Azure Resource Manager reads as it is meant. What an expression comes to is
-`arm_template.py`'s. Source: Microsoft, syntax and expressions in ARM templates.
+What belongs here: making text that Azure Resource Manager reads as it is meant. What an expression comes to belongs to
+`arm_template.py`. Source: Microsoft, syntax and expressions in ARM templates.
 """
 
 from __future__ import annotations

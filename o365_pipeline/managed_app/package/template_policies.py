@@ -1,7 +1,7 @@
 """The policies of an installation: one assignment of an Azure policy for each that the offer names.
 
-What belongs here: those resources of the template. Which policies there are is `policies.py`'s; each keeps its own
-default effect. Source: Microsoft, Azure Policy built-in definitions.
+What belongs here: those resources of the template. Which policies there are belongs to `policies.py`; each keeps its
+own default effect. Source: Microsoft, Azure Policy built-in definitions.
 """
 
 from __future__ import annotations

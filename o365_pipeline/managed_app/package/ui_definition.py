@@ -1,7 +1,7 @@
 """createUiDefinition.json: the wizard that a purchaser fills in.
 
 What belongs here: its steps and what they hand to the template, which is exactly the template's parameters. The
-sentences are `purchaser_texts.py`'s. Source: Microsoft, CreateUiDefinition elements.
+sentences belong to `purchaser_texts.py`. Source: Microsoft, CreateUiDefinition elements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a package would be refused: by Azure, by the marketplace's certification, or by its purchaser.
 
-What belongs here: going through the files. What is checked of each is `template_checks.py`'s, `ui_checks.py`'s and
-`secret_checks.py`'s. Source: Microsoft, publish a managed application definition; hardcoded credentials.
+What belongs here: going through the files. What is checked of each belongs to `template_checks.py`, `ui_checks.py`'s
+and belongs to `secret_checks.py`. Source: Microsoft, publish a managed application definition; hardcoded credentials.
 """
 
 from __future__ import annotations

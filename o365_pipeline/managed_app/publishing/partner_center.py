@@ -1,6 +1,6 @@
 """Partner Center's Product Ingestion API: submitting a request, and waiting for its job.
 
-What belongs here: the calls and their errors, each in one line. What is submitted is `marketplace.py`'s. Sources:
+What belongs here: the calls and their errors, each in one line. What is submitted belongs to `marketplace.py`. Sources:
 Microsoft, Product Ingestion API for the commercial marketplace (configure requests; status of a request).
 """
 

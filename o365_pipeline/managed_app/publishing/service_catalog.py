@@ -1,7 +1,7 @@
 """The service catalog: an offer's package and its definition, from which purchasers in one's own reach install.
 
 What belongs here: uploading, and calls through the real management client, with their errors in one line. What differs
-from what is held is `definition_changes.py`'s; what a package holds is `package.py`'s.
+from what is held belongs to `definition_changes.py`; what a package holds belongs to `package.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The package of a managed application, as Azure opens it: the template, and the form that purchasers fill in.
 
-What belongs here: finding and unpacking it. What is made of it is `installation.py`'s.
+What belongs here: finding and unpacking it. What is made of it belongs to `installation.py`.
 """
 
 from __future__ import annotations

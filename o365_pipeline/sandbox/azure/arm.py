@@ -1,6 +1,6 @@
 """Azure Resource Manager's routes of Data Factory, in the wire format of api-version 2018-06-01.
 
-What belongs here: requests read, answers written. What a run does is `factory_runs.py`'s. Source:
+What belongs here: requests read, answers written. What a run does belongs to `factory_runs.py`. Source:
 Azure/azure-rest-api-specs, specification/datafactory.
 """
 

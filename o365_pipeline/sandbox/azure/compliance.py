@@ -1,7 +1,7 @@
 """Which policies are assigned to a resource group, and which of them are violated there.
 
 What belongs here: what is kept and how it is judged. Violating is a test's or the command line's; who is told of it,
-`policy_states.py`'s and `data_connect.py`'s.
+`policy_states.py`'s and belongs to `data_connect.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What one copy activity asks of Data Connect, resolved from the deployed definitions and a run's parameters.
 
-What belongs here: reading definitions and the rules that concern the activity alone. Whether an approval covers it is
-`consent.authorization`'s; copying is `data_connect.py`'s.
+What belongs here: reading definitions and the rules that concern the activity alone. Whether an approval covers it
+belongs to `consent.authorization`; copying belongs to `data_connect.py`.
 """
 
 from __future__ import annotations

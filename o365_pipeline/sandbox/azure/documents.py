@@ -1,7 +1,7 @@
 """What is deployed to a factory: runtimes, linked services, datasets and pipelines, kept as the JSON they were sent as.
 
 What belongs here: keeping, finding and checking references, and what the service adds to what it was sent. What a
-pipeline does is `copy_job.py`'s.
+pipeline does belongs to `copy_job.py`.
 """
 
 from __future__ import annotations

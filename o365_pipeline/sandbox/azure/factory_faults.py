@@ -1,7 +1,7 @@
 """What goes wrong with Data Factory, as far as a test asks for it, and a log of the factories' requests.
 
-What belongs here: what a test sets and reads. Carrying it out is `arm.py`'s and `factory_runs.py`'s; nothing here
-happens by chance.
+What belongs here: what a test sets and reads. Carrying it out belongs to `arm.py` and belongs to `factory_runs.py`;
+nothing here happens by chance.
 """
 
 from __future__ import annotations

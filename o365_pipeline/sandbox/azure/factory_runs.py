@@ -1,7 +1,8 @@
 """A factory run's life: Queued, InProgress, Succeeded or Failed, Canceling, Cancelled.
 
 What belongs here: when a run moves on, and who moves it. Nothing runs in the background: whoever reads a run whose time
-has come moves it on, under that run's lock. What is kept of a run is `runs.py`'s, the wire format `arm.py`'s.
+has come moves it on, under that run's lock. What is kept of a run belongs to `runs.py`, the wire format belongs to
+`arm.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Installing a managed application and removing it, as Azure does when a purchaser asks.
 
-What belongs here: the order of the steps, what each leaves behind, what the vendor is told of it. What is bought is
-`purchases.py`'s; sending is `notification_sender.py`'s.
+What belongs here: the order of the steps, what each leaves behind, what the vendor is told of it. What is bought
+belongs to `purchases.py`; sending belongs to `notification_sender.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Azure's part in notifying a vendor: every notification sent to the one endpoint, and repeated where it may help.
 
-What belongs here: sending. What is told, and when, is `installation.py`'s. Source: Microsoft, Azure managed
+What belongs here: sending. What is told, and when, belongs to `installation.py`. Source: Microsoft, Azure managed
 applications with notifications; it repeats for ten hours, which are some seconds here.
 """
 

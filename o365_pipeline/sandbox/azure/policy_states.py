@@ -1,6 +1,6 @@
 """Azure Policy's routes: how the resources of a resource group stand, in the format of PolicyInsights 2019-10-01.
 
-What belongs here: the query read, the states written. What complies is `compliance.py`'s. Source:
+What belongs here: the query read, the states written. What complies belongs to `compliance.py`. Source:
 Azure/azure-rest-api-specs, specification/policyinsights.
 """
 

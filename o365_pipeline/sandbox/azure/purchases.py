@@ -1,6 +1,6 @@
 """What is bought, and who buys it: an offer's definition, and a customer with a tenant and a subscription of its own.
 
-What belongs here: both models, and where they come from. Installing is `installation.py`'s.
+What belongs here: both models, and where they come from. Installing belongs to `installation.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A factory run as the sandbox keeps it.
 
-What belongs here: the model and its reading from a row. When a run moves on is `factory_runs.py`'s.
+What belongs here: the model and its reading from a row. When a run moves on belongs to `factory_runs.py`.
 """
 
 from __future__ import annotations

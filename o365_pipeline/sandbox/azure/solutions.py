@@ -1,7 +1,7 @@
 """Azure Resource Manager's routes of managed applications, in the wire format of Microsoft.Solutions 2019-07-01.
 
-What belongs here: requests read and judged, answers written. How an application comes to be installed is
-`installation.py`'s. Source: Azure/azure-rest-api-specs, specification/solutions.
+What belongs here: requests read and judged, answers written. How an application comes to be installed belongs to
+`installation.py`. Source: Azure/azure-rest-api-specs, specification/solutions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Microsoft 365 admin center: data requests are registered there, and approvers decide on them.
 
-What belongs here: registering, deciding, and looking at what stands. The rules of approval are
-`consent.approvals`'; how a registered request reads is `registrations.py`'s; the feed that carries the decisions is
-`activity_feed.py`'s; the page to decide on is `approver_page.py`.
+What belongs here: registering, deciding, and looking at what stands. The rules of approval are `consent.approvals`';
+how a registered request reads belongs to `registrations.py`; the feed that carries the decisions belongs to
+`activity_feed.py`; the page to decide on is `approver_page.py`.
 """
 
 from __future__ import annotations

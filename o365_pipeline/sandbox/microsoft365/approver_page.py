@@ -1,6 +1,6 @@
 """The approver's page: data requests as the Microsoft 365 admin center shows them, and forms to decide on them.
 
-What belongs here: routes and what they answer. Deciding is `admin_center.py`'s; the pages themselves are in
+What belongs here: routes and what they answer. Deciding belongs to `admin_center.py`; the pages themselves are in
 `templates/` and `static/`.
 """
 

@@ -1,7 +1,7 @@
 """Audit records: what Microsoft 365 writes down about consent (217) and about operations (183) of Data Connect.
 
-What belongs here: writing records and reading consent back. Listing them is `activity_feed.py`'s. Source: Office 365
-Management Activity API schema.
+What belongs here: writing records and reading consent back. Listing them belongs to `activity_feed.py`. Source: Office
+365 Management Activity API schema.
 """
 
 from __future__ import annotations

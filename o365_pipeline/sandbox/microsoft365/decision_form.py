@@ -1,6 +1,6 @@
 """What an approver filled in to decide, and what is wrong with it.
 
-What belongs here: reading and checking the fields. Whether the decision may be made is `admin_center.py`'s to say.
+What belongs here: reading and checking the fields. Whether the decision may be made is decided in `admin_center.py`.
 """
 
 from __future__ import annotations

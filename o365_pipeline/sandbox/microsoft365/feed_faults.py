@@ -1,6 +1,7 @@
 """What goes wrong with the Management Activity API, as far as a test asks for it, and a log of the feed's requests.
 
-What belongs here: what a test sets and reads. Carrying it out is `activity_feed.py`'s; nothing here happens by chance.
+What belongs here: what a test sets and reads. Carrying it out belongs to `activity_feed.py`; nothing here happens by
+chance.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is told of a copy when it is over: to the factory as its output, to the audit log as record 183.
 
-What belongs here: the counts and their names. Counting is `data_connect.py`'s, writing the record
-`audit_records.py`'s. Source: Office 365 Management Activity API schema.
+What belongs here: the counts and their names. Counting belongs to `data_connect.py`, writing the record
+belongs to `audit_records.py`. Source: Office 365 Management Activity API schema.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Registered data requests as an approver looks at them: where each stands, and what was ever said about it.
 
-What belongs here: reading what is kept. Deciding is `admin_center.py`'s; what a change adds and drops is
-`consent/request_change.py`'s.
+What belongs here: reading what is kept. Deciding belongs to `admin_center.py`; what a change adds and drops belongs to
+`consent/request_change.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Meetings as calendars hold them: the rows of Event and CalendarView, one for each attendee's calendar.
 
-What belongs here: entries and columns. What takes place when is `meetings.py`'s.
+What belongs here: entries and columns. What takes place when belongs to `meetings.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Teams calls and online meetings as they took place: the rows of TeamsCallRecords_v1.
 
-What belongs here: who joined and left when, and the columns. What was planned is `meetings.py`'s.
+What belongs here: who joined and left when, and the columns. What was planned belongs to `meetings.py`.
 """
 
 from __future__ import annotations

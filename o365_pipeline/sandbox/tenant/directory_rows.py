@@ -1,6 +1,6 @@
 """People as the directory and their mailboxes describe them: the rows of User, Manager, DirectReport, MailboxSettings.
 
-What belongs here: columns. Who there is stands in `organization.py`.
+What belongs here: columns. Who there is is in `organization.py`.
 """
 
 from __future__ import annotations

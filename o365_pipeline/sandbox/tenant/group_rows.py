@@ -1,6 +1,6 @@
 """Groups and what is written in their teams: the rows of GroupDetails, GroupMembers, GroupOwners and the channels.
 
-What belongs here: columns, and the messages of channels. Which groups there are stands in `groups.py`.
+What belongs here: columns, and the messages of channels. Which groups there are is in `groups.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Synthetic groups: departments, teams of a manager, projects with guests, the whole company, security groups.
 
-What belongs here: which groups there are, who owns and is in them, and a team's channels. Their rows are
-`group_rows.py`'s, their sites `sharepoint_sites.py`'s.
+What belongs here: which groups there are, who owns and is in them, and a team's channels. Their rows belong to
+`group_rows.py`, their sites belongs to `sharepoint_sites.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mail as mailboxes hold it: the rows of Message, Inbox and SentItem, one for each copy.
 
-What belongs here: copies and columns. Who wrote what is `mail_threads.py`'s.
+What belongs here: copies and columns. Who wrote what belongs to `mail_threads.py`.
 """
 
 from __future__ import annotations

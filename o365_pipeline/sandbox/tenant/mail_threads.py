@@ -1,6 +1,6 @@
 """Synthetic mail: threads that start on a day, with the replies of the days after, among colleagues and outsiders.
 
-What belongs here: who writes to whom when. How a mail looks in a mailbox is `mail_rows.py`'s.
+What belongs here: who writes to whom when. How a mail looks in a mailbox belongs to `mail_rows.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Synthetic meetings: single ones, weekly series, and days off, with who attends and what they answered.
 
-What belongs here: what takes place when. How it looks in a calendar is `calendar_rows.py`'s.
+What belongs here: what takes place when. How it looks in a calendar belongs to `calendar_rows.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Synthetic people: an organization with departments, a tree of managers, offices around the world, and outsiders.
 
-What belongs here: who there is and when they work. What they write and attend is `mail_threads.py`'s and its kind.
+What belongs here: who there is and when they work. What they write and attend belongs to `mail_threads.py` and its
+kind.
 """
 
 from __future__ import annotations

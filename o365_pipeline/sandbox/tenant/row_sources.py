@@ -1,7 +1,7 @@
 """Which synthetic rows each dataset has: a generator of its own, or the one that makes rows of any dataset by type.
 
-What belongs here: the choice, and how versions of a dataset spell the same columns. The items and their columns are
-`mail_rows.py`'s and its kind.
+What belongs here: the choice, and how versions of a dataset spell the same columns. The items and their columns belong
+to `mail_rows.py` and its kind.
 """
 
 from __future__ import annotations

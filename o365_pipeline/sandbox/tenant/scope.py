@@ -1,6 +1,6 @@
 """Whose data a copy asks for: members of groups, whom a users filter selects, or everyone; and who is on its deny list.
 
-What belongs here: judging one person. What becomes of the others' rows is `synthetic_tenant.py`'s.
+What belongs here: judging one person. What becomes of the others' rows belongs to `synthetic_tenant.py`.
 """
 
 from __future__ import annotations

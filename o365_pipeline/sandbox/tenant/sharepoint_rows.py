@@ -1,6 +1,6 @@
 """SharePoint as its datasets tell it: sites, permissions, groups and files as of a day, and what was done with files.
 
-What belongs here: items and columns. What there is on a day stands in `sharepoint_sites.py`.
+What belongs here: items and columns. What there is on a day is in `sharepoint_sites.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Synthetic SharePoint: the sites of groups and people, their files and how these are shared, as of any day.
 
 What belongs here: what there is on a day. A state follows from the day alone, so that two of them can be compared.
-How it looks in rows is `sharepoint_rows.py`'s.
+How it looks in rows belongs to `sharepoint_rows.py`.
 """
 
 from __future__ import annotations

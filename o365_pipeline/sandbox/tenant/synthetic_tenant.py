@@ -1,7 +1,7 @@
 """The synthetic tenant: which rows a copy lands, from people who write, meet and chat by their seed.
 
 What belongs here: choosing rows by person and date, columns by request, what changed between two snapshots, and what
-is said of mailboxes that give none. Who is in scope is `scope.py`'s; what makes the rows, `row_sources.py`'s.
+is said of mailboxes that give none. Who is in scope belongs to `scope.py`; what makes the rows, `row_sources.py`'s.
 """
 
 from __future__ import annotations
