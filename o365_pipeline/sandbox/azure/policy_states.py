@@ -26,7 +26,7 @@ FILTER = re.compile(r"complianceState eq '(\w+)'", re.IGNORECASE)
 
 
 def policy_state_routes(compliance: Compliance, clock: Clock) -> list[Route]:
-    """The latest states of a resource group, as the SDK's PolicyInsightsClient queries them."""
+    """Builds the route of a resource group's latest policy states, as the SDK's PolicyInsightsClient queries them."""
 
     def query(request: Request, _: Body) -> Response:
         check_version(request, API_VERSION)
@@ -42,7 +42,7 @@ def policy_state_routes(compliance: Compliance, clock: Clock) -> list[Route]:
 
 
 def _wanted_state(condition: str | None) -> str | None:
-    """The state that a query asks for, in small letters; None where it asks for all.
+    """Returns the state that a query asks for, in small letters; None if it asks for all.
 
     Raises:
         ServiceError: the query asks for something else.
