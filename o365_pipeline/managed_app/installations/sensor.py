@@ -1,6 +1,6 @@
-"""The installation sensor: takes in what Azure tells of installations, and has deleted what they leave behind.
+"""The installation sensor: it onboards new installations, and requests the deletion of data that others leave behind.
 
-What belongs here: the tick. What follows a notification belongs to `onboarding.py`.
+What belongs here: the tick. What follows from a notification belongs to `onboarding.py`.
 """
 
 import datetime as dt
@@ -21,11 +21,11 @@ from o365_pipeline.managed_app.installations.uninstallation_job import UNINSTALL
 from o365_pipeline.managed_app.installations.vendor import Vendor
 
 MAX_REQUESTS = 5
-"""How many uninstallations one tick asks for at most; the rest follows in the next."""
+"""How many uninstallations one tick requests at most; the rest follows in the next tick."""
 
 
 def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor, on or off until somebody says otherwise in the UI."""
+    """Builds the sensor; `default_status` says whether it is on until somebody changes that in the UI."""
 
     @dg.sensor(
         job_name=UNINSTALLATION_JOB,
@@ -67,9 +67,9 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
 
 
 def _next(known: Sequence[Installation], after: str) -> list[Installation]:
-    """The installations to purge next: those after the customer with whom the last tick stopped come first.
+    """Returns the installations to purge next, beginning after the customer at which the last tick stopped.
 
-    A run that fails keeps its installation among them; it keeps out no other.
+    An installation whose run failed stays among them, and does not keep others out.
     """
     waiting = [entry for entry in known if entry.is_to_be_purged]
     return sorted(waiting, key=lambda entry: (entry.customer <= after, entry.customer))[:MAX_REQUESTS]

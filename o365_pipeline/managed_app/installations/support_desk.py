@@ -1,6 +1,6 @@
-"""The support desk's schedule: what it looks at is told anew every hour, whether something changed or not.
+"""The support desk's schedule: it refreshes the vendor's tables every hour, even if nothing changed.
 
-What belongs here: when. What is told belongs to `installations/assets.py` and belongs to `cost/assets.py`.
+What belongs here: the schedule. The tables belong to `installations/assets.py` and `cost/assets.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ support_desk_job = dg.define_asset_job(
 
 
 def build_support_desk_schedule(default_status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
-    """The schedule, on or off until somebody says otherwise in the UI."""
+    """Builds the schedule; `default_status` says whether it is on until somebody changes that in the UI."""
     return dg.ScheduleDefinition(
         name="support_desk",
         job=support_desk_job,

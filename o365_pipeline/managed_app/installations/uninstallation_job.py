@@ -1,6 +1,7 @@
-"""The uninstallation job: deletes all that was moved of a customer whose managed application is gone.
+"""The uninstallation job: it deletes all data of a customer whose managed application is gone.
 
-What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `leftovers.py`'s.
+What belongs here: the job as Dagster sees it. Deleting data belongs to `purge/`; what is gone already is found out in
+`leftovers.py`.
 """
 
 import datetime as dt
@@ -28,11 +29,11 @@ from o365_pipeline.raw.lakes import Lakes
 UNINSTALLATION_JOB = "uninstallation_job"
 
 AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
-"""How often, and after how long, it is looked again whether another run still works for the customer."""
+"""How often, and after which pause, the job checks whether another run still works for the customer."""
 
 
 class UninstallationConfig(dg.Config):
-    """Whose data."""
+    """The customer whose data is deleted."""
 
     customer: str = Field(description="The customer whose managed application was deleted.")
 
@@ -85,7 +86,9 @@ def uninstallation_job() -> None:
 
 
 def uninstallation_request(known: Installation, now: dt.datetime) -> dg.RunRequest:
-    """The run that deletes what is left of a customer; under a key of its hour one that failed is asked for again."""
+    """Requests the run that deletes what is left of a customer. The run key contains the hour, so a failed run is
+    repeated.
+    """
     return dg.RunRequest(
         run_key=f"{known.customer}:{known.deleted_at}:{now:%Y-%m-%dT%H}",
         job_name=UNINSTALLATION_JOB,

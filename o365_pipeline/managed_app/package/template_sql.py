@@ -1,6 +1,6 @@
-"""The mart of an installation: a SQL server that takes Microsoft Entra sign-ins alone, and its database.
+"""The mart of an installation: a SQL server that accepts only Microsoft Entra sign-ins, and its database.
 
-What belongs here: those resources of the template. The mart's tables make themselves at the first connection.
+What belongs here: those resources of the template. The mart's tables are created at the first connection.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DATABASE = "[resourceId('Microsoft.Sql/servers/databases', variables('sqlServer'
 
 
 def database_sizes(offer: Offer) -> dict[str, str]:
-    """The size of the database by the SKU's name."""
+    """Returns the size of the database by the SKU's name."""
     return {sku.name: literal(sku.database) for sku in offer.skus}
 
 
