@@ -1,6 +1,6 @@
-"""Schedules: when each customer's days since the last extraction are extracted.
+"""Schedules that extract each customer's days since the last extraction.
 
-What belongs here: one schedule for each time that customers have, and the days that it asks for.
+What belongs here: one schedule for each distinct time, and the days that it requests.
 """
 
 import datetime as dt
@@ -18,24 +18,24 @@ from o365_pipeline.extraction.assets import extraction_job
 from o365_pipeline.extraction.windows import ONE_DAY, reach
 
 MAX_DAYS = 31
-"""How far back a schedule goes; what is older is asked for by hand, so that nobody pays for it unawares."""
+"""How many days a schedule goes back; older days are requested by hand, so that nobody pays for them by accident."""
 
 MAX_REASON = 2_000
 IN_WORDS = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
 
 
 def build_extraction_schedules(customers: Iterable[Customer], times: Iterable[str] = ()) -> list[dg.ScheduleDefinition]:
-    """A schedule for each time that customers are configured with; the nightly one is always there.
+    """Builds a schedule for each time that customers are configured with; the nightly schedule always exists.
 
     Args:
-        times: those that further customers may have, who come while the schedules are at work.
+        times: times of customers that may come while the schedules are running.
     """
     known = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers), *times])
     return [_schedule(cron) for cron in known]
 
 
 def schedule_name(cron: str) -> str:
-    """daily_extraction for the default, else its fields in words: 0 4 * * 1 is extraction_at_0_4_any_any_1."""
+    """Returns daily_extraction for the default, else the fields in words: 0 4 * * 1 is extraction_at_0_4_any_any_1."""
     if cron == NIGHTLY:
         return "daily_extraction"
     words = "".join(IN_WORDS.get(character, character) for character in " ".join(cron.split()))
@@ -81,7 +81,7 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
 def days_due(
     customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
-    """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""
+    """Returns the first and the last day that a requested dataset lacks and that Data Connect has."""
     nothing = customer.first_day - ONE_DAY
     spans: list[tuple[dt.date, dt.date]] = []
     for dataset in (requested.dataset for requested in customer.data_request.datasets):
