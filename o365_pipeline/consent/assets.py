@@ -73,7 +73,7 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     return dg.AssetCheckResult(
         passed=not cases,
         severity=dg.AssetCheckSeverity.ERROR if ended else dg.AssetCheckSeverity.WARN,
-        description=f"Ask the approver: {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
+        description=f"Ask the approvers. {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
         metadata={
             "customers": len(stands),
             "denied_or_expired": len(ended),
