@@ -10,6 +10,7 @@ from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -41,12 +42,13 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     offer = deployment.offer
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
+    partitioning = partitioned(deployment.first_day)
     return dg.Definitions.merge(
         consent_definitions(sensors),
-        extraction_definitions(extraction_times(deployment), MART_KEYS, sensors, schedules),
-        raw_definitions(datasets, sensors),
-        curated_definitions(datasets, people_datasets(deployment, datasets)),
-        mart_definitions(datasets),
+        extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
+        raw_definitions(partitioning, datasets, sensors),
+        curated_definitions(partitioning, datasets, people_datasets(deployment, datasets)),
+        mart_definitions(partitioning, datasets),
         purge_definitions(sensors),
         cost_definitions(schedules),
         *([managed_app_definitions(offer, sensors, schedules)] if offer else []),

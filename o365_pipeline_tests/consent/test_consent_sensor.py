@@ -18,6 +18,7 @@ from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sen
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
@@ -101,7 +102,9 @@ def test_a_ledger_that_is_another_one_is_asked_for_from_its_beginning_under_keys
 ) -> None:
     first = tick(FakeFeed(record(customer)))
 
-    other = tick(FakeFeed(record(customer)), first.cursor, database=Database(sa.make_url(f"sqlite:///{tmp_path}/2.db")))
+    other = tick(
+        FakeFeed(record(customer)), first.cursor, database=mart_database(sa.make_url(f"sqlite:///{tmp_path}/2.db"))
+    )
 
     assert len(keys(other)) == 1
     assert keys(other) != keys(first)

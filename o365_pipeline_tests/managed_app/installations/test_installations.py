@@ -35,6 +35,7 @@ from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_l
 from o365_pipeline.managed_app.installations.onboarding import TakingIn
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.purge import dagster_history
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.conftest import DAY, read_decisions
@@ -716,7 +717,7 @@ def test_a_lake_or_a_mart_that_does_not_answer_is_not_taken_for_one_that_is_gone
     tell()
     take_in(deployment)
     customer, factory = deployment.customers[INSIGHTS], deployment.resources["data_factory"]
-    no_mart = Database(sa.make_url("sqlite:////proc/no-such-folder/mart.db"))
+    no_mart = mart_database(sa.make_url("sqlite:////proc/no-such-folder/mart.db"))
     marts = Marts(deployment.database, {INSIGHTS: no_mart})
 
     def gone(*_: object) -> None:
