@@ -1,7 +1,8 @@
 """How the UI labels what the stages define: who owns it, and which stage it is of.
 
-What belongs here: the names of the owners, and the tag. An owner is the team that is asked when an asset, a job, a
-sensor or a schedule fails; rename them to the teams of your organisation, each is said once.
+What belongs here: the names of the owners, and the tag. An owner is the team that is asked when an asset fails; rename
+them to the teams of your organization, each is said once. Jobs, sensors and schedules have the tag alone, since their
+owners are beta in Dagster (1.13) and every process would warn of it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import datetime as dt
 import dagster as dg
 
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity, operation, recorded_after
@@ -67,7 +68,10 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         evaluated = ", ".join(dataset.name for dataset in datasets)
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(
-            asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
+            asset_events=[
+                evaluation(raw_key(dataset), COUNTED_CHECK, judged(reconcile(database, customers, dataset, now)))
+                for dataset in datasets
+            ],
             skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
             cursor=f"{recorded[-1][0] if recorded else after}@{ledger}",
         )
@@ -90,19 +94,6 @@ def judged(found: Reconciliation) -> dg.AssetCheckResult:
             "landings_with_people_undelivered": found.with_people_missing,
             "cases": dg.MetadataValue.md(_table(found.cases)),
         },
-    )
-
-
-def evaluation(dataset: Dataset, found: Reconciliation) -> dg.AssetCheckEvaluation:
-    """The check's result outside a run."""
-    result = judged(found)
-    return dg.AssetCheckEvaluation(
-        asset_key=raw_key(dataset),
-        check_name=COUNTED_CHECK,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
     )
 
 
