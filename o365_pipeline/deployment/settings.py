@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         default=False, description="Whether mail addresses from outside the organization are kept as hashes only."
     )
     own_domains: Names = Field(
-        default=(), description="Mail domains that are not outside although no person of the tenant has them."
+        default=(), description="Mail domains that are the tenant's own. Default: those in the newest User rows."
     )
     address_salt: SecretStr | None = Field(
         default=None, description="Secret that addresses from outside are hashed with; needed where they are."

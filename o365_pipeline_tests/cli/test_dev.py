@@ -1,0 +1,185 @@
+"""`o365-pipeline dev`: what it refuses before anything runs, what it tells, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import httpx2
+import pytest
+
+from o365_pipeline.cli.dev_news import News
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.deployment import Deployment
+from o365_pipeline_tests.conftest import read_decisions
+
+OPTIONS = ("--port", "--approver-port")
+START_SECONDS = 240
+"""How long a start may take where other tests keep the machine busy."""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
+    return tmp_path / "home"
+
+
+def dev(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "o365_pipeline", "dev", *arguments]
+
+
+def ended(*arguments: str) -> tuple[int, str, str]:
+    """The status, stdout and stderr of a start that is refused."""
+    result = subprocess.run(dev(*arguments), capture_output=True, text=True, timeout=START_SECONDS)
+    return result.returncode, result.stdout, result.stderr
+
+
+def free_ports(count: int) -> list[str]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [str(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """`dev`, in a group of its own as a terminal starts it, and what it told until it was up; killed in the end."""
+    process = subprocess.Popen(
+        dev(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        told: list[str] = []
+        while not told or "Ctrl-C" not in told[-1]:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            told.append(line)
+        yield process, told
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def processes_with(text: str) -> list[str]:
+    """The command lines and environments of this machine's processes that hold a text."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().decode(errors="replace")
+            command = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+        except OSError:
+            continue
+        if text in environment and command and int(folder.name) != os.getpid():
+            found.append(command)
+    return found
+
+
+def test_dev_tells_what_to_do_and_is_quiet_and_works_alone_and_ends_with_all_that_it_started(home: Path) -> None:
+    port, approver_port, *others = free_ports(4)
+
+    with started("--port", port, "--approver-port", approver_port) as (process, told):
+        ui, page = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{approver_port}"
+        assert told == [
+            f"Dagster starts; what it logs is in {home / 'dagster' / 'dev.log'}\n",
+            f"The Dagster UI:       {ui}\n",
+            f"The approver's page:  {page}\n",
+            "Waiting for approval of contoso: approve on that page, or run `o365-pipeline sandbox approve` in another "
+            "terminal\n",
+            "Ctrl-C ends it.\n",
+        ]
+        assert httpx2.get(f"{ui}/server_info").status_code == 200
+        assert "Office 365 insights" in httpx2.get(page).text
+        ran = processes_with(f"O365_HOME={home}")
+        assert len(ran) > 3
+
+        second = ended("--port", others[0], "--approver-port", others[1])
+
+        assert second == (
+            2,
+            "",
+            f"o365-pipeline: `o365-pipeline dev` is at work in {home} already, process {process.pid}: end it, or set "
+            "O365_HOME to another folder\n",
+        )
+        assert sorted(processes_with(f"O365_HOME={home}")) == sorted(ran)
+        process.send_signal(signal.SIGINT)
+        told_later, warned = process.communicate(timeout=60)
+
+    assert (process.returncode, told_later, warned) == (0, "", "")
+    assert processes_with(f"O365_HOME={home}") == []
+    assert "dagster" in (home / "dagster" / "dev.log").read_text()
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "abc"])
+def test_a_port_that_is_none_is_one_line_and_status_2_before_anything_runs(home: Path, port: str) -> None:
+    status, told, error = ended("--port", port)
+
+    assert (status, told, error.count("\n")) == (2, "", 1)
+    assert f"{port!r}" in error or port in error
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_port_that_is_taken_is_one_line_and_status_2_before_anything_runs(home: Path, option: str) -> None:
+    [other] = free_ports(1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, told, error = ended(
+            option, port, {"--port": "--approver-port", "--approver-port": "--port"}[option], other
+        )
+
+    assert (status, told) == (2, "")
+    assert error == (
+        f"o365-pipeline: nothing can listen on 127.0.0.1 port {port}: Address already in use; give another {option}\n"
+    )
+    assert not (home / "dagster" / "dev.log").exists()
+
+
+@pytest.fixture
+def news(deployment: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> News:
+    monkeypatch.setattr(dg.DagsterInstance, "get", lambda: instance)
+    return News(deployment, "http://ui")
+
+
+def test_a_decision_is_told_once_with_who_made_it(news: News, deployment: Deployment) -> None:
+    [customer] = deployment.customers
+    request = customer.data_request
+    deployment.register_data_requests()
+    read_decisions(deployment, customer)
+    assert list(news.since_the_last_look()) == []
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+    read_decisions(deployment, customer)
+
+    [line] = news.since_the_last_look()
+
+    assert re.fullmatch(r"contoso: Approved since .* UTC, by approver@contoso.example", line)
+    assert list(news.since_the_last_look()) == []
+    assert list(news.waiting()) == []
+
+
+def test_runs_are_told_when_they_begin_and_end_and_a_failed_one_with_its_page(
+    news: News, instance: dg.DagsterInstance
+) -> None:
+    @dg.op
+    def fails(context: dg.OpExecutionContext) -> None:
+        told.extend(news.since_the_last_look())
+        raise dg.Failure("on purpose")
+
+    @dg.job(tags={"o365/customer": "contoso"})
+    def landing() -> None:
+        fails()
+
+    told: list[str] = []
+    result = landing.execute_in_process(instance=instance, raise_on_error=False)
+
+    assert told == ["contoso: landing begun"]
+    assert list(news.since_the_last_look()) == [f"contoso: landing FAILED: http://ui/runs/{result.run_id}"]
+    assert list(news.since_the_last_look()) == []
