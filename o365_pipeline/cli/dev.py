@@ -26,7 +26,7 @@ from o365_pipeline.cli.dev_news import News
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
-from o365_pipeline.web.server import listening, serving
+from o365_pipeline.web.server import address, listening, serving
 
 PORT = click.IntRange(1, 65535)
 LOOK_SECONDS = 2.0
@@ -64,7 +64,7 @@ def dev(port: int, approver_port: int, host: str) -> None:
         dagster = stack.enter_context(_dagster(host, port, log, lock))
         click.echo(f"Dagster starts; what it logs is in {_short(log)}")
         _wait_for(dagster, host, port, log)
-        _tell_and_watch(deployment, dagster, f"http://{host}:{port}", page, log)
+        _tell_and_watch(deployment, dagster, address(host, port), page, log)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
-        reader = threading.Thread(target=_pass_on, args=(dagster, written), daemon=True)
+        reader = threading.Thread(target=repeat_warnings, args=(dagster, written), daemon=True)
         reader.start()
         try:
             yield dagster
@@ -136,7 +136,7 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             reader.join(LOOK_SECONDS)
 
 
-def _pass_on(dagster: subprocess.Popen[str], written: IO[str]) -> None:
+def repeat_warnings(dagster: subprocess.Popen[str], written: IO[str]) -> None:
     """Write down what Dagster's services log, and repeat warnings and errors on stderr."""
     assert dagster.stdout
     for line in dagster.stdout:

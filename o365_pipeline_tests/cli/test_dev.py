@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import dagster as dg
 import httpx2
 import pytest
 
+from o365_pipeline.cli.dev import repeat_warnings
 from o365_pipeline.cli.dev_news import News
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.deployment import Deployment
@@ -141,6 +143,31 @@ def test_a_port_that_is_taken_is_one_line_and_status_2_before_anything_runs(home
         f"o365-pipeline: nothing can listen on 127.0.0.1 port {port}: Address already in use; give another {option}\n"
     )
     assert not (home / "dagster" / "dev.log").exists()
+
+
+def test_of_what_dagster_logs_warnings_and_errors_are_repeated_and_all_is_written_down(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = [
+        {"event": "Sensor consent_sensor skipped: No new decision.", "level": "info"},
+        {"event": "No cursor for event type DagsterEventType.RUN_FAILURE, ignoring older events", "level": "warning"},
+        {"event": "Error loading repository location", "level": "warning"},
+        {"event": "Sensor daemon caught an error", "level": "error", "exception": "ValueError: on purpose"},
+    ]
+    logged = "".join(f"{json.dumps(entry)}\n" for entry in entries) + "a line of another program\n"
+    (tmp_path / "logged").write_text(logged)
+
+    with (
+        subprocess.Popen(["cat", tmp_path / "logged"], stdout=subprocess.PIPE, text=True) as dagster,
+        (tmp_path / "dev.log").open("a") as written,
+    ):
+        repeat_warnings(dagster, written)
+
+    assert capfd.readouterr() == (
+        "",
+        "Error loading repository location\nSensor daemon caught an error\nValueError: on purpose\n",
+    )
+    assert (tmp_path / "dev.log").read_text() == logged
 
 
 @pytest.fixture
