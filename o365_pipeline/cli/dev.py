@@ -51,12 +51,14 @@ def dev(port: int, approver_port: int, host: str) -> None:
     In the sandbox the approver's page is served too, and nothing moves before somebody approves there. Ctrl-C ends all.
     """
     deployment = load()
-    with _ended_by_a_signal(), ExitStack() as stack:
+    with ExitStack() as stack:
         lock = stack.enter_context(_alone_in(deployment.home))
-        listening(host, port).close()
         page = None
-        if deployment.is_sandbox:
-            listener = stack.enter_context(listening(host, approver_port, "--approver-port"))
+        with listening(host, port):
+            listener = listening(host, approver_port, "--approver-port") if deployment.is_sandbox else None
+        stack.enter_context(_ended_by_a_signal())
+        if listener:
+            stack.enter_context(listener)
             deployment.register_data_requests()
             page = stack.enter_context(serving(approver_app(deployment.sandbox), host, listener))
         deployment.use_dagster_home()
@@ -95,17 +97,13 @@ def _alone_in(home: Path) -> Iterator[IO[str]]:
         except BlockingIOError:
             lock.seek(0)
             raise UsageError(
-                f"`o365-pipeline dev` is at work in {_short(home)} already, process {lock.read().strip()}: end it, or "
-                "set O365_HOME to another folder"
+                f"`o365-pipeline dev` is at work in {_short(home)} already, processes {lock.read()}: end them, or set "
+                "O365_HOME to another folder"
             ) from None
-        _write_down(lock, os.getpid())
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
         yield lock
-
-
-def _write_down(lock: IO[str], process: int) -> None:
-    lock.truncate(0)
-    lock.write(f"{process}\n")
-    lock.flush()
 
 
 @contextmanager
@@ -125,6 +123,8 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
+        lock.write(f" and {dagster.pid}")
+        lock.flush()
         reader = threading.Thread(target=repeat_warnings, args=(dagster, written), daemon=True)
         reader.start()
         try:
