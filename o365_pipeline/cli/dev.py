@@ -26,7 +26,7 @@ from o365_pipeline.cli.dev_news import News
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
-from o365_pipeline.web.server import listening, serving
+from o365_pipeline.web.server import address, listening, serving
 
 PORT = click.IntRange(1, 65535)
 LOOK_SECONDS = 2.0
@@ -51,12 +51,14 @@ def dev(port: int, approver_port: int, host: str) -> None:
     In the sandbox the approver's page is served too, and nothing moves before somebody approves there. Ctrl-C ends all.
     """
     deployment = load()
-    with _ended_by_a_signal(), ExitStack() as stack:
+    with ExitStack() as stack:
         lock = stack.enter_context(_alone_in(deployment.home))
-        listening(host, port).close()
         page = None
-        if deployment.is_sandbox:
-            listener = stack.enter_context(listening(host, approver_port, "--approver-port"))
+        with listening(host, port):
+            listener = listening(host, approver_port, "--approver-port") if deployment.is_sandbox else None
+        stack.enter_context(_ended_by_a_signal())
+        if listener:
+            stack.enter_context(listener)
             deployment.register_data_requests()
             page = stack.enter_context(serving(approver_app(deployment.sandbox), host, listener))
         deployment.use_dagster_home()
@@ -64,7 +66,7 @@ def dev(port: int, approver_port: int, host: str) -> None:
         dagster = stack.enter_context(_dagster(host, port, log, lock))
         click.echo(f"Dagster starts; what it logs is in {_short(log)}")
         _wait_for(dagster, host, port, log)
-        _tell_and_watch(deployment, dagster, f"http://{host}:{port}", page, log)
+        _tell_and_watch(deployment, dagster, address(host, port), page, log)
 
 
 @contextmanager
@@ -95,17 +97,13 @@ def _alone_in(home: Path) -> Iterator[IO[str]]:
         except BlockingIOError:
             lock.seek(0)
             raise UsageError(
-                f"`o365-pipeline dev` is at work in {_short(home)} already, process {lock.read().strip()}: end it, or "
-                "set O365_HOME to another folder"
+                f"`o365-pipeline dev` is at work in {_short(home)} already, processes {lock.read()}: end them, or set "
+                "O365_HOME to another folder"
             ) from None
-        _write_down(lock, os.getpid())
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
         yield lock
-
-
-def _write_down(lock: IO[str], process: int) -> None:
-    lock.truncate(0)
-    lock.write(f"{process}\n")
-    lock.flush()
 
 
 @contextmanager
@@ -125,7 +123,9 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
-        reader = threading.Thread(target=_pass_on, args=(dagster, written), daemon=True)
+        lock.write(f" and {dagster.pid}")
+        lock.flush()
+        reader = threading.Thread(target=repeat_warnings, args=(dagster, written), daemon=True)
         reader.start()
         try:
             yield dagster
@@ -136,7 +136,7 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             reader.join(LOOK_SECONDS)
 
 
-def _pass_on(dagster: subprocess.Popen[str], written: IO[str]) -> None:
+def repeat_warnings(dagster: subprocess.Popen[str], written: IO[str]) -> None:
     """Write down what Dagster's services log, and repeat warnings and errors on stderr."""
     assert dagster.stdout
     for line in dagster.stdout:

@@ -6,13 +6,14 @@ What belongs here: reading the ledger and Dagster's runs, and the words. Nothing
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import Standing, State
 from o365_pipeline.deployment import Deployment
 
 NAMED = 3
@@ -46,7 +47,7 @@ class News(AbstractContextManager["News"]):
 
     def waiting(self) -> Iterator[str]:
         """What is waited for, and what to do."""
-        waiting = [name for name, (approved, _) in self._standings.items() if not approved]
+        waiting = [name for name, standing in self._standings.items() if standing.approval is None]
         if not waiting:
             return
         who = ", ".join(waiting) if len(waiting) <= NAMED else f"{len(waiting)} customers"
@@ -57,8 +58,8 @@ class News(AbstractContextManager["News"]):
         """The decisions that were read, and the runs that began or ended."""
         before, self._standings = self._standings, self._look_at_standings()
         for name, standing in self._standings.items():
-            if standing != before.get(name):
-                yield f"{name}: {standing[1]}{self._approver(name) if standing[0] else ''}"
+            if standing != before.get(name) and standing.state is not State.PENDING:
+                yield f"{name}: {standing}{self._approver(name)}"
         runs = dg.RunsFilter(statuses=list(TOLD), updated_after=self._since)
         for record in self._instance.get_run_records(runs, ascending=True):
             run = record.dagster_run
@@ -73,12 +74,9 @@ class News(AbstractContextManager["News"]):
         line = f"{f'{customer}: ' if customer else ''}{what} {TOLD[run.status]}"
         return f"{line}: {self._ui}/runs/{run.run_id}" if run.status is dg.DagsterRunStatus.FAILURE else line
 
-    def _look_at_standings(self) -> dict[str, tuple[bool, str]]:
-        """Of each customer, if an approval is in force, and where its data request stands."""
-        found = approval_ledger.standings(
-            self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC)
-        )
-        return {name: (standing.approval is not None, str(standing)) for name, standing in found.items()}
+    def _look_at_standings(self) -> Mapping[str, Standing[Any]]:
+        """Where each customer's data request stands."""
+        return approval_ledger.standings(self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC))
 
     def _approver(self, name: str) -> str:
         customer = self._deployment.customers[name]

@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         default=False, description="Customer: whether addresses from outside go on as hashes."
     )
     own_domains: Names = Field(
-        default=(), description="Customer: domains that are not outside; else those of the members' addresses."
+        default=(), description="Customer: the tenant's own mail domains; else those in the newest User rows."
     )
     address_salt: SecretStr | None = Field(
         default=None, description="Customer: secret that addresses from outside are hashed with."

@@ -39,7 +39,7 @@ def serve(
     """
     config = _configured(app, certificate)
     with listening(host, port) as listener:
-        tell(_address(listener, host, "https" if certificate else "http"))
+        tell(address(host, listener.getsockname()[1], "https" if certificate else "http"))
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield _address(listener, host, "http")
+        yield address(host, listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join(END_SECONDS)
@@ -75,9 +75,9 @@ def listening(host: str, port: int, option: str = "--port") -> socket.socket:
         raise UsageError(f"nothing can listen on {host} port {port}: {reason}; give another {option}") from error
 
 
-def _address(listener: socket.socket, host: str, scheme: str) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{listener.getsockname()[1]}"
+def address(host: str, port: int, scheme: str = "http") -> str:
+    """Where a browser finds what listens there."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
