@@ -141,6 +141,14 @@ def test_what_a_page_lets_make_do_is_in_the_makefile(page: Path) -> None:
     assert {first or second for first, second in asked} <= targets_of_make()
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=named)
+def test_a_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
+    folders = "o365_pipeline|o365_pipeline_tests|benchmarks|deploy|docs|examples"
+    paths = re.findall(rf"(?<![\w./-])(?:{folders})/[\w./-]*\w", page.read_text(encoding="utf-8"))
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def answers_to_strangers() -> list[str]:
     """The paths in the tables of CONTRIBUTING.md."""
     rows = re.findall(r"^\|.*\| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
