@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from o365_pipeline.cli.docs import documents
 from o365_pipeline.cli.main import cli
 from o365_pipeline.cli.reference import commands_document
-from o365_pipeline.database.database import Database, metadata
+from o365_pipeline.database.database import metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Settings, load
 from o365_pipeline.errors import SettingsError
@@ -198,13 +198,3 @@ def test_the_database_describes_every_table_view_and_column_and_again_changes_no
     assert described["department_week", "*"]["description"].startswith("One row per department and week")
     share = described["department_week", "after_hours_share"]
     assert (share["type"], share["description"].endswith("0 to 1")) == ("FLOAT", True)
-
-
-def test_on_postgresql_a_migrated_schema_carries_the_comments_of_tables_and_columns(postgres_url: str) -> None:
-    with Database(url=sa.make_url(postgres_url)).begin() as connection:
-        inspector = sa.inspect(connection)
-        for name in set(inspector.get_table_names()) & {table.name for table in MART_TABLES}:
-            table = metadata.tables[name]
-            assert inspector.get_table_comment(name)["text"] == table.comment
-            comments = {column["name"]: column["comment"] for column in inspector.get_columns(name)}
-            assert comments == {column.name: column.comment for column in table.columns}

@@ -11,6 +11,7 @@ import sqlglot
 
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.mart.hand_made_mart import fill
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +70,7 @@ def test_the_page_about_the_mart_lists_every_query_with_its_question() -> None:
 
 
 def test_on_postgresql_queries_find_the_same(postgres_url: str) -> None:
-    with Database(url=sa.make_url(postgres_url)).begin() as connection:
+    with mart_database(sa.make_url(postgres_url)).begin() as connection:
         fill(connection)
         write_minimum_group_size(connection, 4)
         found = {query.stem: tuple(connection.execute(sa.text(query.read_text())).first() or ()) for query in QUERIES}

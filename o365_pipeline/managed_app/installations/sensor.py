@@ -10,6 +10,8 @@ import dagster as dg
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions
+from o365_pipeline.customers.turns import in_turn
+from o365_pipeline.dagster_ui.labels import VENDOR, stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations
@@ -31,6 +33,8 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
         job_name=UNINSTALLATION_JOB,
         minimum_interval_seconds=10,
         default_status=default_status,
+        owners=[VENDOR],
+        tags=stage_tag("managed_app"),
         description=(
             "Takes in Azure's notifications of installations of the managed application, each confirmed by a look at "
             "the application itself: a new one becomes a customer, whose data moves once its approver says yes; of a "
@@ -67,9 +71,6 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
 
 
 def _next(known: Sequence[Installation], after: str) -> list[Installation]:
-    """The installations to purge next: those after the customer with whom the last tick stopped come first.
-
-    A run that fails keeps its installation among them; it keeps out no other.
-    """
-    waiting = [entry for entry in known if entry.is_to_be_purged]
-    return sorted(waiting, key=lambda entry: (entry.customer <= after, entry.customer))[:MAX_REQUESTS]
+    """The installations to purge next; a run that fails keeps its installation among them, and keeps out no other."""
+    waiting = {entry.customer: entry for entry in known if entry.is_to_be_purged}
+    return [waiting[name] for name in in_turn(waiting, after)[:MAX_REQUESTS]]

@@ -1,0 +1,25 @@
+"""The definitions of the curated stage: an asset for each dataset, and the present state of those that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from o365_pipeline.curated.assets import curated_asset
+from o365_pipeline.curated.current_assets import current_asset
+from o365_pipeline.datasets import Dataset
+
+
+def curated_definitions(datasets: Sequence[Dataset], people: Sequence[Dataset]) -> dg.Definitions:
+    """The definitions of this stage.
+
+    Args:
+        people: those of the datasets that say whom a customer keeps out.
+    """
+    return dg.Definitions(
+        assets=[
+            *(curated_asset(dataset, people) for dataset in datasets),
+            *(current_asset(dataset) for dataset in datasets if dataset.current_name),
+        ]
+    )
