@@ -1,4 +1,8 @@
-"""Office 365 data through Microsoft Graph Data Connect: from an approver's yes to a SQL table."""
+"""Moves Office 365 data through Microsoft Graph Data Connect into a lake and a SQL mart, as far as approvers allow it.
+
+What belongs here: one folder for each stage, `definitions.py`, which merges the stages, and `errors.py`. Code that has
+a stage does not belong at this level.
+"""
 
 import warnings
 

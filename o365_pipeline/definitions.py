@@ -42,17 +42,18 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     offer = deployment.offer
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
+    partitioning = partitioned(deployment.first_day)
     return dg.Definitions.merge(
         consent_definitions(sensors),
-        extraction_definitions(extraction_times(deployment), MART_KEYS, sensors, schedules),
-        raw_definitions(datasets, sensors),
-        curated_definitions(datasets, people_datasets(deployment, datasets)),
-        mart_definitions(datasets),
+        extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
+        raw_definitions(partitioning, datasets, sensors),
+        curated_definitions(partitioning, datasets, people_datasets(deployment, datasets)),
+        mart_definitions(partitioning, datasets),
         purge_definitions(sensors),
         cost_definitions(schedules),
         *([managed_app_definitions(offer, sensors, schedules)] if offer else []),
         dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor),
-    ).map_asset_specs(func=partitioned(deployment.first_day))
+    )
 
 
 def shown_resources(deployment: Deployment) -> dict[str, object]:

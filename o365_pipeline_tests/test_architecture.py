@@ -112,6 +112,14 @@ def test_every_module_says_what_belongs_in_it(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{ids(path)} has no docstring"
 
 
+FOLDERS = sorted(path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
+
+
+@pytest.mark.parametrize("path", FOLDERS, ids=ids)
+def test_every_folder_says_what_belongs_there(path: Path) -> None:
+    assert "belongs here" in (ast.get_docstring(ast.parse(path.read_text())) or "")
+
+
 def test_the_default_path_never_imports_pyodbc() -> None:
     code = (
         "import sys, o365_pipeline.cli.demo, o365_pipeline.definitions as location; "

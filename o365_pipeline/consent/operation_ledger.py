@@ -1,6 +1,7 @@
-"""The operation ledger: what Microsoft counted of each extraction, recorded once; never changed.
+"""The operation ledger: Microsoft's row counts of each extraction are recorded once and never changed.
 
-What belongs here: recording and reading `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
+What belongs here: recording and reading `ledger_operation`. The comparison with the rows that landed belongs to
+`raw/reconciliation.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from o365_pipeline.datasets import short_name
 
 
 def record(connection: sa.Connection, customer: Customer, operations: Sequence[Operation], now: dt.datetime) -> int:
-    """Keep the operations of the customer's application that the ledger does not have yet; returns how many were new.
+    """Records the operations of the customer's application that the ledger does not have yet; returns how many were
+    new.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
@@ -30,7 +32,7 @@ def record(connection: sa.Connection, customer: Customer, operations: Sequence[O
 
 
 def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """(sequence, dataset) of the operations recorded after a place in the ledger, at most so many."""
+    """Returns (sequence, dataset) of at most `limit` operations recorded after a sequence number."""
     query = (
         sa.select(operation.c.sequence, operation.c.dataset)
         .where(operation.c.sequence > sequence)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import dagster as dg
 
 from o365_pipeline.cost.assets import PLAN_AND_ACTUAL
-from o365_pipeline.dagster_ui.labels import FINOPS, stage_tag
+from o365_pipeline.dagster_ui.labels import stage_tag
 
 cost_job = dg.define_asset_job(
     "cost_job",
     selection=dg.AssetSelection.assets(PLAN_AND_ACTUAL),
     description="Works out what extractions have cost beside what was planned. It spends nothing itself.",
-    owners=[FINOPS],
     tags=stage_tag("cost"),
 )
 
@@ -27,7 +26,6 @@ def build_cost_schedule(default_status: dg.DefaultScheduleStatus) -> dg.Schedule
         cron_schedule="0 * * * *",
         execution_timezone="UTC",
         default_status=default_status,
-        owners=[FINOPS],
         tags=stage_tag("cost"),
         description="Every hour: what each customer's extractions have cost, beside what was planned.",
     )

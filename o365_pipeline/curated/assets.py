@@ -1,6 +1,6 @@
 """Curated assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of curation. The work is `curation.py`'s.
+What belongs here: what Dagster sees of curation. The work belongs to `curation.py`.
 """
 
 import datetime as dt

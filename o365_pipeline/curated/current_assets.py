@@ -1,6 +1,6 @@
 """The assets of what there is as of a day, one per dataset that tells of changes.
 
-What belongs here: what Dagster sees of them. The work is `current_state.py`'s.
+What belongs here: what Dagster sees of them. The work belongs to `current_state.py`.
 """
 
 import datetime as dt

@@ -21,7 +21,7 @@ REPEATED = dg.RetryPolicy(max_retries=2, delay=30)
 
 
 def customer_job(
-    name: str, op: dg.OpDefinition, launchpad: dg.Config, description: str, owner: str, stage: str
+    name: str, op: dg.OpDefinition, launchpad: dg.Config, description: str, stage: str
 ) -> dg.JobDefinition:
     """A job of one op, executed in the run's own process.
 
@@ -35,7 +35,6 @@ def customer_job(
         executor_def=dg.in_process_executor,
         config=_run_config(op, launchpad),
         tags=stage_tag(stage),
-        owners=[owner],
     )
     def job() -> None:
         op()

@@ -44,10 +44,14 @@ def customers_and_days(first_day: dt.date) -> dg.MultiPartitionsDefinition:
     return dg.MultiPartitionsDefinition({"customer": customer_partitions, "day": days})
 
 
-def partitioned(first_day: dt.date) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+Partitioning = Callable[[dg.AssetSpec], dg.AssetSpec]
+"""Gives an asset its partitions."""
+
+
+def partitioned(first_day: dt.date) -> Partitioning:
     """What all assets of the daily stages have in common: their partitions, and how old their rows may get.
 
-    `dg.Definitions.map_asset_specs` gives it to them, so that the stages need not know the deployment's first day.
+    `dg.map_asset_specs` gives it to them: only the top knows the deployment's first day.
     """
     partitions = customers_and_days(first_day)
 

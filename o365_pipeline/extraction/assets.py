@@ -1,6 +1,7 @@
 """The extraction asset and its job.
 
-What belongs here: what Dagster sees of extraction. The steps are in `submission.py`, the schedules in `schedules.py`.
+What belongs here: extraction as Dagster sees it. The steps belong to `submission.py`, the schedules belong to
+`schedules.py`.
 """
 
 import dagster as dg
@@ -19,11 +20,11 @@ from o365_pipeline.extraction.submission import Submitter
 EXTRACTION = dg.AssetKey("extraction")
 FACTORY_POOL = "data_factory"
 REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Safe to repeat: a retry finds the factory run that was made for its window."""
+"""Repeating is safe: a retry finds the factory run that was created for its window."""
 
 
 def claimant(context: dg.AssetExecutionContext) -> str:
-    """Who submits: a run and its retries are one claimant."""
+    """Returns the name under which a run claims windows; a run and its retries share one name."""
     return context.run.root_run_id or context.run.run_id
 
 
@@ -80,6 +81,5 @@ extraction_job = dg.define_asset_job(
     "extraction_job",
     selection=[EXTRACTION],
     description="Submits a customer's days to Azure Data Factory; the landing sensor takes over when they have landed.",
-    owners=[DATA_ENGINEERING],
     tags=stage_tag("extraction"),
 )

@@ -1,6 +1,6 @@
-"""Schedules: when each customer's days since the last extraction are extracted.
+"""Schedules that extract each customer's days since the last extraction.
 
-What belongs here: one schedule for each time that customers have, and the days that it asks for.
+What belongs here: one schedule for each distinct time, and the days that it requests.
 """
 
 import datetime as dt
@@ -13,14 +13,14 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers.cron import in_words
 from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
-from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.assets import extraction_job
 from o365_pipeline.extraction.windows import ONE_DAY, reach
 
 MAX_DAYS = 31
-"""How far back a schedule goes; what is older is asked for by hand, so that nobody pays for it unawares."""
+"""How many days a schedule goes back; older days are requested by hand, so that nobody pays for them by accident."""
 
 MAX_REASON = 2_000
 
@@ -51,7 +51,6 @@ def _schedule(name: str, cron: str, default_status: dg.DefaultScheduleStatus) ->
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=default_status,
-        owners=[DATA_ENGINEERING],
         tags=stage_tag("extraction"),
         description=(
             f"{in_words(cron)} (UTC): the days since the last extraction, up to yesterday, of every customer with this "
@@ -88,7 +87,7 @@ def _schedule(name: str, cron: str, default_status: dg.DefaultScheduleStatus) ->
 def days_due(
     customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
-    """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""
+    """Returns the first and the last day that a requested dataset lacks and that Data Connect has."""
     nothing = customer.first_day - ONE_DAY
     spans: list[tuple[dt.date, dt.date]] = []
     for dataset in (requested.dataset for requested in customer.data_request.datasets):

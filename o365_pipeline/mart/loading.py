@@ -1,7 +1,7 @@
 """Loading the mart, at any SQLAlchemy database: a customer's day in every table, in one transaction.
 
 What belongs here: delete-and-insert of a partition, and what a frame's values are to a database. Building the frames
-is `build.py`'s.
+belongs to `build.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
 
-What belongs here: what Dagster sees of it. Which partitions, and curating them, is `curated/replay.py`'s.
+What belongs here: what Dagster sees of it. Which partitions, and curating them, belongs to `curated/replay.py`.
 """
 
 import datetime as dt
@@ -18,7 +18,6 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
@@ -82,7 +81,6 @@ replay_job = customer_job(
     ReplayConfig(),
     "Reads rejected rows anew, after what was wrong with reading them was mended: curates their partitions from the "
     "lake's raw files and loads the mart's days. Nothing is extracted; to repeat it does no harm.",
-    owner=DATA_ENGINEERING,
     stage="mart",
 )
 

@@ -1,7 +1,8 @@
 """The deletion that a plan asks for, in the lake and in the mart: recorded first, then done, repeatable at any moment.
 
-What belongs here: the order of the steps. The plan is `plan.py`'s; what Dagster remembers is `dagster_history.py`'s. A
-purge that is killed is found unfinished in the ledger and done again to its end, whatever was decided since.
+What belongs here: the order of the steps. The plan belongs to `plan.py`; what Dagster remembers belongs to
+`dagster_history.py`. A purge that is killed is found unfinished in the ledger and done again to its end, whatever was
+decided since.
 """
 
 from __future__ import annotations

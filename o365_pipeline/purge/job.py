@@ -1,6 +1,6 @@
 """The purge job, and the sensor that launches it when a grace is over.
 
-What belongs here: what Dagster sees of purging. What is deleted is `plan.py`'s, how is `deletion.py`'s.
+What belongs here: what Dagster sees of purging. What is deleted belongs to `plan.py`, how belongs to `deletion.py`.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.labels import PRIVACY, stage_tag
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
@@ -87,7 +87,6 @@ purge_job = customer_job(
     PurgeConfig(customer=EXAMPLE),
     "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
     "covered for longer than the grace. Launched by the purge sensor; to repeat it does no harm.",
-    owner=PRIVACY,
     stage="purge",
 )
 
@@ -112,7 +111,6 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         job_name=PURGE_JOB,
         minimum_interval_seconds=600,
         default_status=default_status,
-        owners=[PRIVACY],
         tags=stage_tag("purge"),
         description=(
             "Launches the purge of customers whose data outlives its approval by more than the grace, and says whose "

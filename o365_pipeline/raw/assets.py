@@ -1,7 +1,7 @@
 """Lake-landed raw assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of a landing. Verifying and sealing is `landing.py`'s; submitting and waiting,
-where an asset is materialized by hand, is the extraction stage's.
+What belongs here: what Dagster sees of a landing. Verifying and sealing belongs to `landing.py`; submitting and
+waiting, where an asset is materialized by hand, is the extraction stage's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

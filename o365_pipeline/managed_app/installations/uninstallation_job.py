@@ -1,6 +1,7 @@
-"""The uninstallation job: deletes all that was moved of a customer whose managed application is gone.
+"""The uninstallation job: it deletes all data of a customer whose managed application is gone.
 
-What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `leftovers.py`'s.
+What belongs here: the job as Dagster sees it. Deleting data belongs to `purge/`; what is gone already is found out in
+`leftovers.py`.
 """
 
 import datetime as dt
@@ -12,7 +13,6 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -31,7 +31,7 @@ UNINSTALLATION_JOB = "uninstallation_job"
 
 
 class UninstallationConfig(dg.Config):
-    """Whose data."""
+    """The customer whose data is deleted."""
 
     customer: str = Field(description="The customer whose managed application was deleted.")
 
@@ -76,7 +76,6 @@ uninstallation_job = customer_job(
     UninstallationConfig(customer=EXAMPLE),
     "Deletes of a customer whose managed application is gone all raw, curated and mart data, and what Dagster "
     "remembers of it. Launched by the installation sensor; to repeat it does no harm.",
-    owner=VENDOR,
     stage="managed_app",
 )
 

@@ -1,6 +1,7 @@
-"""The releases of an offer in the asset graph: the package, and where it is published.
+"""The releases of an offer in the asset graph: the package, and the places where it is published.
 
-What belongs here: what Dagster sees of them. A release is a materialization; its data version is the package's digest.
+What belongs here: the releases as Dagster sees them. A release is a materialization; its data version is the package's
+digest.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ release_asset = partial(dg.asset, group_name=GROUP, kinds={"azure"}, owners=[VEN
 
 
 def managed_app_assets(offer: Offer) -> list[dg.AssetsDefinition]:
-    """The releases of this offer; the marketplace's where it is one for the marketplace."""
+    """Builds the assets of this offer's releases; the marketplace's only if the offer is for the marketplace."""
     assets = [_package(offer), _service_catalog(offer)]
     return [*assets, _marketplace(offer)] if offer.marketplace else assets
 

@@ -1,7 +1,7 @@
-"""The mart's views, which reports read: weeks out of daily rows, and what there is as of the newest day.
+"""The mart's views, which reports read: weekly sums of daily rows, and the state on the newest day.
 
-What belongs here: the list of the views; each is in the module of its subject. They are made where the schema is
-upgraded, by `schema.py`: a view is changed here alone, without a migration.
+What belongs here: the list of the views; each view is in the module of its subject. `schema.py` creates them when the
+schema is upgraded, so changing a view needs no migration.
 """
 
 from __future__ import annotations
@@ -35,4 +35,4 @@ VIEWS: Mapping[str, View] = {
         ledger_row_provenance,
     )
 }
-"""By their names."""
+"""All views by name."""
