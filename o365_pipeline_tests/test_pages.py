@@ -145,7 +145,8 @@ def test_what_a_page_lets_make_do_is_in_the_makefile(page: Path) -> None:
 def test_the_page_about_running_names_every_sensor_and_schedule_and_no_job_that_there_is_not(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     repository = build_definitions(load(home=tmp_path)).get_repository_def()
-    names = {one.name for one in (*repository.sensor_defs, *repository.schedule_defs)}
+    names = {sensor.name for sensor in repository.sensor_defs}
+    names |= {schedule.name for schedule in repository.schedule_defs}
 
     assert {name for name in names if f"`{name}`" not in text} == set()
     assert set(re.findall(r"`(\w+_sensor)`", text)) <= names
