@@ -1,6 +1,6 @@
-"""The assets of what there is as of a day, one per dataset that tells of changes.
+"""The assets of the current state on a day, one for each dataset that delivers changes.
 
-What belongs here: what Dagster sees of them. The work belongs to `current_state.py`.
+What belongs here: these assets as Dagster sees them. The work belongs to `current_state.py`.
 """
 
 import dagster as dg
