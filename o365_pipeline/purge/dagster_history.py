@@ -1,7 +1,7 @@
-"""What Dagster remembers of purged data: previews, schemas and counts in the events of runs.
+"""Deletes Dagster's memory of purged data: previews, schemas and counts in the events of runs.
 
-What belongs here: deleting those events, and telling the UI what is left. Dagster deletes events run by run; it keeps
-an asset's latest materialization until there is a later one.
+What belongs here: deleting those events, and reporting to the UI what is left. Dagster deletes events only with their
+whole run; it keeps an asset's latest materialization until there is a later one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RECORDS_PER_QUERY = 500
 def forget(
     instance: dg.DagsterInstance, customer: str, days: Collection[dt.date], live: Collection[tuple[Dataset, dt.date]]
 ) -> int:
-    """Delete the runs whose events tell of a customer's days; returns how many.
+    """Deletes the runs with events about a customer's days; returns how many.
 
-    Partitions that still hold data are reported anew, without a preview.
+    Partitions that still hold data are reported again, without a preview.
     """
     keys, known = _keys(), {*days, *(day for _, day in live)}
     told = {key: list(_materialized(instance, key, customer, known)) for key in keys}
@@ -45,7 +45,7 @@ def forget(
 
 
 def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool:
-    """Whether another run works for the customer, whose events would come too late to be forgotten."""
+    """Tells whether another run works for the customer, whose events would come too late to be deleted."""
     statuses = [
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
@@ -67,7 +67,7 @@ def _keys_of(dataset: Dataset) -> list[dg.AssetKey]:
 def _materialized(
     instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, days: Collection[dt.date]
 ) -> Iterator[tuple[str, str]]:
-    """(partition, run id) of the materializations of a customer's days."""
+    """Returns (partition, run id) of the materializations of a customer's days."""
     partitions = [partition_key(customer, day) for day in sorted(days)]
     for start in range(0, len(partitions), PARTITIONS_PER_QUERY):
         wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions[start : start + PARTITIONS_PER_QUERY])
@@ -81,7 +81,7 @@ def _materialized(
 
 
 def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.date]]) -> set[str]:
-    """The partitions of an asset that still hold data."""
+    """Returns the partitions of an asset that still hold data."""
     datasets = {dataset for dataset, _ in live if key in _keys_of(dataset)}
     if key in MART_KEYS:
         return {partition_key(customer, day) for _, day in live}
@@ -89,7 +89,7 @@ def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.da
 
 
 def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told: set[str], kept: set[str]) -> None:
-    """Tell of partitions that hold data still; and where the latest that is known of an asset is gone, tell that."""
+    """Reports the partitions that still hold data; if an asset's latest materialization is purged, reports that."""
     for partition in sorted(told & kept):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(

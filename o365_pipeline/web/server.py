@@ -1,6 +1,6 @@
 """Serves a web application on this machine until it is interrupted.
 
-What belongs here: listening and serving. What is served is the caller's.
+What belongs here: listening and serving. The application belongs to the caller.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from o365_pipeline.errors import UsageError
 
 @dataclass(frozen=True)
 class Certificate:
-    """What HTTPS is served with: a certificate and its key, each a PEM file."""
+    """A certificate for HTTPS and its key, each a PEM file."""
 
     certificate: Path
     key: Path
@@ -27,10 +27,10 @@ class Certificate:
 def serve(
     app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
 ) -> None:
-    """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
+    """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use; or the certificate is none.
+        UsageError: it cannot listen there, for example because the port is in use; or the certificate is invalid.
     """
     config = _configured(app, certificate)
     with _listening(host, port) as listener:
