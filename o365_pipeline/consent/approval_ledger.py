@@ -14,14 +14,7 @@ import sqlalchemy as sa
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import (
-    approval_dataset,
-    approval_event,
-    fitting,
-    naive_utc,
-    next_sequence,
-    not_recorded,
-)
+from o365_pipeline.database.ledger import approval_dataset, approval_event, fitting, insert_new, naive_utc
 from o365_pipeline.datasets import Dataset, catalogue, short_name
 from o365_pipeline.errors import NotAuthorizedError
 
@@ -44,13 +37,8 @@ def record(connection: sa.Connection, customer: Customer, events: Sequence[Appro
         sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
     """
     once = {event.event_id: event for event in events}
-    new = not_recorded(connection, approval_event.c.event_id, customer.name, list(once))
-    if not new:
-        return 0
-    first = next_sequence(connection, approval_event)
-    rows = [_row(customer, once[event_id], first + place, now) for place, event_id in enumerate(new)]
-    connection.execute(approval_event.insert(), rows)
-    if covered := [row for event_id in new for row in _dataset_rows(customer, once[event_id])]:
+    new = insert_new(connection, approval_event, [_row(customer, event, now) for event in events])
+    if covered := [row for event in new for row in _dataset_rows(customer, once[event["event_id"]])]:
         connection.execute(approval_dataset.insert(), covered)
     return len(new)
 
@@ -129,11 +117,10 @@ def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[i
         return [(row.sequence, row.customer) for row in connection.execute(query)]
 
 
-def _row(customer: Customer, event: ApprovalEvent, sequence: int, now: dt.datetime) -> dict[str, object]:
+def _row(customer: Customer, event: ApprovalEvent, now: dt.datetime) -> dict[str, object]:
     return {
         "event_id": event.event_id,
         "customer": customer.name,
-        "sequence": sequence,
         "application_id": event.application_id,
         "application_version": fitting(event.application_version, approval_event.c.application_version),
         "state": event.state.value,

@@ -18,7 +18,7 @@ from o365_pipeline.consent.approvals import Decision, Standing
 from o365_pipeline.consent.records import SetAside
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_event, naive_utc, not_recorded
+from o365_pipeline.database.ledger import approval_event, insert_new, naive_utc, put
 from o365_pipeline.database.ledger import feed as feed_table
 from o365_pipeline.database.ledger import record_aside as aside_table
 
@@ -86,28 +86,23 @@ def places_of(database: Database, customers: Customers, now: dt.datetime, log: l
 
 
 def record_aside(connection: sa.Connection, customer: Customer, found: Sequence[SetAside], now: dt.datetime) -> int:
-    once = {entry.record_id: entry for entry in found}
-    new = not_recorded(connection, aside_table.c.record_id, customer.name, list(once))
-    if new:
-        connection.execute(
-            aside_table.insert(),
-            [
-                {
-                    "customer": customer.name,
-                    "record_id": record_id,
-                    "reason": once[record_id].reason,
-                    "record": once[record_id].text,
-                    "recorded_at": naive_utc(now),
-                }
-                for record_id in new
-            ],
-        )
-    return len(new)
+    rows = [
+        {
+            "customer": customer.name,
+            "record_id": entry.record_id,
+            "reason": entry.reason,
+            "record": entry.text,
+            "recorded_at": naive_utc(now),
+        }
+        for entry in found
+    ]
+    return len(insert_new(connection, aside_table, rows))
 
 
 def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
     position = place.position
-    values = {
+    row = {
+        "customer": customer.name,
         "read_until": naive_utc(position.start),
         "window_end": naive_utc(position.end) if position.end else None,
         "next_page": position.next_page,
@@ -116,9 +111,7 @@ def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
         "missed_from": naive_utc(place.missed[0]) if place.missed else None,
         "missed_until": naive_utc(place.missed[1]) if place.missed else None,
     }
-    changed = connection.execute(feed_table.update().where(feed_table.c.customer == customer.name).values(values))
-    if not changed.rowcount:
-        connection.execute(feed_table.insert().values(customer=customer.name, **values))
+    put(connection, feed_table, row)
 
 
 def summaries(database: Database) -> dict[str, Summary]:

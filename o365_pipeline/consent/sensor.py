@@ -18,6 +18,7 @@ from o365_pipeline.consent.assets import evaluated, report
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity
 
@@ -55,6 +56,7 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
         job_name=EXTRACTION_JOB,
         minimum_interval_seconds=5,
         default_status=default_status,
+        tags=stage_tag("consent"),
         description=(
             "Reads the approvers' decisions and Microsoft's counts of what was extracted from the Office 365 "
             "Management Activity API and records each once. Once a customer's data request is approved, its agreed "
@@ -108,7 +110,7 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date, led
         dg.RunRequest(
             run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}:{ledger}",
             job_name=EXTRACTION_JOB,
-            tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+            tags=range_tags(customer.name, first_day, last_day),
         )
     ]
 

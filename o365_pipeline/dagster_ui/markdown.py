@@ -21,7 +21,7 @@ def code(*names: str) -> str:
 
 def section_link(title: str) -> str:
     """Returns a link to the section of that title, a name without spaces, in the same document."""
-    return f"[{title}](#{title.lower()})"
+    return f"[{title}](#{title.lower().replace(' ', '-')})"
 
 
 def _cell(value: str) -> str:

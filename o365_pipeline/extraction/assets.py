@@ -8,8 +8,9 @@ import dagster as dg
 
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days
+from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -31,8 +32,7 @@ def claimant(context: dg.AssetExecutionContext) -> str:
     key=EXTRACTION,
     group_name="extraction",
     kinds={"azure", "datafactory"},
-    owners=["team:data-engineering"],
-    partitions_def=customer_day_partitions,
+    owners=[DATA_ENGINEERING],
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=REATTACHING_RETRY,
     pool=FACTORY_POOL,
@@ -81,4 +81,5 @@ extraction_job = dg.define_asset_job(
     "extraction_job",
     selection=[EXTRACTION],
     description="Submits a customer's days to Azure Data Factory; the landing sensor takes over when they have landed.",
+    tags=stage_tag("extraction"),
 )

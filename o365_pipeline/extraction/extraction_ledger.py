@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, fitting, landing, portions
+from o365_pipeline.database.ledger import extraction, fitting, insert_new, landing, portions
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -130,15 +129,17 @@ def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.d
         return {(row.customer, row.dataset): row.day for row in connection.execute(query)}
 
 
+def first_day(database: Database) -> dt.date | None:
+    """The earliest day that was ever asked for; None where none was."""
+    with database.begin() as connection:
+        return connection.scalar(sa.select(sa.func.min(extraction.c.first_day)))
+
+
 def claim(database: Database, wanted: Extraction) -> bool:
     """Takes the right to create the window's factory run; False if another process has it."""
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
     row["columns"] = json.dumps(wanted.columns)
-    try:
-        database.execute(extraction.insert().values(row))
-        return True
-    except IntegrityError:
-        return False
+    return bool(database.run(lambda connection: insert_new(connection, extraction, [row])))
 
 
 def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool:

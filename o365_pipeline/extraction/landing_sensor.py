@@ -16,6 +16,7 @@ from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import range_tags
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -28,6 +29,13 @@ LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50
 """How many runs one tick launches at most; the rest follows in the next tick."""
 
+landing_job = dg.define_asset_job(
+    LANDING_JOB,
+    selection=dg.AssetSelection.key_prefixes("raw", "curated", "mart"),
+    description="From what landed to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
+    tags=stage_tag("raw"),
+)
+
 
 def build_landing_sensor(
     mart_assets: Sequence[dg.AssetKey], default_status: dg.DefaultSensorStatus
@@ -38,6 +46,7 @@ def build_landing_sensor(
         job_name=LANDING_JOB,
         minimum_interval_seconds=5,
         default_status=default_status,
+        tags=stage_tag("extraction"),
         description=(
             "Watches the factory runs under way with one query per factory and tick, and cancels those that the "
             "approvers no longer allow. When all datasets of a customer's window have ended, one run takes what landed "
@@ -131,7 +140,7 @@ def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.Asset
             *(dg.AssetKey(["curated", dataset.current_name]) for dataset in datasets if dataset.current_name),
             *mart_assets,
         ],
-        tags={**range_tags(first.customer, first.first_day, first.last_day), "o365/customer": first.customer},
+        tags=range_tags(first.customer, first.first_day, first.last_day),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
@@ -66,9 +67,8 @@ def refresh(
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    names = sorted(submitted)
     deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
-    for name in [*(name for name in names if name > after), *(name for name in names if name <= after)]:
+    for name in in_turn(submitted, after):
         if time.monotonic() > deadline:
             return last
         last = name

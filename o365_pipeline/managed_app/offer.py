@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from o365_pipeline.azure.policies import policies
-from o365_pipeline.customers.configuration import EnvironmentSecret, Guid, cron_schedule
+from o365_pipeline.customers.configuration import EnvironmentSecret, Guid
+from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import NIGHTLY, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.customers.regions import azure_region

@@ -10,6 +10,7 @@ import dagster as dg
 
 from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity
 from o365_pipeline.datasets import Dataset, catalogue
@@ -51,6 +52,7 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
     @dg.sensor(
         minimum_interval_seconds=60,
         default_status=default_status,
+        tags=stage_tag("raw"),
         description=(
             f"Evaluates {COUNTED_CHECK} for the datasets of which the consent sensor recorded what Microsoft counted. "
             "It launches no run."

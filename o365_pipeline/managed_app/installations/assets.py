@@ -15,6 +15,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.cost.plan_and_actual import cost_so_far
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
@@ -58,11 +59,10 @@ class Line:
 
 
 @dg.asset(
-    name=INSTALLATIONS.path[-1],
-    key_prefix=INSTALLATIONS.path[:-1],
+    key=INSTALLATIONS,
     group_name="managed_app",
     kinds={"azure"},
-    owners=["team:data-engineering"],
+    owners=[VENDOR],
     description=(
         "All installations of the managed application: version, SKU, state, consent, the last extraction and the last "
         "error, how many rows were extracted and what that cost. The installation sensor tells it anew when one "

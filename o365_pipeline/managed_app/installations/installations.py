@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.customers.customer import NIGHTLY, Customer, KeyVaultSecret
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import installation as table
+from o365_pipeline.database.ledger import put
 from o365_pipeline.errors import InstallationError
 from o365_pipeline.managed_app.installations.notifications import DELETED, DELETING
 from o365_pipeline.managed_app.offer import Offer
@@ -131,13 +131,7 @@ def of_application(database: Database, application_id: str) -> Installation | No
 def keep(database: Database, known: Installation) -> None:
     """Writes an installation; replaces what was known of it."""
     values = {column.name: getattr(known, column.name) for column in _FIELDS}
-    change = table.update().where(table.c.application_id == known.application_id).values(values)
-    if database.execute(change) == 0:
-        try:
-            database.execute(table.insert().values(values))
-        except IntegrityError:
-            # Another process was faster.
-            database.execute(change)
+    database.run(lambda connection: put(connection, table, values))
 
 
 def note(database: Database, application_id: str, **values: Any) -> None:

@@ -16,11 +16,10 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.consent.approvals import in_utc
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, naive_utc, portions
+from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, portions
 from o365_pipeline.database.ledger import notification as table
 from o365_pipeline.managed_app.offer import Offer
 
@@ -177,25 +176,9 @@ def without_addresses(text: str) -> str:
 
 
 def record(database: Database, told: Sequence[Notification], now: dt.datetime) -> set[str]:
-    """Records the notifications that the log does not have yet, all or none of them; returns the ids of the new
-    ones.
-    """
-    once = {entry.notification_id: entry for entry in told}
-
-    def note(connection: sa.Connection) -> set[str]:
-        known: set[str] = set()
-        for ids in portions(list(once)):
-            query = sa.select(table.c.notification_id).where(table.c.notification_id.in_(ids))
-            known.update(connection.scalars(query))
-        if rows := [_row(entry, now) for entry_id, entry in once.items() if entry_id not in known]:
-            connection.execute(table.insert(), rows)
-        return set(once) - known
-
-    try:
-        return database.run(note)
-    except IntegrityError:
-        # Another process has just recorded one of them: now it is known.
-        return database.run(note)
+    """Keep those that the log does not have yet, all or none of them; returns the ids of those that were new."""
+    rows = [_row(entry, now) for entry in told]
+    return {row["notification_id"] for row in database.run(lambda connection: insert_new(connection, table, rows))}
 
 
 def pending(database: Database, limit: int) -> dict[str, list[Received]]:

@@ -10,6 +10,8 @@ import dagster as dg
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions
+from o365_pipeline.customers.turns import in_turn
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations
@@ -31,6 +33,7 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
         job_name=UNINSTALLATION_JOB,
         minimum_interval_seconds=10,
         default_status=default_status,
+        tags=stage_tag("managed_app"),
         description=(
             "Takes in Azure's notifications of installations of the managed application, each confirmed by a look at "
             "the application itself: a new one becomes a customer, whose data moves once its approver says yes; of a "
@@ -67,9 +70,6 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
 
 
 def _next(known: Sequence[Installation], after: str) -> list[Installation]:
-    """Returns the installations to purge next, beginning after the customer at which the last tick stopped.
-
-    An installation whose run failed stays among them, and does not keep others out.
-    """
-    waiting = [entry for entry in known if entry.is_to_be_purged]
-    return sorted(waiting, key=lambda entry: (entry.customer <= after, entry.customer))[:MAX_REQUESTS]
+    """The installations to purge next; a run that fails keeps its installation among them, and keeps out no other."""
+    waiting = {entry.customer: entry for entry in known if entry.is_to_be_purged}
+    return [waiting[name] for name in in_turn(waiting, after)[:MAX_REQUESTS]]

@@ -1,21 +1,22 @@
 """The support desk's schedule: it refreshes the vendor's tables every hour, even if nothing changed.
 
-What belongs here: the schedule. The tables belong to `installations/assets.py` and `cost/assets.py`.
+What belongs here: the schedule. The tables belong to `installations/assets.py`.
 """
 
 from __future__ import annotations
 
 import dagster as dg
 
-from o365_pipeline.cost.assets import PLAN_AND_ACTUAL
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.managed_app.installations.assets import INSTALLATIONS
 
 SUPPORT_DESK_JOB = "support_desk_job"
 
 support_desk_job = dg.define_asset_job(
     SUPPORT_DESK_JOB,
-    selection=dg.AssetSelection.assets(INSTALLATIONS, PLAN_AND_ACTUAL),
-    description="Tells anew how every installation stands, and what extractions cost beside what was planned.",
+    selection=dg.AssetSelection.assets(INSTALLATIONS),
+    description="Tells anew how every installation stands.",
+    tags=stage_tag("managed_app"),
 )
 
 
@@ -27,5 +28,6 @@ def build_support_desk_schedule(default_status: dg.DefaultScheduleStatus) -> dg.
         cron_schedule="0 * * * *",
         execution_timezone="UTC",
         default_status=default_status,
+        tags=stage_tag("managed_app"),
         description="Every hour: consent, last extraction, last error, rows and cost of every installation.",
     )

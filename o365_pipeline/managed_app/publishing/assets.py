@@ -6,11 +6,13 @@ digest.
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import package as packages
@@ -21,12 +23,13 @@ from o365_pipeline.managed_app.publishing.marketplace import FOLDER, payload
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 
 GROUP = "managed_app"
-OWNERS = ["team:data-engineering"]
 PACKAGE = dg.AssetKey([GROUP, "package"])
 SERVICE_CATALOG = dg.AssetKey([GROUP, "service_catalog"])
 MARKETPLACE = dg.AssetKey([GROUP, "marketplace"])
 VALID_CHECK = "package_is_valid"
 COMPLETE_CHECK = "partner_center_refuses_nothing"
+
+release_asset = partial(dg.asset, group_name=GROUP, kinds={"azure"}, owners=[VENDOR])
 
 
 def managed_app_assets(offer: Offer) -> list[dg.AssetsDefinition]:
@@ -36,11 +39,8 @@ def managed_app_assets(offer: Offer) -> list[dg.AssetsDefinition]:
 
 
 def _package(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=PACKAGE,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         code_version=offer.version,
         check_specs=[
             dg.AssetCheckSpec(
@@ -76,11 +76,8 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
 
 
 def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=SERVICE_CATALOG,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         deps=[PACKAGE],
         description=(
             "The offer's definition in the vendor's service catalog, from which it is installed. It is written where "
@@ -109,11 +106,8 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
 
 
 def _marketplace(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=MARKETPLACE,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         deps=[PACKAGE],
         check_specs=[
             dg.AssetCheckSpec(

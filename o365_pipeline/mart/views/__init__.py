@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
 from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
+from o365_pipeline.mart.views.provenance import ledger_row_provenance
 from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
 from o365_pipeline.mart.views.view import View
 
@@ -31,6 +32,7 @@ VIEWS: Mapping[str, View] = {
         current_sharing_link,
         site_exposure,
         site_storage,
+        ledger_row_provenance,
     )
 }
 """All views by name."""
