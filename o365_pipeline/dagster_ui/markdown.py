@@ -20,7 +20,7 @@ def code(*names: str) -> str:
 
 
 def section_link(title: str) -> str:
-    """Returns a link to the section of that title, a name without spaces, in the same document."""
+    """Returns a link to the section of that title, names with spaces between them, in the same document."""
     return f"[{title}](#{title.lower().replace(' ', '-')})"
 
 

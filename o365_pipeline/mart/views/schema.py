@@ -1,7 +1,6 @@
 """Creates and drops the views in a database, and tells whether they are up to date.
 
-What belongs here: that SQL. `database.py` runs it within the upgrade of the schema, and Alembic's `env.py` before a
-migration, since some databases cannot change tables that views read.
+What belongs here: that SQL. `mart/upgrade.py` runs it within the upgrade of the schema.
 """
 
 from __future__ import annotations
