@@ -1,6 +1,6 @@
-"""What `o365-pipeline dev` tells while it runs: who decided what, which runs begin and end.
+"""The messages of `o365-pipeline dev` while it runs: who decided what, and which runs begin and end.
 
-What belongs here: reading the ledger and Dagster's runs, and the words. Nothing is changed.
+What belongs here: reading the ledger and Dagster's runs, and the texts. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.deployment import Deployment
 
 NAMED = 3
-"""How many waiting customers are named; of more, their number is told."""
+"""How many waiting customers are named; if there are more, their number is shown."""
 
 TOLD = {
     dg.DagsterRunStatus.STARTED: "begun",
@@ -27,7 +27,7 @@ TOLD = {
 
 
 class News(AbstractContextManager["News"]):
-    """Looks again and again, and tells what is new in one line each."""
+    """Looks repeatedly, and reports what is new in one line each."""
 
     def __init__(self, deployment: Deployment, ui: str) -> None:
         self._deployment = deployment
@@ -45,7 +45,7 @@ class News(AbstractContextManager["News"]):
         self._instance.__exit__(None, None, None)
 
     def waiting(self) -> Iterator[str]:
-        """What is waited for, and what to do."""
+        """Says what is waited for, and what to do."""
         waiting = [name for name, (approved, _) in self._standings.items() if not approved]
         if not waiting:
             return
@@ -54,7 +54,7 @@ class News(AbstractContextManager["News"]):
         yield f"Waiting for approval of {who}: " + (how if self._deployment.is_sandbox else "nothing moves before it")
 
     def since_the_last_look(self) -> Iterator[str]:
-        """The decisions that were read, and the runs that began or ended."""
+        """Returns the decisions that were read, and the runs that began or ended."""
         before, self._standings = self._standings, self._look_at_standings()
         for name, standing in self._standings.items():
             if standing != before.get(name):
@@ -74,7 +74,7 @@ class News(AbstractContextManager["News"]):
         return f"{line}: {self._ui}/runs/{run.run_id}" if run.status is dg.DagsterRunStatus.FAILURE else line
 
     def _look_at_standings(self) -> dict[str, tuple[bool, str]]:
-        """Of each customer, if an approval is in force, and where its data request stands."""
+        """Returns, for each customer, whether an approval is in force, and the status of its data request."""
         found = approval_ledger.standings(
             self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC)
         )

@@ -28,7 +28,7 @@ def current_key(dataset: Dataset) -> dg.AssetKey:
 
 
 def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that folds the dataset's last full snapshot and the changes since."""
+    """Builds the asset that combines the dataset's last full snapshot and the changes since."""
 
     @dg.asset(
         key=current_key(dataset),

@@ -1,7 +1,7 @@
 """How everything is partitioned: customer x day.
 
 What belongs here: the definitions, whose assets have them, and the reading of a run's partition keys. Which days are
-extracted together is `extraction/windows.py`'s.
+extracted together belongs to `extraction/windows.py`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ PARTITIONS_PER_QUERY = 200
 RECORDS_PER_QUERY = 500
 
 AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
-"""How often, and after how long, it is looked again whether another run still works for the customer."""
+"""How often, and after which pause, the job checks whether another run still works for the customer."""
 
 
 def forget(
@@ -48,10 +48,10 @@ def forget(
 
 
 def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
-    """Put the op off while another run works for the customer, whose events would come too late to be forgotten.
+    """Postpones the op while another run works for the customer, whose events would come too late to be deleted.
 
     Raises:
-        dg.RetryRequested: one does; the op is repeated after a while.
+        dg.RetryRequested: another run does; the op is repeated after a while.
     """
     statuses = [
         dg.DagsterRunStatus.STARTING,
