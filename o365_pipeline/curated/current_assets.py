@@ -80,7 +80,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
-    """What the day's page shows of what there is as of the day."""
+    """Returns what the day's page shows of the current state."""
     path = current_path(dataset, customer, day)
     with duck() as (connection, directory):
         [file] = lake.stage([path], directory)

@@ -1,4 +1,4 @@
-"""What the UI shows of a table without showing any person: its schema, and a few rows with all text masked.
+"""Metadata that shows a table without showing any person: its schema, and a few rows with all text masked.
 
 What belongs here: metadata made from a DuckDB relation or a SQL table, for the stages' assets.
 """

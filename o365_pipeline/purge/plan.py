@@ -38,7 +38,7 @@ class Deletion(BaseModel):
 
 
 class Plan(BaseModel):
-    """What is to be deleted of one customer, and why."""
+    """The data of one customer that is to be deleted, and the reason."""
 
     model_config = ConfigDict(frozen=True)
 
