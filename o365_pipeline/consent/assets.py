@@ -71,33 +71,15 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     cases = [*ended, *ending, *undecided]
     more = f"; and {len(cases) - SHOWN_CASES} more" if len(cases) > SHOWN_CASES else ""
     return dg.AssetCheckResult(
-        asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
         passed=not cases,
         severity=dg.AssetCheckSeverity.ERROR if ended else dg.AssetCheckSeverity.WARN,
-        description=f"Ask the approver: {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
+        description=f"Ask the approvers. {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
         metadata={
             "customers": len(stands),
             "denied_or_expired": len(ended),
             "ending_soon": len(ending),
             "without_a_decision": len(undecided),
         },
-    )
-
-
-def evaluated(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckEvaluation:
-    """Returns the same result in the form that a sensor reports.
-
-    It has no partition: outside of runs Dagster (1.13) records a check once for each partition, and never again.
-    """
-    result = judged(stands, at)
-    return dg.AssetCheckEvaluation(
-        asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
     )
 
 

@@ -14,13 +14,14 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import Decision, Standing
-from o365_pipeline.consent.assets import evaluated, report
+from o365_pipeline.consent.assets import APPROVAL, IN_FORCE_CHECK, judged, report
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import approval_event, identity, recorded_after
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
@@ -121,7 +122,7 @@ def _asked(
     """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now."""
     requests: dict[str, list[dg.RunRequest]] = {}
     asked_up_to = cursor.asked_up_to
-    for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
+    for sequence, name in recorded_after(database, approval_event.c.customer, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence
@@ -157,7 +158,7 @@ def _told(
         report(customers[name], approval_ledger.events(database, customers[name]), now, summary.aside, summary.missed)
         for name, summary in news.items()
     ]
-    return [*reports, evaluated(stands, now)] if reports else []
+    return [*reports, evaluation(APPROVAL, IN_FORCE_CHECK, judged(stands, now))] if reports else []
 
 
 def _waiting(stands: Stands, behind: Iterable[str]) -> str:

@@ -267,6 +267,14 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) 
     return new
 
 
+def recorded_after(database: Database, column: sa.Column[str], sequence: int, limit: int) -> list[tuple[int, str]]:
+    """(place, value of the column) of an append-only table's rows after a place, in their order, at most so many."""
+    places = column.table.c.sequence
+    query = sa.select(places, column).where(places > sequence).order_by(places).limit(limit)
+    with database.begin() as connection:
+        return [(place, value) for place, value in connection.execute(query)]
+
+
 def put(connection: sa.Connection, table: sa.Table, row: Row) -> None:
     """Writes a row, in place of the one with the same key if there is one; columns that it does not name stay."""
     of_key = [column == row[column.name] for column in table.primary_key]

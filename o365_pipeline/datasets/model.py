@@ -215,10 +215,6 @@ class Dataset(BaseModel):
         wanted = set(names)
         return frozenset(spelling for column in self.columns if column.name in wanted for spelling in column.spellings)
 
-    def curated_field(self, field: str) -> Column | None:
-        """Returns this version's column that becomes the shape's column of that curated name."""
-        return next((column for column in self.columns if column.curated_name == field), None)
-
     def _curated(self, name: str) -> str:
         return next((column.curated_name for column in self.columns if column.name == name), snake_case(name))
 

@@ -6,8 +6,9 @@ What belongs here: the rule. If a table's key, beside customer and day, is one c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -36,9 +37,9 @@ def own_key(table: sa.Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key if column.name not in PARTITION)
 
 
-def references(table: sa.Table, tables: Sequence[sa.Table] = MART_TABLES) -> tuple[Reference, ...]:
+def references(table: sa.Table) -> tuple[Reference, ...]:
     """Returns the references of the table's columns, in the order of the columns."""
-    homes = _homes(tables)
+    homes = _homes()
     found = []
     for column in table.columns:
         key = homes.get(column.info.get("references", column.name))
@@ -47,11 +48,12 @@ def references(table: sa.Table, tables: Sequence[sa.Table] = MART_TABLES) -> tup
     return tuple(found)
 
 
-def _homes(tables: Sequence[sa.Table]) -> Mapping[str, sa.Column]:
+@cache
+def _homes() -> Mapping[str, sa.Column]:
     """Returns the keys that can be referred to, by name and by `table.column`."""
     homes: dict[str, sa.Column] = {}
     for prefix in HOMES:
-        for table in tables:
+        for table in MART_TABLES:
             if table.name.startswith(prefix) and len(own_key(table)) == 1:
                 [name] = own_key(table)
                 homes.setdefault(name, table.c[name])

@@ -88,9 +88,9 @@ def _is_up_to_date(connection: sa.Connection, scripts: ScriptDirectory) -> bool:
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseError(
-            f"the schema of {Database(connection.engine.url).name} was made by another version of o365-pipeline (it "
-            f"says {revision}), and none leads from there to here: name an empty database in O365_MART_URL, or for the "
-            "sandbox a new folder in O365_HOME"
+            f"the mart {Database(connection.engine.url).name} was made by another version of o365-pipeline (revision "
+            f"{revision}) and cannot be upgraded: start with an empty database, by another O365_MART_URL or, in the "
+            "sandbox, another O365_HOME"
         )
     return revision == scripts.get_current_head() and views.are_current(connection)
 

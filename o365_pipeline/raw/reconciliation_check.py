@@ -8,11 +8,11 @@ import datetime as dt
 
 import dagster as dg
 
-from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import identity, operation, recorded_after
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
@@ -66,14 +66,17 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         ledger = identity(database)
         place, _, looked_in = (context.cursor or "0").partition("@")
         after = int(place) if looked_in in ("", ledger) else 0
-        recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
+        recorded = recorded_after(database, operation.c.dataset, after, MAX_RECORDS)
         names = {name for _, name in recorded}
         tables = {catalogue()[name].asset_name for name in names if name in catalogue()}
         datasets = [dataset for dataset in catalogue().newest if dataset.asset_name in tables]
         evaluated = ", ".join(dataset.name for dataset in datasets)
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(
-            asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
+            asset_events=[
+                evaluation(raw_key(dataset), COUNTED_CHECK, judged(reconcile(database, customers, dataset, now)))
+                for dataset in datasets
+            ],
             skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
             cursor=f"{recorded[-1][0] if recorded else after}@{ledger}",
         )
@@ -96,19 +99,6 @@ def judged(found: Reconciliation) -> dg.AssetCheckResult:
             "landings_with_people_undelivered": found.with_people_missing,
             "cases": dg.MetadataValue.md(_table(found.cases)),
         },
-    )
-
-
-def evaluation(dataset: Dataset, found: Reconciliation) -> dg.AssetCheckEvaluation:
-    """Returns the check's result for use outside a run."""
-    result = judged(found)
-    return dg.AssetCheckEvaluation(
-        asset_key=raw_key(dataset),
-        check_name=COUNTED_CHECK,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
     )
 
 

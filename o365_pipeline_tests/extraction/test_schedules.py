@@ -46,7 +46,9 @@ def days_of(request: dg.RunRequest) -> tuple[str, str]:
     return request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
 
 
-def test_nobody_is_asked_for_whose_approval_is_not_in_force(runner: Runner, decide: Decide) -> None:
+def test_nobody_is_asked_for_whose_approval_is_not_in_force(
+    runner: Runner, decide: Decide, capfd: pytest.CaptureFixture[str]
+) -> None:
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
     assert "No customer's approval is in force. contoso: no decision yet" in asked(runner, moment).skip_message
@@ -55,6 +57,7 @@ def test_nobody_is_asked_for_whose_approval_is_not_in_force(runner: Runner, deci
     assert len(asked(runner, moment)) == 1
     decide(State.DENIED)
     assert "contoso: Denied since" in asked(runner, moment).skip_message
+    assert "no approval is in force" not in capfd.readouterr().err
 
 
 def test_the_days_since_the_last_extraction_are_one_window(runner: Runner, decide: Decide) -> None:

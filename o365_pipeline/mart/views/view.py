@@ -55,6 +55,12 @@ def view(
     )
 
 
+def view_of_newest_day(name: str, description: str, table: sa.Table, comments: Mapping[str, str] = NO_COMMENTS) -> View:
+    """A view of the table's rows of each customer's last day."""
+    select = sa.select(*columns_of(table)).select_from(of_newest_day(table))
+    return view(name, description, select, table, comments={"day": "The newest day", **comments})
+
+
 def sums(source: sa.FromClause, *names: str) -> list[sa.ColumnElement[int]]:
     """Returns the sums of some columns, under their names."""
     return [sa.func.sum(source.c[name]).label(name) for name in names]
