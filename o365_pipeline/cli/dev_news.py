@@ -1,6 +1,6 @@
-"""What `o365-pipeline dev` tells while it runs: who decided what, which runs begin and end.
+"""The messages of `o365-pipeline dev` while it runs: who decided what, and which runs begin and end.
 
-What belongs here: reading the ledger and Dagster's runs, and the words. Nothing is changed.
+What belongs here: reading the ledger and Dagster's runs, and the texts. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from o365_pipeline.consent.approvals import Standing, State
 from o365_pipeline.deployment import Deployment
 
 NAMED = 3
-"""How many waiting customers are named; of more, their number is told."""
+"""How many waiting customers are named; if there are more, their number is shown."""
 
 TOLD = {
     dg.DagsterRunStatus.STARTED: "begun",
@@ -28,7 +28,7 @@ TOLD = {
 
 
 class News(AbstractContextManager["News"]):
-    """Looks again and again, and tells what is new in one line each."""
+    """Looks repeatedly, and reports what is new in one line each."""
 
     def __init__(self, deployment: Deployment, ui: str) -> None:
         self._deployment = deployment
@@ -55,7 +55,7 @@ class News(AbstractContextManager["News"]):
         yield f"Waiting for approval of {who}: " + (how if self._deployment.is_sandbox else "nothing moves before it")
 
     def since_the_last_look(self) -> Iterator[str]:
-        """The decisions that were read, and the runs that began or ended."""
+        """Returns the decisions that were read, and the runs that began or ended."""
         before, self._standings = self._standings, self._look_at_standings()
         for name, standing in self._standings.items():
             if standing != before.get(name) and standing.state is not State.PENDING:

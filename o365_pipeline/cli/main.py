@@ -34,7 +34,7 @@ COMMANDS = {
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
     "docs": "Write the reference of commands and settings and the data dictionaries, from what the code says of them.",
 }
-"""The commands, and what each does; a test compares it with what the command itself says."""
+"""The commands with their lines of help; a test compares these with the commands' own help."""
 
 
 def main() -> None:

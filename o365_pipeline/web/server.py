@@ -1,6 +1,6 @@
-"""Serves a web application on this machine: until it is interrupted, or beside something else.
+"""Serves a web application on this machine, until it is interrupted or during a block of code.
 
-What belongs here: listening and serving. What is served is the caller's.
+What belongs here: listening and serving. The application belongs to the caller.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from starlette.types import ASGIApp
 from o365_pipeline.errors import UsageError
 
 END_SECONDS = 2
-"""How long requests under way are waited for when the block ends."""
+"""How long the server waits for requests under way when the block ends."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What HTTPS is served with: a certificate and its key, each a PEM file."""
+    """A certificate for HTTPS and its key, each a PEM file."""
 
     certificate: Path
     key: Path
@@ -32,10 +32,10 @@ class Certificate:
 def serve(
     app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
 ) -> None:
-    """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
+    """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use; or the certificate is none.
+        UsageError: it cannot listen there, for example because the port is in use; or the certificate is invalid.
     """
     config = _configured(app, certificate)
     with listening(host, port) as listener:
@@ -48,7 +48,7 @@ def serve(
 
 @contextmanager
 def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
-    """Serve in a thread, on a socket that listens already, while the block runs; yields the address."""
+    """Serves in a thread, on a socket that is listening already, while the block runs; yields the address."""
     server = uvicorn.Server(_configured(app, None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -60,13 +60,13 @@ def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
 
 
 def listening(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A socket that listens there.
+    """Opens a socket that listens there.
 
     Args:
-        option: what the user says another port with.
+        option: the option with which the user names another port.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use.
+        UsageError: it cannot listen there, for example because the port is in use.
     """
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

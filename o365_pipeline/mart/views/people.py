@@ -30,7 +30,9 @@ DEPARTMENT = "Department as of the newest day that tells of the person; (unknown
 
 
 def departments() -> sa.Subquery:
-    """(customer, person_id, department) as of the newest day that tells of the person: who has left keeps the last."""
+    """(customer, person_id, department) on the newest day of the person; people who have left keep their last
+    department.
+    """
     newest = (
         sa.func.row_number()
         .over(partition_by=(dim_person.c.customer, dim_person.c.person_id), order_by=dim_person.c.day.desc())
@@ -41,7 +43,7 @@ def departments() -> sa.Subquery:
 
 
 def department_of(found: sa.Subquery) -> sa.ColumnElement[str]:
-    """The department of `departments`, joined from the left."""
+    """Returns the department from `departments`, by a left join."""
     return sa.func.coalesce(found.c.department, UNKNOWN)
 
 
