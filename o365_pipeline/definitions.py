@@ -12,6 +12,7 @@ from o365_pipeline.cost.assets import plan_and_actual_asset
 from o365_pipeline.curated.assets import curated_asset
 from o365_pipeline.curated.current_assets import current_asset
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.data_request import DataRequest, asked_of
 from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -38,7 +39,9 @@ landing_job = dg.define_asset_job(
 
 def build_definitions(deployment: Deployment) -> dg.Definitions:
     """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
+    requests = _requests(deployment)
     datasets = requested_datasets(deployment)
+    asked = {dataset: asked_of(requests, dataset) for dataset in datasets}
     people = people_datasets(deployment, datasets)
     sells = deployment.vendor is not None
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
@@ -47,9 +50,9 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         assets=[
             approval,
             extraction,
-            *(raw_asset(dataset) for dataset in datasets),
-            *(curated_asset(dataset, people) for dataset in datasets),
-            *(current_asset(dataset) for dataset in datasets if dataset.current_name),
+            *(raw_asset(dataset, asked[dataset]) for dataset in datasets),
+            *(curated_asset(dataset, asked[dataset], people) for dataset in datasets),
+            *(current_asset(dataset, asked[dataset]) for dataset in datasets if dataset.current_name),
             mart_assets(datasets),
             plan_and_actual_asset,
             *([installed_applications] if sells else []),
@@ -88,11 +91,15 @@ def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
 
     What nobody asks for is in the catalogue, not in the UI.
     """
-    requests = [customer.data_request for customer in deployment.customers.configured]
-    requests += [deployment.offer.request] if deployment.offer else []
+    requests = _requests(deployment)
     return tuple(
         dataset for dataset in catalogue().newest if any(request.requested(dataset.name) for request in requests)
     )
+
+
+def _requests(deployment: Deployment) -> list[DataRequest]:
+    requests = [customer.data_request for customer in deployment.customers.configured]
+    return [*requests, *([deployment.offer.request] if deployment.offer else [])]
 
 
 def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:
