@@ -68,10 +68,9 @@ def test_each_days_page_shows_that_days_rows_and_file(deployment: Deployment, pa
 
     loaded = pages("mart/fact_message")
     with deployment.database.begin() as connection:
-        counted = dict(
-            connection.execute(sa.select(fact_message.c.day, sa.func.count()).group_by(fact_message.c.day)).tuples()
-        )
-    assert {day: page["dagster/row_count"] for day, page in loaded.items()} == counted
+        counted = sa.select(fact_message.c.day, sa.func.count()).group_by(fact_message.c.day)
+        rows = {row[0]: row[1] for row in connection.execute(counted)}
+    assert {day: page["dagster/row_count"] for day, page in loaded.items()} == rows
     for day, page in loaded.items():
         others = {other for other in DAYS if other != day}
         assert str(day) in page["preview"]
@@ -87,7 +86,7 @@ def test_a_landing_of_one_day_shows_its_rows(
 
     [event] = result.asset_materializations_for_node("raw__message")
     with deployment.database.begin() as connection:
-        rows = connection.scalar(sa.select(landing.c.rows_landed))
+        rows = connection.scalars(sa.select(landing.c.rows_landed)).one()
     assert rows > 0
     assert event.metadata["dagster/row_count"].value == rows
     assert event.metadata["window"].value == f"{DAY} to {DAY}"
