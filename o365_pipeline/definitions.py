@@ -13,6 +13,7 @@ from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.data_request import DataRequest, asked_of
 from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
@@ -42,6 +43,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     Sensors and schedules are on in the sandbox; on Azure, somebody turns them on.
     """
     datasets = requested_datasets(deployment)
+    requests = _requests(deployment)
+    asked = {dataset: asked_of(requests, dataset) for dataset in datasets}
     offer = deployment.offer
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
@@ -49,8 +52,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     return dg.Definitions.merge(
         consent_definitions(sensors),
         extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
-        raw_definitions(partitioning, datasets, sensors),
-        curated_definitions(partitioning, datasets, people_datasets(deployment, datasets)),
+        raw_definitions(partitioning, asked, sensors),
+        curated_definitions(partitioning, asked, people_datasets(deployment, datasets)),
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors),
         cost_definitions(schedules),
@@ -78,11 +81,15 @@ def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
 
     A dataset that nobody requests is in the catalogue, but not in the UI.
     """
-    requests = [customer.data_request for customer in deployment.customers.configured]
-    requests += [deployment.offer.request] if deployment.offer else []
+    requests = _requests(deployment)
     return tuple(
         dataset for dataset in catalogue().newest if any(request.requested(dataset.name) for request in requests)
     )
+
+
+def _requests(deployment: Deployment) -> list[DataRequest]:
+    requests = [customer.data_request for customer in deployment.customers.configured]
+    return [*requests, *([deployment.offer.request] if deployment.offer else [])]
 
 
 def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:

@@ -4,7 +4,7 @@ What belongs here: curation as Dagster sees it. The work belongs to `curation.py
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import dagster as dg
@@ -21,10 +21,11 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.dagster_ui.pictures import rows_per_day
-from o365_pipeline.dagster_ui.preview import file_page, table_schema
+from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.dagster_ui.row_history import rows_of_days
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
@@ -42,10 +43,11 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", dataset.asset_name])
 
 
-def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
+def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
     """Builds the asset that types and deduplicates the dataset's landed rows.
 
     Args:
+        asked: the curated names of the columns that a data request names.
         people: datasets that are needed to deny people; they land before this one is curated.
     """
     key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
@@ -58,7 +60,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],
-        metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
+        metadata={"dagster/column_schema": curated_schema(dataset, dataset.curated_key, asked)},
         check_specs=[
             dg.AssetCheckSpec(
                 KEYS_CHECK,

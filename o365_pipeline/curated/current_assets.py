@@ -4,6 +4,7 @@ What belongs here: these assets as Dagster sees them. The work belongs to `curre
 """
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -14,9 +15,10 @@ from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import file_page, table_schema
+from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -27,8 +29,12 @@ def current_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", str(dataset.current_name)])
 
 
-def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """Builds the asset that combines the dataset's last full snapshot and the changes since."""
+def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
+    """Builds the asset that combines the dataset's last full snapshot and the changes since.
+
+    Args:
+        asked: the curated names of the columns that a data request names.
+    """
 
     @dg.asset(
         key=current_key(dataset),
@@ -38,7 +44,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[curated_key(dataset)],
-        metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.required_key)},
+        metadata={"dagster/column_schema": curated_schema(dataset, dataset.required_key, asked)},
         description=(
             f"{dataset.description} What there is as of the day: of curated/{dataset.asset_name} the last full "
             f"snapshot and the changes since, the last row of each {', '.join(dataset.curated_key)}, without what was "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -122,6 +123,12 @@ class DataRequest(BaseModel):
         """
         table = catalogue()[name].asset_name
         return next((requested for requested in self.datasets if requested.dataset.asset_name == table), None)
+
+
+def asked_of(requests: Iterable[DataRequest], dataset: Dataset) -> frozenset[str]:
+    """The curated names of the dataset's columns that some request asks for, in whichever version."""
+    found = [requested for request in requests if (requested := request.requested(dataset.name))]
+    return frozenset(entry.dataset.column(name).curated_name for entry in found for name in entry.columns)
 
 
 def read_data_request(path: Path | None) -> DataRequest:

@@ -50,6 +50,7 @@ class Column(BaseModel):
         description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>."
     )
 
+    description: str = Field(default="", description="What it holds, in one line.")
     curated_as: str = Field(default="", description="What the curated shape calls it; empty where it has that name.")
 
     @cached_property
@@ -125,13 +126,19 @@ class Dataset(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _renamed_columns(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = dict(values)
         columns, renamed = values.get("columns"), values.get("renamed", {})
+        described = values.pop("descriptions", {})
         if isinstance(columns, dict):
-            made = [
-                {"name": name, "documented_type": kind, "curated_as": renamed.get(name, "")}
+            values["columns"] = [
+                {
+                    "name": name,
+                    "documented_type": kind,
+                    "description": described.get(name, ""),
+                    "curated_as": renamed.get(name, ""),
+                }
                 for name, kind in columns.items()
             ]
-            return {**values, "columns": made}
         return values
 
     @model_validator(mode="after")

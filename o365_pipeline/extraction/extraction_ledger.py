@@ -130,9 +130,10 @@ def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.d
 
 
 def first_day(database: Database) -> dt.date | None:
-    """The earliest day that was ever asked for; None where none was."""
+    """The earliest day that was extracted or is under way; None where none is."""
+    query = sa.select(sa.func.min(extraction.c.first_day)).where(extraction.c.status.not_in(WITHOUT_DATA))
     with database.begin() as connection:
-        return connection.scalar(sa.select(sa.func.min(extraction.c.first_day)))
+        return connection.scalar(query)
 
 
 def claim(database: Database, wanted: Extraction) -> bool:

@@ -11,6 +11,9 @@ from importlib import resources
 import sqlglot
 from sqlglot import exp
 
+PEOPLE = frozenset({"address_book", "dim_person"})
+"""The relations that other tables look people up in."""
+
 
 def text_of(name: str) -> str:
     """Returns the SQL that makes the relation of that name."""
@@ -44,3 +47,8 @@ def reads(name: str, of: frozenset[str]) -> frozenset[str]:
         elif relation in sql_files():
             found |= reads(relation, of)
     return frozenset(found)
+
+
+def fed_by(name: str, of: frozenset[str]) -> frozenset[str]:
+    """Which of the curated datasets `of` can give a table rows; those that only say who somebody is cannot."""
+    return reads(name, of | PEOPLE) - PEOPLE

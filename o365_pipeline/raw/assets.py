@@ -4,7 +4,7 @@ What belongs here: a landing as Dagster sees it. Verifying and sealing belong to
 for an asset that is materialized by hand, belong to `extraction/`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,9 +14,9 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import table_schema
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.column_schema import raw_schema
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -38,8 +38,12 @@ def raw_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["raw", dataset.asset_name])
 
 
-def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """Builds the asset that seals the dataset's landings."""
+def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
+    """Builds the asset that seals the dataset's landings.
+
+    Args:
+        asked: the curated names of the columns that a data request names.
+    """
     key = raw_key(dataset)
 
     @dg.asset(
@@ -47,11 +51,11 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         group_name="raw",
         kinds={"json", "datalake"},
         owners=["team:data-engineering"],
-        tags={"o365/family": dataset.family},
+        tags={"o365/family": dataset.family, "o365/billed": "free" if dataset.free_of_charge else "by-row"},
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
         deps=[EXTRACTION],
-        metadata={"dagster/column_schema": _schema(dataset)},
+        metadata={"dagster/column_schema": raw_schema(dataset, asked)},
         check_specs=[
             dg.AssetCheckSpec(
                 ROWS_CHECK,
@@ -104,15 +108,6 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         yield _result(key, lake, customer, [manifest for manifest, _ in landed.values()])
 
     return raw
-
-
-def _schema(dataset: Dataset) -> dg.TableSchema:
-    """Returns the documented columns of all versions, and those that Data Connect adds."""
-    columns = {
-        **dict.fromkeys(SYSTEM_COLUMNS, "string, added by Data Connect"),
-        **{column.name: column.documented_type for column in dataset.curated_columns},
-    }
-    return table_schema(columns, dataset.natural_key)
 
 
 def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:
