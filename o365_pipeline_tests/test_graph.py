@@ -15,7 +15,7 @@ from o365_pipeline.customers.configuration import example
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.assets import is_fed
-from o365_pipeline.mart.tables import MART_TABLES, dim_date, fact_group_message
+from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, fact_group_message
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
@@ -150,7 +150,7 @@ def test_the_marts_tables_are_grouped_by_subject(definitions: dg.Definitions) ->
     assert groups["bridge_message_recipient"] == "mart_mail"
     assert groups["agg_site_storage"] == "mart_sites"
     for name in UNFED:
-        assert groups[name] == "mart_not_requested"
+        assert groups[name] == "mart_empty"
 
 
 def test_a_table_that_no_requested_dataset_feeds_says_so_and_has_no_checks(definitions: dg.Definitions) -> None:
@@ -166,7 +166,8 @@ def test_a_table_that_no_requested_dataset_feeds_says_so_and_has_no_checks(defin
 def test_a_table_is_fed_by_a_dataset_that_gives_it_rows_not_by_one_that_names_people() -> None:
     assert not is_fed(fact_group_message, {"user", "manager"})
     assert is_fed(fact_group_message, {"outlook_group_conversations"})
-    assert is_fed(dim_date, frozenset())
+    assert is_fed(dim_date, {"message"})
+    assert is_fed(dim_customer, frozenset())
 
 
 def test_the_days_begin_with_the_customers_first_and_end_with_yesterday(deployment: Deployment) -> None:

@@ -36,7 +36,7 @@ from o365_pipeline.raw.lakes import Lakes
 TRACE_CHECK = "rows_trace_to_a_landing"
 
 UNFED = "No data request names a dataset that this table is made of, so it stays empty and has no checks."
-UNFED_GROUP = "mart_not_requested"
+UNFED_GROUP = "mart_empty"
 
 KINDS = {"dim": "dimension", "fact": "fact", "bridge": "bridge", "agg": "aggregate"}
 """What the tables are, by how their names begin."""
@@ -114,7 +114,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
 
 
 def is_fed(table: sa.Table, curated: Collection[str]) -> bool:
-    """Whether one of these curated datasets can give the table rows; a calendar, for one, needs none."""
+    """Whether one of these curated datasets can give the table rows; what counts people alone needs none."""
     sources = fed_by(table.name, _curated_names(catalogue().newest))
     return not sources or not sources.isdisjoint(curated)
 

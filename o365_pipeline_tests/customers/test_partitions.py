@@ -46,7 +46,7 @@ def test_a_customer_that_installs_an_offer_may_begin_earlier(deployment: Deploym
 
 def test_the_sandboxs_week_moves_on_and_what_was_extracted_before_stays(deployment: Deployment) -> None:
     note_extraction(deployment.database, "x1", first_day=EARLIER, last_day=EARLIER)
-    note_extraction(deployment.database, "x2", first_day=FIRST_DAY, last_day=FIRST_DAY, status="Purged")
+    note_extraction(deployment.database, "x2", "r2", first_day=FIRST_DAY, last_day=FIRST_DAY, status="Purged")
 
     assert deployment.first_day == EARLIER
 

@@ -116,7 +116,7 @@ MART_TABLES = (
 """The order in which a partition is loaded: each table comes after the tables that its SQL reads."""
 
 SUBJECTS: Mapping[str, tuple[sa.Table, ...]] = {
-    "people": (dim_person, dim_customer, dim_date),
+    "people": (dim_person, dim_customer),
     "mail": (fact_message, bridge_message_recipient, bridge_message_holder),
     "meetings": (fact_meeting, bridge_meeting_attendee),
     "chats": (fact_chat,),
@@ -128,8 +128,8 @@ SUBJECTS: Mapping[str, tuple[sa.Table, ...]] = {
     ),
     "tasks": (fact_task,),
     "devices": (dim_device, bridge_person_license),
-    "time": (agg_person_day, agg_collaboration_day, agg_response),
+    "time": (agg_person_day, agg_collaboration_day, agg_response, dim_date),
     "signals": (agg_signal_day,),
     "viva": (fact_viva_metric,),
 }
-"""The tables by what they are about, as the modules beside this one."""
+"""The tables by what they are about."""
