@@ -1,6 +1,7 @@
-"""The doctor: every connection that an extraction needs, tried one after the other; nothing is extracted or spent.
+"""The doctor: it tries every connection that an extraction needs, one after the other; nothing is extracted or paid
+for.
 
-What belongs here: what is tried, and what is told of it. How each connection is made is its stage's.
+What belongs here: which connections are tried, and the report. Making a connection belongs to its stage.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PROBES = "doctor"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was tried, and what came of it; `works` is None where it cannot be tried from here."""
+    """What was tried, and the result; `works` is None if it cannot be tried from here."""
 
     what: str
     works: bool | None
@@ -52,7 +53,7 @@ def doctor() -> None:
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
-    """Try the connections of all customers, in the order in which an extraction needs them."""
+    """Tries the connections of all customers, in the order in which an extraction needs them."""
     customers, admitted = _customers(deployment), set[str]()
     for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
         found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
@@ -66,7 +67,7 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _customers(deployment: Deployment) -> list[Customer]:
-    """All customers; the configured ones where the ledger, which knows the others, cannot be opened."""
+    """Returns all customers; only the configured ones if the ledger, which knows the others, cannot be opened."""
     try:
         return list(deployment.customers)
     except (DatabaseError, DatabaseUnavailableError):
@@ -159,7 +160,7 @@ def _database(database: Database) -> str:
 
 
 def _explained(error: Exception) -> str:
-    """An error in one line that says what to do."""
+    """Describes an error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     if isinstance(error, ServiceRequestError):

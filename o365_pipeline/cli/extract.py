@@ -1,7 +1,7 @@
 """The command `o365-pipeline extract`: days of data, from the factory to the mart, in a terminal.
 
-What belongs here: reading arguments, waiting and showing progress. What is submitted and what is executed is
-`cli/headless.py`'s and the stages'.
+What belongs here: reading arguments, waiting and showing progress. Submitting and executing belong to `cli/headless.py`
+and the stages.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _database(deployment: Deployment, customer_name: str | None) -> Database:
 
 
 def _held(database: Database, customer: Customer) -> list[tuple[str, int, int]]:
-    """(table, rows, days) of the customer's mart."""
+    """Returns (table, rows, days) of the customer's mart."""
     with database.begin() as connection:
         return [
             (

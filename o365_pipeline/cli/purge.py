@@ -1,6 +1,6 @@
-"""The command `o365-pipeline purge`: what no approval covers any more, and the record of its deletion.
+"""The command `o365-pipeline purge`: it deletes data that no approval covers any more, and shows the record.
 
-What belongs here: reading arguments and printing. What is deleted and when is `purge/`'s.
+What belongs here: reading arguments and printing. Deciding and deleting belong to `purge/`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The command `o365-pipeline why-missing`: why a person's rows of a day are not there.
 
-What belongs here: reading arguments and printing. The search is `curated/missing_person.py`'s.
+What belongs here: reading arguments and printing. The search belongs to `curated/missing_person.py`.
 """
 
 from __future__ import annotations

@@ -105,18 +105,6 @@ def datasets_in_force(database: Database, customer: Customer, at: dt.datetime) -
     return [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
 
 
-def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """Returns (sequence, customer) of at most `limit` events recorded after a sequence number."""
-    query = (
-        sa.select(approval_event.c.sequence, approval_event.c.customer)
-        .where(approval_event.c.sequence > sequence)
-        .order_by(approval_event.c.sequence)
-        .limit(limit)
-    )
-    with database.begin() as connection:
-        return [(row.sequence, row.customer) for row in connection.execute(query)]
-
-
 def _row(customer: Customer, event: ApprovalEvent, now: dt.datetime) -> dict[str, object]:
     return {
         "event_id": event.event_id,

@@ -1,7 +1,7 @@
-"""The consent stage in the asset graph: each customer's approval, from which everything else follows.
+"""The consent stage in the asset graph: each customer's approval, on which everything else depends.
 
-What belongs here: the asset, one partition for each customer, its check, and what the sensor reports of both. Nobody
-materializes consent; approvers give it.
+What belongs here: the asset, with one partition for each customer, its check, and what the sensor reports of both.
+Nobody materializes consent; approvers give it.
 """
 
 import datetime as dt
@@ -20,11 +20,11 @@ from o365_pipeline.database.database import Database
 APPROVAL = dg.AssetKey(["consent", "approval"])
 IN_FORCE_CHECK = "approval_in_force"
 WARNING_DAYS = 30
-"""An approval that ends so soon is worth asking for again."""
+"""An approval that ends within so many days should be renewed."""
 
 SHOWN_CASES = 20
 HISTORY_ROWS = 50
-"""The newest decisions; `o365-pipeline consent show` shows all."""
+"""How many of the newest decisions are shown; `o365-pipeline consent show` shows all."""
 
 approval = dg.AssetSpec(
     APPROVAL,
@@ -55,7 +55,7 @@ def approval_in_force(
 
 
 def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckResult:
-    """The check of all customers' standings; it names those that need the approver, the most urgent first."""
+    """Checks the consent of all customers; the result names those that need the approver, the most urgent first."""
     ended = [f"{name}: {stands[name]}" for name in stands if stands[name].state in (State.DENIED, State.EXPIRED)]
     undecided = [
         f"{name}: {standing.state or 'no decision yet'}"
@@ -86,11 +86,11 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
 def report(
     customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, aside: int, missed: str | None
 ) -> dg.AssetMaterialization:
-    """The present standing of a customer's data request and its history, for the UI; it names nobody.
+    """Returns the present status of a customer's data request and its history for the UI, without names of people.
 
     Args:
         aside: how many records of the customer's feed could not be read.
-        missed: the time of which decisions may have been missed.
+        missed: the time of which decisions may be missing.
     """
     stands = standing(events, at)
     ends = stands.approval.expires_at if stands.approval else None

@@ -18,7 +18,7 @@ from o365_pipeline.errors import NotAuthorizedError
 
 @dataclass(frozen=True)
 class Ask:
-    """What an extraction requests from Data Connect."""
+    """The data that an extraction requests from Data Connect."""
 
     application_id: str
     application_tenant_id: str

@@ -1,6 +1,6 @@
 """The operation ledger: Microsoft's row counts of each extraction are recorded once and never changed.
 
-What belongs here: recording and reading `ledger_operation`. The comparison with the rows that landed belongs to
+What belongs here: recording in `ledger_operation`. The comparison with the rows that landed belongs to
 `raw/reconciliation.py`.
 """
 
@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, operation
 from o365_pipeline.datasets import short_name
 
@@ -29,18 +28,6 @@ def record(connection: sa.Connection, customer: Customer, operations: Sequence[O
     ours = customer.data_request.application_id
     rows = [_row(customer, entry, now) for entry in operations if entry.application_id == ours]
     return len(insert_new(connection, operation, rows))
-
-
-def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """Returns (sequence, dataset) of at most `limit` operations recorded after a sequence number."""
-    query = (
-        sa.select(operation.c.sequence, operation.c.dataset)
-        .where(operation.c.sequence > sequence)
-        .order_by(operation.c.sequence)
-        .limit(limit)
-    )
-    with database.begin() as connection:
-        return [(row.sequence, row.dataset) for row in connection.execute(query)]
 
 
 def _row(customer: Customer, entry: Operation, now: dt.datetime) -> dict[str, object]:

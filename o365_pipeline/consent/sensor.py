@@ -21,7 +21,7 @@ from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, r
 from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import approval_event, identity, recorded_after
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
@@ -122,7 +122,7 @@ def _asked(
     """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now."""
     requests: dict[str, list[dg.RunRequest]] = {}
     asked_up_to = cursor.asked_up_to
-    for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
+    for sequence, name in recorded_after(database, approval_event.c.customer, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence

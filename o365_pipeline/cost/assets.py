@@ -1,6 +1,6 @@
-"""Plan and actual in the asset graph: one asset, and the check that warns of what cost more than planned.
+"""Plan and actual in the asset graph: one asset, and the check that warns if an extraction cost more than planned.
 
-What belongs here: what Dagster sees of it. The comparison belongs to `plan_and_actual.py`.
+What belongs here: the asset as Dagster sees it. The comparison belongs to `plan_and_actual.py`.
 """
 
 from collections.abc import Mapping

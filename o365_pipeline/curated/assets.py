@@ -1,6 +1,6 @@
-"""Curated assets, one per dataset of the catalogue.
+"""The curated assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of curation. The work belongs to `curation.py`.
+What belongs here: curation as Dagster sees it. The work belongs to `curation.py`.
 """
 
 import datetime as dt
@@ -43,10 +43,10 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
 
 
 def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
-    """The asset that types and deduplicates the dataset's landed rows.
+    """Builds the asset that types and deduplicates the dataset's landed rows.
 
     Args:
-        people: datasets whose landed rows say whom a customer keeps out; they land before this one is curated.
+        people: datasets that are needed to deny people; they land before this one is curated.
     """
     key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
 
@@ -128,7 +128,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
 def newest_landings(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
-    """For each day that has one, the newest landing of the newest version of the dataset that landed."""
+    """Returns, for each day, the newest landing of the newest version of the dataset that landed."""
     found: dict[dt.date, Landed] = {}
     for version in catalogue().versions(dataset):
         if missing := [day for day in days if day not in found]:
@@ -137,7 +137,7 @@ def newest_landings(
 
 
 def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
-    """The columns of the dataset that the approval in force covers.
+    """Returns the columns of the dataset that the approval in force covers.
 
     Raises:
         NotAuthorizedError: no approval is in force, or it does not name the dataset.
@@ -151,7 +151,7 @@ def approved_columns(database: Database, customer: Customer, dataset: Dataset) -
 
 
 def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
-    """The landings' schemas beside the published ones; names and types only."""
+    """Compares the landings' schemas with the published ones; names and types only."""
     unknown = sorted({name for drift in drifts for name in drift.unknown})
     return dg.AssetCheckResult(
         check_name=SCHEMA_CHECK,
@@ -172,7 +172,7 @@ def _show_days(
     customer: Customer,
     counts: Mapping[dt.date, Counts],
 ) -> int:
-    """Give each day's page that day's rows and file; returns how many rows repeat the key of another."""
+    """Gives each day's page that day's rows and file; returns how many rows repeat the key of another."""
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
     paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
@@ -187,7 +187,7 @@ def _show_days(
 
 
 def row_counts(counts: Counts) -> dict[str, int]:
-    """Where a day's rows went, as its page tells it."""
+    """Returns where a day's rows are, for its page."""
     return {
         "dagster/row_count": counts.curated,
         "user_rows": counts.user_rows,

@@ -1,6 +1,6 @@
-"""The assets of what there is as of a day, one per dataset that tells of changes.
+"""The assets of the current state on a day, one for each dataset that delivers changes.
 
-What belongs here: what Dagster sees of them. The work belongs to `current_state.py`.
+What belongs here: these assets as Dagster sees them. The work belongs to `current_state.py`.
 """
 
 import datetime as dt
@@ -28,7 +28,7 @@ def current_key(dataset: Dataset) -> dg.AssetKey:
 
 
 def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that folds the dataset's last full snapshot and the changes since."""
+    """Builds the asset that combines the dataset's last full snapshot and the changes since."""
 
     @dg.asset(
         key=current_key(dataset),
@@ -80,7 +80,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
-    """What the day's page shows of what there is as of the day."""
+    """Returns what the day's page shows of the current state."""
     path = current_path(dataset, customer, day)
     with duck() as (connection, directory):
         [file] = lake.stage([path], directory)

@@ -15,11 +15,11 @@ from o365_pipeline.datasets import Dataset
 def curated_definitions(
     partitioning: Partitioning, datasets: Sequence[Dataset], people: Sequence[Dataset]
 ) -> dg.Definitions:
-    """The definitions of this stage.
+    """Returns the definitions of this stage.
 
     Args:
         partitioning: gives each asset its customers and days.
-        people: those of the datasets that say whom a customer keeps out.
+        people: those of the datasets that are needed to deny people.
     """
     assets = [
         *(curated_asset(dataset, people) for dataset in datasets),

@@ -1,6 +1,7 @@
 """The catalogue: every dataset that the pipeline knows, read from `entries/*.toml`.
 
-Adding a dataset is adding one file there. What a dataset is is in `model.py`.
+What belongs here: reading and looking up datasets. Adding a dataset is adding one file to `entries/`. The model of a
+dataset belongs to `model.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from o365_pipeline.errors import UsageError
 
 
 class Catalogue:
-    """Datasets by name; looking one up takes Message_v1, BasicDataSet_v0.Message_v1 or the asset's name, message."""
+    """Datasets by name: a look-up accepts Message_v1, BasicDataSet_v0.Message_v1 or the asset's name, message."""
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         given = list(datasets)
@@ -44,7 +45,7 @@ class Catalogue:
         return self._find(name) is not None
 
     def __getitem__(self, name: str) -> Dataset:
-        """The dataset of that name.
+        """Returns the dataset of that name.
 
         Raises:
             UsageError: the catalogue has none; the message names the nearest or all.
@@ -70,7 +71,7 @@ def _by_asset(datasets: Iterable[Dataset]) -> dict[str, tuple[Dataset, ...]]:
 
 
 def _shape(versions: Iterable[Dataset]) -> tuple[Column, ...]:
-    """The columns of all versions, each in the newest version that has it."""
+    """Returns the columns of all versions, each from the newest version that has it."""
     columns: dict[str, Column] = {}
     for dataset in versions:
         for column in dataset.columns:

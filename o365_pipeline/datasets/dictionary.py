@@ -1,6 +1,6 @@
-"""The data dictionary of what Data Connect publishes, as a document made from the catalogue.
+"""The data dictionary of Data Connect's datasets, as a document generated from the catalogue.
 
-What belongs here: how a dataset is described. What is described is in `entries/`.
+What belongs here: the form of the description. Its content is in `entries/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ data request does not ask for it.
 
 
 def catalogue_document() -> str:
-    """Every dataset of the catalogue, by family, with a table of contents."""
+    """Describes every dataset of the catalogue, by family, with a table of contents."""
     datasets = sorted(catalogue(), key=lambda dataset: (dataset.family, dataset.name))
     contents = [
         f"- {family}: " + ", ".join(section_link(dataset.name) for dataset in members)

@@ -52,13 +52,11 @@ def refresh(
     extractions: Iterable[Extraction],
     log: logging.Logger,
     after: str = "",
-    seconds: float = REFRESH_SECONDS,
 ) -> str:
     """Writes the factories' present status of these extractions to the ledger, with one query per customer's factory.
 
     Args:
         after: the customer at which the last call stopped; this call continues after it, in the order of names.
-        seconds: after this time no further factory is queried.
 
     Returns:
         The last customer whose factory was queried if time ran out, "" if all were.
@@ -67,7 +65,7 @@ def refresh(
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
+    deadline, looks, last = time.monotonic() + REFRESH_SECONDS, LOOKS_PER_CALL, after
     for name in in_turn(submitted, after):
         if time.monotonic() > deadline:
             return last

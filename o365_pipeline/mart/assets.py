@@ -1,6 +1,6 @@
 """The mart's assets: one per table, loaded together, a customer's day in one transaction.
 
-What belongs here: what Dagster sees of the mart. The tables are in `tables/`, the SQL in `sql/`, the loading in
+What belongs here: the mart as Dagster sees it. The tables belong to `tables/`, the SQL to `sql/`, the loading to
 `loading.py`.
 """
 
@@ -44,7 +44,7 @@ MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
-    """The mart's tables as assets, over these datasets; what the SQL reads of others counts as empty."""
+    """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty."""
     curated = frozenset(
         name for dataset in datasets for name in (dataset.asset_name, dataset.current_name) if name is not None
     )
@@ -106,7 +106,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
 
 
 def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster is told of a day that was loaded outside its partitions' run."""
+    """Reports a day that was loaded outside a run of its partition."""
     for table in loaded.rows:
         yield dg.AssetMaterialization(
             asset_key=mart_key(table), partition=partition_key(customer, day), metadata=_page(loaded, table)
@@ -114,7 +114,7 @@ def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.
 
 
 def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
-    """What the day's page shows of a table."""
+    """Returns what the day's page shows of a table."""
     return {"dagster/row_count": loaded.rows[table], "preview": masked_preview(loaded.first_rows[table])}
 
 

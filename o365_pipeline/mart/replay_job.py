@@ -1,6 +1,6 @@
-"""The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
+"""The replay job: it curates partitions with rejected rows again, and loads the mart's days from them.
 
-What belongs here: what Dagster sees of it. Which partitions, and curating them, belongs to `curated/replay.py`.
+What belongs here: the job as Dagster sees it. Choosing and curating partitions belongs to `curated/replay.py`.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ REPLAY_JOB = "replay_job"
 
 
 class ReplayConfig(dg.Config):
-    """Which rejected rows are read anew; what is left out selects all."""
+    """The rejected rows to read again; a field that is left out does not limit them."""
 
     customer: str | None = Field(default=None, description="Whose rows; those of all customers where it is null.")
     dataset: str | None = Field(default=None, description="Of which dataset, as Message_v1; of all where it is null.")
@@ -39,10 +39,10 @@ class ReplayConfig(dg.Config):
     reason: str | None = Field(default=None, description="A part of the reason that the rows were rejected for.")
 
     def selection(self) -> Selection:
-        """What is selected.
+        """Returns the selection.
 
         Raises:
-            UsageError: a day is none.
+            UsageError: a day is not a date.
         """
         return Selection(
             catalogue()[self.dataset] if self.dataset else None, _day(self.first_day), _day(self.last_day), self.reason
@@ -86,14 +86,14 @@ replay_job = customer_job(
 
 
 def replay_request(config: ReplayConfig) -> dg.RunRequest:
-    """The run that reads the selected rows anew."""
+    """Requests the run that reads the selected rows again."""
     return customer_run(REPLAY_JOB, replay_rejected_rows, config, config.customer)
 
 
 def _load(
     context: dg.OpExecutionContext, marts: Marts, lakes: Lakes, customer: Customer, days: Iterable[dt.date]
 ) -> None:
-    """Load days of the customer's mart anew from what is curated and approved."""
+    """Loads days of the customer's mart again from curated and approved data."""
     loaded: dict[dt.date, frozenset[str]] = {}
     changed = sorted(days)
     stale = stale_days(marts[customer.name], lakes.of(customer), customer.name, changed) if changed else []

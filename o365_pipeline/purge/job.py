@@ -1,6 +1,7 @@
-"""The purge job, and the sensor that launches it when a grace is over.
+"""The purge job, and the sensor that launches it when a grace period is over.
 
-What belongs here: what Dagster sees of purging. What is deleted belongs to `plan.py`, how belongs to `deletion.py`.
+What belongs here: purging as Dagster sees it. What is deleted is decided in `plan.py`; deleting belongs to
+`deletion.py`.
 """
 
 import datetime as dt
@@ -24,14 +25,14 @@ from o365_pipeline.raw.lakes import Lakes
 
 PURGE_JOB = "purge_job"
 MAX_CUSTOMERS = 50
-"""How many customers one tick looks at; the next goes on after them."""
+"""How many customers one tick looks at; the next tick continues after them."""
 
 MAX_ROUNDS = 10
-"""How many plans one run carries out: an unfinished one first, then what is due."""
+"""How many plans one run carries out: an unfinished one first, then those that are due."""
 
 
 class PurgeConfig(dg.Config):
-    """Whose data."""
+    """The customer whose data is purged."""
 
     customer: str = Field(description="The customer of whose data is deleted what no approval covers any more.")
     although_in_doubt: bool = Field(
@@ -73,7 +74,7 @@ def carry_out(
     plan: Plan,
     cloud: Cloud | None = None,
 ) -> None:
-    """Begin a purge, or go on with one that was begun, and end it."""
+    """Begins a purge, or continues one that was begun, and finishes it."""
     database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
     days = deletion.delete(marts, lake, customer, plan, cloud)
@@ -92,20 +93,20 @@ purge_job = customer_job(
 
 
 def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.datetime) -> str:
-    """What there is to say of a purge that is not carried out now."""
+    """Says why a purge is not carried out now, or when it will be."""
     if day <= at and (doubt := in_doubt(database, customer, at)):
         return f"not purged, since {doubt}; ask the approver, then: o365-pipeline purge --although-in-doubt"
     return f"what is no longer approved is purged on {day:%Y-%m-%d}"
 
 
 def purge_request(customer: str, run_key: str | None = None, although_in_doubt: bool = False) -> dg.RunRequest:
-    """The run that purges what is due of a customer."""
+    """Requests the run that purges what is due of a customer."""
     config = PurgeConfig(customer=customer, although_in_doubt=although_in_doubt)
     return customer_run(PURGE_JOB, purge, config, customer, run_key)
 
 
 def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor, on or off until somebody says otherwise in the UI."""
+    """Builds the sensor; `default_status` says whether it is on until somebody changes that in the UI."""
 
     @dg.sensor(
         job_name=PURGE_JOB,

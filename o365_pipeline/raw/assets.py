@@ -1,7 +1,7 @@
-"""Lake-landed raw assets, one per dataset of the catalogue.
+"""The raw assets, one per dataset of the catalogue: they seal what landed in the lake.
 
-What belongs here: what Dagster sees of a landing. Verifying and sealing belongs to `landing.py`; submitting and
-waiting, where an asset is materialized by hand, is the extraction stage's.
+What belongs here: a landing as Dagster sees it. Verifying and sealing belong to `landing.py`; submitting and waiting,
+for an asset that is materialized by hand, belong to `extraction/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ def raw_key(dataset: Dataset) -> dg.AssetKey:
 
 
 def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that seals the dataset's landings."""
+    """Builds the asset that seals the dataset's landings."""
     key = raw_key(dataset)
 
     @dg.asset(
@@ -107,7 +107,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _schema(dataset: Dataset) -> dg.TableSchema:
-    """The documented columns of all versions, and those that Data Connect adds by itself."""
+    """Returns the documented columns of all versions, and those that Data Connect adds."""
     columns = {
         **dict.fromkeys(SYSTEM_COLUMNS, "string, added by Data Connect"),
         **{column.name: column.documented_type for column in dataset.curated_columns},
@@ -116,7 +116,7 @@ def _schema(dataset: Dataset) -> dg.TableSchema:
 
 
 def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:
-    """What the customer's data request asks of the dataset, in the version that it names."""
+    """Returns what the customer's data request asks of the dataset, in the version that it names."""
     requested = customer.data_request.requested(dataset.name)
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
@@ -131,7 +131,7 @@ def _extractions(
     requested: RequestedDataset,
     work: CustomerDays,
 ) -> list[Extraction]:
-    """The finished extractions that hold the days; submits what is missing and waits for what is under way."""
+    """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
     me = claimant(context)
     submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
@@ -152,9 +152,10 @@ def _extractions(
 def _submit_others(
     context: dg.AssetExecutionContext, submitter: Submitter, customer: Customer, dataset: Dataset, work: CustomerDays
 ) -> None:
-    """Ask for the run's other datasets too before waiting: each takes 45 minutes, and steps follow each other.
+    """Also submits the run's other datasets before waiting, since each takes 45 minutes and the steps follow each
+    other.
 
-    What is wrong with one of them is told by its own step.
+    An error in one of them is reported by its own step.
     """
     selected = context.run.asset_selection
     for requested in customer.data_request.datasets:
@@ -165,7 +166,7 @@ def _submit_others(
 
 
 def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:
-    """What the factory reported; of a landing that was sealed before, as its manifest has it."""
+    """Returns the factory's report; for a landing that was sealed before, the counts in its manifest."""
     if manifest := landing.sealed(lake, dataset, entry):
         return CopyOutcome(manifest.rows_reported, None, None)
     run = factory.run(customer, entry.factory_run_id or "")
@@ -175,7 +176,9 @@ def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Data
 
 
 def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
-    """What a day's page shows: the landing that holds it. In the lake a window's rows are not told apart by day."""
+    """Returns what a day's page shows: the landing that holds the day. The lake does not separate a window's rows by
+    day.
+    """
     is_of_one_day = manifest.first_day == manifest.last_day
     return {
         "dagster/row_count" if is_of_one_day else "rows_of_the_window": manifest.rows,

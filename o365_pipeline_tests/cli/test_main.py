@@ -376,6 +376,7 @@ def test_bad_arguments_get_a_clear_line_and_status_2(command: Command, arguments
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
+        ("O365_PURGE_GRACE_DAY", "hunter2", "O365_PURGE_GRACE_DAY: there is no such setting; did you mean O365_PURGE_"),
         ("O365_DEPLOYMENT", "moon", "O365_DEPLOYMENT=moon"),
         (
             "O365_DEPLOYMENT",

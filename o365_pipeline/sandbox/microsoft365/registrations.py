@@ -56,7 +56,7 @@ class RegisteredRequest:
 
     @property
     def change(self) -> RequestChange | None:
-        """What the registration adds to the approval in force and drops from it; None if there is no such approval."""
+        """The registration's changes of the approval in force; None if there is no such approval."""
         if self.state is not State.UPDATE_AVAILABLE or self.standing.approval is None:
             return None
         return request_change(self.standing.approval, self.registration.data_request, self.registration.sinks)
@@ -68,7 +68,7 @@ def deny_groups(event: ApprovalEvent) -> tuple[str, ...]:
 
 
 def registration_of(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> Registration | None:
-    """What is registered under that application in that tenant."""
+    """Returns the registration of that application in that tenant."""
     row = connection.execute(
         "SELECT * FROM registration WHERE tenant = ? AND application = ?", (tenant_id, application_id)
     ).fetchone()
@@ -76,7 +76,7 @@ def registration_of(connection: sqlite3.Connection, tenant_id: str, application_
 
 
 def all_registrations(connection: sqlite3.Connection) -> list[Registration]:
-    """What is registered in any tenant, by application and tenant."""
+    """Returns all registrations, by application and tenant."""
     registrations = [_registration(row) for row in connection.execute("SELECT * FROM registration")]
     return sorted(registrations, key=lambda entry: (entry.data_request.application_name, entry.tenant_id))
 
@@ -84,7 +84,7 @@ def all_registrations(connection: sqlite3.Connection) -> list[Registration]:
 def registered_request(
     connection: sqlite3.Connection, registration: Registration, at: dt.datetime
 ) -> RegisteredRequest:
-    """The registration as it stands at a moment."""
+    """Returns the registration with its status at a moment."""
     events = consent_events(connection, registration.tenant_id, registration.data_request.application_id)
     return RegisteredRequest(registration, standing(events, at), tuple(reversed(events)), at)
 
