@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -132,6 +132,8 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
         finally:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
+            with suppress(OSError):  # The terminal may be gone.
+                click.echo("Dagster ends ...")
             _end(dagster)
             reader.join(LOOK_SECONDS)
 

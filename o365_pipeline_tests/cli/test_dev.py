@@ -123,7 +123,7 @@ def test_dev_tells_what_to_do_and_is_quiet_and_works_alone_and_ends_with_all_tha
         process.send_signal(signal.SIGINT)
         told_later, warned = process.communicate(timeout=60)
 
-    assert (process.returncode, told_later) == (0, "")
+    assert (process.returncode, told_later) == (0, "Dagster ends ...\n")
     assert not re.search("Warning|Traceback", warned)
     assert processes_with(f"O365_HOME={home}") == []
     assert "dagster" in (home / "dagster" / "dev.log").read_text()
