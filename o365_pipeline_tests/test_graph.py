@@ -15,7 +15,7 @@ from o365_pipeline.customers.configuration import example
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.assets import is_fed
-from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, fact_group_message
+from o365_pipeline.mart.tables import MART_TABLES, dim_date, fact_group_message
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
@@ -167,7 +167,6 @@ def test_a_table_is_fed_by_a_dataset_that_gives_it_rows_not_by_one_that_names_pe
     assert not is_fed(fact_group_message, {"user", "manager"})
     assert is_fed(fact_group_message, {"outlook_group_conversations"})
     assert is_fed(dim_date, {"message"})
-    assert is_fed(dim_customer, frozenset())
 
 
 def test_the_days_begin_with_the_customers_first_and_end_with_yesterday(deployment: Deployment) -> None:

@@ -114,9 +114,8 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
 
 
 def is_fed(table: sa.Table, curated: Collection[str]) -> bool:
-    """Whether one of these curated datasets can give the table rows; what counts people alone needs none."""
-    sources = fed_by(table.name, _curated_names(catalogue().newest))
-    return not sources or not sources.isdisjoint(curated)
+    """Whether one of these curated datasets can give the table rows."""
+    return not fed_by(table.name, _curated_names(catalogue().newest)).isdisjoint(curated)
 
 
 def _curated_names(datasets: Iterable[Dataset]) -> frozenset[str]:
