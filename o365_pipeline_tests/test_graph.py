@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from o365_pipeline.customers.configuration import example
 from o365_pipeline.definitions import build_definitions
-from o365_pipeline.deployment import Deployment
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.mart.assets import is_fed
+from o365_pipeline.mart.tables import MART_TABLES, dim_date, fact_group_message
+from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
 SQL = Path(__file__).parents[1] / "o365_pipeline" / "mart" / "sql"
 DATASETS = [
@@ -34,6 +41,10 @@ DATASETS = [
     "user",
 ]
 SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
+STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
+UNFED = {"fact_task", "dim_device", "fact_group_message", "fact_viva_metric", "agg_signal_day"}
+"""Tables that the shipped data request asks nothing for."""
+
 KINDS = {"dim": "dimensions", "fact": "facts", "bridge": "bridges", "agg": "aggregates"}
 
 
@@ -52,10 +63,8 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         *(f"curated/{name}" for name in DATASETS),
         *(f"curated/{name}_current" for name in SNAPSHOTS),
         *(f"mart/{table.name}" for table in MART_TABLES),
-        *(
-            f"managed_app/{name}"
-            for name in ("package", "service_catalog", "marketplace", "installations", "plan_and_actual")
-        ),
+        "cost/plan_and_actual",
+        *(f"managed_app/{name}" for name in ("package", "service_catalog", "marketplace", "installations")),
     }
 
 
@@ -92,7 +101,7 @@ def test_a_mart_table_depends_on_what_its_sql_reads(deployment: Deployment, defi
         return found
 
     for spec in definitions.resolve_all_asset_specs():
-        if spec.group_name == "mart":
+        if spec.key.path[0] == "mart":
             assert read_by(spec.key.path[1]) <= upstream(definitions, spec.key), spec.key
 
 
@@ -130,13 +139,52 @@ def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
-        assert spec.group_name == spec.key.path[0]
+        assert spec.group_name
+        assert spec.group_name.startswith(spec.key.path[0])
+
+
+def test_the_marts_tables_are_grouped_by_subject(definitions: dg.Definitions) -> None:
+    groups = {spec.key.path[-1]: spec.group_name for spec in definitions.resolve_all_asset_specs()}
+
+    assert groups["dim_person"] == "mart_people"
+    assert groups["bridge_message_recipient"] == "mart_mail"
+    assert groups["agg_site_storage"] == "mart_sites"
+    for name in UNFED:
+        assert groups[name] == "mart_empty"
+
+
+def test_a_table_that_no_requested_dataset_feeds_says_so_and_has_no_checks(definitions: dg.Definitions) -> None:
+    for asset in definitions.resolve_asset_graph().assets_defs:
+        checked = {check.asset_key for check in asset.check_specs}
+        for spec in asset.specs:
+            if spec.key.path[0] == "mart":
+                is_unfed = spec.key.path[1] in UNFED
+                assert ("No data request names" in (spec.description or "")) == is_unfed, spec.key
+                assert (spec.key in checked) != is_unfed, spec.key
+
+
+def test_a_table_is_fed_by_a_dataset_that_gives_it_rows_not_by_one_that_names_people() -> None:
+    assert not is_fed(fact_group_message, {"user", "manager"})
+    assert is_fed(fact_group_message, {"outlook_group_conversations"})
+    assert is_fed(dim_date, {"message"})
+
+
+def test_the_days_begin_with_the_customers_first_and_end_with_yesterday(deployment: Deployment) -> None:
+    definitions = build_definitions(deployment)
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+
+    for spec in definitions.resolve_all_asset_specs():
+        if spec.key.path[0] in ("extraction", "raw", "curated", "mart"):
+            assert isinstance(spec.partitions_def, dg.MultiPartitionsDefinition)
+            days = spec.partitions_def.get_partitions_def_for_dimension("day").get_partition_keys()
+            assert (days[0], days[-1]) == (str(DAY), str(yesterday)), spec.key
 
 
 def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
 
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "cost_job",
         "extraction_job",
         "landing_job",
         "purge_job",
@@ -153,14 +201,71 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_extraction",
-        "extraction_at_0_4_any_any_1",
+        "extraction_at_04_00_only_on_monday",
+        "hourly_cost",
         "support_desk",
     }
 
 
-def test_sensors_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:
-    for sensor in definitions.get_repository_def().sensor_defs:
-        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+def test_jobs_sensors_and_schedules_have_a_face(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+
+    everything: list[Any] = [*jobs, *repository.sensor_defs, *repository.schedule_defs]
+    for found in everything:
+        assert found.description, found.name
+        assert found.tags["o365/stage"] in STAGES, found.name
+
+
+def test_resources_are_shown_by_their_class_with_a_description_and_without_a_value(tmp_path: Path) -> None:
+    deployment = load(home=tmp_path, mart_url="mssql+pyodbc://sa:hunter2@server/mart")
+    shown = build_definitions(deployment).get_repository_def().get_top_level_resources()
+
+    assert shown.keys() == deployment.resources.keys()
+    for name, resource in shown.items():
+        assert resource.description, name
+        assert resource.resource_fn.__name__ != "<lambda>", name
+        schema = resource.config_schema
+        assert not schema.default_provided or "hunter2" not in schema.default_value_as_json_str, name
+    assert shown["database"].resource_fn.__module__ == "o365_pipeline.database.database"
+
+
+@pytest.mark.parametrize("name", ["purge_job", "replay_job", "uninstallation_job"])
+def test_the_launchpad_is_filled_and_what_it_is_filled_with_can_be_launched(
+    deployment: Deployment, definitions: dg.Definitions, instance: dg.DagsterInstance, name: str
+) -> None:
+    job = definitions.resolve_job_def(name)
+    filled = job.run_config or {}
+    [config] = [op["config"] for op in filled["ops"].values()]
+
+    assert "customer" in config
+    assert dg.validate_run_config(job, filled)
+    assert job.execute_in_process(instance=instance, run_config=filled).success
+
+
+def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_not_there_without_one(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "customers.toml").write_text(example())
+    shutil.copyfile(SHIPPED_REQUEST, tmp_path / "data_request.toml")
+    mart_url = "mssql+pyodbc://@server.database.windows.net/mart"
+    definitions = build_definitions(load(deployment="azure", customers=tmp_path / "customers.toml", mart_url=mart_url))
+    repository = definitions.get_repository_def()
+
+    assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
+    assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction", "hourly_cost"}
+    assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
+
+
+def test_sensors_and_schedules_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
 
 
 def test_what_must_hold_blocks_what_follows(definitions: dg.Definitions) -> None:

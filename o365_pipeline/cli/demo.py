@@ -1,26 +1,28 @@
-"""The demonstration: from an approver's yes to a filled mart on the sandbox, told step by step on the terminal.
+"""The demonstration on the sandbox, from an approver's yes to a filled mart, shown step by step on the terminal.
 
-What belongs here: the sequence and its words. What moves is moved by the same sensors and jobs as under `dev`.
+What belongs here: the sequence and its texts. The work is done by the same sensors and jobs as under `dev`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 
+import click
 import dagster as dg
 import sqlalchemy as sa
 from rich.console import Console
 
 from o365_pipeline.cli.headless import Headless, read_consent
-from o365_pipeline.cli.terminal import progress, table
+from o365_pipeline.cli.terminal import DAY, progress, stdout, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.curated.accounting import account
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
@@ -30,11 +32,33 @@ TICK_SECONDS = 0.5
 PATIENCE_SECONDS = 600
 
 
+@click.command()
+@click.option(
+    "--tenant-data",
+    type=click.Path(path_type=Path),
+    help="Folder of files in Data Connect's format, named <dataset>.json, instead of synthetic rows.",
+)
+@click.option("--first-day", type=DAY, help="First day to extract, as 2026-11-16.")
+@click.option("--days", type=click.IntRange(1, 366), help="How many days to extract.")
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None, customer_name: str | None) -> None:
+    """Take the sandbox from approval to a filled mart, in this terminal."""
+    deployment = load(
+        tenant_data=tenant_data,
+        first_day=first_day.date() if first_day else None,
+        initial_days=days,
+    )
+    if not deployment.is_sandbox:
+        raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
+    deployment.use_dagster_home()
+    run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
+
+
 def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:
-    """Run the demonstration with one of the deployment's customers.
+    """Runs the demonstration with one of the deployment's customers.
 
     Raises:
-        O365PipelineError: a step did not succeed.
+        O365PipelineError: a step failed.
     """
     if customer.first_day >= dt.datetime.now(dt.UTC).date():
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
@@ -60,7 +84,7 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
 
 
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
-    """Show that nothing moves before the approval, then give it."""
+    """Shows that nothing moves before the approval, then approves."""
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     read_consent(deployment, [customer])
@@ -83,7 +107,7 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
 
 
 def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> dict[str, int]:
-    """What has moved, after both sensors had their chance: the factory's, the lake's and the mart's own word."""
+    """Returns what the factory, the lake and the mart hold after both sensors have run."""
     headless.tick("landing_sensor")
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
@@ -93,7 +117,7 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
 
 
 def _move(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
-    """Tick the sensors until what the approval allows is in the mart."""
+    """Runs the sensors until everything that the approval allows is in the mart."""
     datasets = len(customer.data_request.datasets)
     with progress(console, "Data Factory extracts datasets", datasets) as tell:
         for request in headless.tick("consent_sensor"):
@@ -114,7 +138,7 @@ def _move(deployment: Deployment, customer: Customer, headless: Headless, consol
 
 
 def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:
-    """The account of every landed row; it must add up."""
+    """Shows where every landed row is; the numbers must add up."""
     [day] = {customer.first_day}
     accounts = account(deployment.database, deployment.lakes.of(customer), customer, day)
     rows = [
@@ -152,6 +176,6 @@ def _row_counts(database: Database, customer: Customer) -> dict[str, int]:
 
 
 def _factory_runs(deployment: Deployment, customer: Customer) -> list[str]:
-    """The factory's own list of runs, not the pipeline's."""
+    """Returns the factory's own list of runs, not the pipeline's."""
     folder = f"raw/{customer.name}/"
     return [run.run_id for run in deployment.sandbox.factory_runs() if run.parameters["folder"].startswith(folder)]

@@ -1,6 +1,7 @@
-"""The doctor: every connection that an extraction needs, tried one after the other; nothing is extracted or spent.
+"""The doctor: it tries every connection that an extraction needs, one after the other; nothing is extracted or paid
+for.
 
-What belongs here: what is tried, and what is told of it. How each connection is made is its stage's.
+What belongs here: which connections are tried, and the report. Making a connection belongs to its stage.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import click
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
@@ -18,7 +20,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.customers.regions import azure_region
 from o365_pipeline.database.database import Database, connectable
-from o365_pipeline.deployment import Deployment
+from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, FeedError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
 
@@ -28,15 +30,30 @@ PROBES = "doctor"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was tried, and what came of it; `works` is None where it cannot be tried from here."""
+    """What was tried, and the result; `works` is None if it cannot be tried from here."""
 
     what: str
     works: bool | None
     told: str
 
 
+@click.command()
+def doctor() -> None:
+    """Try every connection that an extraction needs, and say what works, what does not, and what to do.
+
+    Nothing is extracted and nothing is spent.
+    """
+    marks = {True: "works", False: "FAILS", None: "later"}
+    failed = 0
+    for finding in examine(load()):
+        failed += finding.works is False
+        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.told}")
+    if failed:
+        raise O365PipelineError(f"{failed} of the connections do not work")
+
+
 def examine(deployment: Deployment) -> Iterator[Finding]:
-    """Try the connections of all customers, in the order in which an extraction needs them."""
+    """Tries the connections of all customers, in the order in which an extraction needs them."""
     customers, admitted = _customers(deployment), set[str]()
     for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
         found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
@@ -50,7 +67,7 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _customers(deployment: Deployment) -> list[Customer]:
-    """All customers; the configured ones where the ledger, which knows the others, cannot be opened."""
+    """Returns all customers; only the configured ones if the ledger, which knows the others, cannot be opened."""
     try:
         return list(deployment.customers)
     except (DatabaseError, DatabaseUnavailableError):
@@ -143,7 +160,7 @@ def _database(database: Database) -> str:
 
 
 def _explained(error: Exception) -> str:
-    """An error in one line that says what to do."""
+    """Describes an error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     if isinstance(error, ServiceRequestError):

@@ -1,7 +1,7 @@
-"""The commands that tell what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` it goes by.
+"""The commands that show what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` that it uses.
 
-What belongs here: reading arguments and printing. The numbers are `cost/estimate.py`'s; `cli/managed_app.py`
-puts the commands under `managed-app`.
+What belongs here: reading arguments and printing. The numbers belong to `cost/estimate.py`; `cli/managed_app.py` puts
+the commands under `managed-app`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def estimate_command(
 
 
 def _show_datasets(sku: Sku, found: Estimate) -> None:
-    """What Data Connect charges for each dataset, in whole money: an estimate knows no cents."""
+    """Shows Data Connect's charge for each dataset, in whole units of money, since an estimate is not exact to the
+    cent.
+    """
     columns = ("dataset", "objects a month", "once", "daily", "weekly")
     bills = (found.history(), found.monthly[DAILY], found.monthly[WEEKLY])
     rows = [
@@ -95,7 +97,7 @@ def _show_datasets(sku: Sku, found: Estimate) -> None:
 
 
 def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
-    """What one SKU comes to, once and a month, by the days of a window."""
+    """Shows the cost of one SKU, once and per month, by the length of a window in days."""
     columns = (sku.currency, "once", *(f"a month, {_every(days, own)}" for days in found.monthly))
     history = found.history()
 
@@ -122,7 +124,7 @@ def _every(days: int, own: int) -> str:
 
 
 def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None:
-    """Say what a cost rests on, and which of it is old."""
+    """Prints the sources of a cost, and which of them are old."""
     click.echo(
         f"Rates in {rates.currency}, told for days between {rates.dated} and "
         f"{max(told.dated for told in rates.told.values())}; an estimate is no offer of Microsoft's."

@@ -1,6 +1,6 @@
 """The commands about the managed application: `o365-pipeline managed-app ...`.
 
-What belongs here: reading arguments and printing answers. The work is `managed_app/`'s.
+What belongs here: reading arguments and printing answers. The work belongs to `managed_app/`.
 """
 
 from __future__ import annotations

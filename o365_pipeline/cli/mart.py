@@ -1,6 +1,6 @@
 """The commands about the mart: what it holds, and what only some servers have.
 
-What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _database(deployment: Deployment, customer_name: str | None) -> Database:
 
 
 def _held(database: Database, customer: Customer) -> list[tuple[str, int, int]]:
-    """(table, rows, days) of the customer's mart."""
+    """Returns (table, rows, days) of the customer's mart."""
     with database.begin() as connection:
         return [
             (

@@ -1,6 +1,6 @@
 """The command `o365-pipeline plan`: what the next extraction would ask for, and cost.
 
-What belongs here: reading arguments and printing. The plan is `cost/next_extraction.py`'s.
+What belongs here: reading arguments and printing. The plan belongs to `cost/next_extraction.py`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _costs(entry: PlannedDataset) -> tuple[Decimal, Decimal]:
 
 
 def _by_what_is_asked(planned: NextExtraction) -> Mapping[str, list[str]]:
-    """The datasets, by the days that are asked of them."""
+    """Groups the datasets by the days that are requested of them."""
     days = (planned.last_day - planned.first_day).days + 1
     found: dict[str, list[str]] = {}
     for entry in planned.datasets:

@@ -1,6 +1,6 @@
 """The command that publishes an offer: `o365-pipeline managed-app publish`.
 
-What belongs here: reading arguments and printing what differs and what was done. The work is `managed_app/`'s.
+What belongs here: reading arguments and printing what differs and what was done. The work belongs to `managed_app/`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
 
 
 def _package(deployment: Deployment, offer: Offer) -> Package:
-    """The offer's package, if Azure would take it."""
+    """Returns the offer's package if Azure would accept it."""
     package, signature = packages.build(offer), deployment.notification_signature
     if problems := validate(package, [signature] if signature and not deployment.is_sandbox else []):
         more = f", and {len(problems) - 1} more: `managed-app validate` names them" if len(problems) > 1 else ""

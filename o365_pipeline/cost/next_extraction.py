@@ -1,7 +1,7 @@
-"""The next extraction of a customer: what it would ask for, and what that would cost.
+"""The next extraction of a customer: what it would request, and what that would cost.
 
-What belongs here: the windows that are missing, as a submission would find them, priced. Nothing is extracted, nothing
-is written.
+What belongs here: the missing windows, as a submission would find them, with their prices. Nothing is extracted, and
+nothing is written.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from o365_pipeline.extraction.windows import ONE_DAY, Window, missing_windows, o
 
 @dataclass(frozen=True)
 class PlannedDataset:
-    """What would be asked of one dataset."""
+    """What would be requested of one dataset."""
 
     dataset: str
     windows: tuple[Window, ...]
     days_held: int
-    """Days that were extracted or are under way, and are not paid again."""
+    """Days that were extracted or are under way, and are not paid for again."""
 
     out_of_reach: tuple[str, ...]
     refusal: str | None
@@ -49,30 +49,32 @@ class PlannedDataset:
 
 @dataclass(frozen=True)
 class NextExtraction:
-    """What would be asked of all datasets of a customer's data request."""
+    """What would be requested of all datasets of a customer's data request."""
 
     first_day: dt.date
     last_day: dt.date
     users: int
     users_known: bool
-    """Whether Microsoft counted them, or somebody said how many; else they are assumed."""
+    """Whether Microsoft counted the users, or the caller gave their number; otherwise it is assumed."""
 
     datasets: tuple[PlannedDataset, ...]
     standing: Standing[ApprovalEvent]
 
     @property
     def one_window(self) -> Bill:
-        """As it would be asked: the fewest windows."""
+        """The cost as it would be requested: in the fewest windows."""
         return Bill(tuple(planned.one_window for planned in self.datasets))
 
     @property
     def daily(self) -> Bill:
-        """The same days, each asked by itself."""
+        """The cost of the same days, each requested by itself."""
         return Bill(tuple(planned.daily for planned in self.datasets))
 
 
 def days_of_next(database: Database, customer: Customer, now: dt.datetime) -> tuple[dt.date, dt.date] | None:
-    """First and last day of the next extraction: the days agreed on, then what the schedule asks for; else None."""
+    """Returns first and last day of the next extraction: the agreed days, then those that the schedule requests; else
+    None.
+    """
     first_day, last_day = customer.initial_days_range
     held = ledger.held_until(database, min(first_day, now.date() - ONE_DAY * (MAX_DAYS + 1)))
     if not any(name == customer.name for name, _ in held):
@@ -89,7 +91,7 @@ def next_extraction(
     assumptions: Assumptions,
     users: int | None = None,
 ) -> NextExtraction:
-    """Plan the extraction of a customer's days, first and last included."""
+    """Plans the extraction of a customer's days, first and last included."""
     users = users or people_of(database, customer)
     history = history_of(database, customer)
     standing = approval_ledger.standing_of(database, customer, now)
@@ -104,7 +106,7 @@ def next_extraction(
 
 @dataclass(frozen=True)
 class _Pricing:
-    """What windows of a dataset cost, by what landed where something did."""
+    """Prices windows of a dataset, by its history if it has one."""
 
     users: int
     history: History
@@ -112,7 +114,7 @@ class _Pricing:
     assumptions: Assumptions
 
     def line(self, requested: RequestedDataset, windows: Sequence[Window], *, holds_before: bool) -> tuple[Line, bool]:
-        """The windows' line, and whether it goes by what landed alone."""
+        """Returns the cost of the windows, and whether it follows from the history alone."""
         dataset = requested.dataset
         ends = {window.last_day for window in windows}
         objects: list[Decimal] = []
@@ -158,5 +160,7 @@ def _planned(
 
 
 def _counts(entry: Extraction, now: dt.datetime) -> bool:
-    """Whether a submission would leave the window as it is; a claim whose claimant is gone is asked for again."""
+    """Tells whether a submission would leave the window as it is; a window whose claimant is gone is requested
+    again.
+    """
     return entry.status != ledger.CLAIMED or naive_utc(now) - entry.claimed_at <= CLAIM_LIFETIME

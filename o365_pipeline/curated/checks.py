@@ -1,6 +1,6 @@
-"""Checks of a table's rows against its own past, on curated assets and those after them.
+"""Checks of a table's row counts against its own past, on curated assets and later ones.
 
-What belongs here: what Dagster sees of such a check. What is usual is `row_history.py`'s.
+What belongs here: the check as Dagster sees it. What is usual belongs to `dagster_ui/row_history.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def volume_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
 def volume_result(
     key: dg.AssetKey, counts: Mapping[dt.date, int], history: Mapping[dt.date, int]
 ) -> dg.AssetCheckResult:
-    """Whether the days' counts are as the days before them let expect; the run's own days count as history too."""
+    """Checks whether the days' counts are as expected from the days before; the run's own days count as history too."""
     known = {**history, **counts}
     judged = {day: usual(day, known) for day in sorted(counts)}
     unusual = [day for day, found in judged.items() if found and not found.holds(counts[day])]

@@ -1,7 +1,7 @@
-"""What there is as of a day, of datasets that tell of changes: the last full snapshot and the changes since, folded.
+"""The current state on a day, for datasets that deliver changes: the last full snapshot with all later changes applied.
 
-What belongs here: finding the days to fold and folding them. The curated files of the days are the history of changes
-and stay as `curation.py` wrote them; a day that is landed but not curated tells nothing.
+What belongs here: finding the days, and combining them. The curated files of the days are the history of changes and
+stay as `curation.py` wrote them; a day that landed but is not curated contributes nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landed_days
 
 FULL, DELETED = "Full", "Deleted"
-"""Values of the column Operation; the others are Created and Updated, and a row without one is of a full snapshot."""
+"""Values of the column Operation; the others are Created and Updated. A row without one belongs to a full snapshot."""
 
 
 def current_path(dataset: Dataset, customer: str, day: dt.date) -> str:
-    """Where the table as of a day lies in the lake: curated/share_point_sites_current/contoso/2026-11-16.parquet."""
+    """Returns the path of a day's table in the lake: curated/share_point_sites_current/contoso/2026-11-16.parquet."""
     return f"{CURATED}/{dataset.current_name}/{customer}/{day}.parquet"
 
 
 def newest_current(database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date) -> str | None:
-    """The path of the last table that there is as of the day or a day before it."""
+    """Returns the path of the newest table up to the day."""
     paths = (current_path(dataset, customer, held) for held in reversed(landed_days(database, customer, dataset, day)))
     return next((path for path in paths if lake.exists(path)), None)
 
@@ -37,13 +37,13 @@ def newest_current(database: Database, lake: Lake, dataset: Dataset, customer: s
 def fold(
     database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date, columns: Collection[str]
 ) -> int:
-    """Write what there is as of the day; returns how many rows.
+    """Writes the state on the day; returns the number of rows.
 
-    The last row of each key counts, up to the day; what was deleted is left out, and a full snapshot replaces
-    everything before it. The same history gives the same file.
+    For each key the last row up to the day counts. Deleted keys are left out, and a full snapshot replaces everything
+    before it. The same history gives the same file.
 
     Args:
-        columns: those that may go on, also where earlier days hold more.
+        columns: the columns that may be used, even if earlier days hold more.
     """
     days = landed_days(database, customer, dataset, day)
     with duck() as (connection, directory):
@@ -65,7 +65,9 @@ def fold_later(
     days: Collection[dt.date],
     columns: Collection[str],
 ) -> Iterator[tuple[dt.date, int]]:
-    """Fold the days anew that were folded before some days that lie before them were; yields each with its rows."""
+    """Rebuilds the tables of days after the given days, because they used them; yields each day with its number of
+    rows.
+    """
     for day in landed_days(database, customer, dataset, dt.date.max):
         if day > min(days) and day not in days and lake.exists(current_path(dataset, customer, day)):
             yield day, fold(database, lake, dataset, customer, day, columns)
@@ -79,7 +81,7 @@ def _since_the_last_snapshot(
     days: list[dt.date],
     directory: Path,
 ) -> Iterator[tuple[dt.date, Path]]:
-    """The curated files of the days, the newest first, down to the one that holds a full snapshot."""
+    """Returns the curated files of the days, the newest first, down to the one that holds a full snapshot."""
     for day in reversed(days):
         path = path_of(CURATED, dataset, customer, day)
         if not lake.exists(path):
@@ -92,7 +94,7 @@ def _since_the_last_snapshot(
 
 
 def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Collection[str]) -> str:
-    """The rows as of the day, from the files of the table `told`, in the key's order."""
+    """Returns SQL for the rows on the day, from the files of the table `told`, in the key's order."""
     files = [Path(file) for (file,) in connection.execute("SELECT file FROM told ORDER BY told_on").fetchall()]
     withheld = {name for column in dataset.columns if column.name not in columns for name, _ in column.curated_fields}
     fields = ", ".join(

@@ -1,7 +1,7 @@
-"""Values that arrive as JSON of no documented shape, or as JSON within a string, for DuckDB.
+"""DuckDB functions for values that are JSON without a documented shape, or JSON within a string.
 
-What belongs here: what is done value by value in Python, since SQL needs a shape. It follows the rules that
-`typing_sql.py` makes into SQL.
+What belongs here: cleaning that is done value by value in Python, since SQL needs a shape. It follows the same rules as
+the SQL of `typing_sql.py`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def define_json_values(connection: duckdb.DuckDBPyConnection, people: People) -> None:
-    """Make `plain_json(text)` and `clean_json(text)` known to the connection."""
+    """Registers `plain_json(text)` and `clean_json(text)` with the connection."""
     define(connection, "plain_json", plain_json)
     define(connection, "clean_json", lambda text: clean_json(text, people))
 
 
 def plain_json(text: str) -> str | None:
-    """The JSON without JSON inside strings, its keys in camelCase; what cannot be read stays as it is."""
+    """Returns the JSON without JSON inside strings, with keys in camelCase; unreadable text stays unchanged."""
     return _changed(text, _plain)
 
 
 def clean_json(text: str, people: People) -> str | None:
-    """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
+    """Cleans JSON as typed columns are cleaned: bare enums, no "never", addresses in lower case, no denied people."""
     return _changed(text, lambda value: cleaned(_plain(value), "", people))
 
 
 def cleaned(value: Any, name: str, people: People) -> Any:
-    """A value of plain JSON by the rules; null where it names somebody whom the customer denies."""
+    """Cleans a value of plain JSON; null if it names somebody whom the customer denies."""
     if isinstance(value, dict):
         return None if people.are_in(value) else _cleaned_object(value, people)
     if isinstance(value, list):
@@ -48,7 +48,7 @@ def cleaned(value: Any, name: str, people: People) -> Any:
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls the value's type."""
+    """Returns JSON's name of the value's type."""
     names = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object", list: "array"}
     return names.get(type(value), "null")
 

@@ -1,7 +1,7 @@
-"""Why rows of a person are missing: the one answer that counts for a dataset's day, from the lake and the ledgers.
+"""Explains why rows of a person are missing for a dataset's day, from the lake and the ledgers.
 
-What belongs here: what can be known of a person's day, and which of it is the answer. It names people, so it is for
-the terminal of whoever asks, never for a log or Dagster.
+What belongs here: collecting what is known of a person's day, and choosing the answer. It names people, so it is shown
+in a terminal, never in a log or in Dagster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QUARANTINED = """
     SELECT count(*), string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM read_parquet($files)
     WHERE coalesce(lower(TRY(json_extract_string(raw, '$.puser'))) = $person, contains(lower(raw), $person))
 """
-"""A line that is no JSON is the person's where it names the person."""
+"""A line that is not JSON counts as the person's if it contains the person's name."""
 
 USER_ROWS_SAY = f"""
     SELECT
@@ -63,7 +63,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A reason, and what is known of it."""
+    """A reason, and its details."""
 
     reason: Reason
     details: str
@@ -87,7 +87,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Extracted:
-    """The extraction that holds the day, or was to hold it."""
+    """The extraction that holds the day, or should hold it."""
 
     status: str
     window: Window
@@ -99,7 +99,7 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Microsoft's record of the extraction: its status, and the person or the request's groups that it left out."""
+    """Microsoft's record of the extraction: its status, and the person or the request's groups if it left them out."""
 
     status: str
     left_out: tuple[str, ...] = ()
@@ -107,9 +107,9 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Known:
-    """All that is known of a person's day in a dataset.
+    """Everything that is known of a person's day in a dataset.
 
-    Nothing is `extracted` where it was never asked for, nothing `recorded` before Microsoft's record arrives.
+    `extracted` is None if the day was never requested; `recorded` is None before Microsoft's record arrives.
     """
 
     is_requested: bool = True
@@ -119,7 +119,7 @@ class Known:
 
 
 def answer(known: Known) -> Answer:
-    """The answer that counts: rows first, then what was never extracted, Data Connect's word, Microsoft's record."""
+    """Chooses the answer: rows first, then missing extractions, then Data Connect's report, then Microsoft's record."""
     held, extracted, recorded = known.held, known.extracted, known.recorded
     if held.rows:
         more = f", {_rows(held.quarantined)} more in quarantine ({held.quarantine_reason})" if held.quarantined else ""
@@ -172,7 +172,7 @@ def _what_is_known(extracted: Extracted, recorded: Recorded | None, held: Held) 
 def why_missing(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, person_id: str, day: dt.date
 ) -> Answer:
-    """Why the customer's dataset has no row of the person on a day, or how many it has."""
+    """Explains why the customer's dataset has no row of the person on a day, or says how many it has."""
     is_requested = customer.data_request.requested(dataset.name) is not None
     with database.begin() as connection:
         found = _extraction(connection, customer.name, dataset, day)
@@ -187,7 +187,7 @@ def why_missing(
 
 
 def _extraction(connection: sa.Connection, customer: str, dataset: Dataset, day: dt.date) -> sa.Row | None:
-    """The extraction that the day's rows come from: the newest that landed; where none did, the newest."""
+    """Returns the extraction of the day's rows: the newest that landed, or the newest of all if none landed."""
     query = (
         sa.select(extraction, landing.c.sealed_at)
         .outerjoin(
@@ -222,7 +222,7 @@ def _extracted(connection: sa.Connection, found: sa.Row) -> Extracted:
 
 
 def _recorded(connection: sa.Connection, customer: str, run_id: str | None, names: Sequence[str]) -> Recorded | None:
-    """The newest record of a factory run, and which of the names it says were not delivered."""
+    """Returns the newest record of a factory run, and which of the names it lists as undelivered."""
     query = (
         sa.select(operation.c.status, operation.c.undelivered)
         .where(operation.c.customer == customer, operation.c.pipeline_run_id == run_id)
@@ -236,7 +236,7 @@ def _recorded(connection: sa.Connection, customer: str, run_id: str | None, name
 
 
 def _held(lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.date, found: sa.Row | None) -> Held:
-    """What the lake's files say of the person; the other days of the window are asked where the day says nothing."""
+    """Searches the lake's files for the person; also the other days of the window if the day has nothing."""
     with duck() as (connection, directory):
 
         def ask(query: str, stage: str, days: Iterable[dt.date], **parameters: str) -> tuple[Any, ...] | None:

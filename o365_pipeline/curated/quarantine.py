@@ -1,7 +1,7 @@
-"""Quarantine as a table: the rejected rows of some customers, for people who look into them.
+"""Quarantine as a table: the rejected rows of some customers, for people who investigate them.
 
-What belongs here: finding and reading quarantine's files. Rejecting rows is `curation.py`'s, reading them anew
-`replay.py`'s. The rows are personal data: they go to a terminal, never into a log.
+What belongs here: finding and reading quarantine's files. Rejecting rows belongs to `curation.py`, reading them again
+belongs to `replay.py`. The rows are personal data: they are shown in a terminal, never in a log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from o365_pipeline.raw.lakes import Lakes
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows of quarantine are meant; what is None selects all."""
+    """A selection of rows in quarantine; a field that is None does not limit it."""
 
     dataset: Dataset | None = None
     first_day: dt.date | None = None
@@ -52,7 +52,9 @@ class Rejected:
 
 @contextmanager
 def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason, raw)."""
+    """Opens a connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason,
+    raw).
+    """
     with duck() as (connection, directory):
         connection.execute("CREATE TABLE held (local VARCHAR, customer VARCHAR, dataset VARCHAR, day DATE)")
         for customer in customers:
@@ -78,7 +80,7 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
 
 
 def summary(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
-    """How many rows of each partition were rejected, by reason."""
+    """Counts the rejected rows of each partition, by reason."""
     rows = connection.execute(
         "SELECT customer, dataset, day, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY 1, 2, 3, 5 DESC, 4"
     )

@@ -1,6 +1,6 @@
-"""Reading a landing's files, and finding the places of rejected rows in them.
+"""Reads a landing's files, and finds the positions of rejected rows in them.
 
-What belongs here: files, lines and texts. What the rows mean, and which are rejected, is `curation.py`'s.
+What belongs here: files, lines and texts. The meaning of the rows, and their rejection, belong to `curation.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
 
 MEMORY_FOR_LARGE = 64
-"""How many times a large object's size DuckDB may ask for to read it; most of it is never touched."""
+"""DuckDB may request this multiple of a large object's size to read it; it never touches most of that memory."""
 
 TOO_LARGE = "an object too large to be read"
 NOT_READABLE = "not JSON that can be read"
@@ -29,19 +29,21 @@ LINE_NUMBER_BYTES = 8
 
 @dataclass(frozen=True)
 class Source:
-    """A local file of objects, one on a line, and the landed file that they are from."""
+    """A local file with one object per line, and the landed file that the objects come from."""
 
     local: Path
     path: str
     lines: Path | None = None
-    """Numbers, of LINE_NUMBER_BYTES each: on which line of the landed file each object begins. None: on its own."""
+    """A file of numbers with LINE_NUMBER_BYTES each: the line of the landed file where each object begins. None: the
+    same line.
+    """
 
     largest: int = 0
-    """The object's bytes, where it is a large one."""
+    """The object's size in bytes if it is a large one."""
 
 
 def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> list[Source]:
-    """Make the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
+    """Makes the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     sources: list[Source] = []
     staged = lake.stage([part.path for part in manifest.parts], directory)
@@ -68,9 +70,10 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
 
 
 def trace(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
-    """Make the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
+    """Makes the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
 
-    Rows are known by a fingerprint of their text. Of rows with the same text the first is the one that was kept.
+    Rows are found by a fingerprint of their text. Of several rows with the same text, the first is the one that was
+    kept.
     """
     connection.execute(
         "CREATE TABLE sought AS SELECT DISTINCT fingerprint FROM typed WHERE reason IS NOT NULL;"
@@ -101,13 +104,13 @@ def _objects(sources: list[Source]) -> str:
 
 
 def _allow(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
-    """Let DuckDB ask for what a large object takes."""
+    """Raises DuckDB's memory limit to what a large object needs."""
     megabytes = max(int(MEMORY_LIMIT.removesuffix("MB")), MEMORY_FOR_LARGE * largest // 1_000_000)
     connection.execute(f"SET memory_limit = '{megabytes}MB'; SET threads = 1")
 
 
 def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:
-    """Write an odd file's objects one per line, large ones to files of their own, and the rest to `unreadable`."""
+    """Writes an odd file's objects one per line, large ones to files of their own, and the rest to `unreadable`."""
     rejected = target.with_suffix(".rejected")
     sources = _sort_out(odd, path, target, rejected, {})
     refused = {
@@ -124,7 +127,9 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, tar
 
 
 def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int, str]:
-    """The objects, by their place in the file, that DuckDB refuses and Python takes, with the reason."""
+    """Returns the objects, by their position in the file, that DuckDB refuses although Python accepts them, with the
+    reason.
+    """
     if source.largest:
         _allow(connection, source.largest)
     try:
@@ -141,7 +146,7 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
 
 
 def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]) -> list[Source]:
-    """Part an odd file's objects from what cannot be read."""
+    """Separates an odd file's objects from unreadable text."""
     lines = target.with_suffix(".lines")
     sources = [Source(target, path, lines)]
     place = number = 0
@@ -169,7 +174,7 @@ def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[
 
 
 def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path) -> None:
-    """Add the rows of a file that are sought to the table `origin`."""
+    """Adds the wanted rows of a file to the table `origin`."""
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE found AS
@@ -191,7 +196,7 @@ def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path
 
 
 def _numbered(places: duckdb.DuckDBPyConnection, source: Source) -> Iterator[tuple[int, int]]:
-    """(place, line) of some objects of a file, given in their order."""
+    """Returns (position, line) of some objects of a file, given in their order."""
     lines, before = _lines(source), 0
     while some := places.fetchmany(10_000):
         for (place,) in some:
@@ -200,7 +205,7 @@ def _numbered(places: duckdb.DuckDBPyConnection, source: Source) -> Iterator[tup
 
 
 def _lines(source: Source) -> Iterator[int]:
-    """On which line of the landed file each object begins."""
+    """Returns the line of the landed file where each object begins."""
     if source.lines:
         with source.lines.open("rb") as numbers:
             while begin := numbers.read(LINE_NUMBER_BYTES):

@@ -1,6 +1,6 @@
-"""Schema drift: the columns that a landing's rows have, beside those that were published and requested.
+"""Schema drift: how the columns of a landing's rows differ from the published and requested ones.
 
-What belongs here: noting names and types while rows are typed, and comparing them; never a value.
+What belongs here: recording names and types while rows are typed, and comparing them; never a value.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from o365_pipeline.curated.privacy import People
 from o365_pipeline.datasets import Dataset
 
 SEPARATOR = "\x1f"
-"""Between the names of a row's columns."""
+"""The separator of the names of a row's columns."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """A landing's schema beside the published one; empty where nothing was looked at."""
+    """A landing's schema compared with the published one; empty if no row was examined."""
 
     rows: int = 0
-    """Rows that were looked at: items, not Data Connect's word on a mailbox."""
+    """How many rows were examined: items, not user rows."""
 
     published: Mapping[str, str] = field(default_factory=dict)
     """Requested columns and their documented types."""
@@ -55,7 +55,7 @@ class Drift:
 
 
 class RowKeys:
-    """What the rows of a landing are made of, noted while DuckDB reads them."""
+    """The keys and types of a landing's rows, recorded while DuckDB reads them."""
 
     def __init__(self, dataset: Dataset, people: People) -> None:
         self._known, self._people = dataset.known_names, people
@@ -64,7 +64,7 @@ class RowKeys:
         self._has_unknown = lru_cache(maxsize=4_096)(self._look)
 
     def define(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make `has_unknown(keys)` and `unknown_columns_of(json)` known to the connection."""
+        """Registers `has_unknown(keys)` and `unknown_columns_of(json)` with the connection."""
         define(connection, "has_unknown", self._has_unknown, "BOOLEAN")
         define(connection, "unknown_columns_of", self._unknown_columns)
 
@@ -82,7 +82,7 @@ class RowKeys:
 
 
 def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
-    """Compare what was noted, and what table `typed` says of rows that did not fit, with the catalogue."""
+    """Compares the recorded keys, and the rejected rows of table `typed`, with the catalogue."""
     columns = [column for column in dataset.columns if column.name in requested]
     rows = connection.execute("SELECT count(*) FROM typed WHERE NOT is_user_row").fetchall()[0][0]
     missing = [

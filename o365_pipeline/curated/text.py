@@ -1,6 +1,6 @@
 """Bodies as plain text, for DuckDB.
 
-What belongs here: HTML made into the text that a reader sees, whatever its state. When a body is one stands in
+What belongs here: turning HTML, however broken, into the text that a reader sees. Which bodies are HTML is decided in
 `typing_sql.py`.
 """
 
@@ -20,12 +20,12 @@ TAG = re.compile(r"<[^>]*>")
 
 
 def define_text(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `text_of_html(html)` known to the connection."""
+    """Registers `text_of_html(html)` with the connection."""
     define(connection, "text_of_html", text_of_html)
 
 
 def text_of_html(html: str) -> str | None:
-    """The text of an HTML document or fragment, one line per paragraph; null where it shows none."""
+    """Returns the text of an HTML document or fragment, one line per paragraph; null if it shows none."""
     # NUL ends a document for the parser; bytes, since what a document declares of its encoding is not true of text.
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
     try:
@@ -40,5 +40,5 @@ def text_of_html(html: str) -> str | None:
 
 
 def _without_tags(html: str) -> str | None:
-    """The text of what is nested too deeply to be parsed."""
+    """Returns the text of HTML that is nested too deeply to be parsed."""
     return " ".join(unescape(TAG.sub(" ", html)).split()) or None

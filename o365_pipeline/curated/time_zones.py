@@ -1,6 +1,6 @@
-"""Names of time zones, for SQL: Windows' and IANA's, as Exchange writes them.
+"""Names of time zones for SQL: Windows' and IANA's, as Exchange writes them.
 
-What belongs here: the macro `zone_of`. The names are tzlocal's and DuckDB's.
+What belongs here: the macro `zone_of`. The names come from tzlocal and DuckDB.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from tzlocal.windows_tz import win_tz
 
 
 def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `zone_of(name)` known to the connection: the IANA name of a zone, null where nobody knows it."""
+    """Registers `zone_of(name)` with the connection: the IANA name of a zone, null if it is unknown."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE time_zone AS SELECT lower(name) AS name, name AS zone FROM pg_timezone_names()"
     )

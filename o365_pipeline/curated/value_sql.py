@@ -1,11 +1,12 @@
-"""From a parsed value to a clean one: SQL made from the value's type, by recursion.
+"""Makes SQL that cleans a parsed value, by recursion over the value's type.
 
-What belongs here: the rules that hold for every value wherever it stands, as macros and as expressions over types.
-Which columns a row has is `typing_sql.py`'s; the same rules for JSON of no documented shape are `json_values.py`'s.
+What belongs here: the rules for single values, as macros and as expressions over types. The columns of a row belong to
+`typing_sql.py`; the same rules for JSON without a documented shape belong to `json_values.py`.
 
 The rules: enum values are bare; an empty text, "never" (0001-01-01) and the id of nobody (zeros) are null; times are
-UTC; e-mail addresses are in lower case (what is one is told by its name, `privacy.is_address`). Where a customer denies
-people, an object or a list's entry that names one is left out; where it hashes addresses from outside, these are.
+UTC; e-mail addresses are in lower case (`privacy.is_address` recognizes them by the name of the column). If a customer
+denies people, an object or a list's entry that names one is left out; if it hashes addresses of other domains, they are
+hashed.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{
 
 
 def define_values(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the rules known to the connection, with Windows' and IANA's names of time zones."""
+    """Registers the rules with the connection, and Windows' and IANA's names of time zones."""
     define_time_zones(connection)
     connection.execute(MACROS)
 
 
 def parsed(kind: ColumnType, text: str) -> str:
-    """A structure or list read from JSON, with the keys of its type however a row spells them; times are still text."""
+    """Parses a structure or list from JSON, with the keys of its type in any spelling; times are still text."""
     odd = [f"'\"{other_case(key)}\":'" for key in kind.key_names]
     spelled = text
     for key, found in zip(kind.key_names, odd, strict=True):
@@ -55,12 +56,12 @@ def parsed(kind: ColumnType, text: str) -> str:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """The recursion over types, for a customer's rules about people."""
+    """The recursion over types, with a customer's rules about people."""
 
     people: People
 
     def value(self, kind: ColumnType, name: str, value: str, depth: int = 0) -> str:
-        """The clean value of what was parsed under that name."""
+        """Returns the clean value of a parsed value of that name."""
         if kind.item is not None:
             return self._list(kind.item, name, value, depth)
         if kind.kind == "struct":
@@ -70,14 +71,14 @@ class Cleaning:
         return self.text(name, value) if kind.kind in ("string", "json") else value
 
     def text(self, name: str, value: str) -> str:
-        """A clean text; an address in lower case, hashed where the customer says so."""
+        """Returns a clean text; an address is in lower case, and hashed if the customer says so."""
         if not is_address(name):
             return f"clean({value})"
         address = f"lower(clean({value}))"
         return f"shown_address({address})" if self.people.salt is not None else address
 
     def names_denied(self, kind: ColumnType, value: str) -> list[str]:
-        """Conditions, each true where the value names somebody denied; lists within do not count."""
+        """Returns conditions that are true if the value names a denied person; lists within the value do not count."""
         if not self.people.denied:
             return []
         if kind.kind == "struct":
@@ -85,7 +86,7 @@ class Cleaning:
         return [f"coalesce(is_denied({value}), false)"] if kind.kind == "string" else []
 
     def has_denied(self, kind: ColumnType, value: str, depth: int = 0) -> list[str]:
-        """Conditions as those of `names_denied`, for lists too."""
+        """Returns the same conditions as `names_denied`, also for lists."""
         if kind.item is None:
             return self.names_denied(kind, value)
         entry = f"y{depth}"
@@ -93,7 +94,7 @@ class Cleaning:
         return [f"coalesce(len(list_filter({value}, lambda {entry}: {tests})) > 0, false)"] if tests else []
 
     def is_outsiders(self, kind: ColumnType, name: str, value: str) -> list[str]:
-        """Conditions, each true where the value holds an address from outside that goes on as a hash."""
+        """Returns conditions that are true if the value holds an address of another domain that must be hashed."""
         if self.people.salt is None:
             return []
         if kind.item is not None:

@@ -1,7 +1,8 @@
-"""Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
+"""Customers: whose data is extracted, from which tenant, by which factory, into which storage, under which data
+request.
 
-What belongs here: the model and the look-up. Reading customers from files is `configuration.py`'s; which file, and
-what stands in for one in the sandbox, `deployment.py`'s.
+What belongs here: the model and the look-up. Reading customers from files belongs to `configuration.py`; which file,
+and what stands in for one in the sandbox, belongs to `deployment/`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
 
 LAST_FIRST_DAY = dt.date(2999, 12, 31)
-"""A later one would end the calendar before its window ends."""
+"""With a later first day, the calendar would end before the customer's window."""
 
 NIGHTLY = "30 3 * * *"
 
@@ -38,7 +39,7 @@ GEN1_RETIRED = (
 
 
 class KeyVaultSecret(BaseModel):
-    """A secret that stays in its Key Vault: whoever needs it, the factory for one, reads it there."""
+    """A secret that stays in its Key Vault; whoever needs it, such as the factory, reads it there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +59,7 @@ class KeyVaultSecret(BaseModel):
 
 
 class CustomerSettings(BaseModel):
-    """What there is to say of a customer, but for its data request and its secret."""
+    """All settings of a customer except its data request and its secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -161,7 +162,7 @@ class CustomerSettings(BaseModel):
 
 
 class Customer(CustomerSettings):
-    """One organisation whose approvers may let its data move."""
+    """One organization whose approvers may let its data move."""
 
     name: str = Field(pattern=f"^{CUSTOMER_NAME}$", description="The partition key: contoso.")
     application_secret: SecretStr | KeyVaultSecret = Field(
@@ -184,7 +185,7 @@ class Customer(CustomerSettings):
 
     @property
     def keeps_people_out(self) -> bool:
-        """Whether somebody is denied, or addresses from outside are hashed."""
+        """Whether people are denied, or addresses of other domains are hashed."""
         return bool(self.deny_people or self.deny_groups or self.hash_outside_addresses)
 
     @property
@@ -195,7 +196,7 @@ class Customer(CustomerSettings):
 
     @property
     def initial_days_range(self) -> tuple[dt.date, dt.date]:
-        """First and last day of the window agreed on with the customer."""
+        """First and last day of the window agreed with the customer."""
         return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
 
 
@@ -203,18 +204,18 @@ class Joining(Protocol):
     """Customers that come and go while the deployment runs: the installations of a managed application."""
 
     def present(self) -> Iterable[Customer]:
-        """Those whose data is moved now."""
+        """Returns the customers whose data is extracted now."""
 
     def find(self, name: str) -> Customer | None:
-        """The customer of that name; also one that has left, until its data is deleted."""
+        """Returns the customer of that name; also one that has left, until its data is deleted."""
 
 
 class Customers:
     """The customers of this deployment, by name.
 
     Args:
-        customers: those that are configured.
-        joining: those that come and go; asked each time, so that a new one is seen without a restart.
+        customers: the configured customers.
+        joining: customers that come and go; they are read each time, so a new one is seen without a restart.
     """
 
     def __init__(self, customers: Iterable[Customer], joining: Joining | None = None) -> None:
@@ -223,7 +224,7 @@ class Customers:
 
     @property
     def configured(self) -> Iterable[Customer]:
-        """Those that are there from the start; no ledger is asked for them."""
+        """The customers that exist from the start; this reads no ledger."""
         return self._customers.values()
 
     def __len__(self) -> int:
@@ -236,10 +237,10 @@ class Customers:
         return iter(self._present().values())
 
     def __getitem__(self, name: str) -> Customer:
-        """The customer of that name; one that has left is found until its data is deleted.
+        """Returns the customer of that name; one that has left is found until its data is deleted.
 
         Raises:
-            UsageError: there is none; the message lists those there are.
+            UsageError: there is none; the message lists the existing ones.
         """
         customer = self._customers.get(name) or (self._joining.find(name) if self._joining else None)
         if customer is None:
@@ -247,7 +248,7 @@ class Customers:
         return customer
 
     def chosen(self, name: str | None) -> Customer:
-        """The customer of that name; without a name, the only one there is.
+        """Returns the customer of that name; without a name, the only customer.
 
         Raises:
             UsageError: there is no such customer, or a name is needed.

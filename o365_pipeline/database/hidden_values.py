@@ -1,6 +1,6 @@
-"""What a database's messages say of rows, taken out of its errors, which end up in logs.
+"""Removes the values of rows from a database's error messages, which end up in logs.
 
-What belongs here: the places in messages where servers repeat values. Which errors pass is `transient.py`'s.
+What belongs here: the places in messages where servers repeat values. Transient errors belong to `transient.py`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
 
 VALUES = re.compile(r"(duplicate key value is|Truncated value:|DETAIL:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
-"""Where SQL Server's messages, and PostgreSQL's details, repeat what a row holds."""
+"""The places where SQL Server's messages, and PostgreSQL's details, repeat the values of a row."""
 
 
 def hide_values(context: ErrorContext) -> None:
-    """Take rows' values out of an error that SQLAlchemy is about to raise."""
+    """Removes rows' values from an error that SQLAlchemy is about to raise."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None:
             error.args = tuple(

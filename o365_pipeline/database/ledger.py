@@ -1,6 +1,6 @@
 """The ledger's tables: what was approved, extracted, landed and purged, and how far the feed was read.
 
-What belongs here: the tables, and what recording in them has in common. Each is written by one stage: those of the
+What belongs here: the tables, and what writing to them has in common. Each table is written by one stage: those of the
 feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `purge/`, `managed_app/`. Times are UTC
 without offset.
 """
@@ -8,14 +8,17 @@ without offset.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database, metadata, timestamp
 
+Row = Mapping[str, Any]
+
 IDS_PER_QUERY = 500
-"""SQL Server takes 2,100 parameters in a statement."""
+"""SQL Server accepts 2,100 parameters in a statement."""
 
 approval_event = sa.Table(
     "ledger_approval_event",
@@ -208,9 +211,9 @@ installation = sa.Table(
 
 
 def identity(database: Database) -> str:
-    """What tells a ledger from any other, at whatever address: when it first recorded a consent event; "" before that.
+    """Returns what distinguishes a ledger from any other: when it recorded its first consent event; "" before that.
 
-    Dagster outlives a database: what its cursors and run keys say of one ledger, they do not say of another.
+    Dagster may outlive a database: what its cursors and run keys say about one ledger does not hold for another.
     """
     query = sa.select(approval_event.c.recorded_at).where(approval_event.c.sequence == 1)
     with database.begin() as connection:
@@ -219,12 +222,12 @@ def identity(database: Database) -> str:
 
 
 def naive_utc(moment: dt.datetime) -> dt.datetime:
-    """A moment as the ledger keeps it: UTC without offset."""
+    """Returns a moment in the ledger's form: UTC without offset."""
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def fitting(text: str | None, column: sa.Column[str]) -> str | None:
-    """A text cut to what its column holds, in UTF-16's units, which SQL Server counts: an emoji takes two."""
+    """Cuts a text to its column's length, in UTF-16 units, which SQL Server counts: an emoji takes two."""
     length = getattr(column.type, "length", None)
     if text is None or length is None:
         return text
@@ -232,22 +235,49 @@ def fitting(text: str | None, column: sa.Column[str]) -> str | None:
 
 
 def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The ids in portions, each of which one statement takes."""
+    """Splits ids into batches that fit into one statement."""
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
 
-def next_sequence(connection: sa.Connection, table: sa.Table) -> int:
-    """The next place in an append-only table.
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> list[Row]:
+    """Inserts the rows whose keys the table does not hold yet; returns these, in their order.
 
-    Places are unique, so of two transactions that take one place the later fails and is repeated: whoever has read up
-    to a place has missed nothing before it.
+    An append-only table has a column `sequence`, and the rows get the next numbers. Numbers and keys are unique, so of
+    two transactions that insert the same at the same time the later fails and is repeated. Therefore a reader that has
+    read up to a number has missed nothing before it.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another process was faster; repeat the whole transaction, as `Database.run`
+            does.
     """
-    return (connection.scalar(sa.select(sa.func.max(table.c.sequence))) or 0) + 1
+    *shared, own = table.primary_key.columns
+    once = {tuple(row[column.name] for column in table.primary_key): row for row in rows}
+    known: set[tuple[object, ...]] = set()
+    for some in portions([str(key[-1]) for key in once]):
+        query = sa.select(*table.primary_key).where(own.in_(some))
+        for place, column in enumerate(shared):
+            query = query.where(column.in_({key[place] for key in once}))
+        known.update(map(tuple, connection.execute(query)))
+    new = [row for key, row in once.items() if key not in known]
+    if new and "sequence" in table.c:
+        last = connection.scalar(sa.select(sa.func.max(table.c.sequence))) or 0
+        new = [{**row, "sequence": place} for place, row in enumerate(new, start=last + 1)]
+    if new:
+        connection.execute(table.insert(), new)
+    return new
 
 
-def not_recorded(connection: sa.Connection, key: sa.Column[str], customer: str, ids: Sequence[str]) -> list[str]:
-    """Those of a customer's ids that a table does not hold yet, in their order."""
-    known: set[str] = set()
-    for some in portions(ids):
-        known.update(connection.scalars(sa.select(key).where(key.table.c.customer == customer, key.in_(some))))
-    return [entry for entry in ids if entry not in known]
+def recorded_after(database: Database, column: sa.Column[str], sequence: int, limit: int) -> list[tuple[int, str]]:
+    """(place, value of the column) of an append-only table's rows after a place, in their order, at most so many."""
+    places = column.table.c.sequence
+    query = sa.select(places, column).where(places > sequence).order_by(places).limit(limit)
+    with database.begin() as connection:
+        return [(place, value) for place, value in connection.execute(query)]
+
+
+def put(connection: sa.Connection, table: sa.Table, row: Row) -> None:
+    """Writes a row, in place of the one with the same key if there is one; columns that it does not name stay."""
+    of_key = [column == row[column.name] for column in table.primary_key]
+    values = {name: value for name, value in row.items() if name not in table.primary_key.columns}
+    if not connection.execute(table.update().where(*of_key).values(values)).rowcount:
+        connection.execute(table.insert().values(row))

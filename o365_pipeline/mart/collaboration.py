@@ -1,4 +1,4 @@
-"""The shape of a day's collaboration: who wrote mail to whom, as a picture of dots and lines that names nobody.
+"""Draws a day's collaboration: who wrote mail to whom, as dots and lines without names.
 
 What belongs here: the strongest pairs of a customer's day, and their drawing. People are dots without a label; their
 colour is their department's, which is not named either.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 MOST_PEOPLE, MOST_PAIRS = 150, 300
 LEAST_PEOPLE = 5
-"""Fewer dots than these are people that somebody could tell apart."""
+"""With fewer dots than these, somebody could recognize people."""
 
 COLOURS = 10
 UNCOLOURED = "#bbbbbb"
-"""Of people without a department, and of departments beyond the largest."""
+"""The colour of people without a department, and of departments beyond the largest ones."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pair:
 
 
 def strongest_pairs(connection: sa.Connection, customer: str, day: dt.date) -> list[Pair]:
-    """The pairs of people with the most mails between them, of few enough people to be drawn."""
+    """Returns the pairs of people with the most mails between them, limited to as many people as can be drawn."""
     sender, recipient = fact_message.c.sender_id, bridge_message_recipient.c.person_id
     one = sa.case((sender < recipient, sender), else_=recipient).label("one")
     other = sa.case((sender < recipient, recipient), else_=sender).label("other")
@@ -64,7 +64,7 @@ def strongest_pairs(connection: sa.Connection, customer: str, day: dt.date) -> l
 
 
 def collaboration_picture(connection: sa.Connection, customer: str, day: dt.date) -> dg.MetadataValue | None:
-    """The day's network; None where too few people wrote to each other."""
+    """Draws the day's network; None if too few people wrote to each other."""
     pairs = strongest_pairs(connection, customer, day)
     people = sorted({person for pair in pairs for person in (pair.one, pair.other)})
     if len(people) < LEAST_PEOPLE:

@@ -1,11 +1,12 @@
-"""The data dictionary of the mart, made from its tables and views: a document, and rows for the database itself.
+"""The data dictionary of the mart, generated from its tables and views: a document, and rows for the database itself.
 
-What belongs here: how they are described. The descriptions are the comments in `tables/` and `views/`.
+What belongs here: the form of the descriptions. The descriptions themselves are the comments in `tables/` and `views/`.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -18,12 +19,13 @@ from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.views import VIEWS, View
 
 WHOLE_ROW = "*"
-"""What stands for the column where a table or view as a whole is described."""
+"""The column name in the description of a whole table or view."""
 
 INTRODUCTION = """# Data dictionary: the mart
 
-Made from the tables and views by `o365-pipeline docs`; do not edit it. Where the rows come from is in
-[data-dictionary.md](data-dictionary.md). The database says the same of itself: `SELECT * FROM data_dictionary`.
+`o365-pipeline docs` makes this page from the tables and views; do not edit it. How to ask them is in
+[using-the-mart.md](using-the-mart.md), where their rows come from in [data-dictionary.md](data-dictionary.md). The
+database says the same of itself: `SELECT * FROM data_dictionary`.
 
 Every table begins with `customer` and `day`, the partition that loaded the row, and ends with `extraction_id`, by which
 `ledger_row_provenance` tells who approved it. Joins are on customer, day and the key; the diagrams leave the three out.
@@ -42,13 +44,13 @@ data_dictionary = sa.Table(
 
 
 def write_dictionary(connection: sa.Connection) -> None:
-    """Let the database describe its tables and views as they are now, in the caller's transaction."""
+    """Writes the descriptions of the present tables and views into the database, in the caller's transaction."""
     connection.execute(sa.delete(data_dictionary))
     connection.execute(sa.insert(data_dictionary), list(dictionary_rows()))
 
 
 def dictionary_rows() -> Iterator[dict[str, str | None]]:
-    """What the table `data_dictionary` holds."""
+    """Returns the rows of the table `data_dictionary`."""
     for table in metadata.tables.values():
         keys = {reference.column.name: reference.key for reference in references(table)}
         yield _row(table.name, WHOLE_ROW, None, None, table.comment)
@@ -62,13 +64,24 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
 
 
 def mart_document() -> str:
-    """A table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the views."""
+    """Returns a table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the
+    views.
+    """
     contents = [
-        f"- {section_link(subject.name)}: " + ", ".join(section_link(table.name) for table in subject.tables)
+        (section_link(subject.name), section_link(table.name), _first_words(table.comment or ""))
         for subject in subjects()
+        for table in subject.tables
     ]
-    contents.append(f"- {section_link('views')}: " + ", ".join(map(section_link, VIEWS)))
-    return "\n\n".join([INTRODUCTION.rstrip(), "\n".join(contents), *map(_subject, subjects()), _views()]) + "\n"
+    contents += [
+        (section_link("views"), section_link(view.name), _first_words(view.description)) for view in VIEWS.values()
+    ]
+    shown = markdown_table(("subject", "table or view", "holds"), contents)
+    return "\n\n".join([INTRODUCTION.rstrip(), shown, *map(_subject, subjects()), _views()]) + "\n"
+
+
+def _first_words(description: str) -> str:
+    """A description up to its first semicolon or full stop."""
+    return re.split(r"[.;](?: |$)", description, maxsplit=1)[0]
 
 
 def _row(
@@ -121,6 +134,6 @@ def _view(view: View) -> str:
 
 
 def _columns_of(view: View) -> Iterator[tuple[str, str, str]]:
-    """Each column's name, type, and what it holds."""
+    """Returns each column's name, type and description."""
     for column in view.select.selected_columns:
         yield column.name, str(column.type), view.comments[column.name]

@@ -1,7 +1,7 @@
-"""Loading the mart, at any SQLAlchemy database: a customer's day in every table, in one transaction.
+"""Loads the mart in any database that SQLAlchemy supports: a customer's day in every table, in one transaction.
 
-What belongs here: delete-and-insert of a partition, and what a frame's values are to a database. Building the frames
-is `build.py`'s.
+What belongs here: replacing the rows of a partition, and converting a frame's values for the database. Building the
+frames belongs to `build.py`.
 """
 
 from __future__ import annotations
@@ -29,23 +29,28 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
+FIRST_ROWS = 5
+
 
 @dataclass(frozen=True)
 class DayLoaded:
-    """What loading a customer's day came to: rows per table, and the extractions whose rows are in it."""
+    """The result of loading a customer's day: rows per table, and the extractions of the rows."""
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
+    first_rows: Mapping[sa.Table, pd.DataFrame]
+    """The first few of them, in the order of the table's key."""
 
 
 def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
-    """Replace the customer's day in every table of its mart by what is curated for it.
+    """Replaces the customer's day in every table of its mart with the curated rows of the day.
 
-    A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
-    A mart that lies apart gets, in the same transaction, copies of the ledger rows that explain the day's rows.
+    A dataset without curated rows for the day counts as empty. Readers see the old day or the new one, never half of
+    it. A mart in a database of its own gets, in the same transaction, copies of the ledger rows that explain the day's
+    rows.
 
     Args:
-        datasets: those that may be used; the others count as empty, whatever is curated of them.
+        datasets: the datasets that may be used; the others count as empty, even if they have curated rows.
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
@@ -63,16 +68,21 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
+        first_rows: dict[sa.Table, pd.DataFrame] = {}
+
+        def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
+            first_rows[table] = pd.DataFrame()
+            for chunk in rows_of(connection, table.name):
+                if first_rows[table].empty:
+                    first_rows[table] = pd.DataFrame(_records(table, chunk.head(FIRST_ROWS)), dtype=object)
+                yield chunk
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
             write(transaction, copies)
-            return {
-                table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
-                for table in MART_TABLES
-            }
+            return {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
 
         rows = marts[customer].run(load)
-    return DayLoaded(rows, frozenset(extractions))
+    return DayLoaded(rows, frozenset(extractions), first_rows)
 
 
 def _stage(
@@ -83,7 +93,7 @@ def _stage(
     days: Collection[dt.date],
     directory: Path,
 ) -> list[Path]:
-    """Local copies of the days' curated files, those that there are, which are noted."""
+    """Returns local copies of the existing curated files of the days, and records which days have one."""
     paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
     held = {day: path for day, path in paths.items() if lake.exists(path)}
     for day in held:
@@ -99,7 +109,7 @@ def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
 
 
 def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
-    """Note of the extractions whose days are all in the mart that they are; `loaded` says which are in which day."""
+    """Records extractions whose days are all in the mart; `loaded` says which extractions are in which day."""
     held = sa.select(extraction.c.extraction_id, extraction.c.first_day, extraction.c.last_day).where(
         extraction.c.customer == customer,
         extraction.c.first_day >= min(loaded),
@@ -120,7 +130,7 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
 
 
 def loaded_days(mart: Database, customer: str) -> set[dt.date]:
-    """The days of which the customer has rows in the mart."""
+    """Returns the days of which the customer has rows in the mart."""
     with mart.begin() as connection:
         return {
             day
@@ -130,9 +140,9 @@ def loaded_days(mart: Database, customer: str) -> set[dt.date]:
 
 
 def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.date]) -> list[dt.date]:
-    """The customer's other days in the mart whose rows depend on some days that are loaded anew.
+    """Returns the customer's other days in the mart whose rows depend on the days that are loaded again.
 
-    Rows look back some days; what there is as of a day depends on every day before it that tells of changes.
+    Rows depend on some days before; the current state on a day depends on every day before it that has changes.
     """
     others = loaded_days(mart, customer) - set(days)
     telling = [dataset for dataset in catalogue().newest if dataset.current_name]
@@ -149,9 +159,9 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
 def load_partition(
     connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[pd.DataFrame]
 ) -> int:
-    """Replace the partition's rows by those of the chunks, in the caller's transaction; returns how many.
+    """Replaces the partition's rows with those of the chunks, in the caller's transaction; returns how many.
 
-    The rows go one per execution of one statement (executemany), so SQL Server's 2,100 parameters are never near.
+    One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
 
     Raises:
         ValueError: a row belongs to another partition.
@@ -167,7 +177,7 @@ def load_partition(
 
 
 def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows as Python values: None for every kind of missing value, and dates rather than timestamps."""
+    """Returns the rows as Python values: None for every kind of missing value, and dates instead of timestamps."""
     values = {}
     for name in chunk.columns:
         series = chunk[name]

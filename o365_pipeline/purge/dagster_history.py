@@ -1,7 +1,7 @@
-"""What Dagster remembers of purged data: previews, schemas and counts in the events of runs.
+"""Deletes Dagster's memory of purged data: previews, schemas and counts in the events of runs.
 
-What belongs here: deleting those events, and telling the UI what is left. Dagster deletes events run by run; it keeps
-an asset's latest materialization until there is a later one.
+What belongs here: deleting those events, and reporting to the UI what is left. Dagster deletes events only with their
+whole run; it keeps an asset's latest materialization until there is a later one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.current_assets import current_key
-from o365_pipeline.customers.partitions import partition_key
+from o365_pipeline.customers.partitions import CUSTOMER_TAG, partition_key
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
@@ -21,13 +21,16 @@ from o365_pipeline.raw.assets import raw_key
 PARTITIONS_PER_QUERY = 200
 RECORDS_PER_QUERY = 500
 
+AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
+"""How often, and after which pause, the job checks whether another run still works for the customer."""
+
 
 def forget(
     instance: dg.DagsterInstance, customer: str, days: Collection[dt.date], live: Collection[tuple[Dataset, dt.date]]
 ) -> int:
-    """Delete the runs whose events tell of a customer's days; returns how many.
+    """Deletes the runs with events about a customer's days; returns how many.
 
-    Partitions that still hold data are reported anew, without a preview.
+    Partitions that still hold data are reported again, without a preview.
     """
     keys, known = _keys(), {*days, *(day for _, day in live)}
     told = {key: list(_materialized(instance, key, customer, known)) for key in keys}
@@ -44,15 +47,20 @@ def forget(
     return len(runs)
 
 
-def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool:
-    """Whether another run works for the customer, whose events would come too late to be forgotten."""
+def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
+    """Postpones the op while another run works for the customer, whose events would come too late to be deleted.
+
+    Raises:
+        dg.RetryRequested: another run does; the op is repeated after a while.
+    """
     statuses = [
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    runs = instance.get_runs(dg.RunsFilter(tags={"o365/customer": customer}, statuses=statuses), limit=2)
-    return any(run.run_id != run_id for run in runs)
+    runs = context.instance.get_runs(dg.RunsFilter(tags={CUSTOMER_TAG: customer}, statuses=statuses), limit=2)
+    if any(run.run_id != context.run.run_id for run in runs):
+        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
 
 
 def _keys() -> Sequence[dg.AssetKey]:
@@ -67,7 +75,7 @@ def _keys_of(dataset: Dataset) -> list[dg.AssetKey]:
 def _materialized(
     instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, days: Collection[dt.date]
 ) -> Iterator[tuple[str, str]]:
-    """(partition, run id) of the materializations of a customer's days."""
+    """Returns (partition, run id) of the materializations of a customer's days."""
     partitions = [partition_key(customer, day) for day in sorted(days)]
     for start in range(0, len(partitions), PARTITIONS_PER_QUERY):
         wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions[start : start + PARTITIONS_PER_QUERY])
@@ -81,7 +89,7 @@ def _materialized(
 
 
 def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.date]]) -> set[str]:
-    """The partitions of an asset that still hold data."""
+    """Returns the partitions of an asset that still hold data."""
     datasets = {dataset for dataset, _ in live if key in _keys_of(dataset)}
     if key in MART_KEYS:
         return {partition_key(customer, day) for _, day in live}
@@ -89,7 +97,7 @@ def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.da
 
 
 def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told: set[str], kept: set[str]) -> None:
-    """Tell of partitions that hold data still; and where the latest that is known of an asset is gone, tell that."""
+    """Reports the partitions that still hold data; if an asset's latest materialization is purged, reports that."""
     for partition in sorted(told & kept):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(

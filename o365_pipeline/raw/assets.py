@@ -1,22 +1,22 @@
-"""Lake-landed raw assets, one per dataset of the catalogue.
+"""The raw assets, one per dataset of the catalogue: they seal what landed in the lake.
 
-What belongs here: what Dagster sees of a landing. Verifying and sealing is `landing.py`'s; submitting and waiting,
-where an asset is materialized by hand, is the extraction stage's.
+What belongs here: a landing as Dagster sees it. Verifying and sealing belong to `landing.py`; submitting and waiting,
+for an asset that is materialized by hand, belong to `extraction/`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.customers.partitions import CustomerDays, customer_day_partitions, customer_days
-from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import table_schema
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.column_schema import raw_schema
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -38,8 +38,12 @@ def raw_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["raw", dataset.asset_name])
 
 
-def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that seals the dataset's landings."""
+def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
+    """Builds the asset that seals the dataset's landings.
+
+    Args:
+        asked: the curated names of the columns that a data request names.
+    """
     key = raw_key(dataset)
 
     @dg.asset(
@@ -47,13 +51,11 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         group_name="raw",
         kinds={"json", "datalake"},
         owners=["team:data-engineering"],
-        tags={"o365/family": dataset.family},
-        partitions_def=customer_day_partitions,
-        freshness_policy=freshness.NIGHTLY,
+        tags={"o365/family": dataset.family, "o365/billed": "free" if dataset.free_of_charge else "by-row"},
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
         deps=[EXTRACTION],
-        metadata={"dagster/column_schema": _schema(dataset)},
+        metadata={"dagster/column_schema": raw_schema(dataset, asked)},
         check_specs=[
             dg.AssetCheckSpec(
                 ROWS_CHECK,
@@ -84,7 +86,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer).telling(logged(context.log, dataset.name))
-            landed = []
+            landed: dict[Extraction, tuple[Manifest, str]] = {}
             requested = _requested(customer, dataset)
             for entry in _extractions(context, database, data_factory, customer, requested, work):
                 version = requested.dataset
@@ -97,23 +99,19 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     raise dg.Failure(
                         f"{dataset.name} {entry.window}: {different}; the landing stays unsealed", allow_retries=False
                     )
-                landed.append((manifest, landing.seal(lake, database, version, entry, manifest)))
-        yield _result(key, lake, customer, landed)
+                landed[entry] = manifest, landing.seal(lake, database, version, entry, manifest)
+        newest_last = sorted(landed, key=lambda entry: entry.claimed_at)
+        for day, entry in ledger.covering(newest_last, work.days).items():
+            context.add_asset_metadata(
+                _of_landing(lake, *landed[entry]), partition_key=partition_key(customer.name, day)
+            )
+        yield _result(key, lake, customer, [manifest for manifest, _ in landed.values()])
 
     return raw
 
 
-def _schema(dataset: Dataset) -> dg.TableSchema:
-    """The documented columns of all versions, and those that Data Connect adds by itself."""
-    columns = {
-        **dict.fromkeys(SYSTEM_COLUMNS, "string, added by Data Connect"),
-        **{column.name: column.documented_type for column in dataset.curated_columns},
-    }
-    return table_schema(columns, dataset.natural_key)
-
-
 def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:
-    """What the customer's data request asks of the dataset, in the version that it names."""
+    """Returns what the customer's data request asks of the dataset, in the version that it names."""
     requested = customer.data_request.requested(dataset.name)
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
@@ -128,7 +126,7 @@ def _extractions(
     requested: RequestedDataset,
     work: CustomerDays,
 ) -> list[Extraction]:
-    """The finished extractions that hold the days; submits what is missing and waits for what is under way."""
+    """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
     me = claimant(context)
     submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
@@ -149,9 +147,10 @@ def _extractions(
 def _submit_others(
     context: dg.AssetExecutionContext, submitter: Submitter, customer: Customer, dataset: Dataset, work: CustomerDays
 ) -> None:
-    """Ask for the run's other datasets too before waiting: each takes 45 minutes, and steps follow each other.
+    """Also submits the run's other datasets before waiting, since each takes 45 minutes and the steps follow each
+    other.
 
-    What is wrong with one of them is told by its own step.
+    An error in one of them is reported by its own step.
     """
     selected = context.run.asset_selection
     for requested in customer.data_request.datasets:
@@ -162,7 +161,7 @@ def _submit_others(
 
 
 def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:
-    """What the factory reported; of a landing that was sealed before, as its manifest has it."""
+    """Returns the factory's report; for a landing that was sealed before, the counts in its manifest."""
     if manifest := landing.sealed(lake, dataset, entry):
         return CopyOutcome(manifest.rows_reported, None, None)
     run = factory.run(customer, entry.factory_run_id or "")
@@ -171,27 +170,30 @@ def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Data
     return factory.copy_outcome(customer, run)
 
 
-def _result(
-    key: dg.AssetKey, lake: Lake, customer: Customer, landed: list[tuple[Manifest, str]]
-) -> dg.MaterializeResult:
-    rows = sum(manifest.rows for manifest, _ in landed)
+def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
+    """Returns what a day's page shows: the landing that holds the day. The lake does not separate a window's rows by
+    day.
+    """
+    is_of_one_day = manifest.first_day == manifest.last_day
+    return {
+        "dagster/row_count" if is_of_one_day else "rows_of_the_window": manifest.rows,
+        "window": f"{manifest.first_day} to {manifest.last_day}",
+        "bytes": manifest.size,
+        "files": len(manifest.parts),
+        "files_with_oddities": sum(not part.is_clean for part in manifest.parts),
+        "manifest": dg.MetadataValue.md(f"[{path}]({lake.uri(path)})"),
+        "factory_run": manifest.factory_run_id,
+    }
+
+
+def _result(key: dg.AssetKey, lake: Lake, customer: Customer, landed: Sequence[Manifest]) -> dg.MaterializeResult:
     unknown = [name for name in lake.folders(f"raw/{customer.name}") if name not in catalogue()]
-    links = "\n".join(f"- [{path}]({lake.uri(path)})" for _, path in landed)
+    rows, reported = sum(each.rows for each in landed), sum(each.rows_reported or 0 for each in landed)
     return dg.MaterializeResult(
         asset_key=key,
-        metadata={
-            "dagster/row_count": rows,
-            "bytes": sum(manifest.size for manifest, _ in landed),
-            "files": sum(len(manifest.parts) for manifest, _ in landed),
-            "files_with_oddities": sum(not part.is_clean for manifest, _ in landed for part in manifest.parts),
-            "manifests": dg.MetadataValue.md(links or "none"),
-            "factory_runs": ", ".join(manifest.factory_run_id for manifest, _ in landed),
-        },
         check_results=[
             dg.AssetCheckResult(
-                check_name=ROWS_CHECK,
-                passed=True,
-                metadata={"rows_landed": rows, "rows_reported": sum(m.rows_reported or 0 for m, _ in landed)},
+                check_name=ROWS_CHECK, passed=True, metadata={"rows_landed": rows, "rows_reported": reported}
             ),
             dg.AssetCheckResult(
                 check_name=FOLDERS_CHECK, passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}

@@ -1,7 +1,7 @@
 """The lake: the objects of one container or folder, through obstore.
 
-What belongs here: putting, getting, listing and staging objects. Which lake is whose is `lakes.py`'s, moving many bytes
-`transfer.py`'s; what the objects mean is the stages'.
+What belongs here: writing, reading, listing and staging objects. Which customer has which lake belongs to `lakes.py`;
+moving many bytes belongs to `transfer.py`; the meaning of the objects belongs to the stages.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ DELETED_AT_ONCE = 250
 """Azure deletes up to 256 blobs by one request."""
 
 STAGED_AT_ONCE = 512 * 1024 * 1024
-"""Up to how many bytes lie on the local disk where files are staged in turn; a larger file lies there alone."""
+"""The most bytes that `staged_in_turn` keeps on the local disk at once; a larger file is staged alone."""
 
 
 @dataclass(frozen=True)
 class Lake:
     """The lake's objects, by path.
 
-    Every method raises LakeError, in one line, where the lake refuses or cannot be reached.
+    Every method raises LakeError, in one line, if the lake refuses or cannot be reached.
     """
 
     url: str
@@ -43,14 +43,14 @@ class Lake:
     store: ObjectStore = field(repr=False)
     place: Place
     folder: Path | None = None
-    """Where the objects are files of this machine: the folder that holds them."""
+    """The folder that holds the objects, if they are files of this machine."""
 
     progress: Progress = untold
-    """Is told how many bytes are staged or written, while they are."""
+    """Is called with the number of bytes while they are staged or written."""
 
     @classmethod
     def in_folder(cls, folder: Path) -> Lake:
-        """The lake in a local folder, which is made where it is missing."""
+        """Opens a lake in a local folder; creates the folder if it is missing."""
         url = folder.as_uri()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -59,15 +59,17 @@ class Lake:
         return cls(url, LocalStore(folder), Place(url), folder)
 
     def telling(self, progress: Progress) -> Lake:
-        """The same lake, whose transfers tell how far they are."""
+        """Returns the same lake with progress reports for its transfers."""
         return replace(self, progress=progress)
 
     def uri(self, path: str) -> str:
-        """A link to an object, for people."""
+        """Returns a link to an object, for people."""
         return f"{self.url.rstrip('/')}/{path}"
 
     def readable_url(self, path: str, valid_for: timedelta) -> str:
-        """A URL that reads an object without signing in, for a time: a secret; of a local lake, its file's."""
+        """Returns a URL that reads an object without sign-in for a time, so it is a secret; for a local lake, the
+        file's URL.
+        """
         if not isinstance(self.store, AzureStore):
             return self.uri(path)
         with self._explained(path):
@@ -78,7 +80,9 @@ class Lake:
             return bytes(obstore.get(self.store, path).bytes())
 
     def write(self, path: str, content: bytes | Path) -> None:
-        """Put an object, whole or not at all, over the one that may be there; of a file, in bounded memory."""
+        """Writes an object, completely or not at all, and replaces an existing one; a file is written in bounded
+        memory.
+        """
         with self._explained(path):
             if isinstance(content, Path) and self.folder is None:
                 transfer.upload(self.store, path, content, self.progress)
@@ -86,7 +90,7 @@ class Lake:
                 obstore.put(self.store, path, content)
 
     def create(self, path: str, content: bytes) -> bool:
-        """Put an object unless it is there already; True when this call made it."""
+        """Writes an object unless it exists; True if this call created it."""
         with self._explained(path):
             try:
                 obstore.put(self.store, path, content, mode="create")
@@ -104,7 +108,7 @@ class Lake:
         return True
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Delete objects; one that is gone already is no error."""
+        """Deletes objects; an object that does not exist is not an error."""
         for start in range(0, len(paths), DELETED_AT_ONCE):
             some = list(paths[start : start + DELETED_AT_ONCE])
             with self._explained(some[0]):
@@ -117,21 +121,21 @@ class Lake:
                             obstore.delete(self.store, path)
 
     def objects(self, prefix: str) -> list[tuple[str, int]]:
-        """(path, bytes) of the objects under a prefix, in the order of their paths."""
+        """Returns (path, bytes) of the objects under a prefix, ordered by path."""
         with self._explained(prefix):
             pages = obstore.list(self.store, prefix=prefix)
             return sorted((entry["path"], entry["size"]) for page in pages for entry in page)
 
     def folders(self, prefix: str) -> list[str]:
-        """The names of the folders right below a prefix."""
+        """Returns the names of the folders directly below a prefix."""
         with self._explained(prefix):
             found = obstore.list_with_delimiter(self.store, prefix=prefix)
             return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"])
 
     def stage(self, paths: Iterable[str], directory: Path) -> list[Path]:
-        """Local files with the objects' content: the objects themselves where the lake is local, else copies.
+        """Returns local files with the objects' content: the objects themselves if the lake is local, else copies.
 
-        Copies are made several at a time, in bounded memory; each is whole or not there.
+        Several copies are made at a time, in bounded memory; each is complete or missing.
         """
         paths = list(paths)
         if self.folder is not None:
@@ -142,7 +146,7 @@ class Lake:
         return [targets[path] for path in paths]
 
     def staged_in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, Path]]:
-        """(path, local file) of objects one after the other, on a disk that holds some of them at a time.
+        """Returns (path, local file) of objects one after the other, while the disk holds only some of them.
 
         Args:
             objects: (path, bytes), as `objects` lists them.
@@ -161,7 +165,7 @@ class Lake:
 
     @contextmanager
     def _reason_asked_for(self) -> Iterator[None]:
-        """Where a request fails without a word, as HEAD does, raise what a listing of the container fails with."""
+        """If a request fails without a reason, as HEAD does, raises the error of a listing of the container instead."""
         try:
             yield
         except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
@@ -173,12 +177,12 @@ class Lake:
 
 
 def _local_name(path: str) -> str:
-    """A file name that any file system and any SQL takes, whatever the object is called."""
+    """Makes a file name that any file system and any SQL accepts, whatever the object's name is."""
     return hashlib.sha256(path.encode()).hexdigest()[:32]
 
 
 def _batches(objects: Sequence[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
-    """The objects in order, some STAGED_AT_ONCE bytes at a time."""
+    """Returns the objects in order, at most STAGED_AT_ONCE bytes at a time."""
     batch: list[tuple[str, int]] = []
     held = 0
     for entry in objects:

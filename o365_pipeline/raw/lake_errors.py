@@ -1,6 +1,6 @@
-"""What the lake's refusals mean: obstore's long errors as one line that names the container and what to do.
+"""Explains errors of the lake: obstore's long texts become one line that names the container and what to do.
 
-What belongs here: reading errors. An error's own text is never repeated: it may hold a signed address.
+What belongs here: reading errors. An error's own text is never repeated, since it may hold a signed address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNREACHABLE = re.compile(r"HTTP error|error sending request|timed out|kind: (Con
 
 @dataclass(frozen=True)
 class Place:
-    """Where a lake is, and what it is entered with."""
+    """The address of a lake, and how it is signed in to."""
 
     address: str
     """The container's URL, or the folder's."""
@@ -35,7 +35,7 @@ class Place:
 
 @contextmanager
 def explained(place: Place, path: str = "") -> Iterator[None]:
-    """Turn what obstore raises into a LakeError."""
+    """Turns obstore's exceptions into a LakeError."""
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError) as error:

@@ -1,6 +1,6 @@
-"""Many bytes between a store and the local disk: pieces, several at a time, in bounded memory, with progress.
+"""Transfers between a store and the local disk: in pieces, several at a time, in bounded memory, with progress reports.
 
-What belongs here: moving whole objects. What a lake is, and what its errors mean, is not.
+What belongs here: moving whole objects. What a lake is belongs to `lake.py`; its errors belong to `lake_errors.py`.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 8 * 1024 * 1024
 WORKERS = 8
-"""How many pieces are under way at a time: 64 MB, whatever the objects' sizes."""
+"""How many pieces are transferred at a time: 64 MB in all, whatever the objects' sizes are."""
 
 TELL_SECONDS = 10
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is done, and how many bytes of how many."""
+"""Is called with the action, the bytes done and the bytes in all."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def untold(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody hears of."""
+    """Ignores progress."""
 
 
 def logged(log: logging.Logger, of: str) -> Progress:
-    """Progress as lines of a log, one every few seconds."""
+    """Reports progress as lines of a log, one every few seconds."""
     told = time.monotonic()
 
     def tell(what: str, done: int, total: int) -> None:
@@ -56,7 +56,7 @@ def logged(log: logging.Logger, of: str) -> Progress:
 
 @dataclass(frozen=True)
 class Piece:
-    """A range of an object, and the file that it goes to."""
+    """A range of an object, and the file that it is written to."""
 
     path: str
     version: str | None
@@ -66,7 +66,7 @@ class Piece:
 
 
 def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress = untold) -> None:
-    """Copy objects to local files, each whole or not there.
+    """Copies objects to local files; each file is complete or missing.
 
     Raises:
         LakeError: the disk has no room for them; nothing was copied.
@@ -103,7 +103,7 @@ def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress
 
 
 def upload(store: ObjectStore, path: str, source: Path, progress: Progress = untold) -> None:
-    """Put a local file, whole or not at all: in blocks that become the object once all of them are there."""
+    """Uploads a local file, completely or not at all: in blocks that become the object when all of them are there."""
     total = source.stat().st_size
     if total <= PIECE_BYTES:
         obstore.put(store, path, source.read_bytes())
@@ -140,7 +140,7 @@ def _fetch(store: ObjectStore, piece: Piece) -> Piece:
 
 @contextmanager
 def _workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads; when the work is broken off, what has not begun is not begun any more."""
+    """Opens a pool of threads; if the work is interrupted, items that have not begun are cancelled."""
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="lake") as pool:
         try:
             yield pool
@@ -149,7 +149,7 @@ def _workers() -> Iterator[ThreadPoolExecutor]:
 
 
 def _as_done(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the work in the order of their coming, with few items ahead of those under way."""
+    """Returns the results of the work in the order of their completion, with few items queued ahead."""
     waiting: set[Future[Result]] = set()
     for item in items:
         waiting.add(pool.submit(work, item))

@@ -1,12 +1,14 @@
-"""Serves a web application on this machine until it is interrupted.
+"""Serves a web application on this machine, until it is interrupted or during a block of code.
 
-What belongs here: listening and serving. What is served is the caller's.
+What belongs here: listening and serving. The application belongs to the caller.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +17,13 @@ from starlette.types import ASGIApp
 
 from o365_pipeline.errors import UsageError
 
+END_SECONDS = 2
+"""How long the server waits for requests under way when the block ends."""
+
 
 @dataclass(frozen=True)
 class Certificate:
-    """What HTTPS is served with: a certificate and its key, each a PEM file."""
+    """A certificate for HTTPS and its key, each a PEM file."""
 
     certificate: Path
     key: Path
@@ -27,19 +32,52 @@ class Certificate:
 def serve(
     app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
 ) -> None:
-    """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
+    """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use; or the certificate is none.
+        UsageError: it cannot listen there, for example because the port is in use; or the certificate is invalid.
     """
     config = _configured(app, certificate)
-    with _listening(host, port) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        tell(f"{'https' if certificate else 'http'}://{shown}:{listener.getsockname()[1]}")
+    with listening(host, port) as listener:
+        tell(address(host, listener.getsockname()[1], "https" if certificate else "http"))
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             return
+
+
+@contextmanager
+def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
+    """Serves in a thread, on a socket that is listening already, while the block runs; yields the address."""
+    server = uvicorn.Server(_configured(app, None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield address(host, listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(END_SECONDS)
+
+
+def listening(host: str, port: int, option: str = "--port") -> socket.socket:
+    """Opens a socket that listens there.
+
+    Args:
+        option: the option with which the user names another port.
+
+    Raises:
+        UsageError: it cannot listen there, for example because the port is in use.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        raise UsageError(f"nothing can listen on {host} port {port}: {reason}; give another {option}") from error
+
+
+def address(host: str, port: int, scheme: str = "http") -> str:
+    """Where a browser finds what listens there."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
@@ -58,11 +96,3 @@ def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
         named = f"{files.certificate} and {files.key}" if files else ""
         raise UsageError(f"{named} are no certificate with its key, as PEM files: {error.strerror or error}") from error
     return config
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        raise UsageError(f"nothing can listen on {host} port {port}: {reason}; give another --port") from error

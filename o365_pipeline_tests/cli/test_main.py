@@ -375,7 +375,7 @@ def test_the_owner_cannot_approve(command: Command) -> None:
         (["demo", "--days", "0"], "0 is not in the range"),
         (["demo", "--first-day", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2100-01-04"], "2100-01-04 is not over yet"),
-        (["extract", "--from", "2020-01-01"], "2020-01-01 lies before 2024-01-01"),
+        (["extract", "--from", "2020-01-01"], f"2020-01-01 lies before {DAY}, the first day of the customers"),
         (["why-missing", "nobody@x.example", "--day", TUESDAY], "nobody of contoso has the address nobody@x"),
         (["why-missing", "someone"], "Missing option '--day'"),
         (["fly"], "No such command 'fly'"),
@@ -392,6 +392,7 @@ def test_bad_arguments_get_a_clear_line_and_status_2(command: Command, arguments
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
+        ("O365_PURGE_GRACE_DAY", "hunter2", "O365_PURGE_GRACE_DAY: there is no such setting; did you mean O365_PURGE_"),
         ("O365_DEPLOYMENT", "moon", "O365_DEPLOYMENT=moon"),
         (
             "O365_DEPLOYMENT",

@@ -19,7 +19,7 @@ from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_reading import Progress, read_feeds
 from o365_pipeline.consent.records import sort_out
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.database.ledger import operation, record_aside
+from o365_pipeline.database.ledger import approval_event, operation, record_aside, recorded_after
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
@@ -175,7 +175,7 @@ def test_sensors_started_twice_record_each_event_once(deployment: Deployment, cu
 
     for one in customers:
         assert ids(deployment, one) == [f"{one.name}-{number}" for number in range(3)]
-    recorded = approval_ledger.decided_after(deployment.database, 0, 1000)
+    recorded = recorded_after(deployment.database, approval_event.c.customer, 0, 1000)
     assert [sequence for sequence, _ in recorded] == list(range(1, 121))
 
 

@@ -26,6 +26,7 @@ from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.mart.views import VIEWS
 from o365_pipeline_tests.finished_homes import FinishedHomes
 
@@ -130,7 +131,7 @@ def _empty(url: sa.URL) -> None:
         with suppress(sa.exc.DBAPIError), engine.begin() as connection:
             connection.exec_driver_sql(statement)
     for statement in (
-        *(f"DROP VIEW IF EXISTS {name}" for name in ("ledger_row_provenance", *VIEWS)),
+        *(f"DROP VIEW IF EXISTS {name}" for name in VIEWS),
         *(f"DROP TABLE IF EXISTS {name}" for name in tables),
     ):
         with engine.begin() as connection:
@@ -153,7 +154,7 @@ def database(tmp_path: Path, mart_url: sa.URL, finished_homes: FinishedHomes) ->
     """The mart with its schema and no rows."""
     if SERVER is None:
         finished_homes.copy_empty_mart(tmp_path)
-    return Database(url=mart_url)
+    return mart_database(mart_url)
 
 
 @pytest.fixture

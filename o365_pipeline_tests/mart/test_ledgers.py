@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, fitting, landing
+from o365_pipeline.database.ledger import approval_event, extraction, fitting, landing, recorded_after
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
@@ -56,7 +56,7 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     decide()
     events = approval_ledger.events(database, customer)
     assert [event.approver for event in events] == [None, *["approver@contoso.example"] * 2]
-    assert [place for place, _ in approval_ledger.decided_after(database, 0, 10)] == [1, 2, 3]
+    assert [place for place, _ in recorded_after(database, approval_event.c.customer, 0, 10)] == [1, 2, 3]
 
     entry = wanted(customer, events[-1].event_id)
     assert extraction_ledger.claim(database, entry)

@@ -1,0 +1,353 @@
+"""Builds the customers and the stages' resources from the settings.
+
+What belongs here: choosing the cloud, the lake, the mart, the customers and the offer. The settings belong to
+`settings.py`; the format of a file of customers belongs to `customers/configuration.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from o365_pipeline.azure.cloud import AzureCloud, Cloud, SignIn
+from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
+from o365_pipeline.customers.customer import Customers, KeyVaultSecret
+from o365_pipeline.customers.data_request import read_data_request
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.database.database import Database
+from o365_pipeline.deployment.settings import (
+    FOR_THE_SANDBOXES_CUSTOMER,
+    Environment,
+    Settings,
+    check_names,
+    read_settings,
+)
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.managed_app.installations.applications import read_secret
+from o365_pipeline.managed_app.installations.installations import Installation, InstalledCustomers
+from o365_pipeline.managed_app.installations.vendor import Vendor
+from o365_pipeline.managed_app.offer import Offer, read_offer
+from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
+from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.raw.lakes import ENDPOINT, Lakes
+from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
+from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
+
+SANDBOX_SIGNATURE = SecretStr("sandbox")
+
+FEED_POLL_SECONDS = 60
+"""Microsoft allows a publisher some 2,000 requests to the feed per minute; a thousand customers stay below that."""
+
+PROJECT = Path(__file__).parents[2]
+AZURE_NEEDS = {
+    "customers": "customers.toml, as `o365-pipeline customers example` prints one",
+    "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
+}
+"""Settings that a deployment on Azure must have, with an example of each."""
+
+AN_APPLICATION = {
+    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
+    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
+}
+SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
+    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
+    "service-principal": AN_APPLICATION,
+}
+"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything that the environment configures, ready to use."""
+
+    home: Path
+    customers: Customers
+    database: Database
+    lakes: Lakes
+    cloud: Cloud
+    own_marts: Mapping[str, Database] = field(default_factory=dict)
+    """The databases of customers whose mart is not in the deployment's database."""
+
+    offer: Offer | None = None
+    """The offer that is sold as a managed application; None if there is none."""
+
+    notification_signature: SecretStr | None = None
+    """The secret with which Azure signs its notifications of installations; None if there is none."""
+
+    vendor: Vendor | None = None
+    """The vendor of the offer, with what its installations need."""
+
+    @property
+    def marts(self) -> Marts:
+        joining = self.vendor.installed.mart if self.vendor else None
+        return Marts(default=self.database, own=self.own_marts, joining=joining)
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """Returns the stages' resources, by the names under which assets and sensors request them."""
+        return {
+            "database": self.database,
+            "marts": self.marts,
+            "lakes": self.lakes,
+            "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
+            "data_factory": DataFactory(cloud=self.cloud),
+            "customers": self.customers,
+            "cloud": self.cloud,
+            "home": self.home,
+            "service_catalog": self.service_catalog,
+            **({"vendor": self.vendor} if self.vendor else {}),
+        }
+
+    @property
+    def service_catalog(self) -> ServiceCatalog:
+        """The service catalog in which the offer is published."""
+        return ServiceCatalog(self.cloud, self.lakes, self.notification_signature)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox beneath this deployment.
+
+        Raises:
+            SettingsError: there is none; this deployment runs on Azure.
+        """
+        return Sandbox(Path(self.sandbox_cloud.home))
+
+    @property
+    def sandbox_cloud(self) -> SandboxCloud:
+        """The sandbox as a cloud.
+
+        Raises:
+            SettingsError: there is none; this deployment runs on Azure.
+        """
+        if not isinstance(self.cloud, SandboxCloud):
+            raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
+        return self.cloud
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first day of the partitions, which is the earliest first day of all customers.
+
+        For customers that install an offer, the ledger knows it; for the sandbox's customer, whose week moves on,
+        earlier extractions count too. If the ledger cannot be read, the day is early enough for every customer.
+        """
+        days = [customer.first_day for customer in self.customers.configured]
+        if self.is_sandbox or self.offer:
+            try:
+                days += [customer.first_day for customer in self.customers]
+                days += [day for day in [extraction_ledger.first_day(self.database)] if day]
+            except (DatabaseError, DatabaseUnavailableError):
+                return FIRST_DAY
+        return min(days, default=FIRST_DAY)
+
+    @property
+    def is_sandbox(self) -> bool:
+        return isinstance(self.cloud, SandboxCloud)
+
+    @property
+    def has_tenant_data(self) -> bool:
+        """True if files replace the synthetic tenant's data."""
+        return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
+
+    @property
+    def left_aside(self) -> tuple[str, ...]:
+        """Files of tenant data that belong to no dataset in the catalogue."""
+        data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
+        return tenant_files.datasets_in(Path(data)).others if data else ()
+
+    def register_data_requests(self) -> None:
+        """Registers the data requests of all customers with the sandbox's approvers.
+
+        Raises:
+            SettingsError: there is no sandbox.
+        """
+        for customer in self.customers:
+            self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+
+    def use_dagster_home(self) -> None:
+        """Makes Dagster, here and in child processes, store its runs in the home, as the project's dagster.yaml says.
+
+        On Azure, an instance that the environment names is used unchanged.
+        """
+        if not self.is_sandbox and os.environ.get("DAGSTER_HOME"):
+            return
+        folder = self.home / "dagster"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
+        os.environ["DAGSTER_HOME"] = str(folder)
+
+
+def load(**overrides: Any) -> Deployment:
+    """Reads the settings and builds the deployment; overrides replace environment variables.
+
+    Raises:
+        SettingsError: a setting is missing or wrong; the message names it.
+    """
+    environment, settings = Environment(), read_settings(overrides)
+    if settings.customers or settings.deployment == "azure":
+        for name in FOR_THE_SANDBOXES_CUSTOMER:
+            if name in settings.model_fields_set:
+                raise SettingsError(
+                    f"O365_{name.upper()}: each customer has its own, so say it in O365_CUSTOMERS' file"
+                )
+    build = _azure if settings.deployment == "azure" else _sandbox
+    deployment = build(settings, environment)
+    check_names(environment, environment.looked_up | _named_by(deployment.offer))
+    return deployment
+
+
+def _named_by(offer: Offer | None) -> set[str]:
+    """Returns the variable that an offer's file names."""
+    if offer is None or isinstance(offer.application_secret, KeyVaultSecret):
+        return set()
+    return {offer.application_secret.env}
+
+
+def _sandbox(settings: Settings, environment: Environment) -> Deployment:
+    home = settings.home.resolve()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
+    configured = read_customers(settings.customers, environment) if settings.customers else _sandbox_customers(settings)
+    lakes = _lakes(settings, AzureCloud(), None if settings.storage_url else (home / "lake").as_uri())
+    mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
+    cloud = SandboxCloud(
+        home=str(home / "sandbox"),
+        lakes=lakes,
+        queued_seconds=min(1.0, settings.sandbox_seconds),
+        run_seconds=settings.sandbox_seconds,
+        users=settings.sandbox_users,
+        seed=settings.sandbox_seed,
+        mails_per_day=settings.sandbox_mails,
+        tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
+    )
+    offer, database = read_offer(settings.offer), mart_database(mart_url)
+    installed = InstalledCustomers(
+        database, offer, lambda known: mart_database(_sqlite(home / "marts" / _file_name(known)))
+    )
+    return Deployment(
+        home=home,
+        customers=Customers(configured.customers, installed),
+        database=database,
+        lakes=lakes,
+        cloud=cloud,
+        own_marts={name: mart_database(url) for name, url in configured.marts.items()},
+        offer=offer,
+        notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
+        vendor=_vendor(offer, cloud, installed, configured),
+    )
+
+
+def _sandbox_customers(settings: Settings) -> Configured:
+    request = read_data_request(settings.data_request)
+    own = {name: getattr(settings, name) for name in FOR_THE_SANDBOXES_CUSTOMER if name != "data_request"}
+    if settings.tenant_data:
+        return Configured((customer_of_files(request, settings.tenant_data, **own),), {})
+    return Configured((sandbox_customer(request, **own),), {})
+
+
+def _lakes(settings: Settings, signs_in: AzureCloud, default: str | None = None) -> Lakes:
+    """Returns one lake for all customers if the settings or the default name one, else each customer's container."""
+    return Lakes(
+        settings.lake_url or default, settings.storage_url or ENDPOINT, settings.storage_key, signs_in.credential
+    )
+
+
+def _sqlite(path: Path) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def _azure(settings: Settings, environment: Environment) -> Deployment:
+    for name, example in AZURE_NEEDS.items():
+        if not getattr(settings, name):
+            raise SettingsError(
+                f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
+            )
+    _check_sign_in(settings.credential)
+    assert settings.customers
+    assert settings.mart_url
+    configured = read_customers(settings.customers, environment)
+    cloud = AzureCloud(
+        sign_in=settings.credential,
+        client_id=os.environ.get("AZURE_CLIENT_ID"),
+        authority=os.environ.get("AZURE_AUTHORITY_HOST"),
+        arm_url=settings.arm_url,
+        feed_url=settings.feed_url,
+    )
+    database = mart_database(sa.make_url(settings.mart_url), cloud.credential())
+    offer = read_offer(settings.offer) if settings.offer else None
+    installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
+    return Deployment(
+        home=settings.home.resolve(),
+        customers=Customers(configured.customers, installed),
+        database=database,
+        lakes=_lakes(settings, cloud),
+        cloud=cloud,
+        own_marts={
+            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            for customer in configured.customers
+            if customer.name in configured.marts
+        },
+        offer=offer,
+        notification_signature=settings.notification_signature or None,
+        vendor=_vendor(offer, cloud, installed, configured) if offer and installed else None,
+    )
+
+
+def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configured: Configured) -> Vendor:
+    names = frozenset(customer.name for customer in configured.customers)
+    return Vendor(offer, partial(_application_secret, offer, cloud), installed, names)
+
+
+def _installed_mart(cloud: Cloud, known: Installation) -> Database:
+    """Returns the mart that a managed application installed; the application is the administrator of its server."""
+    url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
+    return mart_database(url, cloud.credential(known.tenant_id))
+
+
+def _file_name(known: Installation) -> str:
+    """Returns the file that replaces an installation's database in the sandbox, named after its server."""
+    return f"{(known.sql_server or known.customer).split('.')[0]}.db"
+
+
+def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
+    """Returns the secret of the application in an offer's data request; the sandbox accepts any.
+
+    Raises:
+        SettingsError: it is not where the offer says.
+    """
+    secret = offer.application_secret
+    if isinstance(secret, KeyVaultSecret):
+        return read_secret(secret, cloud)
+    if value := os.environ.get(secret.env):
+        return SecretStr(value)
+    if isinstance(cloud, SandboxCloud):
+        return SecretStr("sandbox")
+    raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
+
+
+def _check_sign_in(credential: SignIn) -> None:
+    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
+        if not os.environ.get(name):
+            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
+    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
+        raise SettingsError(
+            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
+            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
+        )
