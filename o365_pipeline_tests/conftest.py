@@ -122,10 +122,19 @@ def finished_homes(tmp_path_factory: pytest.TempPathFactory) -> FinishedHomes:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, finished_homes: FinishedHomes) -> Deployment:
-    """A sandbox of twelve people whose factory runs take no time; one day is agreed on."""
+def home(request: pytest.FixtureRequest, tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+    """Where the deployment lies: its mart is empty, or holds the day that the test asks for as `moved`."""
     home = tmp_path / "o365"
-    finished_homes.copy_empty_mart(home)
+    if "moved" in request.fixturenames:
+        finished_homes.copy_days(1, home)
+    else:
+        finished_homes.copy_empty_mart(home)
+    return home
+
+
+@pytest.fixture
+def deployment(home: Path) -> Deployment:
+    """A sandbox of twelve people whose factory runs take no time; one day is agreed on."""
     return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=1)
 
 
@@ -157,9 +166,8 @@ def remembering(tmp_path: Path, finished_homes: FinishedHomes) -> Iterator[dg.Da
 
 
 @pytest.fixture
-def moved(runner: Runner, finished_homes: FinishedHomes) -> Runner:
+def moved(runner: Runner) -> Runner:
     """The approved day in the mart; what Dagster remembers of it is not there."""
-    finished_homes.copy_days(1, runner.deployment.home)
     runner.instance.add_dynamic_partitions("customer", ["contoso"])
     return runner
 
