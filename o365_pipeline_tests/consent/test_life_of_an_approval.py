@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.consent import approval_ledger
@@ -20,6 +20,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import NotAuthorizedError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.extraction.test_submission import FakeFactory
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -87,7 +88,7 @@ def told_slowly(events: list[ApprovalEvent], at: dt.datetime) -> Told:
     return Told(state, approval)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few(3)
 @given(SEEDS)
 def test_ten_thousand_events_fold_to_one_standing_in_any_order_of_delivery(customer: Customer, seed: int) -> None:
     chance = random.Random(seed)
@@ -103,7 +104,7 @@ def test_ten_thousand_events_fold_to_one_standing_in_any_order_of_delivery(custo
             assert (found.state, found.approval) == (expected.state, expected.approval)
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few(2)
 @given(SEEDS)
 def test_no_extraction_is_created_outside_an_approval_in_force(
     deployment: Deployment, customer: Customer, seed: int

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.cost.assumptions import read_assumptions, shipped_assumptions
@@ -19,6 +19,7 @@ from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.package.cost_by_users import cost_parts
+from o365_pipeline_tests.conftest import few
 
 RATES, ASSUMPTIONS = read_rates(), read_assumptions()
 MESSAGE, FILES = catalogue()["Message_v1"], catalogue()["SharePointFiles_v1"]
@@ -104,7 +105,7 @@ def test_history_goes_no_further_back_than_data_connect_does() -> None:
     assert all(line.runs == 1 for line in found.history().lines)
 
 
-@settings(deadline=None, max_examples=15)
+@few(15)
 @given(users=st.integers(1, 20_000), history_days=st.integers(1, 60))
 def test_weekly_windows_are_never_dearer_than_daily_ones(users: int, history_days: int) -> None:
     found = estimate(EVERY_DATASET, users, history_days, RATES, ASSUMPTIONS)

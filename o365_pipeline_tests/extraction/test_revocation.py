@@ -40,11 +40,6 @@ def deployment(tmp_path: Path) -> Deployment:
     return replace(loaded, cloud=cloud)
 
 
-@pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
-
-
 def statuses(deployment: Deployment) -> set[str]:
     return {run.status for run in deployment.sandbox.factory_runs()}
 

@@ -49,14 +49,6 @@ def objects(deployment: Deployment) -> list[str]:
     return [path for stage in STAGES for path, _ in lake_of(deployment).objects(stage)]
 
 
-@pytest.fixture
-def moved(runner: Runner, decide: Decide) -> Runner:
-    """Two days in the mart."""
-    decide()
-    runner.move()
-    return runner
-
-
 def test_while_the_approval_is_in_force_nothing_is_purged(moved: Runner, deployment: Deployment) -> None:
     before = (objects(deployment), mart_rows(deployment))
 
