@@ -20,6 +20,7 @@ from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.dagster_ui.row_history import rows_of_days
@@ -56,7 +57,7 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
         key=key,
         group_name="curated",
         kinds={"parquet", "duckdb"},
-        owners=["team:data-engineering"],
+        owners=[DATA_ENGINEERING],
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],

@@ -15,6 +15,7 @@ from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
@@ -40,7 +41,7 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
         key=current_key(dataset),
         group_name="curated",
         kinds={"parquet", "duckdb"},
-        owners=["team:data-engineering"],
+        owners=[DATA_ENGINEERING],
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[curated_key(dataset)],

@@ -17,6 +17,7 @@ from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.row_history import rows_of_days
@@ -154,7 +155,7 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         group_name=f"mart_{subject}" if fed else UNFED_GROUP,
         kinds={"sql", KINDS[table.name.partition("_")[0]]},
         tags={"o365/subject": subject},
-        owners=["team:analytics"],
+        owners=[DATA_ENGINEERING],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
     )
 

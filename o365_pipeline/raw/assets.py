@@ -14,6 +14,7 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.column_schema import raw_schema
@@ -50,7 +51,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
         key=key,
         group_name="raw",
         kinds={"json", "datalake"},
-        owners=["team:data-engineering"],
+        owners=[DATA_ENGINEERING],
         tags={"o365/family": dataset.family, "o365/billed": "free" if dataset.free_of_charge else "by-row"},
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
