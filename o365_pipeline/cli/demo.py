@@ -18,7 +18,7 @@ from o365_pipeline.cli.headless import Headless, read_consent
 from o365_pipeline.cli.terminal import DAY, progress, stdout, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.curated.accounting import account
+from o365_pipeline.curated.row_accounting import account
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
@@ -88,12 +88,12 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     read_consent(deployment, [customer])
-    approval = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
+    approval = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
     if approval:
         console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")
         return
-    if deployment.left_aside:
-        others = ", ".join(deployment.left_aside)
+    if deployment.unknown_files:
+        others = ", ".join(deployment.unknown_files)
         console.print(f"left aside, of no dataset in the catalogue: {others}", soft_wrap=True)
     names = ", ".join(requested.dataset.name for requested in request.datasets)
     console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
@@ -119,22 +119,22 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
 def _move(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
     """Runs the sensors until everything that the approval allows is in the mart."""
     datasets = len(customer.data_request.datasets)
-    with progress(console, "Data Factory extracts datasets", datasets) as tell:
+    with progress(console, "Data Factory extracts datasets", datasets) as report:
         for request in headless.tick("consent_sensor"):
             headless.execute(request)
         patience_ends = time.monotonic() + PATIENCE_SECONDS
         while waiting := extraction_ledger.under_way(deployment.database, [customer.name]):
             if time.monotonic() > patience_ends:
                 raise O365PipelineError(f"{len(waiting)} factory runs are still under way after {PATIENCE_SECONDS} s")
-            tell(datasets - len(waiting))
+            report(datasets - len(waiting))
             time.sleep(TICK_SECONDS)
             headless.tick("landing_sensor")
-        tell(datasets)
+        report(datasets)
     for request in headless.tick("landing_sensor"):
         steps = headless.steps(request)
-        with progress(console, "From the lake to the mart, steps", steps) as tell:
-            headless.execute(request, tell)
-            tell(steps)
+        with progress(console, "From the lake to the mart, steps", steps) as report:
+            headless.execute(request, report)
+            report(steps)
 
 
 def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.approvals import Standing, State
+from o365_pipeline.consent.approvals import ConsentStatus, State
 from o365_pipeline.deployment import Deployment
 
 NAMED = 3
@@ -47,7 +47,7 @@ class News(AbstractContextManager["News"]):
 
     def waiting(self) -> Iterator[str]:
         """What is waited for, and what to do."""
-        waiting = [name for name, standing in self._standings.items() if standing.approval is None]
+        waiting = [name for name, consent_status in self._standings.items() if consent_status.approval is None]
         if not waiting:
             return
         who = ", ".join(waiting) if len(waiting) <= NAMED else f"{len(waiting)} customers"
@@ -57,9 +57,9 @@ class News(AbstractContextManager["News"]):
     def since_the_last_look(self) -> Iterator[str]:
         """Returns the decisions that were read, and the runs that began or ended."""
         before, self._standings = self._standings, self._look_at_standings()
-        for name, standing in self._standings.items():
-            if standing != before.get(name) and standing.state is not State.PENDING:
-                yield f"{name}: {standing}{self._approver(name)}"
+        for name, consent_status in self._standings.items():
+            if consent_status != before.get(name) and consent_status.state is not State.PENDING:
+                yield f"{name}: {consent_status}{self._approver(name)}"
         runs = dg.RunsFilter(statuses=list(TOLD), updated_after=self._since)
         for record in self._instance.get_run_records(runs, ascending=True):
             run = record.dagster_run
@@ -74,11 +74,15 @@ class News(AbstractContextManager["News"]):
         line = f"{f'{customer}: ' if customer else ''}{what} {TOLD[run.status]}"
         return f"{line}: {self._ui}/runs/{run.run_id}" if run.status is dg.DagsterRunStatus.FAILURE else line
 
-    def _look_at_standings(self) -> Mapping[str, Standing[Any]]:
+    def _look_at_standings(self) -> Mapping[str, ConsentStatus[Any]]:
         """Where each customer's data request stands."""
-        return approval_ledger.standings(self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC))
+        return approval_ledger.consent_statuses(
+            self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC)
+        )
 
     def _approver(self, name: str) -> str:
         customer = self._deployment.customers[name]
-        approval = approval_ledger.standing_of(self._deployment.database, customer, dt.datetime.now(dt.UTC)).approval
+        approval = approval_ledger.consent_status_of(
+            self._deployment.database, customer, dt.datetime.now(dt.UTC)
+        ).approval
         return f", by {approval.approver}" if approval and approval.approver else ""

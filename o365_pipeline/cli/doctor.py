@@ -34,7 +34,7 @@ class Finding:
 
     what: str
     works: bool | None
-    told: str
+    message: str
 
 
 @click.command()
@@ -47,7 +47,7 @@ def doctor() -> None:
     failed = 0
     for finding in examine(load()):
         failed += finding.works is False
-        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.told}")
+        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.message}")
     if failed:
         raise O365PipelineError(f"{failed} of the connections do not work")
 
@@ -56,7 +56,7 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
     """Tries the connections of all customers, in the order in which an extraction needs them."""
     customers, admitted = _customers(deployment), set[str]()
     for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
-        found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
+        found = _check(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
         admitted |= {tenant_id} if found.works else set()
         yield found
     for customer in customers:
@@ -82,22 +82,22 @@ def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool)
         f"{name}: factory {customer.factory}": lambda: _factory(factory, customer),
     }
     for what, look in looks.items():
-        yield _tried(what, look) if is_signed_in else Finding(what, None, "not tried: the sign-in to its tenant failed")
+        yield _check(what, look) if is_signed_in else Finding(what, None, "not tried: the sign-in to its tenant failed")
     yield _secret(customer)
-    yield _tried(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
+    yield _check(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
 
 
 def _of_database(what: str, database: Database) -> Iterator[Finding]:
     if database.url.get_backend_name() == "mssql":
-        yield _tried(f"{what}: ODBC driver", lambda: _driver(database))
-    yield _tried(f"{what}: {database.name}", lambda: _database(database))
+        yield _check(f"{what}: ODBC driver", lambda: _driver(database))
+    yield _check(f"{what}: {database.name}", lambda: _database(database))
 
 
-def _tried(what: str, look: Callable[[], str]) -> Finding:
+def _check(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except (AzureError, O365PipelineError) as error:
-        return Finding(what, False, _explained(error))
+        return Finding(what, False, _describe_error(error))
 
 
 def _sign_in(deployment: Deployment, tenant_id: str) -> str:
@@ -159,7 +159,7 @@ def _database(database: Database) -> str:
     return "it answers, its schema is up to date"
 
 
-def _explained(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Describes an error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)

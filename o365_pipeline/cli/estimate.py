@@ -127,7 +127,7 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
     """Prints the sources of a cost, and which of them are old."""
     click.echo(
         f"Rates in {rates.currency}, told for days between {rates.dated} and "
-        f"{max(told.dated for told in rates.told.values())}; an estimate is no offer of Microsoft's."
+        f"{max(fact.dated for fact in rates.facts.values())}; an estimate is no offer of Microsoft's."
     )
     factory, calendar = assumptions.factory, assumptions.calendar
     click.echo(
@@ -135,12 +135,12 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
         f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
         "the file of assumptions says."
     )
-    if second_hand := [key for key, told in rates.told.items() if told.is_second_hand]:
+    if second_hand := [key for key, fact in rates.facts.items() if fact.is_second_hand]:
         click.echo(
             f"Told by third parties alone: {', '.join(second_hand)}; see what your agreement with Microsoft says."
         )
     if old := {**rates.old(today), **assumptions.old(today)}:
-        named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
+        named = ", ".join(f"{key} ({fact.dated})" for key, fact in old.items())
         click.echo(
             f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
             "them up there, and name files of your own with --rates and --assumptions."

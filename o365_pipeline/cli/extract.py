@@ -51,6 +51,6 @@ def extract(
             except KeyboardInterrupt:
                 raise ExtractionError("interrupted; the factory goes on, and the same command finds its runs") from None
         steps = headless.steps(request)
-        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
-            headless.execute(request, tell)
-            tell(steps)
+        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as report:
+            headless.execute(request, report)
+            report(steps)

@@ -28,7 +28,7 @@ from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.extraction.windows import Window, out_of_reach, reach
+from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
 
@@ -52,7 +52,7 @@ class Headless:
         self._resources = dict(deployment.resources)
         self._instance = instance
         self._cursors: dict[str, str | None] = {}
-        self._bury_the_dead()
+        self._end_dead_runs()
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
         """Evaluates a sensor once, as the daemon would; returns the runs that it requests."""
@@ -107,7 +107,7 @@ class Headless:
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
 
-    def _bury_the_dead(self) -> None:
+    def _end_dead_runs(self) -> None:
         """Marks runs whose terminal was killed as failed, and frees their slots in pools."""
         started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         for run in self._instance.get_runs(started):
@@ -151,7 +151,7 @@ def extraction_of_days(
     for dataset in datasets:
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
-    wanted = _there(customer, datasets, last_day, today)
+    wanted = _expected_partitions(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
@@ -168,7 +168,7 @@ def extraction_of_days(
     return asked, landing
 
 
-def _there(
+def _expected_partitions(
     customer: Customer, datasets: Sequence[Dataset], last_day: dt.date, today: dt.date
 ) -> list[RequestedDataset]:
     """Returns those of the named requested datasets (all if none is named) that Data Connect has up to the last day.
@@ -180,10 +180,10 @@ def _there(
     for entry in customer.data_request.datasets:
         if datasets and entry.dataset not in datasets:
             continue
-        if last_day <= reach(entry.dataset, today).last_day:
+        if last_day <= available_days(entry.dataset, today).last_day:
             there.append(entry)
             continue
-        [line] = out_of_reach(entry.dataset, [last_day], today)
+        [line] = unavailable_days(entry.dataset, [last_day], today)
         if datasets:
             raise UsageError(line)
         LOG.warning(f"left out: {line}")

@@ -14,7 +14,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.diagram import er_diagram
-from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
+from o365_pipeline.mart.sql_server_options import add_columnstore, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 

@@ -40,7 +40,7 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int]
     started = told_at = time.monotonic()
     told = -1
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         nonlocal told, told_at
         now = time.monotonic()
         if done != told and (done == total or now - told_at >= PLAIN_SECONDS):
@@ -48,7 +48,7 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int]
             console.print(f"{what}: {done} of {total} ({now - started:.0f} s)")
 
     console.print(f"{what} ...")
-    yield tell
+    yield report
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -14,7 +14,7 @@ from o365_pipeline.curated import missing_person
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.mart.person_lookup import person_of
 
 
 @click.command("why-missing")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, operation
+from o365_pipeline.database.ledger import insert_new, naive_utc, operation, truncated
 from o365_pipeline.datasets import short_name
 
 
@@ -36,8 +36,8 @@ def _row(customer: Customer, entry: Operation, now: dt.datetime) -> dict[str, ob
         "record_id": entry.record_id,
         "dataset": short_name(entry.dataset),
         "pipeline_run_id": entry.pipeline_run_id,
-        "status": fitting(entry.status, operation.c.status),
-        "reason": fitting(entry.reason or None, operation.c.reason),
+        "status": truncated(entry.status, operation.c.status),
+        "reason": truncated(entry.reason or None, operation.c.reason),
         "rows_counted": entry.rows,
         "people_requested": entry.people_requested,
         "people_delivered": entry.people_delivered,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from o365_pipeline.cost.reference_data import DatedFacts, Told, read_facts, shipped_text
+from o365_pipeline.cost.reference_data import DatedFact, DatedFacts, read_facts, shipped_text
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
@@ -20,13 +20,13 @@ ASSUMPTIONS_FILE = "assumptions.toml"
 MINUTES_PER_HOUR = 60
 
 
-class Organisation(Told):
+class Organisation(DatedFact):
     """The size of an organization of which nothing is known."""
 
     users: int = Field(ge=1)
 
 
-class Calendar(Told):
+class Calendar(DatedFact):
     """The days on which people work."""
 
     working_days_per_week: int = Field(ge=1, le=7)
@@ -38,7 +38,7 @@ class Calendar(Told):
         return working + (len(window.days) - working) * self.weekend_share
 
 
-class Factory(Told):
+class Factory(DatedFact):
     """The resources that one factory run uses."""
 
     activities_per_run: int = Field(ge=1)
@@ -50,7 +50,7 @@ class Factory(Told):
         return self.data_integration_units * self.minutes_per_run / MINUTES_PER_HOUR
 
 
-class Holding(Told):
+class Holding(DatedFact):
     """How long data is kept, its size, and how busy the mart's database is."""
 
     months: Decimal = Field(ge=0)
@@ -60,7 +60,7 @@ class Holding(Told):
     database_share: Decimal = Field(gt=0, le=1)
 
 
-class Volume(Told):
+class Volume(DatedFact):
     """The number of objects of a dataset."""
 
     per_user_day: Decimal = Field(default=Decimal(0), ge=0)

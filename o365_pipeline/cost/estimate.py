@@ -30,7 +30,7 @@ MONTH = DAYS_PER_MONTH / YEAR_DAYS
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """The cost of one dataset's runs; for a month, the numbers of runs and units are averages."""
 
     dataset: str
@@ -43,8 +43,8 @@ class Line:
     factory: Decimal
     """Data Factory's charge for the runs."""
 
-    def times(self, factor: Decimal) -> Line:
-        return Line(
+    def times(self, factor: Decimal) -> CostLine:
+        return CostLine(
             self.dataset,
             self.objects * factor,
             self.runs * factor,
@@ -58,7 +58,7 @@ class Line:
 class Bill:
     """The lines of all datasets."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
 
     @property
     def objects(self) -> Decimal:
@@ -126,7 +126,7 @@ def estimate(
     def history(days: int) -> Bill:
         return Bill(
             tuple(
-                line_of(
+                cost_line(
                     dataset, history_windows(dataset, history_days, days), users, rates, assumptions, holds_nothing=True
                 )
                 for dataset in datasets
@@ -135,7 +135,7 @@ def estimate(
 
     def monthly(days: int) -> Bill:
         asked = year_windows(days)
-        return Bill(tuple(line_of(dataset, asked, users, rates, assumptions).times(MONTH) for dataset in datasets))
+        return Bill(tuple(cost_line(dataset, asked, users, rates, assumptions).times(MONTH) for dataset in datasets))
 
     once = {days: history(days) for days in sorted({*windows, history_days})}
     each = {days: monthly(days) for days in windows}
@@ -148,16 +148,16 @@ def estimate(
 
 def year_windows(days: int) -> list[Window]:
     """Returns a year in windows of that many days."""
-    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1)), days)
+    return split_window(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1)), days)
 
 
-def cut(whole: Window, days: int) -> list[Window]:
+def split_window(whole: Window, days: int) -> list[Window]:
     """Splits a window into windows of that many days; the last one may be shorter."""
     starts = range(0, len(whole.days), days)
     return [Window(whole.days[start], whole.days[min(start + days, len(whole.days)) - 1]) for start in starts]
 
 
-def line_of(
+def cost_line(
     dataset: Dataset,
     windows: Iterable[Window],
     users: int,
@@ -165,7 +165,7 @@ def line_of(
     assumptions: Assumptions,
     *,
     holds_nothing: bool = False,
-) -> Line:
+) -> CostLine:
     """Returns the cost of one run for each window.
 
     Args:
@@ -198,12 +198,12 @@ def assumed_objects(
     return volume.per_user_day * users * assumptions.calendar.working_days(window)
 
 
-def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, assumptions: Assumptions) -> Line:
+def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, assumptions: Assumptions) -> CostLine:
     """Returns the cost of some runs of a dataset; each run is rounded up to whole units."""
     units = sum(rates.units(dataset, objects) for objects in objects_of_runs)
     runs = len(objects_of_runs)
     cost = rates.of(dataset).price * units
-    return Line(
+    return CostLine(
         dataset.name,
         sum(objects_of_runs, Decimal(0)),
         Decimal(runs),
@@ -226,7 +226,7 @@ def history_windows(dataset: Dataset, history_days: int, window_days: int) -> li
     there = history_days
     if dataset.history_days is not None:
         there = min(history_days, dataset.history_days - max(dataset.delay_days, 1) + 1)
-    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (there - 1)), window_days)
+    return split_window(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (there - 1)), window_days)
 
 
 def _held(datasets: Sequence[Dataset], once: Bill, month: Bill, assumptions: Assumptions) -> dict[str, Decimal]:

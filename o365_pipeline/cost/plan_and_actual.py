@@ -12,7 +12,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from o365_pipeline.cost.assumptions import Assumptions
-from o365_pipeline.cost.estimate import Line, assumed_objects, priced
+from o365_pipeline.cost.estimate import CostLine, assumed_objects, priced
 from o365_pipeline.cost.extraction_history import people_of
 from o365_pipeline.cost.rates import Rates
 from o365_pipeline.customers.customer import Customer
@@ -40,8 +40,8 @@ class Compared:
     """The planned and the actual cost of one dataset's runs."""
 
     dataset: str
-    planned: Line
-    actual: Line
+    planned: CostLine
+    actual: CostLine
 
     @property
     def percent(self) -> Decimal | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from o365_pipeline.cost.reference_data import DatedFacts, Told, read_facts, shipped_text
+from o365_pipeline.cost.reference_data import DatedFact, DatedFacts, read_facts, shipped_text
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
 
@@ -23,7 +23,7 @@ RATES_FILE = "rates.toml"
 DAYS_PER_MONTH = Decimal(365) / 12
 
 
-class Rate(Told):
+class Rate(DatedFact):
     """The price of a number of units."""
 
     price: Decimal = Field(ge=0)
@@ -38,7 +38,7 @@ class Rate(Told):
         return math.ceil(amount / self.per)
 
 
-class Free(Told):
+class Free(DatedFact):
     """Datasets that cost nothing, by the names of their assets."""
 
     datasets: tuple[str, ...]
@@ -116,7 +116,7 @@ class Rates(DatedFacts):
     @property
     def dated(self) -> dt.date:
         """The oldest date among the rates."""
-        return min(told.dated for told in self.told.values())
+        return min(fact.dated for fact in self.facts.values())
 
 
 def read_rates(path: Path | None = None) -> Rates:

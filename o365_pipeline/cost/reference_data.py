@@ -25,7 +25,7 @@ SECOND_HAND = ("third party", "unverified")
 """Beginnings of a source that is not the one that makes the fact."""
 
 
-class Told(BaseModel):
+class DatedFact(BaseModel):
     """A fact with its date and its source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,18 +51,18 @@ class DatedFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
-    def told(self) -> Mapping[str, Told]:
+    def facts(self) -> Mapping[str, DatedFact]:
         """All dated facts, by their keys in the file."""
-        return dict(self._told())
+        return dict(self._facts())
 
-    def old(self, today: dt.date) -> Mapping[str, Told]:
+    def old(self, today: dt.date) -> Mapping[str, DatedFact]:
         """Returns the facts that are older than a year."""
-        return {key: told for key, told in self.told.items() if told.is_old(today)}
+        return {key: fact for key, fact in self.facts.items() if fact.is_old(today)}
 
-    def _told(self) -> Iterator[tuple[str, Told]]:
+    def _facts(self) -> Iterator[tuple[str, DatedFact]]:
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, Told):
+            if isinstance(value, DatedFact):
                 yield name, value
             elif isinstance(value, Mapping):
                 yield from ((f"{name}.{key}", entry) for key, entry in value.items())

@@ -13,17 +13,17 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
-from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.column_schema import curated_schema
@@ -31,8 +31,8 @@ from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import Landed, each_once, landings_of
-from o365_pipeline.raw.transfer import logged
+from o365_pipeline.raw.manifest import Landed, distinct_landings, landings_of
+from o365_pipeline.raw.transfer import log_progress
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
@@ -93,10 +93,10 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
         customers: dg.ResourceParam[Customers],
         cloud: dg.ResourceParam[Cloud],
     ) -> dg.MaterializeResult:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
+            lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landings = newest_landings(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
@@ -106,7 +106,7 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
             people = people_of(database, lake, customer, cloud)
             counts: dict[dt.date, Counts] = {}
             drifts: list[Drift] = []
-            for landed in each_once(landings.values()):
+            for landed in distinct_landings(landings.values()):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = approved_columns(database, customer, version)
@@ -118,7 +118,7 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(done.counts.values(), Counts())}")
             repeated = _show_days(context, lake, dataset, customer, counts)
         rows = {day: found.curated for day, found in counts.items()}
-        history = rows_of_days(context.instance, key, partial(partition_key, customer.name), rows)
+        history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), rows)
         context.add_asset_metadata(
             {"rows_per_day": rows_per_day(history, rows), "dagster/column_lineage": column_lineage(dataset)}
         )
@@ -179,7 +179,7 @@ def _show_days(
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
     paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
             page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
             context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))

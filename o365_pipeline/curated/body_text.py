@@ -14,14 +14,14 @@ import duckdb
 import html_text
 import lxml.html
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 
 TAG = re.compile(r"<[^>]*>")
 
 
 def define_text(connection: duckdb.DuckDBPyConnection) -> None:
     """Registers `text_of_html(html)` with the connection."""
-    define(connection, "text_of_html", text_of_html)
+    define_function(connection, "text_of_html", text_of_html)
 
 
 def text_of_html(html: str) -> str | None:

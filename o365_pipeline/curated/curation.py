@@ -14,12 +14,12 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.body_text import define_text
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
+from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.reading import Source, read, trace
 from o365_pipeline.curated.schema_drift import SEPARATOR, Drift, RowKeys, drift_of
-from o365_pipeline.curated.text import define_text
 from o365_pipeline.curated.typing_sql import fields_of
 from o365_pipeline.curated.value_sql import define_values
 from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
@@ -116,7 +116,7 @@ def curate(
         removed = {day: _count_removed(connection, day) for day in days}
         connection.execute("DELETE FROM typed WHERE is_removed")
         _reject_repeated(connection, dataset)
-        trace(connection, typed.sources, directory)
+        locate_rejected_rows(connection, typed.sources, directory)
         if people.is_anybody:
             connection.execute("UPDATE rejected SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
         counts = {
@@ -131,7 +131,7 @@ def typed_rows(
     lake: Lake, dataset: Dataset, manifest: Manifest, columns: Sequence[str], people: People = NOBODY
 ) -> Iterator[Typed]:
     """Reads a landing's rows into the table `typed`."""
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         define_values(connection)
         define_text(connection)
         define_json_values(connection, people)

@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import current_path, fold, fold_later
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.current_state import build_current_state, current_path, rebuild_later_states
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.database.database import Database
@@ -58,7 +58,7 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> None:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer)
@@ -70,10 +70,10 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
                     "such a day is what there was as of the last day that landed"
                 )
             for day in work.days:
-                rows = fold(database, lake, dataset, customer.name, day, columns)
+                rows = build_current_state(database, lake, dataset, customer.name, day, columns)
                 page = _page(lake, dataset, customer.name, day, rows)
                 context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
-            for day, rows in fold_later(database, lake, dataset, customer.name, work.days, columns):
+            for day, rows in rebuild_later_states(database, lake, dataset, customer.name, work.days, columns):
                 context.log_event(
                     dg.AssetMaterialization(
                         asset_key=current_key(dataset),
@@ -89,6 +89,6 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
 def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
     """Returns what the day's page shows of the current state."""
     path = current_path(dataset, customer, day)
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         [file] = lake.stage([path], directory)
         return {"dagster/row_count": rows, **file_page(connection, file, path, lake.uri(path))}

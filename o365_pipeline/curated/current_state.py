@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.curation import CURATED, path_of, rows_in
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lake import Lake
@@ -34,7 +34,7 @@ def newest_current(database: Database, lake: Lake, dataset: Dataset, customer: s
     return next((path for path in paths if lake.exists(path)), None)
 
 
-def fold(
+def build_current_state(
     database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date, columns: Collection[str]
 ) -> int:
     """Writes the state on the day; returns the number of rows.
@@ -46,10 +46,10 @@ def fold(
         columns: the columns that may be used, even if earlier days hold more.
     """
     days = landed_days(database, customer, dataset, day)
-    with duck() as (connection, directory):
-        connection.execute("CREATE TABLE told (file VARCHAR, told_on DATE)")
-        for told_on, file in _since_the_last_snapshot(connection, lake, dataset, customer, days, directory):
-            connection.execute("INSERT INTO told VALUES (?, ?)", [str(file), told_on])
+    with duckdb_session() as (connection, directory):
+        connection.execute("CREATE TABLE change_file (file VARCHAR, snapshot_day DATE)")
+        for snapshot_day, file in _since_the_last_snapshot(connection, lake, dataset, customer, days, directory):
+            connection.execute("INSERT INTO change_file VALUES (?, ?)", [str(file), snapshot_day])
         local = directory / "current.parquet"
         query = _query(connection, dataset, columns)
         [(rows,)] = connection.execute(f"COPY ({query}) TO '{local}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
@@ -57,7 +57,7 @@ def fold(
     return int(rows)
 
 
-def fold_later(
+def rebuild_later_states(
     database: Database,
     lake: Lake,
     dataset: Dataset,
@@ -70,7 +70,7 @@ def fold_later(
     """
     for day in landed_days(database, customer, dataset, dt.date.max):
         if day > min(days) and day not in days and lake.exists(current_path(dataset, customer, day)):
-            yield day, fold(database, lake, dataset, customer, day, columns)
+            yield day, build_current_state(database, lake, dataset, customer, day, columns)
 
 
 def _since_the_last_snapshot(
@@ -94,8 +94,10 @@ def _since_the_last_snapshot(
 
 
 def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Collection[str]) -> str:
-    """Returns SQL for the rows on the day, from the files of the table `told`, in the key's order."""
-    files = [Path(file) for (file,) in connection.execute("SELECT file FROM told ORDER BY told_on").fetchall()]
+    """Returns SQL for the rows on the day, from the files of the table `change_file`, in the key's order."""
+    files = [
+        Path(file) for (file,) in connection.execute("SELECT file FROM change_file ORDER BY snapshot_day").fetchall()
+    ]
     withheld = {name for column in dataset.columns if column.name not in columns for name, _ in column.curated_fields}
     fields = ", ".join(
         f'NULL::{kind} AS "{name}"' if name in withheld else f'"{name}"'
@@ -104,7 +106,8 @@ def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Col
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     changes = rows_in(dataset, files, with_file=True)
     return (
-        f"SELECT {fields} FROM (SELECT * FROM ({changes}) AS change JOIN told ON told.file = change.filename "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY told_on DESC) = 1) "
+        f"SELECT {fields} FROM (SELECT * FROM ({changes}) AS change "
+        "JOIN change_file ON change_file.file = change.filename "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_day DESC) = 1) "
         f"WHERE operation IS DISTINCT FROM '{DELETED}' ORDER BY {key}"
     )

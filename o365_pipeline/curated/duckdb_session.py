@@ -17,7 +17,7 @@ MEMORY_LIMIT = "500MB"
 
 
 @contextmanager
-def duck() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Opens a connection with tables on disk, and yields it with their folder; both are deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="o365-") as name:
         directory = Path(name)
@@ -30,7 +30,7 @@ def duck() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             connection.close()
 
 
-def define(
+def define_function(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     function: Callable[[str], str | bool | None],

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.privacy import People, is_address, is_name
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
@@ -23,8 +23,8 @@ NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
 
 def define_json_values(connection: duckdb.DuckDBPyConnection, people: People) -> None:
     """Registers `plain_json(text)` and `clean_json(text)` with the connection."""
-    define(connection, "plain_json", plain_json)
-    define(connection, "clean_json", lambda text: clean_json(text, people))
+    define_function(connection, "plain_json", plain_json)
+    define_function(connection, "clean_json", lambda text: clean_json(text, people))
 
 
 def plain_json(text: str) -> str | None:
@@ -54,11 +54,11 @@ def json_type(value: Any) -> str:
 
 
 def _cleaned_object(value: dict[str, Any], people: People) -> dict[str, Any]:
-    is_outsiders = any(
+    is_outside_person = any(
         is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items()
     )
     return {
-        key: None if is_outsiders and is_name(key) else cleaned(entry, key, people)
+        key: None if is_outside_person and is_name(key) else cleaned(entry, key, people)
         for key, entry in value.items()
         if not people.are_denied(key)
     }
@@ -69,7 +69,7 @@ def _cleaned_text(text: str, name: str, people: People) -> str | None:
         return None
     bare = ENUM.fullmatch(text)
     shown = bare.group(1) if bare else text
-    return people.shown(shown.lower()) if is_address(name) else shown
+    return people.pseudonym_if_outside(shown.lower()) if is_address(name) else shown
 
 
 def _changed(text: str, change: Callable[[Any], Any]) -> str | None:

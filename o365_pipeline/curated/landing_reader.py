@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.duck import MEMORY_LIMIT
+from o365_pipeline.curated.duckdb_session import MEMORY_LIMIT
 from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
@@ -51,7 +51,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
         if part.is_clean:
             sources.append(Source(local, part.path))
         else:
-            sources += _take_apart(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
+            sources += _split_objects(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
     connection.execute("CREATE TABLE part (local VARCHAR, path VARCHAR)")
     if not sources:
         connection.execute("CREATE VIEW source AS SELECT NULL::JSON AS json, NULL::VARCHAR AS file WHERE false")
@@ -59,7 +59,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
     connection.executemany("INSERT INTO part VALUES (?, ?)", [(str(entry.local), entry.path) for entry in sources])
     large = [entry for entry in sources if entry.largest]
     if large:
-        _allow(connection, max(entry.largest for entry in large))
+        _raise_memory_limit(connection, max(entry.largest for entry in large))
     groups = ([entry for entry in sources if not entry.largest], large)
     objects = " UNION ALL ".join(f"SELECT json, filename FROM {_objects(group)}" for group in groups if group)
     connection.execute(
@@ -69,7 +69,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
     return sources
 
 
-def trace(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
+def locate_rejected_rows(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
     """Makes the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
 
     Rows are found by a fingerprint of their text. Of several rows with the same text, the first is the one that was
@@ -103,21 +103,21 @@ def _objects(sources: list[Source]) -> str:
     return objects_in([source.local for source in sources], max(source.largest for source in sources))
 
 
-def _allow(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
+def _raise_memory_limit(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
     """Raises DuckDB's memory limit to what a large object needs."""
     megabytes = max(int(MEMORY_LIMIT.removesuffix("MB")), MEMORY_FOR_LARGE * largest // 1_000_000)
     connection.execute(f"SET memory_limit = '{megabytes}MB'; SET threads = 1")
 
 
-def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:
+def _split_objects(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:
     """Writes an odd file's objects one per line, large ones to files of their own, and the rest to `unreadable`."""
     rejected = target.with_suffix(".rejected")
-    sources = _sort_out(odd, path, target, rejected, {})
+    sources = _separate_unreadable(odd, path, target, rejected, {})
     refused = {
         (source.local, place): reason for source in sources for place, reason in _refused(connection, source).items()
     }
     if refused:
-        sources = _sort_out(odd, path, target, rejected, refused)
+        sources = _separate_unreadable(odd, path, target, rejected, refused)
     connection.execute(
         "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
         "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'})",
@@ -131,7 +131,7 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
     reason.
     """
     if source.largest:
-        _allow(connection, source.largest)
+        _raise_memory_limit(connection, source.largest)
     try:
         found = connection.execute(
             "SELECT place FROM (SELECT row_number() OVER () AS place, json, "
@@ -145,7 +145,9 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
     return {place: NOT_READABLE for (place,) in found}
 
 
-def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]) -> list[Source]:
+def _separate_unreadable(
+    odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]
+) -> list[Source]:
     """Separates an odd file's objects from unreadable text."""
     lines = target.with_suffix(".lines")
     sources = [Source(target, path, lines)]

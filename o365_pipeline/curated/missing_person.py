@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.typing_sql import ROW_INFORMATION
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
@@ -73,7 +73,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Held:
+class LakeEvidence:
     """What the lake holds of the person."""
 
     is_curated: bool = False
@@ -86,7 +86,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Extracted:
+class ExtractionEvidence:
     """The extraction that holds the day, or should hold it."""
 
     status: str
@@ -98,7 +98,7 @@ class Extracted:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class OperationEvidence:
     """Microsoft's record of the extraction: its status, and the person or the request's groups if it left them out."""
 
     status: str
@@ -106,19 +106,19 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Known:
+class Evidence:
     """Everything that is known of a person's day in a dataset.
 
     `extracted` is None if the day was never requested; `recorded` is None before Microsoft's record arrives.
     """
 
     is_requested: bool = True
-    extracted: Extracted | None = None
-    recorded: Recorded | None = None
-    held: Held = Held()
+    extracted: ExtractionEvidence | None = None
+    recorded: OperationEvidence | None = None
+    held: LakeEvidence = LakeEvidence()
 
 
-def answer(known: Known) -> Answer:
+def answer(known: Evidence) -> Answer:
     """Chooses the answer: rows first, then missing extractions, then Data Connect's report, then Microsoft's record."""
     held, extracted, recorded = known.held, known.extracted, known.recorded
     if held.rows:
@@ -149,14 +149,16 @@ def answer(known: Known) -> Answer:
     if recorded and recorded.left_out:
         names = ", ".join(recorded.left_out)
         return Answer(Reason.UNDELIVERED, f"Microsoft's record of the extraction names {names}")
-    return Answer(Reason.UNKNOWN, "; ".join(_what_is_known(extracted, recorded, held)))
+    return Answer(Reason.UNKNOWN, "; ".join(_evidence_details(extracted, recorded, held)))
 
 
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _what_is_known(extracted: Extracted, recorded: Recorded | None, held: Held) -> list[str]:
+def _evidence_details(
+    extracted: ExtractionEvidence, recorded: OperationEvidence | None, held: LakeEvidence
+) -> list[str]:
     if not held.is_curated:
         return ["what landed is not curated yet, materialize the curated asset for this day"]
     word = (
@@ -183,7 +185,7 @@ def why_missing(
             names = (person_id, *extracted.scope.groups)
             recorded = _recorded(connection, customer.name, found.factory_run_id, names)
     held = _held(lake, dataset, customer.name, person_id, day, found)
-    return answer(Known(is_requested, extracted, recorded, held))
+    return answer(Evidence(is_requested, extracted, recorded, held))
 
 
 def _extraction(connection: sa.Connection, customer: str, dataset: Dataset, day: dt.date) -> sa.Row | None:
@@ -205,13 +207,13 @@ def _is_landed(row: sa.Row) -> bool:
     return row.sealed_at is not None and row.status not in WITHOUT_DATA
 
 
-def _extracted(connection: sa.Connection, found: sa.Row) -> Extracted:
+def _extracted(connection: sa.Connection, found: sa.Row) -> ExtractionEvidence:
     denied = sa.select(approval_dataset.c.deny_groups).where(
         approval_dataset.c.customer == found.customer,
         approval_dataset.c.event_id == found.approval_event_id,
         approval_dataset.c.dataset == found.dataset,
     )
-    return Extracted(
+    return ExtractionEvidence(
         status=found.status,
         window=Window(found.first_day, found.last_day),
         is_landed=_is_landed(found),
@@ -221,7 +223,9 @@ def _extracted(connection: sa.Connection, found: sa.Row) -> Extracted:
     )
 
 
-def _recorded(connection: sa.Connection, customer: str, run_id: str | None, names: Sequence[str]) -> Recorded | None:
+def _recorded(
+    connection: sa.Connection, customer: str, run_id: str | None, names: Sequence[str]
+) -> OperationEvidence | None:
     """Returns the newest record of a factory run, and which of the names it lists as undelivered."""
     query = (
         sa.select(operation.c.status, operation.c.undelivered)
@@ -232,12 +236,14 @@ def _recorded(connection: sa.Connection, customer: str, run_id: str | None, name
     if (row := connection.execute(query).first()) is None:
         return None
     undelivered = {name.strip().lower() for name in json.loads(row.undelivered)}
-    return Recorded(row.status, tuple(name for name in names if name.lower() in undelivered))
+    return OperationEvidence(row.status, tuple(name for name in names if name.lower() in undelivered))
 
 
-def _held(lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.date, found: sa.Row | None) -> Held:
+def _held(
+    lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.date, found: sa.Row | None
+) -> LakeEvidence:
     """Searches the lake's files for the person; also the other days of the window if the day has nothing."""
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
 
         def ask(query: str, stage: str, days: Iterable[dt.date], **parameters: str) -> tuple[Any, ...] | None:
             """The query's one row over a stage's files of some days; None where there are none."""
@@ -248,7 +254,7 @@ def _held(lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.d
 
         rows = ask(ROWS, CURATED, [day])
         quarantined, quarantine_reason = ask(QUARANTINED, QUARANTINE, [day]) or (0, None)
-        held = Held(rows is not None, rows[0] if rows else 0, 0, quarantined, quarantine_reason)
+        held = LakeEvidence(rows is not None, rows[0] if rows else 0, 0, quarantined, quarantine_reason)
         if found is None:
             return held
         # A user row without a date lies with the first day of the window that it speaks of.

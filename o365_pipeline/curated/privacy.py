@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 
 ADDRESS_NAMES = frozenset({"address", "mail", "upn", "userprincipalname", "proxyaddresses", "imaddresses"})
 ADDRESS_ENDINGS = ("email", "emailaddress", "emailaddresses", "smtpaddress")
@@ -76,7 +76,7 @@ class People:
         _, at, domain = text.lower().rpartition("@")
         return self.salt is not None and bool(at) and domain not in self.own_domains
 
-    def shown(self, address: str) -> str:
+    def pseudonym_if_outside(self, address: str) -> str:
         """Returns the address as it is stored: `<16 hex digits>@domain` if it is from another domain."""
         if not self.is_outside(address):
             return address
@@ -116,7 +116,7 @@ def _identities(low: str) -> list[str]:
 
 def define_people(connection: duckdb.DuckDBPyConnection, people: People) -> None:
     """Registers `is_denied(text)`, `is_outside(text)`, `shown_address(text)` and `is_withheld(text)` with DuckDB."""
-    define(connection, "is_denied", people.are_denied, "BOOLEAN")
-    define(connection, "is_outside", people.is_outside, "BOOLEAN")
-    define(connection, "shown_address", people.shown)
-    define(connection, "is_withheld", people.withhold, "BOOLEAN")
+    define_function(connection, "is_denied", people.are_denied, "BOOLEAN")
+    define_function(connection, "is_outside", people.is_outside, "BOOLEAN")
+    define_function(connection, "shown_address", people.pseudonym_if_outside)
+    define_function(connection, "is_withheld", people.withhold, "BOOLEAN")

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import duckdb
 
 from o365_pipeline.curated.curation import QUARANTINE
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lakes import Lakes
@@ -31,7 +31,7 @@ class Selection:
     reason: str | None = None
     """A part of the reason."""
 
-    def holds(self, asset_name: str, day: dt.date) -> bool:
+    def includes(self, asset_name: str, day: dt.date) -> bool:
         return (
             (self.dataset is None or self.dataset.asset_name == asset_name)
             and (self.first_day is None or self.first_day <= day)
@@ -55,7 +55,7 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
     """Opens a connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason,
     raw).
     """
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         connection.execute("CREATE TABLE held (local VARCHAR, customer VARCHAR, dataset VARCHAR, day DATE)")
         for customer in customers:
             lake = lakes.of(customer)
@@ -63,7 +63,7 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
                 path
                 for folder in lake.folders(QUARANTINE)
                 for path, _ in lake.objects(f"{QUARANTINE}/{folder}/{customer.name}")
-                if selection.holds(folder, _day(path))
+                if selection.includes(folder, _day(path))
             ]
             for path, local in zip(paths, lake.stage(paths, directory) if paths else [], strict=True):
                 row = (str(local), customer.name, PurePosixPath(path).parts[1], _day(path))

@@ -19,7 +19,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import each_once
+from o365_pipeline.raw.manifest import distinct_landings
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def replay(
     for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
         days = sorted(day for name, day in found if name == dataset.asset_name)
         landings = newest_landings(database, lake, customer, dataset, days)
-        for landed in each_once(landings.values()):
+        for landed in distinct_landings(landings.values()):
             version = catalogue()[landed.manifest.dataset]
             columns = approved_columns(database, customer, version)
             of_landing = [day for day in days if landings.get(day) is landed]

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.datasets import Dataset
@@ -65,8 +65,8 @@ class RowKeys:
 
     def define(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Registers `has_unknown(keys)` and `unknown_columns_of(json)` with the connection."""
-        define(connection, "has_unknown", self._has_unknown, "BOOLEAN")
-        define(connection, "unknown_columns_of", self._unknown_columns)
+        define_function(connection, "has_unknown", self._has_unknown, "BOOLEAN")
+        define_function(connection, "unknown_columns_of", self._unknown_columns)
 
     def _look(self, keys: str) -> bool:
         names = set(keys.split(SEPARATOR))

@@ -64,7 +64,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
         test
         for read in reads.values()
         if dataset.describes_person or dataset.owner == "none"
-        for test in cleaning.is_outsiders(read.column.type, read.column.name, read.value)
+        for test in cleaning.outside_address_tests(read.column.type, read.column.name, read.value)
     ]
     selected: list[str] = [f"clean(v[1]) AS {dataset.owner_field}"] if dataset.owner_field else []
     for shaped in dataset.curated_columns:

@@ -93,20 +93,22 @@ class Cleaning:
         tests = " OR ".join(self.has_denied(kind.item, entry, depth + 1))
         return [f"coalesce(len(list_filter({value}, lambda {entry}: {tests})) > 0, false)"] if tests else []
 
-    def is_outsiders(self, kind: ColumnType, name: str, value: str) -> list[str]:
+    def outside_address_tests(self, kind: ColumnType, name: str, value: str) -> list[str]:
         """Returns conditions that are true if the value holds an address of another domain that must be hashed."""
         if self.people.salt is None:
             return []
         if kind.item is not None:
-            tests = " OR ".join(self.is_outsiders(kind.item, name, "z"))
+            tests = " OR ".join(self.outside_address_tests(kind.item, name, "z"))
             return [f"coalesce(len(list_filter({value}, lambda z: {tests})) > 0, false)"] if tests else []
         if kind.kind == "struct":
             fields = [(key, field) for key, field in kind.fields if field.kind == "string"]
-            return [test for key, field in fields for test in self.is_outsiders(field, key, f'{value}."{key}"')]
+            return [
+                test for key, field in fields for test in self.outside_address_tests(field, key, f'{value}."{key}"')
+            ]
         return [f"coalesce(is_outside({value}), false)"] if kind.kind == "string" and is_address(name) else []
 
     def _structure(self, kind: ColumnType, value: str, depth: int) -> str:
-        outsiders = " OR ".join(self.is_outsiders(kind, "", value))
+        outsiders = " OR ".join(self.outside_address_tests(kind, "", value))
         fields = []
         for key, field in kind.fields:
             made = self.value(field, key, f'{value}."{key}"', depth)

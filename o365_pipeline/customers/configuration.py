@@ -188,7 +188,7 @@ def _contents(path: Path) -> list[tuple[Path, object]]:
 def _content(file: Path) -> object:
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _OnceEach)  # noqa: S506 - it is safe
+        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - it is safe
     except OSError as error:
         raise SettingsError(f"O365_CUSTOMERS={file}: {error.strerror}; for example customers.toml") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
@@ -206,7 +206,7 @@ def _parsed(file: Path, content: object) -> CustomersFile:
         raise SettingsError(f"{file}: {_first(error)}") from None
 
 
-class _OnceEach(yaml.SafeLoader):
+class _UniqueKeyLoader(yaml.SafeLoader):
     """Reads safe YAML and refuses repeated keys: otherwise the first customer of a name would be lost without a
     message.
     """

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.customers.partitions import FIRST_DAY
-from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving
+from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving_regions
 from o365_pipeline.errors import UsageError
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
@@ -153,7 +153,7 @@ class CustomerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _regions_fit(self) -> Self:
-        if self.mailbox_region and self.region not in (fitting := receiving(self.mailbox_region)):
+        if self.mailbox_region and self.region not in (fitting := receiving_regions(self.mailbox_region)):
             raise ValueError(
                 f"region: Data Connect does not deliver mailboxes of {self.mailbox_region} into {self.region}; "
                 f"have factory and storage in {' or '.join(fitting)}"
@@ -200,7 +200,7 @@ class Customer(CustomerSettings):
         return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
 
 
-class Joining(Protocol):
+class CustomerSource(Protocol):
     """Customers that come and go while the deployment runs: the installations of a managed application."""
 
     def present(self) -> Iterable[Customer]:
@@ -218,9 +218,9 @@ class Customers:
         joining: customers that come and go; they are read each time, so a new one is seen without a restart.
     """
 
-    def __init__(self, customers: Iterable[Customer], joining: Joining | None = None) -> None:
+    def __init__(self, customers: Iterable[Customer], source: CustomerSource | None = None) -> None:
         self._customers = {customer.name: customer for customer in customers}
-        self._joining = joining
+        self._source = source
 
     @property
     def configured(self) -> Iterable[Customer]:
@@ -242,7 +242,7 @@ class Customers:
         Raises:
             UsageError: there is none; the message lists the existing ones.
         """
-        customer = self._customers.get(name) or (self._joining.find(name) if self._joining else None)
+        customer = self._customers.get(name) or (self._source.find(name) if self._source else None)
         if customer is None:
             raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._present()) or 'none'}")
         return customer
@@ -261,5 +261,5 @@ class Customers:
         return next(iter(present.values()))
 
     def _present(self) -> dict[str, Customer]:
-        joined = {customer.name: customer for customer in self._joining.present()} if self._joining else {}
+        joined = {customer.name: customer for customer in self._source.present()} if self._source else {}
         return {**joined, **self._customers} if joined else self._customers

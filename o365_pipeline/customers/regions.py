@@ -58,6 +58,6 @@ def azure_region(name: str) -> str:
     return code
 
 
-def receiving(office_region: str) -> tuple[str, ...]:
+def receiving_regions(office_region: str) -> tuple[str, ...]:
     """Returns the codes of the Azure regions that can receive the data of mailboxes in an Office region."""
     return tuple(region_code(name) for name in AZURE_REGIONS[office_region])

@@ -22,7 +22,7 @@ from o365_pipeline.errors import (
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def failures_in_one_line() -> Iterator[None]:
     """Turns the pipeline's errors into failures of one line; those that a retry cannot fix are not retried."""
     try:
         yield

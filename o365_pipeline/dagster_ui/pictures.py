@@ -33,15 +33,15 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def picture(figure: Figure, told: str) -> dg.MetadataValue:
-    """Returns the figure as an image in Markdown; `told` is its text for readers without images."""
+def picture(figure: Figure, caption: str) -> dg.MetadataValue:
+    """Returns the figure as an image in Markdown; `caption` is its text for readers without images."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
     Image.open(drawn).convert("RGB").quantize(COLOURS_KEPT).save(small, format="png", optimize=True)
     data = base64.b64encode(small.getvalue()).decode("ascii")
-    return dg.MetadataValue.md(f"![{told}](data:image/png;base64,{data})")
+    return dg.MetadataValue.md(f"![{caption}](data:image/png;base64,{data})")
 
 
 def rows_per_day(history: Mapping[dt.date, int], counts: Mapping[dt.date, int]) -> dg.MetadataValue:

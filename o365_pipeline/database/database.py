@@ -21,7 +21,7 @@ from sqlalchemy.dialects import mssql
 
 from o365_pipeline.database import sql_server
 from o365_pipeline.database.hidden_values import hide_values
-from o365_pipeline.database.transient import repeated
+from o365_pipeline.database.transient import retry_transient
 from o365_pipeline.errors import DatabaseError
 
 Result = TypeVar("Result")
@@ -68,7 +68,7 @@ class Database:
         """
         try:
             # Credentials are told apart by what they are, not by what they hold: each has engines of its own.
-            return repeated(
+            return retry_transient(
                 lambda: _engine(self.url, self.credential, self.prepare),  # type: ignore[arg-type]
                 f"the mart {self.name}",
             )
@@ -107,7 +107,7 @@ class Database:
             except sa.exc.IntegrityError:
                 return once()
 
-        return repeated(twice_at_most, f"the mart {self.name}")
+        return retry_transient(twice_at_most, f"the mart {self.name}")
 
     def execute(self, statement: sa.Executable) -> int:
         """Runs one statement in a transaction of its own, as `run` does; returns how many rows it changed."""

@@ -226,7 +226,7 @@ def naive_utc(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
-def fitting(text: str | None, column: sa.Column[str]) -> str | None:
+def truncated(text: str | None, column: sa.Column[str]) -> str | None:
     """Cuts a text to its column's length, in UTF-16 units, which SQL Server counts: an emoji takes two."""
     length = getattr(column.type, "length", None)
     if text is None or length is None:
@@ -234,7 +234,7 @@ def fitting(text: str | None, column: sa.Column[str]) -> str | None:
     return text.encode("utf-16-le", errors="replace")[: 2 * length].decode("utf-16-le", errors="ignore")
 
 
-def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def id_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """Splits ids into batches that fit into one statement."""
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
@@ -253,7 +253,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) 
     *shared, own = table.primary_key.columns
     once = {tuple(row[column.name] for column in table.primary_key): row for row in rows}
     known: set[tuple[object, ...]] = set()
-    for some in portions([str(key[-1]) for key in once]):
+    for some in id_batches([str(key[-1]) for key in once]):
         query = sa.select(*table.primary_key).where(own.in_(some))
         for place, column in enumerate(shared):
             query = query.where(column.in_({key[place] for key in once}))

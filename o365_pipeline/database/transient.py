@@ -45,7 +45,7 @@ nvarchar(64).
 """
 
 
-def passing(error: sa.exc.DBAPIError) -> str | None:
+def transient_code(error: sa.exc.DBAPIError) -> str | None:
     """Returns the number or state of a transient error; None if the work would fail in the same way again."""
     words = [str(word) for word in getattr(error.orig, "args", ())]
     numbers = [int(number) for word in words for number in NUMBER.findall(word)]
@@ -54,7 +54,7 @@ def passing(error: sa.exc.DBAPIError) -> str | None:
     return words[0] if words and words[0] in SQL_STATES else None
 
 
-def repeated(work: Callable[[], Result], name: str) -> Result:
+def retry_transient(work: Callable[[], Result], name: str) -> Result:
     """Returns the result of the work, which is repeated from its beginning after each transient error.
 
     Raises:
@@ -65,7 +65,7 @@ def repeated(work: Callable[[], Result], name: str) -> Result:
         try:
             return work()
         except sa.exc.DBAPIError as error:
-            if (code := passing(error)) is None:
+            if (code := transient_code(error)) is None:
                 raise
             tries += 1
             if (pause := next(pauses, None)) is None or time.monotonic() - started > PATIENCE_SECONDS:

@@ -94,8 +94,8 @@ class Deployment:
 
     @property
     def marts(self) -> Marts:
-        joining = self.vendor.installed.mart if self.vendor else None
-        return Marts(default=self.database, own=self.own_marts, joining=joining)
+        installed_mart = self.vendor.installed.mart if self.vendor else None
+        return Marts(default=self.database, own=self.own_marts, installed_mart=installed_mart)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -164,7 +164,7 @@ class Deployment:
         return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
 
     @property
-    def left_aside(self) -> tuple[str, ...]:
+    def unknown_files(self) -> tuple[str, ...]:
         """Files of tenant data that belong to no dataset in the catalogue."""
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
         return tenant_files.datasets_in(Path(data)).others if data else ()

@@ -128,7 +128,7 @@ def _look(database: Database, factory: DataFactory, customer: Customer, entry: E
     """Checks the copy activity of a run in progress, and records whether it waits for consent."""
     run_id, now = entry.factory_run_id or "", _now()
     status = ledger.CONSENT_PENDING if factory.is_waiting_for_consent(customer, run_id) else IN_PROGRESS
-    ledger.note_look(database, entry.extraction_id, run_id, status, now)
+    ledger.mark_checked(database, entry.extraction_id, run_id, status, now)
 
 
 def _as_the_factory_says(entry: Extraction) -> str:
@@ -151,7 +151,7 @@ def wait(
             f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute"
         )
     pause, longest = POLL_SECONDS
-    started, told, answered_at = time.monotonic(), "", time.monotonic()
+    started, last_status, answered_at = time.monotonic(), "", time.monotonic()
     while True:
         try:
             status, has_ended = _present(database, factory, customer, entry)
@@ -162,10 +162,10 @@ def wait(
             if time.monotonic() - answered_at > LOST_AFTER.total_seconds():
                 raise
             status, has_ended = f"unknown, the factory does not answer ({error.message})", False
-        if status != told:
-            told = status
+        if status != last_status:
+            last_status = status
             waited = time.monotonic() - started
-            log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {told} ({waited:.0f} s waited)")
+            log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {last_status} ({waited:.0f} s waited)")
         if has_ended:
             return entry
         time.sleep(pause)

@@ -16,19 +16,19 @@ from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
-from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.build import TABLE_NAMES
-from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
+from o365_pipeline.mart.checks import in_partitions, mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import collaboration_picture
 from o365_pipeline.mart.lineage import column_lineage
-from o365_pipeline.mart.loading import DayLoaded, load_day, note_loaded, stale_days
+from o365_pipeline.mart.loading import DayLoaded, load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import fed_by, reads
 from o365_pipeline.mart.tables import MART_TABLES, SUBJECTS, fact_message
@@ -69,7 +69,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
@@ -97,14 +97,14 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             for event in materialized(day_loaded, customer.name, day):
                 context.log_event(event)
             context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
-        note_loaded(database, customer.name, loaded)
+        mark_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
             key = mart_key(table)
             context.add_asset_metadata({"dagster/column_lineage": column_lineage(table, curated)}, asset_key=key)
             if table not in checked:
                 yield dg.MaterializeResult(asset_key=key)
                 continue
-            history = rows_of_days(context.instance, key, partial(partition_key, customer.name), work.days)
+            history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
             if table.name.startswith("fact_"):
                 context.add_asset_metadata({"rows_per_day": rows_per_day(history, counts[table])}, asset_key=key)
             yield dg.MaterializeResult(asset_key=key)
@@ -172,7 +172,7 @@ def _checks(
     database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]
 ) -> Iterator[dg.AssetCheckResult]:
     known = sa.select(landing.c.extraction_id)
-    strays = of_days(table, customer.name, days) & table.c.extraction_id.not_in(known)
+    strays = in_partitions(table, customer.name, days) & table.c.extraction_id.not_in(known)
     with database.begin() as connection:
         untraceable = connection.scalar(sa.select(sa.func.count()).select_from(table).where(strays)) or 0
         yield dg.AssetCheckResult(

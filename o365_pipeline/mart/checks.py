@@ -18,26 +18,28 @@ from o365_pipeline.mart.tables import dim_person
 REFERENCES_CHECK = "references_resolve"
 ADDRESSES_CHECK = "addresses_resolved"
 
-LEAST_RESOLVED_SHARE = 0.5
+MIN_RESOLVED_SHARE = 0.5
 """Not all of the organization's addresses are people's: lists, rooms and shared mailboxes have some, too."""
 
-MOST_DOMAINS = 20
+MAX_DOMAINS = 20
 """An organization's own domains are those that most of its people have."""
 
 
 def mart_check_specs(key: dg.AssetKey, table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
     """Returns the specifications of the table's checks."""
     if found := references(table):
-        told = ", ".join(reference.name for reference in found)
+        reference_names = ", ".join(reference.name for reference in found)
         yield dg.AssetCheckSpec(
-            REFERENCES_CHECK, asset=key, description=f"What is referred to has its row in the same partition: {told}."
+            REFERENCES_CHECK,
+            asset=key,
+            description=f"What is referred to has its row in the same partition: {reference_names}.",
         )
     if address_column(table) is not None:
         yield dg.AssetCheckSpec(
             ADDRESSES_CHECK,
             asset=key,
             description=(
-                f"Of the addresses in the organization's own domains, {LEAST_RESOLVED_SHARE:.0%} are a person's."
+                f"Of the addresses in the organization's own domains, {MIN_RESOLVED_SHARE:.0%} are a person's."
             ),
         )
 
@@ -61,7 +63,7 @@ def mart_check_results(
         yield dg.AssetCheckResult(
             check_name=ADDRESSES_CHECK,
             asset_key=key,
-            passed=share >= LEAST_RESOLVED_SHARE,
+            passed=share >= MIN_RESOLVED_SHARE,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"share": share, "own_addresses": own, "resolved": resolved},
         )
@@ -73,7 +75,7 @@ def address_column(table: sa.Table) -> sa.Column | None:
     return addresses[0] if addresses and "person_id" in table.c else None
 
 
-def of_days(table: sa.FromClause, customer: str, days: Collection[dt.date]) -> sa.ColumnElement[bool]:
+def in_partitions(table: sa.FromClause, customer: str, days: Collection[dt.date]) -> sa.ColumnElement[bool]:
     """Returns the condition for the customer's days, as a range: a backfill can have more days than a statement has
     parameters.
     """
@@ -86,7 +88,9 @@ def _lost(connection: sa.Connection, reference: Reference, customer: str, days: 
     there = sa.select(sa.literal(1)).where(
         home.c.customer == table.c.customer, home.c.day == table.c.day, home.c[reference.key.name] == column
     )
-    query = sa.select(sa.func.count()).select_from(table).where(of_days(table, customer, days), column.is_not(None))
+    query = (
+        sa.select(sa.func.count()).select_from(table).where(in_partitions(table, customer, days), column.is_not(None))
+    )
     return connection.scalar(query.where(~there.correlate(table).exists())) or 0
 
 
@@ -102,11 +106,11 @@ def _own_addresses(
     if address is None or not domains:
         return 0, 0
     is_own = sa.or_(
-        *(address.endswith(f"@{domain}", autoescape=True) for domain, _ in domains.most_common(MOST_DOMAINS))
+        *(address.endswith(f"@{domain}", autoescape=True) for domain, _ in domains.most_common(MAX_DOMAINS))
     )
     distinct = (
         sa.select(address.label("address"), sa.func.max(table.c.person_id).label("person_id"))
-        .where(of_days(table, customer, days), is_own)
+        .where(in_partitions(table, customer, days), is_own)
         .group_by(address)
         .subquery()
     )

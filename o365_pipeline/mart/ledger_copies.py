@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, portions, put
+from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, id_batches, landing, put
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 
 Copies = Mapping[sa.Table, Sequence[dict[str, Any]]]
@@ -29,7 +29,7 @@ def copies_of(ledger: Database, extraction_ids: Collection[str]) -> Copies:
 
     with ledger.begin() as connection:
         copies: dict[sa.Table, list[dict[str, Any]]] = {table: [] for table in (extraction, landing)}
-        for ids in portions(sorted(extraction_ids)):
+        for ids in id_batches(sorted(extraction_ids)):
             for table, found in copies.items():
                 found += rows(connection, sa.select(table).where(table.c.extraction_id.in_(ids)))
         approvals = {(row["customer"], row["approval_event_id"]) for row in copies[extraction]}
@@ -50,7 +50,7 @@ def write(connection: sa.Connection, copies: Copies) -> None:
             put(connection, table, row)
 
 
-def forget(connection: sa.Connection, ledger: Database, customer: str) -> None:
+def remove_unused(connection: sa.Connection, ledger: Database, customer: str) -> None:
     """Deletes copies that are no longer needed: of extractions without data, and of approvals that only those
     refer to.
     """
@@ -62,7 +62,7 @@ def forget(connection: sa.Connection, ledger: Database, customer: str) -> None:
             )
         )
     copied = set(connection.scalars(sa.select(extraction.c.extraction_id).where(of_customer)))
-    for ids in portions(sorted(copied - kept)):
+    for ids in id_batches(sorted(copied - kept)):
         for table in (landing, extraction):
             connection.execute(sa.delete(table).where(table.c.extraction_id.in_(ids)))
     needed = sa.select(extraction.c.approval_event_id).where(of_customer)

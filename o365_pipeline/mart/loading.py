@@ -16,13 +16,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
+from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
-from o365_pipeline.mart.current import define_current
+from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
@@ -53,7 +53,7 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
         datasets: the datasets that may be used; the others count as empty, even if they have curated rows.
     """
     extractions: set[str] = set()
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         usable = {dataset.asset_name for dataset in datasets}
         for dataset in catalogue().newest:
@@ -67,7 +67,7 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
-        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
+        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
         def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
@@ -108,7 +108,7 @@ def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
     return str(value.decode())
 
 
-def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
+def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
     """Records extractions whose days are all in the mart; `loaded` says which extractions are in which day."""
     held = sa.select(extraction.c.extraction_id, extraction.c.first_day, extraction.c.last_day).where(
         extraction.c.customer == customer,
@@ -123,7 +123,7 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             for row in connection.execute(held)
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
-        for ids in portions(whole):
+        for ids in id_batches(whole):
             connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
 
     database.run(note)
@@ -145,14 +145,14 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
     Rows depend on some days before; the current state on a day depends on every day before it that has changes.
     """
     others = loaded_days(mart, customer) - set(days)
-    telling = [dataset for dataset in catalogue().newest if dataset.current_name]
-    told = [
+    change_datasets = [dataset for dataset in catalogue().newest if dataset.current_name]
+    changed_days = [
         day
         for day in days
         if any(later > day for later in others)
-        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in telling)
+        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in change_datasets)
     ]
-    after = {day for day in others if told and day > min(told)}
+    after = {day for day in others if changed_days and day > min(changed_days)}
     return sorted(after | (depending(days) & others))
 
 

@@ -23,11 +23,11 @@ class Marts:
 
     default: Database
     own: Mapping[str, Database] = field(default_factory=dict)
-    joining: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
+    installed_mart: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, customer: str) -> Database:
         """Returns the database of the customer's mart."""
-        joined = self.joining(customer) if self.joining else None
+        joined = self.installed_mart(customer) if self.installed_mart else None
         return self.own.get(customer) or joined or self.default
 
     @property
@@ -35,6 +35,6 @@ class Marts:
         """The database of the ledger."""
         return self.default
 
-    def lies_apart(self, customer: str) -> bool:
+    def has_own_mart(self, customer: str) -> bool:
         """Tells whether the customer's mart is in another database than the ledger."""
         return self[customer] != self.default

@@ -17,12 +17,12 @@ from o365_pipeline.curated.replay import Replayed, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.assets import materialized
-from o365_pipeline.mart.loading import load_day, note_loaded, stale_days
+from o365_pipeline.mart.loading import load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lakes import Lakes
 
@@ -59,7 +59,7 @@ def replay_rejected_rows(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with explained():
+    with failures_in_one_line():
         selection = config.selection()
         for customer in [customers[config.customer]] if config.customer else customers:
             found = partitions(lakes, customer, selection)
@@ -104,7 +104,7 @@ def _load(
         for event in materialized(day_loaded, customer.name, day):
             context.log_event(event)
     if loaded:
-        note_loaded(marts.ledger, customer.name, loaded)
+        mark_loaded(marts.ledger, customer.name, loaded)
 
 
 def _materialization(customer: Customer, entry: Replayed) -> dg.AssetMaterialization:

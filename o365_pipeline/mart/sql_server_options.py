@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from o365_pipeline.database.ledger import extraction, insert_new
-from o365_pipeline.database.transient import passing
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.errors import OptionRefusedError
 from o365_pipeline.mart.tables import MART_TABLES
 
@@ -91,7 +91,7 @@ def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        if passing(error):
+        if transient_code(error):
             raise
         message = " ".join(str(error.orig.args[-1] if error.orig else error).rpartition("]")[2].split())
         raise OptionRefusedError(f"this server refused {what}, nothing was changed; it says: {message}") from error

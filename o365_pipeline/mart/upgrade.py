@@ -19,7 +19,7 @@ from azure.core.credentials import TokenCredential
 from filelock import FileLock
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.transient import passing
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.dictionary import write_dictionary
 from o365_pipeline.mart.views import schema as views
@@ -100,7 +100,7 @@ def _make_with_comments(config: Config, connection: sa.Connection) -> None:
     try:
         _make(config, connection)
     except sa.exc.DBAPIError as error:
-        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or passing(error):
+        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or transient_code(error):
             raise
         # Servers that only speak as SQL Server does list extended properties, and refuse to take some.
         connection.rollback()

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import catalogue
@@ -27,7 +27,7 @@ LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
 """One column as lines of text: JSON contains neither line breaks nor control characters unescaped."""
 
 
-def take_out(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
+def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
     """Removes columns from the raw files and the manifest of a sealed landing; repeating it changes nothing.
 
     Unreadable lines might hold anything, so they are left out of the new files.
@@ -69,7 +69,7 @@ def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
     spellings = catalogue()[manifest.dataset].spellings_of(columns)
     parts: list[Part] = []
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])
         for part, (_, local) in zip(manifest.parts, staged, strict=True):
             target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")

@@ -25,7 +25,7 @@ AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
 """How often, and after which pause, the job checks whether another run still works for the customer."""
 
 
-def forget(
+def delete_runs(
     instance: dg.DagsterInstance, customer: str, days: Collection[dt.date], live: Collection[tuple[Dataset, dt.date]]
 ) -> int:
     """Deletes the runs with events about a customer's days; returns how many.
@@ -33,13 +33,13 @@ def forget(
     Partitions that still hold data are reported again, without a preview.
     """
     keys, known = _keys(), {*days, *(day for _, day in live)}
-    told = {key: list(_materialized(instance, key, customer, known)) for key in keys}
+    materialized = {key: list(_materialized(instance, key, customer, known)) for key in keys}
     purged = {partition_key(customer, day) for day in days}
-    runs = {run_id for found in told.values() for partition, run_id in found if partition in purged}
+    runs = {run_id for found in materialized.values() for partition, run_id in found if partition in purged}
     runs = {run_id for run_id in runs if instance.has_run(run_id)}
     # Told first: a kill in between is made good by the next, which finds the runs still there.
     for key in keys:
-        lost = {partition for partition, run_id in told[key] if run_id in runs}
+        lost = {partition for partition, run_id in materialized[key] if run_id in runs}
         _report(instance, key, customer, lost, _kept(key, customer, live))
     for run_id in runs:
         instance.delete_run(run_id)
@@ -96,9 +96,11 @@ def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.da
     return {partition_key(customer, day) for dataset, day in live if dataset in datasets}
 
 
-def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told: set[str], kept: set[str]) -> None:
+def _report(
+    instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, materialized: set[str], kept: set[str]
+) -> None:
     """Reports the partitions that still hold data; if an asset's latest materialization is purged, reports that."""
-    for partition in sorted(told & kept):
+    for partition in sorted(materialized & kept):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 key, partition=partition, description="Written anew when what is no longer approved was purged."
@@ -106,7 +108,7 @@ def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told:
         )
     latest = instance.get_latest_materialization_event(key)
     event = latest.asset_materialization if latest else None
-    if event and event.partition in told - kept and event.metadata.get("purged") is None:
+    if event and event.partition in materialized - kept and event.metadata.get("purged") is None:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 key,

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
-from o365_pipeline.curated.current_state import current_path, fold
+from o365_pipeline.curated.current_state import build_current_state, current_path
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, insert_new, landing, naive_utc, portions
+from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
@@ -32,10 +32,10 @@ from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.purge.columns import manifest_of, take_out
+from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import each_once, landings_of
+from o365_pipeline.raw.manifest import distinct_landings, landings_of
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
 
@@ -75,7 +75,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
     def note(connection: sa.Connection) -> None:
         if not insert_new(connection, purge_table, [row]):
             return
-        for ids in portions(plan.whole):
+        for ids in id_batches(plan.whole):
             # What was asked for again since the plan was made is not part of it any more.
             of_plan = extraction.c.extraction_id.in_(ids), extraction.c.status.not_in(UNDER_WAY)
             connection.execute(extraction.update().where(*of_plan).values(status=PURGED))
@@ -94,7 +94,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     for deletion in plan.deletions:
         if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
             dataset, window = found
-            take_out(lake, database, deletion.extraction_id, deletion.columns)
+            remove_columns(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
@@ -174,7 +174,7 @@ def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
-        for landed in each_once(landings.values()):
+        for landed in distinct_landings(landings.values()):
             held = [day for day in of_dataset if landings.get(day) is landed]
             curate(lake, dataset, landed, held, landed.manifest.columns, people)
 
@@ -196,7 +196,7 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
         landings = landings_of(database, lake, customer.name, dataset, days) if days else {}
         for day in days:
             if lake.exists(current_path(dataset, customer.name, day)):
-                fold(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
+                build_current_state(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
     return {day for _, day in live if day >= min(first_days.values())} if first_days else set()
 
 
@@ -210,8 +210,8 @@ def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.
         load_day(marts, lake, customer.name, day, held)
     for day in sorted(loaded_days(mart, customer.name) - {day for _, day in live}):
         mart.run(partial(_delete_day, customer=customer, day=day))
-    if marts.lies_apart(customer.name):
-        mart.run(partial(ledger_copies.forget, ledger=marts.ledger, customer=customer.name))
+    if marts.has_own_mart(customer.name):
+        mart.run(partial(ledger_copies.remove_unused, ledger=marts.ledger, customer=customer.name))
         # What was loaded before the customer had a mart of its own.
         for day in sorted(loaded_days(marts.default, customer.name)):
             marts.default.run(partial(_delete_day, customer=customer, day=day))
@@ -248,7 +248,7 @@ def _rows_of(mart: Database, extraction_ids: Sequence[str]) -> int:
         return sum(
             connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))) or 0
             for table in MART_TABLES
-            for ids in portions(extraction_ids)
+            for ids in id_batches(extraction_ids)
         )
 
 

@@ -13,13 +13,13 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.turns import in_turn
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.dagster_history import forget, wait_for_others
-from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
+from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
+from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 
@@ -53,12 +53,12 @@ def purge(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with explained():
+    with failures_in_one_line():
         customer = customers[config.customer]
     wait_for_others(context, customer.name)
     for _ in range(MAX_ROUNDS):
         now = dt.datetime.now(dt.UTC)
-        plan = deletion.unfinished(database, customer) or due(database, customer, now, config.although_in_doubt)
+        plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now, config.although_in_doubt)
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
@@ -78,7 +78,7 @@ def carry_out(
     database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
     days = deletion.delete(marts, lake, customer, plan, cloud)
-    runs = forget(instance, customer.name, days, deletion.live_days(database, customer))
+    runs = delete_runs(instance, customer.name, days, deletion.live_days(database, customer))
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 
 
@@ -94,7 +94,7 @@ purge_job = customer_job(
 
 def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.datetime) -> str:
     """Says why a purge is not carried out now, or when it will be."""
-    if day <= at and (doubt := in_doubt(database, customer, at)):
+    if day <= at and (doubt := missing_decisions(database, customer, at)):
         return f"not purged, since {doubt}; ask the approver, then: o365-pipeline purge --although-in-doubt"
     return f"what is no longer approved is purged on {day:%Y-%m-%d}"
 
@@ -129,11 +129,11 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         coming: list[str] = []
         for name in chosen:
             customer = customers[name]
-            plan = deletion.unfinished(database, customer) or due(database, customer, now)
+            plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
             if plan:
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
                 requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
-            elif day := next_due(database, customer, now):
+            elif day := next_purge_at(database, customer, now):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
         return dg.SensorResult(
             run_requests=requests,

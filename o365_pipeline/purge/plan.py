@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.consent.authorization import ask_of
-from o365_pipeline.consent.coverage import Held, Lapse, lapses
+from o365_pipeline.consent.coverage import HeldData, Lapse, lapses
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.database.database import Database
@@ -58,7 +58,7 @@ class Plan(BaseModel):
         return [deletion.extraction_id for deletion in self.deletions if not deletion.columns]
 
 
-class Alike(NamedTuple):
+class ExtractionGroup(NamedTuple):
     """What a group of extractions has in common. Columns can only be removed from landed ones, which have a
     manifest.
     """
@@ -79,7 +79,7 @@ class Uncovered:
     lapse: Lapse
 
 
-def due(database: Database, customer: Customer, at: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
+def plan_purge(database: Database, customer: Customer, at: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
     """Plans what is to be deleted of a customer's data at a moment; None if nothing is.
 
     Args:
@@ -87,7 +87,7 @@ def due(database: Database, customer: Customer, at: dt.datetime, although_in_dou
     """
     grace = dt.timedelta(days=customer.purge_grace_days)
     found = [entry for entry in uncovered(database, customer, at) if entry.lapse.since + grace <= at]
-    if not found or (in_doubt(database, customer, at) and not although_in_doubt):
+    if not found or (missing_decisions(database, customer, at) and not although_in_doubt):
         return None
     columns: dict[str, set[str]] = {}
     whole: set[str] = set()
@@ -107,7 +107,7 @@ def due(database: Database, customer: Customer, at: dt.datetime, although_in_dou
     return Plan(customer=customer.name, reason=first.reason, event_id=first.event_id, deletions=tuple(deletions))
 
 
-def everything(database: Database, customer: Customer, reason: str) -> Plan:
+def plan_whole_purge(database: Database, customer: Customer, reason: str) -> Plan:
     """Plans the deletion of all data of a customer, whatever was approved."""
     query = (
         sa.select(extraction.c.extraction_id)
@@ -119,13 +119,13 @@ def everything(database: Database, customer: Customer, reason: str) -> Plan:
     return Plan(customer=customer.name, reason=reason, event_id=None, deletions=deletions)
 
 
-def in_doubt(database: Database, customer: Customer, at: dt.datetime) -> str | None:
+def missing_decisions(database: Database, customer: Customer, at: dt.datetime) -> str | None:
     """Says why a decision that still allows the data may have been missed; None if none can have been."""
     since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)
-    return feed_ledger.doubt(database, customer, since, at) if since else None
+    return feed_ledger.missing_decisions(database, customer, since, at) if since else None
 
 
-def next_due(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:
+def next_purge_at(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:
     """Returns when the first deletion becomes due; None if all data is covered."""
     grace = dt.timedelta(days=customer.purge_grace_days)
     return min((entry.lapse.since + grace for entry in uncovered(database, customer, at)), default=None)
@@ -136,14 +136,14 @@ def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[U
     events = approval_ledger.events(database, customer)
     by_id = {event.event_id: event for event in events}
     found: list[Uncovered] = []
-    for alike, ids in _held(database, customer).items():
-        if alike.dataset not in catalogue():
+    for group, ids in _held(database, customer).items():
+        if group.dataset not in catalogue():
             continue
-        dataset = catalogue()[alike.dataset]
-        ask = ask_of(customer, dataset, tuple(json.loads(alike.columns)), Scope.model_validate_json(alike.scope))
-        held = Held(ask, _deny_groups(by_id.get(alike.approval_event_id), dataset.table_name))
+        dataset = catalogue()[group.dataset]
+        ask = ask_of(customer, dataset, tuple(json.loads(group.columns)), Scope.model_validate_json(group.scope))
+        held = HeldData(ask, _deny_groups(by_id.get(group.approval_event_id), dataset.table_name))
         lapsed = lapses(held, events, at)
-        if not alike.is_landed and lapsed:
+        if not group.is_landed and lapsed:
             found.append(Uncovered(tuple(ids), (), min(lapsed.values(), key=lambda lapse: lapse.since)))
             continue
         if whole := _whole(dataset, ask.columns, lapsed):
@@ -171,7 +171,7 @@ def _by_lapse(ids: tuple[str, ...], lapsed: Mapping[str, Lapse]) -> Iterator[Unc
     return (Uncovered(ids, tuple(names), lapse) for lapse, names in groups.items())
 
 
-def _held(database: Database, customer: Customer) -> dict[Alike, list[str]]:
+def _held(database: Database, customer: Customer) -> dict[ExtractionGroup, list[str]]:
     """Returns the extractions that left, or may have left, data in the lake, grouped by what they hold."""
     query = (
         sa.select(extraction, landing.c.manifest)
@@ -179,11 +179,13 @@ def _held(database: Database, customer: Customer) -> dict[Alike, list[str]]:
         .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
         .order_by(extraction.c.extraction_id)
     )
-    found: dict[Alike, list[str]] = {}
+    found: dict[ExtractionGroup, list[str]] = {}
     with database.begin() as connection:
         for row in connection.execute(query):
-            alike = Alike(row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None)
-            found.setdefault(alike, []).append(row.extraction_id)
+            group = ExtractionGroup(
+                row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None
+            )
+            found.setdefault(group, []).append(row.extraction_id)
     return found
 
 

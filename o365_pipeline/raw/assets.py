@@ -13,7 +13,7 @@ import dagster as dg
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -29,7 +29,7 @@ from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Manifest
-from o365_pipeline.raw.transfer import logged
+from o365_pipeline.raw.transfer import log_progress
 
 ROWS_CHECK = "rows_landed_as_reported"
 FOLDERS_CHECK = "known_datasets_only"
@@ -83,10 +83,10 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
+            lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landed: dict[Extraction, tuple[Manifest, str]] = {}
             requested = _requested(customer, dataset)
             for entry in _extractions(context, database, data_factory, customer, requested, work):

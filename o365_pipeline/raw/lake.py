@@ -20,8 +20,8 @@ from obstore.store import AzureStore, LocalStore, ObjectStore
 
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import transfer
-from o365_pipeline.raw.lake_errors import Place, explained
-from o365_pipeline.raw.transfer import Progress, untold
+from o365_pipeline.raw.lake_errors import LakeAccess, as_lake_errors
+from o365_pipeline.raw.transfer import Progress, no_progress
 
 DELETED_AT_ONCE = 250
 """Azure deletes up to 256 blobs by one request."""
@@ -41,11 +41,11 @@ class Lake:
     """file:///path, or az://account/container."""
 
     store: ObjectStore = field(repr=False)
-    place: Place
+    access: LakeAccess
     folder: Path | None = None
     """The folder that holds the objects, if they are files of this machine."""
 
-    progress: Progress = untold
+    progress: Progress = no_progress
     """Is called with the number of bytes while they are staged or written."""
 
     @classmethod
@@ -56,9 +56,9 @@ class Lake:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LakeError(f"{url}: no folder can be made there ({error.strerror}); choose another") from None
-        return cls(url, LocalStore(folder), Place(url), folder)
+        return cls(url, LocalStore(folder), LakeAccess(url), folder)
 
-    def telling(self, progress: Progress) -> Lake:
+    def with_progress(self, progress: Progress) -> Lake:
         """Returns the same lake with progress reports for its transfers."""
         return replace(self, progress=progress)
 
@@ -72,18 +72,18 @@ class Lake:
         """
         if not isinstance(self.store, AzureStore):
             return self.uri(path)
-        with self._explained(path):
+        with self._as_lake_errors(path):
             return obstore.sign(self.store, "GET", path, valid_for)
 
     def read(self, path: str) -> bytes:
-        with self._explained(path):
+        with self._as_lake_errors(path):
             return bytes(obstore.get(self.store, path).bytes())
 
     def write(self, path: str, content: bytes | Path) -> None:
         """Writes an object, completely or not at all, and replaces an existing one; a file is written in bounded
         memory.
         """
-        with self._explained(path):
+        with self._as_lake_errors(path):
             if isinstance(content, Path) and self.folder is None:
                 transfer.upload(self.store, path, content, self.progress)
             else:
@@ -91,7 +91,7 @@ class Lake:
 
     def create(self, path: str, content: bytes) -> bool:
         """Writes an object unless it exists; True if this call created it."""
-        with self._explained(path):
+        with self._as_lake_errors(path):
             try:
                 obstore.put(self.store, path, content, mode="create")
             except AlreadyExistsError:
@@ -99,7 +99,7 @@ class Lake:
         return True
 
     def exists(self, path: str) -> bool:
-        with self._explained(path):
+        with self._as_lake_errors(path):
             try:
                 with self._reason_asked_for():
                     obstore.head(self.store, path)
@@ -111,7 +111,7 @@ class Lake:
         """Deletes objects; an object that does not exist is not an error."""
         for start in range(0, len(paths), DELETED_AT_ONCE):
             some = list(paths[start : start + DELETED_AT_ONCE])
-            with self._explained(some[0]):
+            with self._as_lake_errors(some[0]):
                 try:
                     with self._reason_asked_for():
                         obstore.delete(self.store, some)
@@ -122,13 +122,13 @@ class Lake:
 
     def objects(self, prefix: str) -> list[tuple[str, int]]:
         """Returns (path, bytes) of the objects under a prefix, ordered by path."""
-        with self._explained(prefix):
+        with self._as_lake_errors(prefix):
             pages = obstore.list(self.store, prefix=prefix)
             return sorted((entry["path"], entry["size"]) for page in pages for entry in page)
 
     def folders(self, prefix: str) -> list[str]:
         """Returns the names of the folders directly below a prefix."""
-        with self._explained(prefix):
+        with self._as_lake_errors(prefix):
             found = obstore.list_with_delimiter(self.store, prefix=prefix)
             return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"])
 
@@ -141,7 +141,7 @@ class Lake:
         if self.folder is not None:
             return [self.folder / path for path in paths]
         targets = {path: directory / _local_name(path) for path in paths}
-        with self._explained(paths[0] if len(paths) == 1 else f"one of {len(paths)}"), self._reason_asked_for():
+        with self._as_lake_errors(paths[0] if len(paths) == 1 else f"one of {len(paths)}"), self._reason_asked_for():
             transfer.download(self.store, targets, self.progress)
         return [targets[path] for path in paths]
 
@@ -154,13 +154,13 @@ class Lake:
         objects = list(objects)
         done, total = 0, sum(size for _, size in objects)
 
-        def told(what: str, of_batch: int, _total: int) -> None:
+        def report_total(what: str, of_batch: int, _total: int) -> None:
             self.progress(what, done + of_batch, total)
 
         for batch in _batches(objects):
             paths = [path for path, _ in batch]
             with tempfile.TemporaryDirectory(prefix="o365-") as directory:
-                yield from zip(paths, self.telling(told).stage(paths, Path(directory)), strict=True)
+                yield from zip(paths, self.with_progress(report_total).stage(paths, Path(directory)), strict=True)
             done += sum(size for _, size in batch)
 
     @contextmanager
@@ -172,8 +172,8 @@ class Lake:
             obstore.list_with_delimiter(self.store)
             raise
 
-    def _explained(self, path: str) -> AbstractContextManager[None]:
-        return explained(self.place, path)
+    def _as_lake_errors(self, path: str) -> AbstractContextManager[None]:
+        return as_lake_errors(self.access, path)
 
 
 def _local_name(path: str) -> str:

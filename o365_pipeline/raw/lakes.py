@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import LakeError, SettingsError
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.lake_errors import Place
+from o365_pipeline.raw.lake_errors import LakeAccess
 
 if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
@@ -92,8 +92,8 @@ class Lakes:
             return Lake.in_folder(Path(unquote(parts.path)))
         account, container = parts.netloc, parts.path.strip("/")
         endpoint = self._endpoint.replace("{account}", account).rstrip("/")
-        place = Place(f"{endpoint}/{container}", by_key=self._key is not None)
-        return Lake(url, self._store(account, container, endpoint, tenant_id), place)
+        access = LakeAccess(f"{endpoint}/{container}", by_key=self._key is not None)
+        return Lake(url, self._store(account, container, endpoint, tenant_id), access)
 
     def _store(self, account: str, container: str, endpoint: str, tenant_id: str | None) -> AzureStore:
         """Opens the container's store; these settings take precedence over obstore's environment variables.

@@ -9,7 +9,7 @@ import re
 
 MARK = re.compile(r'["{}\[\]]')
 IN_STRING = re.compile(r'(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+')
-MOST_PARTS = 8_000_000
+MAX_PARTS = 8_000_000
 """The most brackets and strings that an object may have, since readers need memory for each of them."""
 
 BROKEN = "not JSON: it breaks off"
@@ -47,7 +47,7 @@ class Scan:
     def _too_large(self) -> str | None:
         if self._length > self._largest:
             return f"more than {self._largest:,} characters"
-        return f"more than {MOST_PARTS:,} brackets and strings" if self._parts > MOST_PARTS else None
+        return f"more than {MAX_PARTS:,} brackets and strings" if self._parts > MAX_PARTS else None
 
     def _end(self, text: str, at: int) -> int | None:
         self._is_broken = self._is_broken or (not self._open and text[at] not in "{[")

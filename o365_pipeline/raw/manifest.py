@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, portions
+from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
@@ -78,7 +78,7 @@ def landings_of(
     return {day: landed[entry] for day, entry in chosen.items()}
 
 
-def each_once(landings: Iterable[Landed]) -> list[Landed]:
+def distinct_landings(landings: Iterable[Landed]) -> list[Landed]:
     """Returns the landings in their order without repeats: one landing may hold several days."""
     return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
@@ -114,7 +114,7 @@ def _sealed(
     with database.begin() as connection:
         manifests = {
             row.extraction_id: row.manifest
-            for some in portions([entry.extraction_id for entry in found])
+            for some in id_batches([entry.extraction_id for entry in found])
             for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
         }
     return {entry: manifests[entry.extraction_id] for entry in found if entry.extraction_id in manifests}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, naive_utc, operation, portions
+from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc, operation
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
@@ -100,7 +100,7 @@ class Reconciliation:
 def reconcile(database: Database, customers: Customers, dataset: Dataset, now: dt.datetime) -> Reconciliation:
     """Compares the dataset's landings of these customers; the counting is done in SQL, however many there are."""
     overdue_before = now - dt.timedelta(hours=RECORD_HOURS)
-    found = [_facts(names, dataset, overdue_before) for names in portions([customer.name for customer in customers])]
+    found = [_facts(names, dataset, overdue_before) for names in id_batches([customer.name for customer in customers])]
     groups: Counter[Compared] = Counter()
     with database.begin() as connection:
         for facts in found:

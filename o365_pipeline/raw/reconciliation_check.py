@@ -39,7 +39,7 @@ def reconciliation_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     def rows_as_microsoft_counted(
         database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
     ) -> dg.AssetCheckResult:
-        return judged(reconcile(database, customers, dataset, dt.datetime.now(dt.UTC)))
+        return counted_check_result(reconcile(database, customers, dataset, dt.datetime.now(dt.UTC)))
 
     return rows_as_microsoft_counted
 
@@ -74,7 +74,9 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(
             asset_events=[
-                evaluation(raw_key(dataset), COUNTED_CHECK, judged(reconcile(database, customers, dataset, now)))
+                evaluation(
+                    raw_key(dataset), COUNTED_CHECK, counted_check_result(reconcile(database, customers, dataset, now))
+                )
                 for dataset in datasets
             ],
             skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
@@ -84,7 +86,7 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
     return reconciliation_sensor
 
 
-def judged(found: Reconciliation) -> dg.AssetCheckResult:
+def counted_check_result(found: Reconciliation) -> dg.AssetCheckResult:
     """Returns whether a reconciliation passes the check, how bad it is if not, and the numbers."""
     counts = ", ".join(f"{entry}: {count:,}" for entry in Outcome if (count := found.landings.get(entry)))
     is_wrong = found.worst is Outcome.DIFFERENT

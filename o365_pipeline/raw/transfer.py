@@ -28,7 +28,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 WORKERS = 8
 """How many pieces are transferred at a time: 64 MB in all, whatever the objects' sizes are."""
 
-TELL_SECONDS = 10
+PROGRESS_SECONDS = 10
 
 Progress = Callable[[str, int, int], None]
 """Is called with the action, the bytes done and the bytes in all."""
@@ -37,21 +37,21 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def untold(_what: str, _done: int, _total: int) -> None:
+def no_progress(_what: str, _done: int, _total: int) -> None:
     """Ignores progress."""
 
 
-def logged(log: logging.Logger, of: str) -> Progress:
+def log_progress(log: logging.Logger, of: str) -> Progress:
     """Reports progress as lines of a log, one every few seconds."""
-    told = time.monotonic()
+    last_report = time.monotonic()
 
-    def tell(what: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal last_report
+        if time.monotonic() - last_report >= PROGRESS_SECONDS:
+            last_report = time.monotonic()
             log.info(f"{of}: {what} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-    return tell
+    return report
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Piece:
     end: int
 
 
-def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress = untold) -> None:
+def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress = no_progress) -> None:
     """Copies objects to local files; each file is complete or missing.
 
     Raises:
@@ -102,16 +102,16 @@ def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress
                 file.unlink(missing_ok=True)
 
 
-def upload(store: ObjectStore, path: str, source: Path, progress: Progress = untold) -> None:
+def upload(store: ObjectStore, path: str, source: Path, progress: Progress = no_progress) -> None:
     """Uploads a local file, completely or not at all: in blocks that become the object when all of them are there."""
     total = source.stat().st_size
     if total <= PIECE_BYTES:
         obstore.put(store, path, source.read_bytes())
     else:
-        obstore.put(store, path, _told(source, total, progress), chunk_size=PIECE_BYTES, max_concurrency=WORKERS)
+        obstore.put(store, path, _counted(source, total, progress), chunk_size=PIECE_BYTES, max_concurrency=WORKERS)
 
 
-def _told(source: Path, total: int, progress: Progress) -> Iterator[bytes]:
+def _counted(source: Path, total: int, progress: Progress) -> Iterator[bytes]:
     done = 0
     with source.open("rb") as file:
         while piece := file.read(PIECE_BYTES):

@@ -30,7 +30,7 @@ class Certificate:
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
+    app: ASGIApp, host: str, port: int, announce: Callable[[str], None], certificate: Certificate | None = None
 ) -> None:
     """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
 
@@ -39,7 +39,7 @@ def serve(
     """
     config = _configured(app, certificate)
     with listening(host, port) as listener:
-        tell(address(host, listener.getsockname()[1], "https" if certificate else "http"))
+        announce(address(host, listener.getsockname()[1], "https" if certificate else "http"))
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:

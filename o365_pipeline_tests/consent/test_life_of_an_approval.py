@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, State, consent_status
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
@@ -100,7 +100,7 @@ def test_ten_thousand_events_fold_to_one_standing_in_any_order_of_delivery(custo
     for moment in moments:
         expected = told_slowly(events, moment)
         for order in orders:
-            found = standing(order, moment)
+            found = consent_status(order, moment)
             assert (found.state, found.approval) == (expected.state, expected.approval)
 
 
@@ -137,7 +137,10 @@ def test_no_extraction_is_created_outside_an_approval_in_force(
             assert len(factory.runs) == before + 1
 
     final = max(event.updated_at for event in events)
-    assert approval_ledger.standing_of(deployment.database, customer, final).state == told_slowly(events, final).state
+    assert (
+        approval_ledger.consent_status_of(deployment.database, customer, final).state
+        == told_slowly(events, final).state
+    )
     assert len(approval_ledger.events(deployment.database, customer)) == EVENTS
     assert allowed
     assert refused

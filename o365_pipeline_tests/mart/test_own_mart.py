@@ -22,7 +22,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.assets import MART_KEYS, TRACE_CHECK
 from o365_pipeline.mart.loading import load_day
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.mart.person_lookup import person_of
 from o365_pipeline.mart.tables import MART_TABLES, dim_person
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY, read_decisions

@@ -156,14 +156,14 @@ def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(
 def test_the_doctor_finds_that_everything_works(site: Site) -> None:
     findings = list(examine(site.azure()))
 
-    assert [finding.told for finding in findings if finding.works is False] == []
+    assert [finding.message for finding in findings if finding.works is False] == []
     assert len(findings) == 2 + 2 * 4 + 1
 
 
 def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
     def told(deployment: Deployment, what: str) -> str:
         [finding] = [finding for finding in examine(deployment) if what in finding.what and finding.works is False]
-        return finding.told
+        return finding.message
 
     wrong_key = site.azure(storage_key=site.azurite.strangers_key)
     unreachable = site.azure(arm_url="https://127.0.0.1:1")

@@ -47,9 +47,9 @@ def told(sold: Offer = SOLD, **given: str) -> str:
     """Everything that the wizard tells a purchaser who filled it in so."""
     chosen = filled(sold, **given)
     return "\n".join(
-        chosen.worked_out(one["options"]["text"])
+        chosen.evaluate(one["options"]["text"])
         for _, one in elements(wizard(sold))
-        if "options" in one and chosen.worked_out(one.get("visible", True))
+        if "options" in one and chosen.evaluate(one.get("visible", True))
     )
 
 
@@ -57,7 +57,7 @@ def accepts(name: str, value: str) -> bool:
     """Whether the portal takes a value for an element."""
     chosen = answers(wizard(), "westeurope", {**GIVEN, name: value})
     return all(
-        bool(re.search(rule["regex"], value)) if "regex" in rule else chosen.worked_out(rule["isValid"])
+        bool(re.search(rule["regex"], value)) if "regex" in rule else chosen.evaluate(rule["isValid"])
         for rule in element(name)["constraints"]["validations"]
     )
 
