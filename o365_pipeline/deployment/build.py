@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from o365_pipeline.azure.cloud import AzureCloud, Cloud, SignIn
+from o365_pipeline.azure.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
 from o365_pipeline.customers.customer import Customers, KeyVaultSecret
@@ -30,6 +30,7 @@ from o365_pipeline.deployment.settings import (
     Environment,
     Settings,
     check_names,
+    check_sign_in,
     read_settings,
 )
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
@@ -59,16 +60,6 @@ AZURE_NEEDS = {
     "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
 }
 """Settings that a deployment on Azure must have, with an example of each."""
-
-AN_APPLICATION = {
-    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
-    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
-}
-SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
-    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
-    "service-principal": AN_APPLICATION,
-}
-"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +269,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
             raise SettingsError(
                 f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
             )
-    _check_sign_in(settings.credential)
+    check_sign_in(settings.credential)
     assert settings.customers
     assert settings.mart_url
     configured = read_customers(settings.customers, environment)
@@ -339,15 +330,3 @@ def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
     if isinstance(cloud, SandboxCloud):
         return SecretStr("sandbox")
     raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
-
-
-def _check_sign_in(credential: SignIn) -> None:
-    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
-        if not os.environ.get(name):
-            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
-    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
-    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
-        raise SettingsError(
-            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
-            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
-        )

@@ -63,6 +63,17 @@ Names = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas."""
 
 
+AN_APPLICATION = {
+    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
+    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
+}
+SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
+    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
+    "service-principal": AN_APPLICATION,
+}
+"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
+
+
 class Settings(BaseSettings):
     """The environment variables that the project reads: O365_ and the field's name."""
 
@@ -277,3 +288,20 @@ def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
             raise SettingsError(f"{name}: there is no such setting; did you mean {PREFIX}{meant}?")
     if unknown:
         LOG.warning(f"{', '.join(unknown)}: no setting of this project is called so")
+
+
+def check_sign_in(credential: SignIn) -> None:
+    """Checks that the variables of a way to sign in are there.
+
+    Raises:
+        SettingsError: one is missing; the message names it.
+    """
+    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
+        if not os.environ.get(name):
+            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
+    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
+        raise SettingsError(
+            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
+            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
+        )
