@@ -11,7 +11,9 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -36,6 +38,10 @@ class FinishedHomes:
         """Let a home hold as many days as `o365-pipeline demo --days` moved, with the history that Dagster keeps."""
         self._copy(f"{days}-days", lambda made: _demonstrate(made, days), home)
 
+    def copy_mails(self, home: Path) -> None:
+        """Let a home hold one day of people and mails, of a data request that asks for no more."""
+        self._copy("mails", lambda made: _demonstrate(made, 1, data_request=people_and_mails(self.folder)), home)
+
     def copy_empty_mart(self, home: Path) -> None:
         """Let a home hold a mart that has its schema and no rows: to migrate takes longer than most tests."""
         self._copy("empty-mart", _migrate, home)
@@ -51,13 +57,24 @@ class FinishedHomes:
         shutil.copytree(made, home, ignore=OTHERS, dirs_exist_ok=True)
 
 
-def _demonstrate(home: Path, days: int) -> None:
+def people_and_mails(folder: Path) -> Path:
+    """Write the data request of people and mails alone, for tests that do not look at what the others would add."""
+    head, *datasets = (
+        (resources.files("o365_pipeline.customers") / "data_request.toml").read_text().split("[[datasets]]")
+    )
+    wanted = [text for text in datasets if "User_v1" in text or "Message_v1" in text]
+    path = folder / "people_and_mails.toml"
+    path.write_text("[[datasets]]".join([head, *wanted]))
+    return path
+
+
+def _demonstrate(home: Path, days: int, **settings: Any) -> None:
     with pytest.MonkeyPatch.context() as environment:
         # The test that comes first may have settings of its own.
         for name in [name for name in os.environ if name.startswith("O365_")]:
             environment.delenv(name)
         environment.setenv("DAGSTER_HOME", "")
-        deployment = load(home=home, sandbox_seconds=0, sandbox_users=PEOPLE, initial_days=days)
+        deployment = load(home=home, sandbox_seconds=0, sandbox_users=PEOPLE, initial_days=days, **settings)
         [customer] = deployment.customers
         deployment.use_dagster_home()
         run_demo(deployment, customer, Console(file=io.StringIO()))
