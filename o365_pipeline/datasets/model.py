@@ -51,10 +51,12 @@ class Column(BaseModel):
     )
 
     curated_as: str = Field(default="", description="What the curated shape calls it; empty where it has that name.")
+    undocumented: str = Field(default="", description="A type with the keys that rows have and the document lacks.")
 
     @cached_property
     def type(self) -> ColumnType:
-        return parse_type(self.documented_type)
+        documented = parse_type(self.documented_type)
+        return documented.with_more(parse_type(self.undocumented)) if self.undocumented else documented
 
     @property
     def curated_name(self) -> str:
@@ -80,7 +82,12 @@ class Column(BaseModel):
     def curated_fields(self) -> list[tuple[str, str]]:
         """(name, DuckDB type) of what this column becomes in the curated table."""
         if self.is_date_with_zone:
-            return [(f"{self.curated_name}_utc", "TIMESTAMP"), (f"{self.curated_name}_time_zone", "VARCHAR")]
+            return [
+                (f"{self.curated_name}_utc", "TIMESTAMP"),
+                (f"{self.curated_name}_time_zone", "VARCHAR"),
+                # True where the zone is not known: the time is as it is written, in the zone of the mailbox.
+                (f"{self.curated_name}_is_local", "BOOLEAN"),
+            ]
         if self.is_text:
             return [(f"{self.curated_name}_text", "VARCHAR")]
         return [(self.curated_name, self.type.duckdb)]
@@ -117,6 +124,15 @@ class Dataset(BaseModel):
     describes_person: bool = Field(default=False, description="True where a row is about one person as a whole.")
     omits_nulls: bool = Field(default=False, description="True where rows leave out columns that are null.")
     renamed: dict[str, str] = Field(default={}, description="Columns that the curated shape calls otherwise.")
+    enums: tuple[str, ...] = Field(
+        default=(), description="Columns, and keys within them, whose values are documented enums: attendees.type."
+    )
+    aliases: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Other spellings of keys within structures than the usual two."
+    )
+    undocumented: dict[str, str] = Field(
+        default={}, description="Types of columns with the keys that rows have and the documents lack."
+    )
     columns: tuple[Column, ...]
     shape: tuple[Column, ...] = Field(
         default=(), exclude=True, description="The columns of all versions of the dataset; set by the catalogue."
@@ -125,10 +141,15 @@ class Dataset(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _renamed_columns(cls, values: dict[str, Any]) -> dict[str, Any]:
-        columns, renamed = values.get("columns"), values.get("renamed", {})
+        columns, renamed, more = values.get("columns"), values.get("renamed", {}), values.get("undocumented", {})
         if isinstance(columns, dict):
             made = [
-                {"name": name, "documented_type": kind, "curated_as": renamed.get(name, "")}
+                {
+                    "name": name,
+                    "documented_type": kind,
+                    "curated_as": renamed.get(name, ""),
+                    "undocumented": more.get(name, ""),
+                }
                 for name, kind in columns.items()
             ]
             return {**values, "columns": made}
@@ -138,13 +159,14 @@ class Dataset(BaseModel):
     def _names_are_known(self) -> Dataset:
         known = {column.name for column in self.columns} | set(SYSTEM_COLUMNS)
         named = {*self.natural_key, *self.nullable_key, *self.date_filters, *self.content_columns, *self.renamed}
+        named |= {*self.undocumented, *(path.partition(".")[0] for path in self.enums)}
         named |= {name for name in (self.date_filter, self.day_column) if name}
         if unknown := sorted(named - known):
             raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
         if self.slicing in ("column", "snapshot") and not self.date_filter:
             raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
         for column in self.columns:
-            parse_type(column.documented_type)
+            column.type  # noqa: B018 - it is read, so that a type which is none is refused here
         return self
 
     def __hash__(self) -> int:
@@ -214,6 +236,10 @@ class Dataset(BaseModel):
         """The names under which a row may have some of the dataset's documented columns."""
         wanted = set(names)
         return frozenset(spelling for column in self.columns if column.name in wanted for spelling in column.spellings)
+
+    def spellings_of_key(self, key: str) -> tuple[str, ...]:
+        """The names under which a structure in a row may have a key, the catalogue's own first."""
+        return (key, other_case(key), *self.aliases.get(key, ()))
 
     def curated_field(self, field: str) -> Column | None:
         """This version's column that becomes the shape's column of that curated name."""

@@ -92,7 +92,7 @@ def _file_of(directory: Path, dataset: Dataset) -> Path | None:
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:
-    """The line with the kept keys of its objects alone, how many objects, whose; unchanged where it is not objects."""
+    """The line without its objects' documented keys that are not kept, how many objects, whose; else as it is."""
     unread = (line, 1 if line.strip(BLANK) else 0, frozenset[str]())
     try:
         text = line.decode("utf-8")
@@ -107,7 +107,8 @@ def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int
         if not known.intersection(row):
             return line, len(found), people
         parts.append(text[at:start])
-        kept = {key: value for key, value in row.items() if key in keep}
+        # What the catalogue does not know cannot have been left out by name.
+        kept = {key: value for key, value in row.items() if key in keep or key not in known}
         parts.append(text[start:end] if len(kept) == len(row) else json.dumps(kept, separators=(",", ":")))
         at = end
     parts.append(text[at:])
