@@ -10,12 +10,12 @@ AZURITE := 3.37.0
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
-	@echo "make dev        the Dagster UI on port 3000"
+	@echo "make dev        the Dagster UI on port 3000, or PORT=..., and the approver's page on 3001, or APPROVER_PORT=..."
 	@echo "make test       the tests"
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make docs       write the data dictionaries in docs/"
+	@echo "make docs       write the generated pages in docs/"
 	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -44,7 +44,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/o365-pipeline demo
 
 dev: $(VENV)/.installed
-	@$(BIN)/o365-pipeline dev
+	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest --numprocesses auto

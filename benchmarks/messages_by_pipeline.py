@@ -20,6 +20,7 @@ from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
@@ -50,7 +51,7 @@ ENTRY = Extraction(
 def main(parts: Path, work: Path) -> None:
     done("start: imports")
     lake = Lake.in_folder(work / "lake")
-    database = Database(url=sa.URL.create("sqlite", database=str(work / "mart.db")))
+    database = mart_database(sa.URL.create("sqlite", database=str(work / "mart.db")))
     _land(parts, work / "lake")
     database.engine  # noqa: B018 - makes the schema
     done("start: database schema")

@@ -6,80 +6,68 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from o365_pipeline.consent.assets import approval, no_approval_has_expired
-from o365_pipeline.consent.sensor import build_consent_sensor
-from o365_pipeline.cost.assets import plan_and_actual_asset
-from o365_pipeline.curated.assets import curated_asset
-from o365_pipeline.curated.current_assets import current_asset
+from o365_pipeline.consent.definitions import consent_definitions
+from o365_pipeline.cost.definitions import cost_definitions
+from o365_pipeline.curated.definitions import curated_definitions
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.partitions import partitioned
+from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.extraction.assets import extraction, extraction_job
-from o365_pipeline.extraction.landing_sensor import LANDING_JOB, build_landing_sensor
-from o365_pipeline.extraction.schedules import build_extraction_schedules
-from o365_pipeline.managed_app.installations.assets import installed_applications
-from o365_pipeline.managed_app.installations.sensor import build_installation_sensor
-from o365_pipeline.managed_app.installations.support_desk import build_support_desk_schedule, support_desk_job
-from o365_pipeline.managed_app.installations.uninstallation_job import uninstallation_job
-from o365_pipeline.managed_app.publishing.assets import managed_app_assets
-from o365_pipeline.mart.assets import MART_KEYS, mart_assets
-from o365_pipeline.mart.replay_job import replay_job
-from o365_pipeline.purge.job import build_purge_sensor, purge_job
-from o365_pipeline.raw.assets import raw_asset
-from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, reconciliation_check
+from o365_pipeline.extraction.definitions import extraction_definitions
+from o365_pipeline.managed_app.definitions import managed_app_definitions
+from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.mart.definitions import mart_definitions
+from o365_pipeline.purge.definitions import purge_definitions
+from o365_pipeline.raw.definitions import raw_definitions
 
-landing_job = dg.define_asset_job(
-    LANDING_JOB,
-    selection=dg.AssetSelection.groups("raw", "curated", "mart"),
-    description="From what landed to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
-)
+DESCRIPTIONS = {
+    "customers": "The customers of this deployment, by name: those that are configured, and those that join.",
+    "database": "The SQL database of the ledger, and of every mart that has no database of its own.",
+    "home": "The folder under which everything local lies.",
+    "lakes": "The lake of each customer: one for all, or each one's own container.",
+    "marts": "The SQL database that holds each customer's mart.",
+    "service_catalog": "Where the offer is published for those who install it.",
+    "vendor": "The offer that is sold, and the customers that installed it.",
+}
+"""What the UI says of resources that are plain objects; the others' classes say it themselves."""
 
 
 def build_definitions(deployment: Deployment) -> dg.Definitions:
-    """All of the project on one deployment's resources; on Azure, somebody turns the sensors on."""
+    """All of the project on one deployment's resources.
+
+    Sensors and schedules are on in the sandbox; on Azure, somebody turns them on.
+    """
     datasets = requested_datasets(deployment)
-    people = people_datasets(deployment, datasets)
-    sells = deployment.vendor is not None
+    offer = deployment.offer
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
-    return dg.Definitions(
-        assets=[
-            approval,
-            extraction,
-            *(raw_asset(dataset) for dataset in datasets),
-            *(curated_asset(dataset, people) for dataset in datasets),
-            *(current_asset(dataset) for dataset in datasets if dataset.current_name),
-            mart_assets(datasets),
-            plan_and_actual_asset,
-            *([installed_applications] if sells else []),
-            *(managed_app_assets(deployment.offer) if deployment.offer else ()),
-        ],
-        asset_checks=[no_approval_has_expired, *(reconciliation_check(dataset) for dataset in datasets)],
-        jobs=[
-            extraction_job,
-            landing_job,
-            replay_job,
-            purge_job,
-            *([uninstallation_job] if sells else []),
-            *([support_desk_job] if sells else []),
-        ],
-        schedules=[
-            *build_extraction_schedules(
-                deployment.customers.configured,
-                [sku.schedule for sku in deployment.offer.skus] if deployment.offer else [],
-            ),
-            *([build_support_desk_schedule(schedules)] if sells else []),
-        ],
-        sensors=[
-            build_consent_sensor(sensors),
-            build_landing_sensor(MART_KEYS, sensors),
-            build_reconciliation_sensor(sensors),
-            build_purge_sensor(sensors),
-            *([build_installation_sensor(sensors)] if sells else []),
-        ],
-        resources=deployment.resources,
-        executor=dg.in_process_executor,
+    partitioning = partitioned(deployment.first_day)
+    return dg.Definitions.merge(
+        consent_definitions(sensors),
+        extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
+        raw_definitions(partitioning, datasets, sensors),
+        curated_definitions(partitioning, datasets, people_datasets(deployment, datasets)),
+        mart_definitions(partitioning, datasets),
+        purge_definitions(sensors),
+        cost_definitions(schedules),
+        *([managed_app_definitions(offer, sensors, schedules)] if offer else []),
+        dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor),
     )
+
+
+def shown_resources(deployment: Deployment) -> dict[str, object]:
+    """The deployment's resources; those that are plain objects with a description for the UI."""
+    return {
+        name: described(value, DESCRIPTIONS[name]) if name in DESCRIPTIONS else value
+        for name, value in deployment.resources.items()
+    }
+
+
+def extraction_times(deployment: Deployment) -> list[str]:
+    """The schedules of the configured customers, and those that purchasers of the offer may come with."""
+    skus = deployment.offer.skus if deployment.offer else ()
+    return [*(customer.schedule for customer in deployment.customers.configured), *(sku.schedule for sku in skus)]
 
 
 def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:

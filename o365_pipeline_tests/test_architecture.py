@@ -91,7 +91,7 @@ def test_an_import_of_a_later_stage_and_a_circle_would_be_found(graph: grimp.Imp
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)
 def test_only_the_deployment_reads_the_environment(path: Path) -> None:
-    if path.name == "deployment.py":
+    if path.parent.name == "deployment":
         return
     text = path.read_text()
 
@@ -110,6 +110,14 @@ def test_every_module_says_what_belongs_in_it(path: Path) -> None:
     if path.parent.name == "versions":
         return
     assert ast.get_docstring(ast.parse(path.read_text())), f"{ids(path)} has no docstring"
+
+
+FOLDERS = sorted(path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
+
+
+@pytest.mark.parametrize("path", FOLDERS, ids=ids)
+def test_every_folder_says_what_belongs_there(path: Path) -> None:
+    assert "belongs here" in (ast.get_docstring(ast.parse(path.read_text())) or "")
 
 
 def test_the_default_path_never_imports_pyodbc() -> None:

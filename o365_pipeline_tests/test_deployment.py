@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from o365_pipeline.azure.cloud import AzureCloud
 from o365_pipeline.customers.configuration import example
-from o365_pipeline.deployment import load
+from o365_pipeline.deployment import Settings, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
@@ -163,3 +164,51 @@ def test_a_signature_that_can_be_guessed_is_refused_without_a_word_of_it(custome
 def test_an_offer_that_is_not_there_is_told_by_its_path(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing.toml: No such file.*managed-app example"):
         load(home=tmp_path, offer=tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("O365_HOM", "O365_HOME"),
+        ("O365_PURGE_GRACE_DAY", "O365_PURGE_GRACE_DAYS"),
+        ("O365_PURGE_DAYS", "O365_PURGE_GRACE_DAYS"),
+        ("o365_denied_people", "O365_DENY_PEOPLE"),
+    ],
+)
+def test_a_misspelled_setting_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "hunter2")
+
+    with pytest.raises(SettingsError, match=f"^{name}: there is no such setting; did you mean {meant}\\?$"):
+        load(home=tmp_path)
+
+
+def test_a_variable_that_is_like_no_setting_is_told_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("O365_PASSWORD", "hunter2")
+
+    load(home=tmp_path)
+
+    assert caplog.messages == ["O365_PASSWORD: no setting of this project is called so"]
+
+
+def test_variables_that_files_the_tests_dagster_and_kubernetes_name_are_not_taken_for_settings(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = 'application_secret = { env = "%s" }'
+    customers.write_text(re.sub("application_secret = .*", secret % "O365_DATA_REQUESTS", customers.read_text()))
+    offer = tmp_path / "offer.toml"
+    offer.write_text(re.sub("application_secret = .*", secret % "O365_OFFERS", offers.example()))
+    names = ["O365_DATA_REQUESTS", "O365_OFFERS", "O365_TEST_MART_URL", "O365_CODE_SERVER", "O365_PIPELINE_PORT"]
+    for name in names:
+        monkeypatch.setenv(name, "hunter2")
+
+    load(home=tmp_path / "home", customers=customers, offer=offer)
+
+    assert caplog.messages == []
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from o365_pipeline.customers.configuration import example
 from o365_pipeline.definitions import build_definitions
-from o365_pipeline.deployment import Deployment
+from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
 SQL = Path(__file__).parents[1] / "o365_pipeline" / "mart" / "sql"
 DATASETS = [
@@ -34,6 +37,7 @@ DATASETS = [
     "user",
 ]
 SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
+STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
 KINDS = {"dim": "dimensions", "fact": "facts", "bridge": "bridges", "agg": "aggregates"}
 
 
@@ -52,10 +56,8 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
         *(f"curated/{name}" for name in DATASETS),
         *(f"curated/{name}_current" for name in SNAPSHOTS),
         *(f"mart/{table.name}" for table in MART_TABLES),
-        *(
-            f"managed_app/{name}"
-            for name in ("package", "service_catalog", "marketplace", "installations", "plan_and_actual")
-        ),
+        "cost/plan_and_actual",
+        *(f"managed_app/{name}" for name in ("package", "service_catalog", "marketplace", "installations")),
     }
 
 
@@ -137,6 +139,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     repository = definitions.get_repository_def()
 
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "cost_job",
         "extraction_job",
         "landing_job",
         "purge_job",
@@ -153,14 +156,77 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_extraction",
-        "extraction_at_0_4_any_any_1",
+        "extraction_at_04_00_only_on_monday",
+        "hourly_cost",
         "support_desk",
     }
 
 
-def test_sensors_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:
-    for sensor in definitions.get_repository_def().sensor_defs:
-        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+def test_jobs_sensors_and_schedules_have_a_face(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+
+    faces: tuple[dg.JobDefinition | dg.SensorDefinition | dg.ScheduleDefinition, ...] = (
+        *(job for job in jobs if isinstance(job, dg.JobDefinition)),
+        *repository.sensor_defs,
+        *repository.schedule_defs,
+    )
+    assert len(jobs) + len(repository.sensor_defs) + len(repository.schedule_defs) == len(faces)
+    for found in faces:
+        assert found.description, found.name
+        assert found.tags["o365/stage"] in STAGES, found.name
+
+
+def test_resources_are_shown_by_their_class_with_a_description_and_without_a_value(tmp_path: Path) -> None:
+    deployment = load(home=tmp_path, mart_url="mssql+pyodbc://sa:hunter2@server/mart")
+    shown = build_definitions(deployment).get_repository_def().get_top_level_resources()
+
+    assert shown.keys() == deployment.resources.keys()
+    for name, resource in shown.items():
+        assert resource.description, name
+        assert resource.resource_fn.__name__ != "<lambda>", name
+        assert "hunter2" not in str(
+            resource.config_schema.default_value_as_json_str if resource.config_schema.default_provided else ""
+        )
+    assert shown["database"].resource_fn.__module__ == "o365_pipeline.database.database"
+
+
+@pytest.mark.parametrize("name", ["purge_job", "replay_job", "uninstallation_job"])
+def test_the_launchpad_is_filled_and_what_it_is_filled_with_can_be_launched(
+    deployment: Deployment, definitions: dg.Definitions, instance: dg.DagsterInstance, name: str
+) -> None:
+    job = definitions.resolve_job_def(name)
+    filled = job.run_config or {}
+    [config] = [op["config"] for op in filled["ops"].values()]
+
+    assert "customer" in config
+    assert dg.validate_run_config(job, filled)
+    assert job.execute_in_process(instance=instance, run_config=filled).success
+
+
+def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_not_there_without_one(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "customers.toml").write_text(example())
+    shutil.copyfile(SHIPPED_REQUEST, tmp_path / "data_request.toml")
+    mart_url = "mssql+pyodbc://@server.database.windows.net/mart"
+    definitions = build_definitions(load(deployment="azure", customers=tmp_path / "customers.toml", mart_url=mart_url))
+    repository = definitions.get_repository_def()
+
+    assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
+    assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction", "hourly_cost"}
+    assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
+
+
+def test_sensors_and_schedules_are_on_in_the_sandbox(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
 
 
 def test_what_must_hold_blocks_what_follows(definitions: dg.Definitions) -> None:

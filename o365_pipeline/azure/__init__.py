@@ -1,4 +1,4 @@
-"""The way to Azure and Microsoft 365: signing in, the transport beneath the real clients, built-in policies.
+"""The connection to Azure and Microsoft 365: signing in, the transport beneath the SDK clients, and built-in policies.
 
-What belongs here: what every stage needs to reach Azure. What is asked of a service belongs to the stage that asks it.
+What belongs here: what every stage needs to reach Azure. Calls to a service belong to the stage that makes them.
 """

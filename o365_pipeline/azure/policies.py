@@ -1,7 +1,7 @@
 """Azure's built-in policies that an offer can carry, by key.
 
-What belongs here: looking them up. Their assignments in a package are
-`managed_app/package/template_policies.py`'s; whether an installation complies is asked by `extraction/compliance.py`.
+What belongs here: looking them up. Their assignments in a package belong to
+`managed_app/package/template_policies.py`; whether an installation complies is asked by `extraction/compliance.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The commands about consent: what was asked and said, what moved because of it, what is purged.
+"""The commands about consent: what approvers were asked and what they said.
 
-What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import dagster as dg
 
-from o365_pipeline.cli.terminal import DAY, stdout, table
+from o365_pipeline.cli.headless import read_consent
+from o365_pipeline.cli.terminal import stdout, table
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.request_change import refusals, request_change
-from o365_pipeline.curated import missing_person
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import read_data_request
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import FeedError, UsageError
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.errors import FeedError
 
 
 @click.group()
@@ -35,7 +32,7 @@ def show(customer_name: str | None) -> None:
     """Show where each customer's data request stands, and every decision about one of them."""
     deployment = load()
     chosen = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
-    _read_consent(deployment, chosen)
+    read_consent_or_say_so(deployment, chosen)
     now = dt.datetime.now(dt.UTC)
     summaries = feed_ledger.summaries(deployment.database)
     rows = []
@@ -88,7 +85,7 @@ def diff(customer_name: str | None, path: Path | None) -> None:
     customer = deployment.customers.chosen(customer_name)
     if path:
         customer = customer.model_copy(update={"data_request": read_data_request(path)})
-    _read_consent(deployment, [customer])
+    read_consent_or_say_so(deployment, [customer])
     stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
     if stands.approval:
         change = request_change(stands.approval, customer.data_request, [customer.sink])
@@ -103,83 +100,8 @@ def diff(customer_name: str | None, path: Path | None) -> None:
         click.echo("No new approval is needed: the approval in force covers all that is asked.")
 
 
-@click.command()
-@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, or when something will; delete nothing.")
-@click.option(
-    "--although-in-doubt", is_flag=True, help="Also where a renewal may have been missed; ask the approver first."
-)
-def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> None:
-    """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
-    from o365_pipeline.cli.headless import Headless
-    from o365_pipeline.purge import deletion
-    from o365_pipeline.purge.job import announced, purge_request
-    from o365_pipeline.purge.plan import due, next_due
-
-    deployment = load()
-    customer = deployment.customers.chosen(customer_name)
-    _read_consent(deployment, [customer])
-    now = dt.datetime.now(dt.UTC)
-    plan = deletion.unfinished(deployment.database, customer) or due(
-        deployment.database, customer, now, although_in_doubt
-    )
-    if plan is None:
-        coming = next_due(deployment.database, customer, now)
-        when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
-        click.echo(f"{customer.name}: nothing is to be purged now{when}")
-    elif dry_run:
-        parts = sum(1 for entry in plan.deletions if entry.columns)
-        whole = [f"{len(plan.whole)} extractions"] if plan.whole else []
-        what = " and ".join([*whole, *([f"columns of {parts} extractions"] if parts else [])])
-        click.echo(f"{customer.name}: {what} would be deleted ({plan.reason})")
-    else:
-        deployment.use_dagster_home()
-        with dg.DagsterInstance.get() as instance:
-            Headless(deployment, instance).execute(purge_request(customer.name, None, although_in_doubt))
-    rows = [
-        (
-            f"{row.purged_at:%Y-%m-%d %H:%M}" if row.purged_at else "unfinished",
-            row.lake_objects,
-            row.lake_bytes,
-            row.mart_rows,
-            row.dagster_runs,
-            row.reason,
-        )
-        for row in deletion.records(deployment.database, customer)
-    ]
-    if rows:
-        columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
-        stdout().print(table(f"Purges of {customer.name}", columns, rows))
-
-
-@click.command("why-missing")
-@click.argument("person")
-@click.option("--day", type=DAY, required=True, help="The day, as 2026-11-16.")
-@click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested ones of people.")
-@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-def why_missing(person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None) -> None:
-    """Say why a person's rows of a day are missing, or how many there are, for each dataset.
-
-    PERSON is an Entra object id, or a mail address or sign-in name that the mart knows.
-    """
-    deployment = load()
-    customer = deployment.customers.chosen(customer_name)
-    of_people = [entry.dataset for entry in customer.data_request.datasets if entry.dataset.owner == "puser"]
-    datasets = [catalogue()[dataset_name]] if dataset_name else of_people
-    if nobodys := next((dataset.name for dataset in datasets if dataset.owner != "puser"), None):
-        raise UsageError(f"{nobodys}: its rows are of groups or sites, not of people; name a dataset of mailboxes")
-    person_id = person_of(deployment.marts[customer.name], customer, person)
-    for dataset in datasets:
-        found = missing_person.why_missing(
-            deployment.database, deployment.lakes.of(customer), customer, dataset, person_id, day.date()
-        )
-        click.echo(f"{dataset.name}: {found}")
-
-
-def _read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
+def read_consent_or_say_so(deployment: Deployment, customers: Sequence[Customer]) -> None:
     """Read what approvers decided up to now; where that fails, say that what follows may be old."""
-    from o365_pipeline.cli.headless import read_consent
-
     try:
         read_consent(deployment, customers)
     except FeedError as error:

@@ -1,6 +1,6 @@
 """The commands about customers' configuration: an example, its schema, a check of what is written.
 
-What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing.
 """
 
 from __future__ import annotations

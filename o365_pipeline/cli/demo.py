@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 
+import click
 import dagster as dg
 import sqlalchemy as sa
 from rich.console import Console
 
 from o365_pipeline.cli.headless import Headless, read_consent
-from o365_pipeline.cli.terminal import progress, table
+from o365_pipeline.cli.terminal import DAY, progress, stdout, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.curated.accounting import account
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
@@ -28,6 +30,28 @@ from o365_pipeline.mart.tables import MART_TABLES
 APPROVER = "approver@contoso.example"
 TICK_SECONDS = 0.5
 PATIENCE_SECONDS = 600
+
+
+@click.command()
+@click.option(
+    "--tenant-data",
+    type=click.Path(path_type=Path),
+    help="Folder of files in Data Connect's format, named <dataset>.json, instead of synthetic rows.",
+)
+@click.option("--first-day", type=DAY, help="First day to extract, as 2026-11-16.")
+@click.option("--days", type=click.IntRange(1, 366), help="How many days to extract.")
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None, customer_name: str | None) -> None:
+    """Take the sandbox from approval to a filled mart, in this terminal."""
+    deployment = load(
+        tenant_data=tenant_data,
+        first_day=first_day.date() if first_day else None,
+        initial_days=days,
+    )
+    if not deployment.is_sandbox:
+        raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
+    deployment.use_dagster_home()
+    run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
 
 
 def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:

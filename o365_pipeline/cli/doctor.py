@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import click
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
@@ -18,7 +19,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.customers.regions import azure_region
 from o365_pipeline.database.database import Database, connectable
-from o365_pipeline.deployment import Deployment
+from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, FeedError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
 
@@ -33,6 +34,21 @@ class Finding:
     what: str
     works: bool | None
     told: str
+
+
+@click.command()
+def doctor() -> None:
+    """Try every connection that an extraction needs, and say what works, what does not, and what to do.
+
+    Nothing is extracted and nothing is spent.
+    """
+    marks = {True: "works", False: "FAILS", None: "later"}
+    failed = 0
+    for finding in examine(load()):
+        failed += finding.works is False
+        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.told}")
+    if failed:
+        raise O365PipelineError(f"{failed} of the connections do not work")
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.customers.partitions import CUSTOMERS, FIRST_DAY, range_tags
+from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
@@ -138,8 +138,10 @@ def extraction_of_days(
         UsageError: the customer's data request does not name one of the datasets.
         NotAuthorizedError: no approval in force covers one of them.
     """
-    if first_day < FIRST_DAY:
-        raise UsageError(f"{first_day} lies before {FIRST_DAY}, the first day of the partitions")
+    if first_day < (earliest := deployment.first_day):
+        raise UsageError(
+            f"{first_day} lies before {earliest}, the first day of the customers: configure an earlier one"
+        )
     if last_day >= (today := dt.datetime.now(dt.UTC).date()):
         raise UsageError(f"{last_day} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
     request = customer.data_request
@@ -158,7 +160,7 @@ def extraction_of_days(
     landing = dg.RunRequest(
         job_name=LANDING_JOB,
         asset_selection=[*keys, *MART_KEYS],
-        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+        tags=range_tags(customer.name, first_day, last_day),
     )
     return asked, landing
 

@@ -1,6 +1,6 @@
 """The commands about the mart: what it holds, and what only some servers have.
 
-What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`.
+What belongs here: reading arguments and printing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The commands about rejected rows: how many, which, why, and reading them anew.
 
-What belongs here: reading arguments and printing; `cli/main.py` puts the commands under `o365-pipeline`. The rows are
-personal data: they are printed, and never logged.
+What belongs here: reading arguments and printing. The rows are personal data: they are printed, and never
+logged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Office 365 Management Activity API: the feed in which consent and operation records appear.
 
-What belongs here: the calls, their windows and pages, throttling, as Microsoft documents them (Office 365 Management
-Activity API reference). What records mean is `records.py`'s; how far a feed was read is `feed_reading.py`'s.
+What belongs here: calls, windows, pages and throttling, as Microsoft documents them (Office 365 Management Activity API
+reference). The meaning of records belongs to `records.py`; how far a feed was read belongs to `feed_reading.py`.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ CONTENT_TYPE = "Audit.General"
 MAX_WINDOW = dt.timedelta(hours=24)
 MAX_AGE = dt.timedelta(days=7)
 ONE_SECOND = dt.timedelta(seconds=1)
-"""The finest that the API documents: the last second is asked for whole, and again the next time."""
+"""The finest step that the API documents: the last second is requested whole, and once more the next time."""
 
 ROOTS: Mapping[NationalCloud, str] = {
     "worldwide": "https://manage.office.com",
@@ -48,15 +48,15 @@ NOT_SUBSCRIBED = ("AF20022", "AF20023")
 """There is no subscription, or somebody disabled it."""
 
 GONE = (400, 404, 410)
-"""How content that does not exist (AF20050) or has expired (AF20051) is refused; asking again changes nothing."""
+"""Statuses for content that does not exist (AF20050) or has expired (AF20051); asking again changes nothing."""
 
 DEFAULT_PAUSE_SECONDS = 60
-"""How long to leave the API alone that throttles and does not say for how long."""
+"""The pause after a throttled request whose answer names no pause."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a tenant's feed was read: up to `start`; where a window was read in part, its end and next page."""
+    """How far a tenant's feed was read: up to `start`. If a window was read in part, also its end and its next page."""
 
     start: dt.datetime
     end: dt.datetime | None = None
@@ -65,16 +65,18 @@ class Position:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a tenant's feed: its records, (blob, why) of what could not be read, and where to go on."""
+    """One page of a tenant's feed: its records, (blob, reason) of what could not be read, and the position to continue
+    from.
+    """
 
     position: Position
     records: tuple[object, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
     is_last: bool = True
-    """True where there is nothing more to be read for now."""
+    """True if there is nothing more to read for now."""
 
     subscribed: bool = False
-    """True where the subscription had to be started first."""
+    """True if the subscription had to be started first."""
 
 
 class ActivityFeed(dg.ConfigurableResource):
@@ -87,16 +89,17 @@ class ActivityFeed(dg.ConfigurableResource):
     )
 
     def read(self, customer: Customer, position: Position, now: dt.datetime) -> Page:
-        """One page of what became available after a position; a tenant that is not subscribed to is, first.
+        """Reads one page of what became available after a position. Starts the tenant's subscription first if there is
+        none.
 
         Args:
-            customer: whose tenant.
+            customer: whose tenant is read.
             position: at most seven days back.
-            now: until when at most; a window is cut after 24 hours.
+            now: the end of what is read; a window is cut after 24 hours.
 
         Raises:
-            FeedThrottledError: the API wants to be left alone for a time.
-            azure.core.exceptions.AzureError: it does not answer, or refuses.
+            FeedThrottledError: the API asks for a pause.
+            azure.core.exceptions.AzureError: the API does not answer, or refuses.
         """
         second = now.replace(microsecond=0)
         end = position.end or min(position.start + MAX_WINDOW, second + ONE_SECOND)
@@ -123,10 +126,10 @@ class ActivityFeed(dg.ConfigurableResource):
         return Page(onward, tuple(records), tuple(unreadable), is_last, subscribed)
 
     def is_subscribed(self, customer: Customer) -> bool:
-        """Whether the tenant's feed is subscribed to; nothing is changed.
+        """Tells whether the tenant's feed has a subscription; changes nothing.
 
         Raises:
-            azure.core.exceptions.AzureError: it does not answer, or refuses.
+            azure.core.exceptions.AzureError: the API does not answer, or refuses.
         """
         response = self._send(customer, HttpRequest("GET", self._url(customer, "subscriptions/list")))
         response.raise_for_status()
@@ -151,10 +154,10 @@ class ActivityFeed(dg.ConfigurableResource):
             response.raise_for_status()
 
     def _records(self, customer: Customer, uri: str) -> list[object]:
-        """What a blob holds.
+        """Reads the records in a blob.
 
         Raises:
-            ValueError: nothing that can be read, now or later; the message says why.
+            ValueError: the blob cannot be read, now or later; the message says why.
         """
         response = self._send(customer, HttpRequest("GET", uri))
         if response.status_code in GONE:
@@ -177,7 +180,7 @@ class ActivityFeed(dg.ConfigurableResource):
 
 
 class _Throttling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """Turns the API's wish to be left alone into an error, so that nobody waits for it inside a tick."""
+    """Raises an error when the API throttles, so that a sensor's tick never waits for it."""
 
     def on_response(
         self, _request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, HttpResponse]
@@ -191,7 +194,7 @@ class _Throttling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, root: str, tenant_id: str) -> PipelineClient[HttpRequest, HttpResponse]:
-    """A client for one tenant, since a token is one tenant's; all share the cloud's transport."""
+    """Makes a client for one tenant, since a token belongs to one tenant; all clients share the cloud's transport."""
     return PipelineClient(
         root,
         policies=[
@@ -212,7 +215,7 @@ def _transport(cloud: Cloud) -> Any:
 
 
 def _answers(response: HttpResponse, *codes: str) -> bool:
-    """Whether the API refuses with one of its codes."""
+    """Tells whether the API refused with one of these codes."""
     return response.status_code >= 400 and any(code in response.text() for code in codes)
 
 
@@ -221,12 +224,12 @@ def _query() -> dict[str, str]:
 
 
 def _stamp(moment: dt.datetime) -> str:
-    """A moment in the finest form that the API documents, to the second."""
+    """Formats a moment to the second, the finest form that the API documents."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _date_of(response: HttpResponse) -> dt.datetime | None:
-    """The API's own clock: if ours is ahead, content of the time between must not be skipped."""
+    """Returns the API's own time. If our clock is ahead, content of the time between must not be skipped."""
     try:
         return parsedate_to_datetime(response.headers.get("Date") or "").astimezone(dt.UTC)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The approval ledger: every consent event that was read, once, in the order of arrival; never changed.
+"""The approval ledger: every consent event is recorded once, in the order of arrival, and never changed.
 
-What belongs here: recording and reading events. What they add up to is `approvals.standing`.
+What belongs here: recording and reading events. What they add up to is computed in `approvals.py`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,14 @@ import sqlalchemy as sa
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import (
-    approval_dataset,
-    approval_event,
-    fitting,
-    naive_utc,
-    next_sequence,
-    not_recorded,
-)
+from o365_pipeline.database.ledger import approval_dataset, approval_event, fitting, insert_new, naive_utc
 from o365_pipeline.datasets import Dataset, catalogue, short_name
 from o365_pipeline.errors import NotAuthorizedError
 
 
 @dataclass(frozen=True)
 class RecordedDecision:
-    """What the fold needs of a recorded event, without the rest of it. Times are UTC."""
+    """The part of a recorded event that its status is computed from. Times are UTC."""
 
     event_id: str
     state: State
@@ -38,19 +31,14 @@ class RecordedDecision:
 
 
 def record(connection: sa.Connection, customer: Customer, events: Sequence[ApprovalEvent], now: dt.datetime) -> int:
-    """Keep the events that the ledger does not have yet, in the caller's transaction; returns how many were new.
+    """Records the events that the ledger does not have yet, in the caller's transaction; returns how many were new.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
     """
     once = {event.event_id: event for event in events}
-    new = not_recorded(connection, approval_event.c.event_id, customer.name, list(once))
-    if not new:
-        return 0
-    first = next_sequence(connection, approval_event)
-    rows = [_row(customer, once[event_id], first + place, now) for place, event_id in enumerate(new)]
-    connection.execute(approval_event.insert(), rows)
-    if covered := [row for event_id in new for row in _dataset_rows(customer, once[event_id])]:
+    new = insert_new(connection, approval_event, [_row(customer, event, now) for event in events])
+    if covered := [row for event in new for row in _dataset_rows(customer, once[event["event_id"]])]:
         connection.execute(approval_dataset.insert(), covered)
     return len(new)
 
@@ -68,12 +56,12 @@ def events(database: Database, customer: Customer) -> list[ApprovalEvent]:
 
 
 def standing_of(database: Database, customer: Customer, at: dt.datetime) -> Standing[ApprovalEvent]:
-    """Where the customer's data request stands at a moment."""
+    """Returns the status of the customer's data request at a moment."""
     return standing(events(database, customer), at)
 
 
 def standings(database: Database, customers: Customers, at: dt.datetime) -> dict[str, Standing[RecordedDecision]]:
-    """Where each customer's data request stands at a moment: one query for all of them."""
+    """Returns the status of each customer's data request at a moment, with one query for all customers."""
     applications = {customer.name: customer.data_request.application_id for customer in customers}
     names = ("customer", "application_id", "event_id", "state", "created_at", "updated_at", "expires_at")
     decisions: dict[str, list[RecordedDecision]] = {name: [] for name in applications}
@@ -93,10 +81,10 @@ def standings(database: Database, customers: Customers, at: dt.datetime) -> dict
 
 
 def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -> ApprovalEvent:
-    """The approval that lets the customer's data move.
+    """Returns the approval that lets the customer's data move.
 
     Raises:
-        NotAuthorizedError: there is none; the message says where the data request stands.
+        NotAuthorizedError: there is none; the message says what the status of the data request is.
     """
     stands = standing_of(database, customer, at)
     if stands.approval is None:
@@ -108,17 +96,17 @@ def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -
 
 
 def datasets_in_force(database: Database, customer: Customer, at: dt.datetime) -> list[Dataset]:
-    """The catalogue's datasets that the approval which lets the customer's data be used covers.
+    """Returns the catalogue's datasets that the approval in force covers.
 
     Raises:
-        NotAuthorizedError: there is none.
+        NotAuthorizedError: no approval is in force.
     """
     approval = approval_in_force(database, customer, at)
     return [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
 
 
 def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """(sequence, customer) of the events recorded after a place in the ledger, at most so many."""
+    """Returns (sequence, customer) of at most `limit` events recorded after a sequence number."""
     query = (
         sa.select(approval_event.c.sequence, approval_event.c.customer)
         .where(approval_event.c.sequence > sequence)
@@ -129,11 +117,10 @@ def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[i
         return [(row.sequence, row.customer) for row in connection.execute(query)]
 
 
-def _row(customer: Customer, event: ApprovalEvent, sequence: int, now: dt.datetime) -> dict[str, object]:
+def _row(customer: Customer, event: ApprovalEvent, now: dt.datetime) -> dict[str, object]:
     return {
         "event_id": event.event_id,
         "customer": customer.name,
-        "sequence": sequence,
         "application_id": event.application_id,
         "application_version": fitting(event.application_version, approval_event.c.application_version),
         "state": event.state.value,

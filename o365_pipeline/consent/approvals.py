@@ -1,7 +1,7 @@
-"""Approvals: what the approvers said, as events, and where a data request stands because of them.
+"""Approvals: the approvers' decisions as events, and the status of a data request that follows from them.
 
-What belongs here: record 217 of the Management Activity API turned into an event, and the fold of events into a
-standing. Pure functions: fetching events is `activity_feed.py`'s, keeping them is `approval_ledger.py`'s.
+What belongs here: parsing record 217 of the Management Activity API, and computing a status from events, as pure
+functions. Fetching events belongs to `activity_feed.py`; storing them belongs to `approval_ledger.py`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CONSENT_RECORD_TYPE = 217
 """MicrosoftGraphDataConnectConsent, in Microsoft's schema of the Management Activity API."""
 
 RECORD_ID = r"^[\x20-\x7e]{1,100}$"
-"""What a record's Id is made of; Microsoft's are GUIDs."""
+"""The characters of a record's Id; Microsoft's are GUIDs."""
 
 ONE_DAY = dt.timedelta(days=1)
 VALID_DAYS = 180
-"""How long an approval holds where its record does not say until when (Graph documentation: app authorization)."""
+"""How long an approval is valid if its record does not say (Graph documentation: app authorization)."""
 
 
 class State(StrEnum):
@@ -40,16 +40,16 @@ class State(StrEnum):
 
 
 RESTRICTIVENESS = (State.PENDING, State.APPROVED, State.UPDATE_AVAILABLE, State.EXPIRED, State.DENIED)
-"""Of events of one moment the later in this order counts, so that a doubt never lets data move."""
+"""If several events have the same time, the one that is later in this order counts: in doubt, no data moves."""
 
 
 def in_utc(moment: dt.datetime) -> dt.datetime:
-    """A moment in UTC; one without an offset is UTC already."""
+    """Converts a moment to UTC; a moment without an offset is taken as UTC."""
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
 def string_list(value: object) -> object:
-    """What records call a string list: a list, or a text of one: '["a", "b"]', '[a, b]', 'a, b'."""
+    """Reads a string list, which records write as a list or as text: '["a", "b"]', '[a, b]', 'a, b'."""
     if isinstance(value, str) and value.lstrip().startswith('["'):
         return json.loads(value)
     if isinstance(value, str):
@@ -135,7 +135,7 @@ class ApprovalEvent(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _approvals_end(cls, record: object) -> object:
-        """An approval ends, also where its record gives only the days, or not even those."""
+        """Gives every approval an end, also if its record names only the days, or not even those."""
         if not isinstance(record, dict):
             return record
         given = {name: value for name, value in record.items() if value is not None}
@@ -146,12 +146,12 @@ class ApprovalEvent(BaseModel):
         return given
 
     def dataset(self, table_name: str) -> ApprovedDataset | None:
-        """What the event says of a dataset, by the name that Data Connect gives it."""
+        """Returns what the event says about a dataset, by Data Connect's name of the dataset."""
         return next((entry for entry in self.datasets if entry.name == table_name), None)
 
 
 class Decision(Protocol):
-    """What of an event the fold looks at."""
+    """The part of an event that a status is computed from."""
 
     @property
     def event_id(self) -> str: ...
@@ -170,14 +170,14 @@ D = TypeVar("D", bound=Decision, covariant=True)
 
 @dataclass(frozen=True)
 class Standing(Generic[D]):
-    """Where a data request stands: its state, since when, and the approval in force if there is one."""
+    """The status of a data request: its state, since when, and the approval in force if there is one."""
 
     state: State | None
     approval: D | None
     since: dt.datetime | None = None
 
     def days_left(self, at: dt.datetime) -> int | None:
-        """Days until the approval in force ends, the one begun counted."""
+        """Days until the approval in force ends; a day that has begun counts."""
         ends = self.approval.expires_at if self.approval else None
         return math.ceil((ends - at) / ONE_DAY) if ends else None
 
@@ -186,11 +186,11 @@ class Standing(Generic[D]):
 
 
 def standing(events: Iterable[D], at: dt.datetime) -> Standing[D]:
-    """Fold one application's events, in any order and with repeats, into its standing at a moment.
+    """Computes the status of one application at a moment from its events, which may be unordered and repeated.
 
-    The previous approval goes on working after UpdateAvailable, and while a changed request is pending, until a new
-    decision overwrites it; Denied after Approved is a revocation (Graph documentation: app authorization). What has
-    expired stays expired until a new decision, whatever is asked for meanwhile.
+    The previous approval stays in force after UpdateAvailable, and while a changed request is pending, until a new
+    decision replaces it; Denied after Approved is a revocation (Graph documentation: app authorization). An expired
+    approval stays expired until there is a new decision, even if a changed request is made meanwhile.
     """
     once = {event.event_id: event for event in events if event.updated_at <= at}
     state: State | None = None

@@ -14,10 +14,11 @@ from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_partitions
+from o365_pipeline.dagster_ui.labels import PRIVACY
 from o365_pipeline.database.database import Database
 
 APPROVAL = dg.AssetKey(["consent", "approval"])
-EXPIRY_CHECK = "no_approval_has_expired"
+IN_FORCE_CHECK = "approval_in_force"
 WARNING_DAYS = 30
 """An approval that ends so soon is worth asking for again."""
 
@@ -29,7 +30,7 @@ approval = dg.AssetSpec(
     APPROVAL,
     group_name="consent",
     kinds={"m365"},
-    owners=["team:data-engineering"],
+    owners=[PRIVACY],
     partitions_def=customer_partitions,
     description=(
         "What each customer's approvers said to the data request: read from the Office 365 Management Activity API by "
@@ -40,12 +41,13 @@ approval = dg.AssetSpec(
 
 @dg.asset_check(
     asset=APPROVAL,
-    name=EXPIRY_CHECK,
+    name=IN_FORCE_CHECK,
     description=(
-        f"No customer's approval has expired: a warning {WARNING_DAYS} days before one does, a failure from then on."
+        "Every customer's approval is in force. It fails where approvers denied or revoked it, or let it expire; it "
+        f"warns where they have not decided yet, and {WARNING_DAYS} days before an approval expires."
     ),
 )
-def no_approval_has_expired(
+def approval_in_force(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
     now = dt.datetime.now(dt.UTC)
@@ -54,25 +56,32 @@ def no_approval_has_expired(
 
 def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckResult:
     """The check of all customers' standings; it names those that need the approver, the most urgent first."""
-    expired = [name for name, standing in stands.items() if standing.state is State.EXPIRED]
-    ending = {
-        name: left
+    ended = [f"{name}: {stands[name]}" for name in stands if stands[name].state in (State.DENIED, State.EXPIRED)]
+    undecided = [
+        f"{name}: {standing.state or 'no decision yet'}"
         for name, standing in stands.items()
-        if (left := standing.days_left(at)) is not None and left <= WARNING_DAYS
-    }
-    cases = [f"{name}: expired" for name in expired]
-    cases += [f"{name}: ends in {left} days" for name, left in sorted(ending.items(), key=lambda item: item[1])]
+        if standing.approval is None and standing.state not in (State.DENIED, State.EXPIRED)
+    ]
+    days_left = {name: left for name in stands if (left := stands[name].days_left(at)) is not None}
+    ending = [
+        f"{name}: ends in {left} days"
+        for name, left in sorted(days_left.items(), key=lambda item: item[1])
+        if left <= WARNING_DAYS
+    ]
+    cases = [*ended, *ending, *undecided]
+    more = f"; and {len(cases) - SHOWN_CASES} more" if len(cases) > SHOWN_CASES else ""
     return dg.AssetCheckResult(
         asset_key=APPROVAL,
-        check_name=EXPIRY_CHECK,
+        check_name=IN_FORCE_CHECK,
         passed=not cases,
-        severity=dg.AssetCheckSeverity.ERROR if expired else dg.AssetCheckSeverity.WARN,
-        description=(
-            f"Ask the approver to renew: {'; '.join(cases[:SHOWN_CASES])}"
-            if cases
-            else "None has expired or ends soon."
-        ),
-        metadata={"expired": len(expired), "ending_soon": len(ending), "customers": len(stands)},
+        severity=dg.AssetCheckSeverity.ERROR if ended else dg.AssetCheckSeverity.WARN,
+        description=f"Ask the approver: {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
+        metadata={
+            "customers": len(stands),
+            "denied_or_expired": len(ended),
+            "ending_soon": len(ending),
+            "without_a_decision": len(undecided),
+        },
     )
 
 
@@ -84,7 +93,7 @@ def evaluated(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime)
     result = judged(stands, at)
     return dg.AssetCheckEvaluation(
         asset_key=APPROVAL,
-        check_name=EXPIRY_CHECK,
+        check_name=IN_FORCE_CHECK,
         passed=result.passed,
         severity=result.severity,
         description=result.description,

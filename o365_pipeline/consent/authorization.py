@@ -1,7 +1,7 @@
-"""Data Connect's authorization rules, as pure functions: is this extraction covered by that approval?
+"""Data Connect's authorization rules as pure functions: does an approval cover an extraction?
 
-What belongs here: the rules that Data Connect applies to every run, checked before a run is paid for. Where the
-approval comes from is `approvals.py`'s. Source of each rule: Microsoft Graph documentation, app authorization.
+What belongs here: the rules that Data Connect applies to every run, checked before a run is paid for. The approval
+itself comes from `approvals.py`. Source of each rule: Microsoft Graph documentation, app authorization.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from o365_pipeline.errors import NotAuthorizedError
 
 @dataclass(frozen=True)
 class Ask:
-    """What an extraction asks of Data Connect."""
+    """What an extraction requests from Data Connect."""
 
     application_id: str
     application_tenant_id: str
@@ -30,7 +30,7 @@ class Ask:
 
 
 def ask_of(customer: Customer, dataset: Dataset, columns: tuple[str, ...], scope: Scope) -> Ask:
-    """What extracting these columns of a customer's dataset asks."""
+    """Describes an extraction of these columns of a customer's dataset."""
     request = customer.data_request
     return Ask(
         application_id=request.application_id,
@@ -45,7 +45,7 @@ def ask_of(customer: Customer, dataset: Dataset, columns: tuple[str, ...], scope
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why an extraction is not covered: the rule, what was asked, what is approved."""
+    """Why an extraction is not covered: the rule, what was requested, and what is approved."""
 
     rule: str
     asked: str
@@ -59,14 +59,14 @@ Rule = Callable[[Ask, ApprovalEvent], Refusal | None]
 
 
 def application_is_authorized(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
-    """The application id matches that of an authorized application."""
+    """The application id is that of an authorized application."""
     if ask.application_id == approval.application_id:
         return None
     return Refusal("the application is an authorized one", ask.application_id, approval.application_id)
 
 
 def application_tenant_is_the_registrations(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
-    """The application's tenant is that in which it is registered."""
+    """The application's tenant is the one in which it is registered."""
     if ask.application_tenant_id == approval.application_tenant_id:
         return None
     return Refusal(
@@ -75,7 +75,7 @@ def application_tenant_is_the_registrations(ask: Ask, approval: ApprovalEvent) -
 
 
 def destination_tenant_is_approved(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
-    """The tenant that the data goes to is the approved one."""
+    """The tenant that receives the data is the approved one."""
     if ask.destination_tenant_id == approval.destination_tenant_id:
         return None
     return Refusal(
@@ -110,7 +110,9 @@ def columns_are_authorized(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
 
 
 def scope_fits(ask: Ask, approval: ApprovalEvent) -> Refusal | None:
-    """All allows any scope; List any subset of its groups; FilterUri only itself, character for character."""
+    """Checks the scope: All allows any scope, List allows any subset of its groups, FilterUri allows only the identical
+    filter.
+    """
     approved = approval.dataset(ask.dataset)
     if approved and _scope_fits(ask.scope, approved.scope):
         return None
@@ -128,11 +130,11 @@ RULES: tuple[Rule, ...] = (
     columns_are_authorized,
     scope_fits,
 )
-"""In the order in which they are checked, after the first of all: that there is an approval in force."""
+"""The rules in the order in which they are checked. Before all of them: an approval must be in force."""
 
 
 def refusal(ask: Ask, standing: Standing[ApprovalEvent]) -> Refusal | None:
-    """The first of Data Connect's rules that does not hold, or None where all hold."""
+    """Returns the first of Data Connect's rules that does not hold, or None if all hold."""
     if standing.approval is None:
         state = standing.state or "nothing: no approver has decided yet"
         return Refusal("the application's authorization is approved", f"application {ask.application_id}", str(state))
@@ -141,10 +143,10 @@ def refusal(ask: Ask, standing: Standing[ApprovalEvent]) -> Refusal | None:
 
 
 def authorize(ask: Ask, standing: Standing[ApprovalEvent]) -> ApprovalEvent:
-    """Let an extraction pass that the approval in force covers; returns that approval.
+    """Returns the approval in force if it covers the extraction.
 
     Raises:
-        NotAuthorizedError: a rule does not hold; the message names it and says what to do.
+        NotAuthorizedError: a rule does not hold; the message names the rule and says what to do.
     """
     reason = refusal(ask, standing)
     if reason is None and standing.approval is not None:
@@ -158,7 +160,9 @@ def authorize(ask: Ask, standing: Standing[ApprovalEvent]) -> ApprovalEvent:
 
 
 def _lies_within(sink: str, approved: str) -> bool:
-    """A folder lies within itself and its parents; the account's DFS and Blob endpoints are one destination."""
+    """A folder lies within itself and its parents; the DFS and Blob endpoints of an account count as one
+    destination.
+    """
     folder, parent = (uri.lower().replace(".blob.", ".dfs.").rstrip("/") + "/" for uri in (sink, approved))
     return folder.startswith(parent)
 

@@ -1,6 +1,6 @@
-"""Coverage: since when the approvers no longer allow what was extracted under an earlier approval.
+"""Coverage: since when the approvers no longer allow data that was extracted under an earlier approval.
 
-What belongs here: that question, as a pure function of the events. Deleting what it finds is the purge's.
+What belongs here: computing that from the events, as a pure function. Deleting the data belongs to `purge/`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from o365_pipeline.consent.authorization import Ask, scope_fits
 
 @dataclass(frozen=True)
 class Held:
-    """What an extraction holds, as it was asked, and the groups whose members the approval of then left out."""
+    """The data that an extraction left: what was requested, and the groups that the approval of that time left out."""
 
     ask: Ask
     deny_groups: tuple[str, ...]
@@ -23,7 +23,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Lapse:
-    """When something ceased to be covered, and the event that made it so; no event where an approval just ended."""
+    """When something lost its approval, and the event that caused it; no event if an approval just ended."""
 
     since: dt.datetime
     event_id: str | None
@@ -31,10 +31,9 @@ class Lapse:
 
 
 def lapses(held: Held, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapping[str, Lapse]:
-    """For each column that is held and not covered at a moment, since when without a break.
+    """For each held column that is not covered at a moment: since when it has not been covered, without a break.
 
-    A narrower scope, or further groups to leave out, make all columns lapse: whose rows are meant cannot be told from
-    the rows.
+    A narrower scope, or further groups to leave out, affect all columns, since the rows do not show whose they are.
     """
     found: dict[str, Lapse] = {}
     for moment in _turning_points(events, at):
@@ -54,7 +53,7 @@ def lapses(held: Held, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapp
 
 
 def _turning_points(events: Sequence[ApprovalEvent], at: dt.datetime) -> list[dt.datetime]:
-    """The moments up to now at which the standing may have changed."""
+    """The past moments at which the status may have changed."""
     moments = {event.updated_at for event in events} | {event.expires_at for event in events if event.expires_at}
     return sorted(moment for moment in moments if moment <= at)
 

@@ -1,7 +1,7 @@
-"""How far each customer's feed was read, what of it could not be read, and what the UI was told because of it.
+"""How far each customer's feed was read, which records could not be read, and what the UI last showed about it.
 
-What belongs here: reading and changing `ledger_feed` and `ledger_record_aside`. Asking the feeds is
-`feed_reading.py`'s.
+What belongs here: reading and changing `ledger_feed` and `ledger_record_aside`. Requests to the feeds belong to
+`feed_reading.py`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from o365_pipeline.consent.approvals import Decision, Standing
 from o365_pipeline.consent.records import SetAside
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_event, naive_utc, not_recorded
+from o365_pipeline.database.ledger import approval_event, insert_new, naive_utc, put
 from o365_pipeline.database.ledger import feed as feed_table
 from o365_pipeline.database.ledger import record_aside as aside_table
 
 MARGIN = dt.timedelta(minutes=1)
-"""So much younger than seven days is the oldest content that may be asked for."""
+"""The oldest content that is requested is younger than seven days by this much."""
 
 HEADROOM = dt.timedelta(hours=1)
-"""Reading begins so much later than that, and has this time to get beyond the first window."""
+"""The first read of a feed begins this much later, so that there is time to get beyond the first window."""
 
 FRESH = dt.timedelta(days=1)
-"""A feed that was not read for longer says nothing of the present."""
+"""A feed that was not read for longer than this says nothing about the present."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a customer's feed is read on, and when it may be asked. Times are UTC."""
+    """How far a customer's feed was read, and when it may be requested again. Times are UTC."""
 
     position: Position
     looked_at: dt.datetime | None = None
@@ -50,14 +50,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Summary:
-    """What there is to tell of a customer's feed: records kept aside, and the time of which some may be missing."""
+    """A summary of a customer's feed: how many records were unreadable, and the time of which some may be missing."""
 
     aside: int
     missed: str | None
 
 
 def places_of(database: Database, customers: Customers, now: dt.datetime, log: logging.Logger) -> dict[str, Place]:
-    """Where each customer's feed is read on; what is older than the feed reaches back is noted as missed."""
+    """Reads how far each customer's feed was read. What is older than the feed reaches back is noted as missed."""
     with database.begin() as connection:
         rows = {row.customer: row for row in connection.execute(sa.select(feed_table))}
     oldest, begin = now - MAX_AGE + MARGIN, now - MAX_AGE + HEADROOM
@@ -86,28 +86,23 @@ def places_of(database: Database, customers: Customers, now: dt.datetime, log: l
 
 
 def record_aside(connection: sa.Connection, customer: Customer, found: Sequence[SetAside], now: dt.datetime) -> int:
-    once = {entry.record_id: entry for entry in found}
-    new = not_recorded(connection, aside_table.c.record_id, customer.name, list(once))
-    if new:
-        connection.execute(
-            aside_table.insert(),
-            [
-                {
-                    "customer": customer.name,
-                    "record_id": record_id,
-                    "reason": once[record_id].reason,
-                    "record": once[record_id].text,
-                    "recorded_at": naive_utc(now),
-                }
-                for record_id in new
-            ],
-        )
-    return len(new)
+    rows = [
+        {
+            "customer": customer.name,
+            "record_id": entry.record_id,
+            "reason": entry.reason,
+            "record": entry.text,
+            "recorded_at": naive_utc(now),
+        }
+        for entry in found
+    ]
+    return len(insert_new(connection, aside_table, rows))
 
 
 def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
     position = place.position
-    values = {
+    row = {
+        "customer": customer.name,
         "read_until": naive_utc(position.start),
         "window_end": naive_utc(position.end) if position.end else None,
         "next_page": position.next_page,
@@ -116,13 +111,11 @@ def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
         "missed_from": naive_utc(place.missed[0]) if place.missed else None,
         "missed_until": naive_utc(place.missed[1]) if place.missed else None,
     }
-    changed = connection.execute(feed_table.update().where(feed_table.c.customer == customer.name).values(values))
-    if not changed.rowcount:
-        connection.execute(feed_table.insert().values(customer=customer.name, **values))
+    put(connection, feed_table, row)
 
 
 def summaries(database: Database) -> dict[str, Summary]:
-    """The summary of every customer whose feed was ever read."""
+    """Returns the summary of every customer whose feed was ever read."""
     aside = sa.select(aside_table.c.customer, sa.func.count().label("n")).group_by(aside_table.c.customer)
     with database.begin() as connection:
         counts = {row.customer: row.n for row in connection.execute(aside)}
@@ -133,9 +126,9 @@ def summaries(database: Database) -> dict[str, Summary]:
 
 
 def doubt(database: Database, customer: Customer, since: dt.datetime, at: dt.datetime) -> str | None:
-    """Why the ledger may lack a decision made after a moment; None where it cannot.
+    """Says why the ledger may lack a decision made after a moment; None if it cannot.
 
-    Decisions recorded after a gap end the doubt: each says how things stand now.
+    Decisions recorded after a gap end the doubt, since each describes the present state.
     """
     decided = sa.select(sa.func.max(approval_event.c.updated_at)).where(
         approval_event.c.customer == customer.name,
@@ -154,10 +147,9 @@ def doubt(database: Database, customer: Customer, since: dt.datetime, at: dt.dat
 def untold(
     database: Database, stands: Mapping[str, Standing[Decision]], at: dt.datetime, limit: int
 ) -> dict[str, Summary]:
-    """Customers of whom there is something new to tell, at most so many; from now on it counts as told.
+    """Returns at most `limit` customers whose status the UI does not show yet, and marks them as shown.
 
-    What is told and then lost, because the process dies, is told again when a day has passed: the days left are part
-    of it.
+    If the process dies before it shows them, they are shown a day later: the days left are part of what is compared.
     """
     found = summaries(database)
     count = sa.select(approval_event.c.customer, sa.func.count().label("n")).group_by(approval_event.c.customer)

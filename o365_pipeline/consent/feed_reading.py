@@ -1,6 +1,6 @@
-"""Reading the customers' feeds into the ledger: bounded in time, page by page, resumable at any moment.
+"""Reads the customers' feeds into the ledger: limited in time, page by page, resumable at any moment.
 
-What belongs here: whose feed is read next, and the transaction that keeps a page's records together with the place
+What belongs here: the order in which feeds are read, and the transaction that records a page together with the position
 after it. A page that is read twice, by two sensors or after a crash, is recorded once.
 """
 
@@ -28,27 +28,27 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.errors import FeedThrottledError
 
 WORKERS = 8
-"""Feeds asked at the same time."""
+"""How many feeds are read at the same time."""
 
 ATTEMPTS = 5
-"""How often a page is tried to be recorded while other sensors record at the same time."""
+"""How often recording a page is tried while other sensors record at the same time."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What reading came to: new records by kind, and the customers whose feeds have more to be read."""
+    """The result of reading: new records by kind, and the customers whose feeds have more to read."""
 
     approvals: int = 0
     operations: int = 0
     aside: int = 0
     behind: frozenset[str] = frozenset()
     failures: tuple[str, ...] = ()
-    """Why feeds were not read, a line for each."""
+    """Why feeds were not read, one line each."""
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """What asking a customer's feed for a page came to."""
+    """The answer of a customer's feed to one request."""
 
     customer: Customer
     place: Place
@@ -65,10 +65,10 @@ def read_feeds(
     seconds: float,
     log: logging.Logger,
 ) -> Progress:
-    """Read what became available in the feeds that are due, those first that were looked at longest ago.
+    """Reads what became available in the feeds that are due, those first that were read longest ago.
 
     Args:
-        seconds: after so long no further page is asked for; the next call goes on where this one stopped.
+        seconds: after this time no further page is requested; the next call continues.
     """
     places = feed_ledger.places_of(database, customers, now, log)
     due = [customer for customer in customers if places[customer.name].is_due(now, feed.poll_seconds)]
@@ -115,7 +115,7 @@ def _answer(
     poll_seconds: float,
     log: logging.Logger,
 ) -> _Answer:
-    """What a feed answered, and where its reading goes on; a feed that fails is left alone for a time."""
+    """Returns what a feed answered, and how far it is read now; a feed that fails is left alone for a time."""
     try:
         page = future.result()
     except FeedThrottledError as error:
@@ -140,10 +140,10 @@ def _answer(
 def _keep(
     database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress, log: logging.Logger
 ) -> Progress:
-    """Keep what was found, and the places after it, in one transaction; returns the progress with it.
+    """Records the found records and the new positions in one transaction; returns the progress.
 
-    Other sensors may record some of it at the same time, or hold locks: then it is done again, and what they did not
-    record is still new.
+    If other sensors record the same at the same time, or hold locks, it is repeated: what they did not record is still
+    new.
     """
     for _ in range(ATTEMPTS):
         with suppress(DBAPIError):
@@ -163,7 +163,9 @@ def _keep(
 def _keep_one_by_one(
     database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress, log: logging.Logger
 ) -> Progress:
-    """Keep what can be kept; a customer whose page the database refuses is read again, and stops no other."""
+    """Records each customer's page alone: a page that the database refuses is read again, and does not stop the
+    others.
+    """
     if len(answers) == 1:
         log.error(f"{answers[0].customer.name}: what its feed says cannot be recorded, it is read again next time")
         return progress

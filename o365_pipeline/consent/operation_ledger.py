@@ -1,6 +1,7 @@
-"""The operation ledger: what Microsoft counted of each extraction, recorded once; never changed.
+"""The operation ledger: Microsoft's row counts of each extraction are recorded once and never changed.
 
-What belongs here: recording and reading `ledger_operation`. What it is compared with is `raw/reconciliation.py`'s.
+What belongs here: recording and reading `ledger_operation`. The comparison with the rows that landed belongs to
+`raw/reconciliation.py`.
 """
 
 from __future__ import annotations
@@ -14,31 +15,24 @@ import sqlalchemy as sa
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, naive_utc, next_sequence, not_recorded, operation
+from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, operation
 from o365_pipeline.datasets import short_name
 
 
 def record(connection: sa.Connection, customer: Customer, operations: Sequence[Operation], now: dt.datetime) -> int:
-    """Keep the operations of the customer's application that the ledger does not have yet; returns how many were new.
+    """Records the operations of the customer's application that the ledger does not have yet; returns how many were
+    new.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process recorded at the same time; repeat the whole transaction.
     """
     ours = customer.data_request.application_id
-    once = {entry.record_id: entry for entry in operations if entry.application_id == ours}
-    new = not_recorded(connection, operation.c.record_id, customer.name, list(once))
-    if not new:
-        return 0
-    first = next_sequence(connection, operation)
-    connection.execute(
-        operation.insert(),
-        [_row(customer, once[record_id], first + place, now) for place, record_id in enumerate(new)],
-    )
-    return len(new)
+    rows = [_row(customer, entry, now) for entry in operations if entry.application_id == ours]
+    return len(insert_new(connection, operation, rows))
 
 
 def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """(sequence, dataset) of the operations recorded after a place in the ledger, at most so many."""
+    """Returns (sequence, dataset) of at most `limit` operations recorded after a sequence number."""
     query = (
         sa.select(operation.c.sequence, operation.c.dataset)
         .where(operation.c.sequence > sequence)
@@ -49,11 +43,10 @@ def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[
         return [(row.sequence, row.dataset) for row in connection.execute(query)]
 
 
-def _row(customer: Customer, entry: Operation, sequence: int, now: dt.datetime) -> dict[str, object]:
+def _row(customer: Customer, entry: Operation, now: dt.datetime) -> dict[str, object]:
     return {
         "customer": customer.name,
         "record_id": entry.record_id,
-        "sequence": sequence,
         "dataset": short_name(entry.dataset),
         "pipeline_run_id": entry.pipeline_run_id,
         "status": fitting(entry.status, operation.c.status),

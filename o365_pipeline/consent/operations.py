@@ -1,6 +1,6 @@
-"""Operations: what Microsoft itself counted of each extraction, from record 183 of the Management Activity API.
+"""Operations: Microsoft's own counts of each extraction, from record 183 of the Management Activity API.
 
-What belongs here: the record turned into an operation. Comparing it with what landed is `raw/reconciliation.py`'s.
+What belongs here: parsing the record. Comparing it with what landed belongs to `raw/reconciliation.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_COUNT = 2**63 - 1
 
 
 class Operation(BaseModel):
-    """One extraction as Microsoft saw it: rows, people asked for and delivered, and how it ended. Times are UTC."""
+    """One extraction as Microsoft saw it: rows, people requested and delivered, and how it ended. Times are UTC."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 

@@ -1,7 +1,7 @@
-"""Records of the feed, sorted: consent (217), operations (183), what cannot be read, and everything else.
+"""Classifies the records of the feed: consent (217), operations (183), unreadable ones, and all others.
 
-What belongs here: telling records apart. What consent means is `approvals.py`'s, what operations are `operations.py`'s.
-Audit.General carries all kinds of records of a tenant; those of other types are none of this project's business.
+What belongs here: telling records apart. Consent events belong to `approvals.py`, operations belong to `operations.py`.
+Audit.General carries all kinds of records of a tenant; records of other types are ignored.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ApprovalEvent
 from o365_pipeline.consent.operations import OPERATION_RECORD_TYPE, Operation
 
 MAX_KEPT_TEXT = 100_000
-"""How many characters of an unreadable record are kept."""
+"""How many characters of an unreadable record are stored."""
 
 MODELS: dict[int, type[BaseModel]] = {CONSENT_RECORD_TYPE: ApprovalEvent, OPERATION_RECORD_TYPE: Operation}
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """A record that could not be read, kept with the reason; the reason never repeats the record's values."""
+    """A record that could not be read, with the reason; the reason never repeats the record's values."""
 
     record_id: str
     reason: str
@@ -33,7 +33,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Sorted:
-    """A page's records by what they are."""
+    """The records of a page, by kind."""
 
     approvals: tuple[ApprovalEvent, ...] = ()
     operations: tuple[Operation, ...] = ()
@@ -41,11 +41,11 @@ class Sorted:
 
 
 def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
-    """Sort the records of a tenant's feed; consent to move data to another tenant is left out.
+    """Classifies the records of a tenant's feed; consent to move data to another tenant is left out.
 
     Args:
-        records: what the blobs hold, JSON values of any kind.
-        tenant_id: whose feed it is, in small letters.
+        records: the contents of the blobs, JSON values of any kind.
+        tenant_id: the tenant of the feed, in small letters.
     """
     approvals: list[ApprovalEvent] = []
     operations: list[Operation] = []
@@ -73,7 +73,7 @@ def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
 
 
 def _set_aside(record: object, reason: str) -> SetAside:
-    """Keep a record with the reason, under its own id or one made of its content."""
+    """Makes an unreadable record, under its own id or an id made of its content."""
     text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
     text = text.encode(errors="backslashreplace").decode()
     own_id = record.get("Id") if isinstance(record, dict) else None
@@ -83,7 +83,7 @@ def _set_aside(record: object, reason: str) -> SetAside:
 
 
 def _reason(record_type: int, error: ValidationError) -> str:
-    """Which fields are wrong and how, without what they hold."""
+    """Says which fields are wrong and how, without their values."""
     problems = (
         f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['type'].replace('_', ' ')}"
         for problem in error.errors(include_input=False, include_url=False, include_context=False)

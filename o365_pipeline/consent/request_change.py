@@ -1,6 +1,6 @@
-"""What a changed data request adds to and drops from the approval in force, and whether it needs a new one.
+"""What a changed data request adds to the approval in force and drops from it, and whether it needs a new approval.
 
-What belongs here: the comparison, as pure functions, for whoever edits a request and whoever approves it.
+What belongs here: the comparison, as pure functions, for people who edit a request and for approvers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from o365_pipeline.datasets import catalogue, short_name
 
 @dataclass(frozen=True)
 class DatasetChange:
-    """One dataset that differs: columns added and dropped; whose data was approved, and whose is asked for now."""
+    """One dataset that differs: columns added and dropped, the approved scope, and the requested scope."""
 
     table_name: str
     added: tuple[str, ...]
@@ -43,14 +43,14 @@ class DatasetChange:
 
     @property
     def content_columns(self) -> tuple[str, ...]:
-        """The dataset's columns that hold what people wrote."""
+        """The dataset's columns that hold text written by people."""
         known = catalogue()
         return known[self.table_name].content_columns if self.table_name in known else ()
 
 
 @dataclass(frozen=True)
 class RequestChange:
-    """All that differs between the approval in force and the request."""
+    """All differences between the approval in force and the request."""
 
     approved_version: str
     sinks_added: tuple[str, ...]
@@ -59,11 +59,11 @@ class RequestChange:
 
     @property
     def touches_data(self) -> bool:
-        """False where only the version or the policies changed."""
+        """False if only the version or the policies changed."""
         return bool(self.sinks_added or self.sinks_dropped or self.datasets)
 
     def lines(self) -> Iterator[str]:
-        """The differences, one on a line: + is asked for and not approved, - is approved and not asked for."""
+        """The differences, one per line: + is requested and not approved, - is approved and not requested."""
         yield from (f"+ destination {sink}" for sink in self.sinks_added)
         yield from (f"- destination {sink}" for sink in self.sinks_dropped)
         for dataset in self.datasets:
@@ -75,7 +75,7 @@ class RequestChange:
 
 
 def request_change(approval: ApprovalEvent, request: DataRequest, sinks: Sequence[str]) -> RequestChange:
-    """Compare what is asked for with what is approved."""
+    """Compares a request with an approval."""
     approved = {dataset.name: dataset for dataset in approval.datasets}
     asked = {requested.dataset.table_name: requested for requested in request.datasets}
     pairs = [(name, approved.get(name), asked.get(name)) for name in dict.fromkeys([*asked, *approved])]
@@ -89,7 +89,9 @@ def request_change(approval: ApprovalEvent, request: DataRequest, sinks: Sequenc
 
 
 def refusals(customer: Customer, standing: Standing[ApprovalEvent]) -> list[Refusal]:
-    """Why extractions of a customer's data request would be refused today: what a new approval has to cover."""
+    """Returns why extractions of a customer's data request would be refused today, that is, what a new approval must
+    cover.
+    """
     found = (
         refusal(ask_of(customer, entry.dataset, entry.columns, entry.scope), standing)
         for entry in customer.data_request.datasets

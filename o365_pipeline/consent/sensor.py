@@ -1,7 +1,7 @@
-"""The consent sensor: reads what approvers decided and, once approved, asks for the windows agreed on.
+"""The consent sensor: it reads the approvers' decisions and requests the agreed days once they are approved.
 
-What belongs here: the tick, bounded however many customers there are. How consent is read, kept and judged is in the
-other files of this folder.
+What belongs here: one tick, whose work is bounded however many customers there are. Reading, storing and judging
+consent belong to the other files of this folder.
 """
 
 import datetime as dt
@@ -18,15 +18,16 @@ from o365_pipeline.consent.assets import evaluated, report
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
-"""How long one tick asks the feeds for pages; the next goes on where it stopped."""
+"""How long one tick requests pages from the feeds; the next tick continues."""
 
 MAX_REQUESTS, MAX_REPORTS, MAX_ADDED, MAX_DECISIONS = 25, 25, 1000, 1000
-"""How many runs one tick asks for, customers it reports on, partitions it adds, decisions it looks at at most."""
+"""Limits of one tick: runs requested, customers reported, partitions added, decisions read."""
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -36,10 +37,10 @@ Stands = Mapping[str, Standing[RecordedDecision]]
 
 
 class Cursor(BaseModel):
-    """What was asked for.
+    """How far the sensor has requested runs.
 
-    Dagster keeps it once the runs that a tick asked for are launched; a tick that dies before is repeated, and asks for
-    the same runs under the same keys.
+    Dagster stores it after launching the runs of a tick. If a tick dies before, it is repeated and requests the same
+    runs under the same keys.
     """
 
     ledger: str | None = Field(default=None, description="The ledger that it speaks of.")
@@ -49,12 +50,13 @@ class Cursor(BaseModel):
 
 
 def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor, on or off until somebody says otherwise in the UI."""
+    """Builds the sensor; `default_status` says whether it is on until somebody changes that in the UI."""
 
     @dg.sensor(
         job_name=EXTRACTION_JOB,
         minimum_interval_seconds=5,
         default_status=default_status,
+        tags=stage_tag("consent"),
         description=(
             "Reads the approvers' decisions and Microsoft's counts of what was extracted from the Office 365 "
             "Management Activity API and records each once. Once a customer's data request is approved, its agreed "
@@ -90,15 +92,15 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
 
 
 def _cursor(text: str | None, ledger: str) -> Cursor:
-    """The cursor; where it speaks of another ledger, the beginning of this one."""
+    """Reads the cursor; a cursor of another ledger is replaced by a new one."""
     cursor = Cursor.model_validate_json(text or "{}")
     return cursor.model_copy(update={"ledger": ledger}) if cursor.ledger in (None, ledger) else Cursor(ledger=ledger)
 
 
 def initial_requests(customer: Customer, approval: Decision, today: dt.date, ledger: str) -> list[dg.RunRequest]:
-    """The extraction of the agreed days that are over, asked for once under each approval that a ledger recorded.
+    """Requests the extraction of the agreed days that are over, once under each approval that a ledger recorded.
 
-    What was extracted under an earlier approval is re-attached to, not paid for again.
+    Runs that were extracted under an earlier approval are reused, not paid for again.
     """
     first_day, last_day = customer.initial_days_range
     last_day = min(last_day, today - ONE_DAY)
@@ -108,7 +110,7 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date, led
         dg.RunRequest(
             run_key=f"{customer.name}:{first_day}:{last_day}:{approval.event_id}:{ledger}",
             job_name=EXTRACTION_JOB,
-            tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+            tags=range_tags(customer.name, first_day, last_day),
         )
     ]
 
@@ -116,7 +118,7 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date, led
 def _asked(
     database: Database, customers: Customers, stands: Stands, cursor: Cursor, today: dt.date
 ) -> tuple[Cursor, list[dg.RunRequest]]:
-    """The runs that new decisions lead to, and those that days now over of an agreed window do; at most so many."""
+    """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now."""
     requests: dict[str, list[dg.RunRequest]] = {}
     asked_up_to = cursor.asked_up_to
     for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
@@ -147,7 +149,9 @@ def _of_customer(
 def _told(
     database: Database, customers: Customers, stands: Stands, now: dt.datetime
 ) -> Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Reports on the customers whose standing, days left or history the UI does not show yet, and the check of all."""
+    """Reports the customers whose status, days left or history the UI does not show yet, and the check of all
+    customers.
+    """
     news = feed_ledger.untold(database, stands, now, MAX_REPORTS)
     reports = [
         report(customers[name], approval_ledger.events(database, customers[name]), now, summary.aside, summary.missed)
@@ -157,7 +161,7 @@ def _told(
 
 
 def _waiting(stands: Stands, behind: Iterable[str]) -> str:
-    """Why nothing is asked for: who has not approved, and whose feed is still being read."""
+    """Says why nothing is requested: who has not approved, and whose feed is still being read."""
     waiting = [
         f"{name}: {standing.state or 'no decision yet'}" for name, standing in stands.items() if not standing.approval
     ]

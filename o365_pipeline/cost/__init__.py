@@ -1,5 +1,5 @@
-"""Cost: what an extraction is likely to cost before it is paid for, and what it did cost.
+"""Cost: what an extraction is likely to cost before it is paid for, and what it cost in the end.
 
-What belongs here: prices, assumptions, estimates and the comparison of plan and actual, for an enterprise as well as a
-vendor. What a purchaser is told of them belongs to `managed_app/package/`.
+What belongs here: prices, assumptions, estimates, and the comparison of plan and actual, for an enterprise and for a
+vendor. Texts for purchasers belong to `managed_app/package/`.
 """

@@ -1,6 +1,6 @@
 """Plan and actual in the asset graph: one asset, and the check that warns of what cost more than planned.
 
-What belongs here: what Dagster sees of it. The comparison is `plan_and_actual.py`'s.
+What belongs here: what Dagster sees of it. The comparison belongs to `plan_and_actual.py`.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,21 @@ from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, Plan
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import FINOPS
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.assets import EXTRACTION
 
-PLAN_AND_ACTUAL = dg.AssetKey(["managed_app", "plan_and_actual"])
+PLAN_AND_ACTUAL = dg.AssetKey(["cost", "plan_and_actual"])
 PLAN_CHECK = "within_plan"
 SHOWN_CUSTOMERS = 50
 
 
 @dg.asset(
     key=PLAN_AND_ACTUAL,
-    group_name="managed_app",
+    group_name="cost",
     kinds={"m365", "azure"},
-    owners=["team:data-engineering"],
+    owners=[FINOPS],
     deps=[EXTRACTION],
     check_specs=[
         dg.AssetCheckSpec(

@@ -1,6 +1,6 @@
 """Assumptions: how many objects there are, and how large, where nothing has been measured.
 
-What belongs here: the model and its reading. What is made of them is `estimate.py`'s.
+What belongs here: the model and its reading. What is made of them belongs to `estimate.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The estimate: what extracting a data request is likely to cost, before anything is extracted.
 
 What belongs here: pure functions of a data request, a number of users, rates and assumptions. What a customer's next
-extraction costs is `next_extraction.py`'s, what the past ones did `plan_and_actual.py`'s.
+extraction costs belongs to `next_extraction.py`, what the past ones did belongs to `plan_and_actual.py`.
 """
 
 from __future__ import annotations

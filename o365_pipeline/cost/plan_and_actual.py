@@ -1,6 +1,6 @@
 """Plan and actual: what a customer's extractions were to cost by the assumptions, beside what they did cost.
 
-What belongs here: both, by dataset, from the ledger. What Dagster shows of it is `cost/assets.py`'s.
+What belongs here: both, by dataset, from the ledger. What Dagster shows of it belongs to `cost/assets.py`.
 """
 
 from __future__ import annotations

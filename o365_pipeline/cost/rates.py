@@ -1,6 +1,7 @@
 """Rates: what Data Connect and Azure charge, as dated data.
 
-What belongs here: the model, its reading, and the price of an amount. How much there is to pay for is `estimate.py`'s.
+What belongs here: the model, its reading, and the price of an amount. How much there is to pay for belongs to
+`estimate.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Facts with a date and a source, read from files that a user can replace.
 
-What belongs here: what rates and assumptions have in common. What they say is `rates.py`'s and `assumptions.py`'s.
+What belongs here: what rates and assumptions have in common. What they say belongs to `rates.py` and belongs to
+`assumptions.py`.
 """
 
 from __future__ import annotations

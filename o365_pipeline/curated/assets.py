@@ -1,12 +1,11 @@
 """Curated assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of curation. The work is `curation.py`'s.
+What belongs here: what Dagster sees of curation. The work belongs to `curation.py`.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 
@@ -19,11 +18,10 @@ from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.dagster_ui.pictures import rows_per_day
-from o365_pipeline.dagster_ui.preview import first_rows, masked_preview, table_schema
+from o365_pipeline.dagster_ui.preview import file_page, table_schema
 from o365_pipeline.dagster_ui.row_history import rows_of_days
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -58,8 +56,6 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
         kinds={"parquet", "duckdb"},
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
-        partitions_def=customer_day_partitions,
-        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
@@ -96,41 +92,35 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
     ) -> dg.MaterializeResult:
         with explained():
             work = customer_days(context.partition_keys)
-            customer = work.customer
-            lake = lakes.of(customers[customer]).telling(logged(context.log, dataset.name))
-            landings = newest_landings(database, lake, customers[customer], dataset, work.days)
+            customer = customers[work.customer]
+            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
+            landings = newest_landings(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
-                    f"{dataset.name}: nothing landed for {customer} on {', '.join(missing)}; materialize "
+                    f"{dataset.name}: nothing landed for {customer.name} on {', '.join(missing)}; materialize "
                     f"{key.to_user_string().replace('curated', 'raw')} for these days first"
                 )
-            people = people_of(database, lake, customers[customer], cloud)
+            people = people_of(database, lake, customer, cloud)
             counts: dict[dt.date, Counts] = {}
             drifts: list[Drift] = []
             for landed in each_once(landings.values()):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
-                columns = approved_columns(database, customers[customer], version)
+                columns = approved_columns(database, customer, version)
                 done = curate(lake, version, landed, days, columns, people)
                 counts.update(done.counts)
                 drifts.append(done.drift)
                 if done.drift.unknown:
                     context.log.info(f"{version.name}: schema drift, new columns: {', '.join(done.drift.unknown)}")
-            for day, found in counts.items():
-                context.add_asset_metadata(
-                    {
-                        "dagster/row_count": found.curated,
-                        "user_rows": found.user_rows,
-                        "quarantined": found.quarantined,
-                        "removed": found.removed,
-                    },
-                    partition_key=partition_key(customer, day),
-                )
-                context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(counts.values(), Counts())}")
+                context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(done.counts.values(), Counts())}")
+            repeated = _show_days(context, lake, dataset, customer, counts)
         rows = {day: found.curated for day, found in counts.items()}
-        history = rows_of_days(context.instance, key, partial(partition_key, customer), rows)
-        context.add_asset_metadata({"rows_per_day": rows_per_day(history, rows)})
-        return _result(lake, dataset, customer, counts, [volume_result(key, rows, history), _schema_check(drifts)])
+        history = rows_of_days(context.instance, key, partial(partition_key, customer.name), rows)
+        context.add_asset_metadata(
+            {"rows_per_day": rows_per_day(history, rows), "dagster/column_lineage": column_lineage(dataset)}
+        )
+        checks = [_keys_check(repeated), _quarantine_check(lake, dataset, customer, counts)]
+        return dg.MaterializeResult(check_results=[*checks, volume_result(key, rows, history), _schema_check(drifts)])
 
     return curated
 
@@ -175,40 +165,51 @@ def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
     )
 
 
-def _result(
+def _show_days(
+    context: dg.AssetExecutionContext,
     lake: Lake,
     dataset: Dataset,
-    customer: str,
-    counts: dict[dt.date, Counts],
-    checks: Sequence[dg.AssetCheckResult],
-) -> dg.MaterializeResult:
-    total = sum(counts.values(), Counts())
-    paths = [path_of(CURATED, dataset, customer, day) for day in sorted(counts)]
+    customer: Customer,
+    counts: Mapping[dt.date, Counts],
+) -> int:
+    """Give each day's page that day's rows and file; returns how many rows repeat the key of another."""
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    repeated = 0
+    paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
     with duck() as (connection, directory):
-        files = lake.stage(paths, Path(directory))
-        key = ", ".join(f'"{name}"' for name in dataset.curated_key)
-        query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
-        repeated = sum(connection.execute(query, [str(file)]).fetchall()[0][0] for file in files if key)
-        preview = masked_preview(first_rows(connection, f"FROM read_parquet('{files[-1]}')"))
+        for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
+            page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
+            context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
+            if key:
+                query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
+                repeated += connection.execute(query, [str(file)]).fetchall()[0][0]
+    return repeated
+
+
+def row_counts(counts: Counts) -> dict[str, int]:
+    """Where a day's rows went, as its page tells it."""
+    return {
+        "dagster/row_count": counts.curated,
+        "user_rows": counts.user_rows,
+        "quarantined": counts.quarantined,
+        "removed": counts.removed,
+    }
+
+
+def _keys_check(repeated: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated})
+
+
+def _quarantine_check(
+    lake: Lake, dataset: Dataset, customer: Customer, counts: Mapping[dt.date, Counts]
+) -> dg.AssetCheckResult:
+    total = sum(counts.values(), Counts())
     rows = total.curated + total.quarantined
     share = total.quarantined / rows if rows else 0.0
-    return dg.MaterializeResult(
-        metadata={
-            "preview": preview,
-            "dagster/column_lineage": column_lineage(dataset),
-            "files": dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths)),
-        },
-        check_results=[
-            *checks,
-            dg.AssetCheckResult(check_name=KEYS_CHECK, passed=repeated == 0, metadata={"repeated": repeated}),
-            dg.AssetCheckResult(
-                check_name=QUARANTINE_CHECK,
-                passed=share <= QUARANTINE_WARNING_SHARE,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "share": share,
-                    "where": lake.uri(f"{QUARANTINE}/{dataset.asset_name}/{customer}/"),
-                },
-            ),
-        ],
+    where = lake.uri(f"{QUARANTINE}/{dataset.asset_name}/{customer.name}/")
+    return dg.AssetCheckResult(
+        check_name=QUARANTINE_CHECK,
+        passed=share <= QUARANTINE_WARNING_SHARE,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"share": share, "where": where},
     )

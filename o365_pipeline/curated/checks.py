@@ -1,6 +1,6 @@
 """Checks of a table's rows against its own past, on curated assets and those after them.
 
-What belongs here: what Dagster sees of such a check. What is usual is `row_history.py`'s.
+What belongs here: what Dagster sees of such a check. What is usual belongs to `row_history.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Curation: a landing's rows, typed and deduplicated, into one Parquet file per day; nothing is dropped.
 
 What belongs here: the order of the steps, and where each row ends: in the day's table, among the user rows (Data
-Connect's word on a mailbox without data), or in quarantine with a reason. The types are `typing_sql.py`'s.
+Connect's word on a mailbox without data), or in quarantine with a reason. The types belong to `typing_sql.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 """The assets of what there is as of a day, one per dataset that tells of changes.
 
-What belongs here: what Dagster sees of them. The work is `current_state.py`'s.
+What belongs here: what Dagster sees of them. The work belongs to `current_state.py`.
 """
+
+import datetime as dt
+from typing import Any
 
 import dagster as dg
 
@@ -9,13 +12,13 @@ from o365_pipeline.curated.assets import approved_columns, curated_key
 from o365_pipeline.curated.current_state import current_path, fold, fold_later
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import first_rows, masked_preview, table_schema
+from o365_pipeline.dagster_ui.preview import file_page, table_schema
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import landed_days
 
@@ -33,8 +36,6 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"parquet", "duckdb"},
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
-        partitions_def=customer_day_partitions,
-        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[curated_key(dataset)],
         metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.required_key)},
@@ -49,34 +50,38 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         database: dg.ResourceParam[Database],
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
-    ) -> dg.MaterializeResult:
+    ) -> None:
         with explained():
             work = customer_days(context.partition_keys)
-            lake = lakes.of(customers[work.customer])
-            columns = approved_columns(database, customers[work.customer], dataset)
-            landed = set(landed_days(database, work.customer, dataset, max(work.days)))
+            customer = customers[work.customer]
+            lake = lakes.of(customer)
+            columns = approved_columns(database, customer, dataset)
+            landed = set(landed_days(database, customer.name, dataset, max(work.days)))
             if missing := [str(day) for day in work.days if day not in landed]:
                 raise LandingError(
-                    f"{dataset.name}: nothing landed for {work.customer} on {', '.join(missing)}; what there is as of "
+                    f"{dataset.name}: nothing landed for {customer.name} on {', '.join(missing)}; what there is as of "
                     "such a day is what there was as of the last day that landed"
                 )
             for day in work.days:
-                rows = fold(database, lake, dataset, work.customer, day, columns)
-                context.add_asset_metadata({"dagster/row_count": rows}, partition_key=partition_key(work.customer, day))
-            for day, rows in fold_later(database, lake, dataset, work.customer, work.days, columns):
+                rows = fold(database, lake, dataset, customer.name, day, columns)
+                page = _page(lake, dataset, customer.name, day, rows)
+                context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
+            for day, rows in fold_later(database, lake, dataset, customer.name, work.days, columns):
                 context.log_event(
                     dg.AssetMaterialization(
                         asset_key=current_key(dataset),
                         description="Folded anew: a day before it came later.",
-                        partition=partition_key(work.customer, day),
-                        metadata={"dagster/row_count": rows},
+                        partition=partition_key(customer.name, day),
+                        metadata=_page(lake, dataset, customer.name, day, rows),
                     )
                 )
-        paths = [current_path(dataset, work.customer, day) for day in work.days]
-        with duck() as (connection, directory):
-            [file] = lake.stage(paths[-1:], directory)
-            preview = masked_preview(first_rows(connection, f"FROM read_parquet('{file}')"))
-        files = dg.MetadataValue.md("\n".join(f"- [{path}]({lake.uri(path)})" for path in paths))
-        return dg.MaterializeResult(metadata={"preview": preview, "files": files})
 
     return current
+
+
+def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
+    """What the day's page shows of what there is as of the day."""
+    path = current_path(dataset, customer, day)
+    with duck() as (connection, directory):
+        [file] = lake.stage([path], directory)
+        return {"dagster/row_count": rows, **file_page(connection, file, path, lake.uri(path))}

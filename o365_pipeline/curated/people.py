@@ -1,7 +1,8 @@
 """Whom a customer's settings mean: ids and addresses of those it denies, and the domains that are its own.
 
 What belongs here: looking them up in the newest landed rows of users and of groups' members, read from the raw files,
-since what is curated has no denied people any more. What is done to a row is `privacy.py`'s and `value_sql.py`'s.
+since what is curated has no denied people any more. What is done to a row belongs to `privacy.py` and belongs to
+`value_sql.py`.
 """
 
 from __future__ import annotations

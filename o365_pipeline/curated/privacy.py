@@ -1,7 +1,7 @@
 """Whom a customer keeps out of its data, and whose addresses it shows only as hashes, for DuckDB.
 
 What belongs here: what is told of a text: is it an address, does it name somebody denied, how is it shown. Who the
-people are is `people.py`'s, where in a row they are looked for `typing_sql.py`'s.
+people are belongs to `people.py`, where in a row they are looked for belongs to `typing_sql.py`.
 """
 
 from __future__ import annotations

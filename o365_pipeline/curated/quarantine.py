@@ -1,7 +1,7 @@
 """Quarantine as a table: the rejected rows of some customers, for people who look into them.
 
-What belongs here: finding and reading quarantine's files. Rejecting rows is `curation.py`'s, reading them anew
-`replay.py`'s. The rows are personal data: they go to a terminal, never into a log.
+What belongs here: finding and reading quarantine's files. Rejecting rows belongs to `curation.py`, reading them anew
+belongs to `replay.py`. The rows are personal data: they go to a terminal, never into a log.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading a landing's files, and finding the places of rejected rows in them.
 
-What belongs here: files, lines and texts. What the rows mean, and which are rejected, is `curation.py`'s.
+What belongs here: files, lines and texts. What the rows mean, and which are rejected, belongs to `curation.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Replay: rejected rows are read anew from the landing's files, after what was wrong with reading them was mended.
 
-What belongs here: curating a customer's partitions anew. Loading the mart from them, and what Dagster sees of it, is
-`mart/replay_job.py`'s.
+What belongs here: curating a customer's partitions anew. Loading the mart from them, and what Dagster sees of it,
+belongs to `mart/replay_job.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bodies as plain text, for DuckDB.
 
-What belongs here: HTML made into the text that a reader sees, whatever its state. When a body is one stands in
+What belongs here: HTML made into the text that a reader sees, whatever its state. When a body is one is in
 `typing_sql.py`.
 """
 

@@ -1,7 +1,7 @@
 """From a row's JSON to typed columns: the SQL of a dataset's rows, made from the catalogue by rule.
 
-What belongs here: one expression and one test of fitness per column. What is done to a value wherever it stands is
-`value_sql.py`'s, the order of the steps `curation.py`'s.
+What belongs here: one expression and one test of fitness per column. What is done to a value wherever it stands belongs
+to `value_sql.py`, the order of the steps belongs to `curation.py`.
 """
 
 from __future__ import annotations

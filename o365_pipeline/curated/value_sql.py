@@ -1,7 +1,8 @@
 """From a parsed value to a clean one: SQL made from the value's type, by recursion.
 
 What belongs here: the rules that hold for every value wherever it stands, as macros and as expressions over types.
-Which columns a row has is `typing_sql.py`'s; the same rules for JSON of no documented shape are `json_values.py`'s.
+Which columns a row has belongs to `typing_sql.py`; the same rules for JSON of no documented shape belong to
+`json_values.py`.
 
 The rules: enum values are bare, and in the spelling of v1 where the catalogue calls them enums; texts hold no U+0000,
 which databases refuse, and no blanks at their ends, which some of them overlook; an empty text, "never" (0001-01-01 and

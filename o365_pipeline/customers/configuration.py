@@ -17,7 +17,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import dagster as dg
 import sqlalchemy as sa
 import yaml
 from pydantic import (
@@ -31,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.errors import SettingsError
@@ -148,19 +148,6 @@ def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
             except ValueError as error:
                 raise SettingsError(f"{file}: customers.{name}.{error}") from None
     return Configured(tuple(customers.values()), marts)
-
-
-def cron_schedule(text: str) -> str:
-    """A cron schedule.
-
-    Raises:
-        ValueError: the text is none.
-    """
-    try:
-        dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=text)
-    except dg.DagsterInvalidDefinitionError:
-        raise ValueError(f"{text!r} is no cron schedule of five fields, as 30 3 * * *") from None
-    return " ".join(text.split())
 
 
 def mart_url(text: str) -> sa.URL:

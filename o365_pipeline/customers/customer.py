@@ -1,7 +1,7 @@
 """Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
 
-What belongs here: the model and the look-up. Reading customers from files is `configuration.py`'s; which file, and
-what stands in for one in the sandbox, `deployment.py`'s.
+What belongs here: the model and the look-up. Reading customers from files belongs to `configuration.py`; which file,
+and what stands in for one in the sandbox, `deployment.py`'s.
 """
 
 from __future__ import annotations

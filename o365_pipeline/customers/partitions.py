@@ -1,29 +1,69 @@
 """How everything is partitioned: customer x day.
 
-What belongs here: the definitions, and the reading of a run's partition keys. Which days are extracted together is
-`extraction/windows.py`'s.
+What belongs here: the definitions, whose assets have them, and the reading of a run's partition keys. Which days are
+extracted together is `extraction/windows.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
 
+from o365_pipeline.dagster_ui.freshness import NIGHTLY
+
 FIRST_DAY = dt.date(2024, 1, 1)
-"""The first day that the UI offers as a partition."""
+"""No customer's first day is earlier; each deployment's partitions begin at its own customers' first day."""
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
+CUSTOMER_TAG = "o365/customer"
+"""The tag of a run that works for a customer; instances limit by it how many do at once."""
+
 CUSTOMERS = "customer"
 """The name of the dynamic partitions: one for each customer."""
 
+DAILY_STAGES = ("extraction", "raw", "curated", "mart")
+"""The stages that work for one customer and some days; what their assets' keys begin with."""
+
+FRESH_STAGES = ("raw", "curated", "mart")
+"""Those of them that hold rows."""
+
 customer_partitions = dg.DynamicPartitionsDefinition(name=CUSTOMERS)
-day_partitions = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat())
-customer_day_partitions = dg.MultiPartitionsDefinition({"customer": customer_partitions, "day": day_partitions})
+
+
+def customers_and_days(first_day: dt.date) -> dg.MultiPartitionsDefinition:
+    """A partition for each customer and day (UTC), from the first day on, as soon as the day is over.
+
+    Data Connect has some datasets' days later still; who asks for such a day is told when to ask again.
+    """
+    days = dg.DailyPartitionsDefinition(start_date=first_day.isoformat(), end_offset=0)
+    return dg.MultiPartitionsDefinition({"customer": customer_partitions, "day": days})
+
+
+Partitioning = Callable[[dg.AssetSpec], dg.AssetSpec]
+"""Gives an asset its partitions."""
+
+
+def partitioned(first_day: dt.date) -> Partitioning:
+    """What all assets of the daily stages have in common: their partitions, and how old their rows may get.
+
+    `dg.map_asset_specs` gives it to them: only the top knows the deployment's first day.
+    """
+    partitions = customers_and_days(first_day)
+
+    def of_stage(spec: dg.AssetSpec) -> dg.AssetSpec:
+        stage = spec.key.path[0]
+        if stage not in DAILY_STAGES:
+            return spec
+        return spec.replace_attributes(
+            partitions_def=partitions, freshness_policy=NIGHTLY if stage in FRESH_STAGES else None
+        )
+
+    return of_stage
 
 
 @dataclass(frozen=True)
@@ -42,6 +82,7 @@ def partition_key(customer: str, day: dt.date) -> str:
 def range_tags(customer: str, first_day: dt.date, last_day: dt.date) -> Mapping[str, str]:
     """Run tags that make one run cover a customer's days from first to last."""
     return {
+        CUSTOMER_TAG: customer,
         RANGE_START_TAG: partition_key(customer, first_day),
         RANGE_END_TAG: partition_key(customer, last_day),
     }

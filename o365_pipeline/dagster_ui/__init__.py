@@ -1,4 +1,4 @@
-"""What the Dagster UI is shown in the same way everywhere: previews, pictures, freshness, failures in one line.
+"""What all stages show in the Dagster UI in the same way: previews, pictures, freshness, errors in one line.
 
-What belongs here: ways to show and to judge. What is shown belongs to the stage whose asset it is.
+What belongs here: ways to show and judge values. The values belong to the stage whose asset shows them.
 """

@@ -20,8 +20,8 @@ def code(*names: str) -> str:
 
 
 def section_link(title: str) -> str:
-    """A link to the section of that title, a name without spaces, in the same document."""
-    return f"[{title}](#{title.lower()})"
+    """A link to the section of that title, names with spaces between them, in the same document."""
+    return f"[{title}](#{title.lower().replace(' ', '-')})"
 
 
 def _cell(value: str) -> str:

@@ -6,6 +6,7 @@ What belongs here: metadata made from a DuckDB relation or a SQL table, for the 
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -50,8 +51,10 @@ def masked_preview(rows: pd.DataFrame) -> MetadataValue:
     return MetadataValue.md("\n".join(head + body))
 
 
-def first_rows(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
-    return connection.execute(f"SELECT * FROM ({query}) LIMIT {PREVIEW_ROWS}").df()
+def file_page(connection: duckdb.DuckDBPyConnection, local: Path, path: str, uri: str) -> dict[str, MetadataValue]:
+    """What a partition's page shows of its Parquet file: a masked preview, and where it lies."""
+    rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(local), PREVIEW_ROWS]).df()
+    return {"preview": masked_preview(rows), "file": MetadataValue.md(f"[{path}]({uri})")}
 
 
 def _mask(value: Any) -> str:

@@ -1,55 +1,32 @@
-"""The SQL database that holds the mart and, beside it, the ledger: its connection and its schema's upgrades.
+"""The SQL database that holds the mart and, beside it, the ledger: its connections and its transactions.
 
-What belongs here: the engine, and the one MetaData that all tables join. The tables are in `database/ledger.py` and
-`mart/tables/`; the migrations in `mart/migrations/`, and the views, which are made after them, in `mart/views/`.
+What belongs here: the engine, and the one MetaData that all tables join. The ledger's tables are in
+`database/ledger.py`, those of the mart in `mart/tables/`; `mart/upgrade.py` makes and upgrades the schema.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from azure.core.credentials import TokenCredential
-from filelock import FileLock
 from sqlalchemy.dialects import mssql
 
 from o365_pipeline.database import sql_server
 from o365_pipeline.database.hidden_values import hide_values
-from o365_pipeline.database.transient import passing, repeated
+from o365_pipeline.database.transient import repeated
 from o365_pipeline.errors import DatabaseError
-
-LOG = logging.getLogger("o365_pipeline")
 
 Result = TypeVar("Result")
 
 SQLITE_WAIT_SECONDS = 60
-
-SCHEMA_LOCKS = {
-    # Without it Python's sqlite3 commits before every CREATE TABLE, and a crash leaves half a schema.
-    "sqlite": "BEGIN IMMEDIATE",
-    # The session's: a transaction's lock needs one that has begun, and a driver begins it with the first statement
-    # that touches a table.
-    "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive', @LockOwner = 'Session'",
-    "postgresql": "SELECT pg_advisory_xact_lock(hashtext('o365_pipeline schema'))",
-}
-"""The statement that makes a schema upgrade one transaction that others wait for; what they find then is done."""
-
-SCHEMA_UNLOCKS = {"mssql": "EXEC sp_releaseapplock @Resource = 'o365_pipeline schema', @LockOwner = 'Session'"}
-"""What ends a lock that does not end with the transaction."""
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -71,6 +48,8 @@ class Database:
     url: sa.URL = field(repr=False)
     credential: TokenCredential | None = field(default=None, repr=False, compare=False)
     """Signs in to Azure SQL where the URL carries neither user nor password."""
+    prepare: Callable[[sa.Engine], None] | None = field(default=None, repr=False, compare=False)
+    """What is done before the first use in a process: bringing the schema up to date. None: it is taken as it is."""
 
     @property
     def name(self) -> str:
@@ -79,7 +58,7 @@ class Database:
 
     @property
     def engine(self) -> sa.Engine:
-        """The engine, with the schema up to date.
+        """The engine, prepared; a process has one for each URL and credential.
 
         Raises:
             DatabaseError: it cannot be opened; the message does not repeat the password.
@@ -87,7 +66,10 @@ class Database:
         """
         try:
             # Credentials are told apart by what they are, not by what they hold: each has engines of its own.
-            return repeated(lambda: _engine(self.url, self.credential), f"the mart {self.name}")  # type: ignore[arg-type]
+            return repeated(
+                lambda: _engine(self.url, self.credential, self.prepare),  # type: ignore[arg-type]
+                f"the mart {self.name}",
+            )
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             cause = getattr(error, "orig", None) or error
             raise DatabaseError(
@@ -104,8 +86,9 @@ class Database:
     def run(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Do work in one transaction; where an error comes that passes, a deadlock for one, all of it again.
 
-        The work must begin anew each time it is called, and bear being done twice: a connection that is lost at the
-        commit leaves open whether it was done.
+        Once more too where a key is there that the work had not found: another process has inserted it meanwhile. The
+        work must begin anew each time it is called, and bear being done twice: a connection that is lost at the commit
+        leaves open whether it was done.
 
         Raises:
             DatabaseUnavailableError: such errors came each time; nothing of the work is done.
@@ -116,7 +99,13 @@ class Database:
             with engine.begin() as connection:
                 return work(connection)
 
-        return repeated(once, f"the mart {self.name}")
+        def twice_at_most() -> Result:
+            try:
+                return once()
+            except sa.exc.IntegrityError:
+                return once()
+
+        return repeated(twice_at_most, f"the mart {self.name}")
 
     def execute(self, statement: sa.Executable) -> int:
         """Run one statement in a transaction of its own, as `run` does; returns how many rows it changed."""
@@ -131,9 +120,10 @@ class Database:
 
 
 @cache
-def _engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
+def _engine(url: sa.URL, credential: TokenCredential | None, prepare: Callable[[sa.Engine], None] | None) -> sa.Engine:
     engine = connectable(url, credential)
-    _upgrade(engine)
+    if prepare:
+        prepare(engine)
     return engine
 
 
@@ -156,63 +146,3 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_SECONDS * 1000}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def migrations() -> Config:
-    """Alembic's configuration of this project's migrations."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "mart" / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _upgrade(engine: sa.Engine) -> None:
-    """Create or migrate the schema, its views too; processes that start together do it once."""
-    config = migrations()
-    head = ScriptDirectory.from_config(config).get_current_head()
-    path = engine.url.database if engine.dialect.name == "sqlite" else None
-    with FileLock(f"{path}.lock") if path else nullcontext():
-        with engine.connect() as connection:
-            if _is_up_to_date(connection, head):
-                return
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        with engine.connect() as connection:
-            try:
-                if lock := SCHEMA_LOCKS.get(engine.dialect.name):
-                    connection.exec_driver_sql(lock)
-                if not _is_up_to_date(connection, head):
-                    config.attributes["connection"] = connection
-                    _migrate(config, connection)
-                    _views().create(connection)
-                connection.commit()
-                if unlock := SCHEMA_UNLOCKS.get(engine.dialect.name):
-                    connection.exec_driver_sql(unlock)
-                    connection.commit()
-            except BaseException:
-                # The connection's end rolls back, and lets go of whatever it holds.
-                connection.invalidate()
-                raise
-
-
-def _is_up_to_date(connection: sa.Connection, head: str | None) -> bool:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    return revision == head and _views().are_current(connection)
-
-
-def _views() -> ModuleType:
-    """Their selects are made of tables that join this module's MetaData."""
-    return import_module("o365_pipeline.mart.views.schema")
-
-
-def _migrate(config: Config, connection: sa.Connection) -> None:
-    """Run the migrations; where a server refuses them with the comments of tables and columns, without these."""
-    try:
-        command.upgrade(config, "head")
-    except sa.exc.DBAPIError as error:
-        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or passing(error):
-            raise
-        # Servers that only speak as SQL Server does list extended properties, and refuse to take some.
-        connection.rollback()
-        connection.dialect.supports_comments = False
-        command.upgrade(config, "head")
-        LOG.warning("The server took the mart's tables without their comments alone; the schema is whole otherwise.")

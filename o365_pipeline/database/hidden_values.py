@@ -1,6 +1,6 @@
 """What a database's messages say of rows, taken out of its errors, which end up in logs.
 
-What belongs here: the places in messages where servers repeat values. Which errors pass is `transient.py`'s.
+What belongs here: the places in messages where servers repeat values. Which errors pass belongs to `transient.py`.
 """
 
 from __future__ import annotations

@@ -8,11 +8,14 @@ without offset.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database, metadata, timestamp
+
+Row = Mapping[str, Any]
 
 IDS_PER_QUERY = 500
 """SQL Server takes 2,100 parameters in a statement."""
@@ -236,18 +239,36 @@ def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
 
-def next_sequence(connection: sa.Connection, table: sa.Table) -> int:
-    """The next place in an append-only table.
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> list[Row]:
+    """Insert the rows whose keys the table does not hold yet; returns these, in their order.
 
-    Places are unique, so of two transactions that take one place the later fails and is repeated: whoever has read up
-    to a place has missed nothing before it.
+    In an append-only table, which has a column `sequence`, they take the next places. Places and keys are unique, so of
+    two transactions that insert the same at the same time the later fails and is repeated: whoever has read up to a
+    place has missed nothing before it.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another process was faster; repeat the whole transaction, as `Database.run` does.
     """
-    return (connection.scalar(sa.select(sa.func.max(table.c.sequence))) or 0) + 1
+    *shared, own = table.primary_key.columns
+    once = {tuple(row[column.name] for column in table.primary_key): row for row in rows}
+    known: set[tuple[object, ...]] = set()
+    for some in portions([str(key[-1]) for key in once]):
+        query = sa.select(*table.primary_key).where(own.in_(some))
+        for place, column in enumerate(shared):
+            query = query.where(column.in_({key[place] for key in once}))
+        known.update(map(tuple, connection.execute(query)))
+    new = [row for key, row in once.items() if key not in known]
+    if new and "sequence" in table.c:
+        last = connection.scalar(sa.select(sa.func.max(table.c.sequence))) or 0
+        new = [{**row, "sequence": place} for place, row in enumerate(new, start=last + 1)]
+    if new:
+        connection.execute(table.insert(), new)
+    return new
 
 
-def not_recorded(connection: sa.Connection, key: sa.Column[str], customer: str, ids: Sequence[str]) -> list[str]:
-    """Those of a customer's ids that a table does not hold yet, in their order."""
-    known: set[str] = set()
-    for some in portions(ids):
-        known.update(connection.scalars(sa.select(key).where(key.table.c.customer == customer, key.in_(some))))
-    return [entry for entry in ids if entry not in known]
+def put(connection: sa.Connection, table: sa.Table, row: Row) -> None:
+    """Write a row in the place of the one that has its key, if there is one; columns that it does not name stay."""
+    of_key = [column == row[column.name] for column in table.primary_key]
+    values = {name: value for name, value in row.items() if name not in table.primary_key.columns}
+    if not connection.execute(table.update().where(*of_key).values(values)).rowcount:
+        connection.execute(table.insert().values(row))

@@ -1,6 +1,6 @@
 """Errors of a database that pass by themselves: which they are, and doing the work again when one comes.
 
-What belongs here: the errors and the pauses. What is done again, a whole transaction, is `database.py`'s.
+What belongs here: the errors and the pauses. What is done again, a whole transaction, belongs to `database.py`.
 """
 
 from __future__ import annotations

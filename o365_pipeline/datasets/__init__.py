@@ -1,4 +1,8 @@
-"""The catalogue of Data Connect datasets that drives every stage."""
+"""The catalogue of Data Connect's datasets, which drives every stage.
+
+What belongs here: names, columns, types, keys, date filters and price families of datasets. What a customer asks for
+belongs to `customers/`; what is done with the rows belongs to the stages.
+"""
 
 from o365_pipeline.datasets.catalogue import Catalogue, catalogue
 from o365_pipeline.datasets.model import (

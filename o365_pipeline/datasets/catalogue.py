@@ -1,6 +1,6 @@
 """The catalogue: every dataset that the pipeline knows, read from `entries/*.toml`.
 
-Adding a dataset is adding one file there. What a dataset is stands in `model.py`.
+Adding a dataset is adding one file there. What a dataset is is in `model.py`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ OWNERS = {"puser": "a person: `puser`", "pObjectId": "a group: `pObjectId`", "no
 
 INTRODUCTION = """# Data dictionary: the datasets
 
-Made from the catalogue by `o365-pipeline docs`; do not edit it. The mart's tables are in [mart.md](mart.md).
+`o365-pipeline docs` makes this page from the catalogue; do not edit it. The mart's tables are in [mart.md](mart.md).
 
 Each dataset has a table in the raw and one in the curated stage. Versions of a dataset share the curated one; it has
 the columns of all of them, and `extraction_id`. A column that is written **bold** holds what people wrote: the shipped

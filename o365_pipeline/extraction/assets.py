@@ -1,14 +1,16 @@
 """The extraction asset and its job.
 
-What belongs here: what Dagster sees of extraction. The steps are in `submission.py`, the schedules in `schedules.py`.
+What belongs here: extraction as Dagster sees it. The steps belong to `submission.py`, the schedules belong to
+`schedules.py`.
 """
 
 import dagster as dg
 
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days
+from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -18,11 +20,11 @@ from o365_pipeline.extraction.submission import Submitter
 EXTRACTION = dg.AssetKey("extraction")
 FACTORY_POOL = "data_factory"
 REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Safe to repeat: a retry finds the factory run that was made for its window."""
+"""Repeating is safe: a retry finds the factory run that was created for its window."""
 
 
 def claimant(context: dg.AssetExecutionContext) -> str:
-    """Who submits: a run and its retries are one claimant."""
+    """Returns the name under which a run claims windows; a run and its retries share one name."""
     return context.run.root_run_id or context.run.run_id
 
 
@@ -30,8 +32,7 @@ def claimant(context: dg.AssetExecutionContext) -> str:
     key=EXTRACTION,
     group_name="extraction",
     kinds={"azure", "datafactory"},
-    owners=["team:data-engineering"],
-    partitions_def=customer_day_partitions,
+    owners=[DATA_ENGINEERING],
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=REATTACHING_RETRY,
     pool=FACTORY_POOL,
@@ -80,4 +81,5 @@ extraction_job = dg.define_asset_job(
     "extraction_job",
     selection=[EXTRACTION],
     description="Submits a customer's days to Azure Data Factory; the landing sensor takes over when they have landed.",
+    tags=stage_tag("extraction"),
 )

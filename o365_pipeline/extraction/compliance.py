@@ -1,7 +1,8 @@
-"""Policy compliance: does a customer's installation keep to the policies that its approver was shown?
+"""Policy compliance: does a customer's installation comply with the policies that its approver saw?
 
 What belongs here: asking Azure Policy, and refusing. Data Connect fails every run of a managed application that
-violates one of them, so it is asked before a run is paid for. When it is asked is `submission.py`'s.
+violates one of them, so compliance is checked before a run is paid for. The moment of the check belongs to
+`submission.py`.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ FORBIDDEN = (
     "the pipeline may not ask for it: its authorization of the managed application has to be Owner, or a role "
     "with Microsoft.PolicyInsights/policyStates/queryResults/action"
 )
-"""Reading alone does not suffice (Microsoft: permissions of Microsoft.PolicyInsights)."""
+"""The right to read is not enough (Microsoft: permissions of Microsoft.PolicyInsights)."""
 
 
 def check_policies(cloud: Cloud, customer: Customer) -> None:
-    """See to it that nothing in the customer's managed resource group violates a policy that the data request lists.
+    """Checks that nothing in the customer's managed resource group violates a policy that the data request lists.
 
-    Customers whose factory no managed application installed, and data requests without policies, are not asked about.
+    Skips customers without a managed application, and data requests without policies.
 
     Raises:
-        SettingsError: the data request lists a policy that cannot be asked about.
-        PolicyViolationError: something does; the message names policy and resource.
-        ExtractionError: Azure did not tell; the message says what is missing.
+        SettingsError: the data request lists a policy that cannot be checked.
+        PolicyViolationError: a resource violates a policy; the message names both.
+        ExtractionError: Azure did not answer the question; the message says what is missing.
     """
     shown = customer.data_request.policies
     if customer.installation is None or not shown:
@@ -70,7 +71,9 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, subscription_id: str) -> PolicyInsightsClient:
-    """A client that signs in to the vendor's own tenant, whose authorisation reaches into managed resource groups."""
+    """Makes a client that signs in to the vendor's own tenant, whose authorization includes the managed resource
+    groups.
+    """
     return PolicyInsightsClient(
         cloud.credential(),
         subscription_id,
@@ -86,7 +89,7 @@ def _definition(state: PolicyState) -> str:
 
 
 def _named(state: PolicyState) -> str:
-    """The resource's own name: the last part of its id."""
+    """Returns the resource's own name, the last part of its id."""
     return (state.resource_id or "").rpartition("/")[2]
 
 

@@ -1,8 +1,8 @@
-"""Azure Data Factory, as the pipeline uses it: deploy a copy, run it, find, watch and cancel runs.
+"""Azure Data Factory as the pipeline uses it: deploy a copy, run it, find, watch and cancel runs.
 
-What belongs here: calls through the real management client, and their answers in the pipeline's words. What is
-deployed is `factory_definitions.py`'s, what of it is compared `factory_changes.py`'s; what is asked for and when,
-`submission.py`'s.
+What belongs here: calls through the real management client, and their answers as this project's types. The definitions
+belong to `factory_definitions.py`; comparing them belongs to `factory_changes.py`; deciding what to run and when
+belongs to `submission.py`.
 """
 
 import datetime as dt
@@ -37,15 +37,15 @@ IN_PROGRESS = "InProgress"
 FAILED = "Failed"
 FINISHED = (SUCCEEDED, FAILED, "Cancelled")
 WAITING_FOR_CONSENT = ("RequestingConsent", "ConsentPending")
-"""What a copy activity shows in a tenant with Privileged Access Management, the way of consent until 2023."""
+"""Statuses of a copy activity in a tenant with Privileged Access Management, which was used for consent until 2023."""
 
 REFUSALS = (*range(400, 408), *range(409, 500))
-"""Statuses with which a request was not acted on; 408 and all others leave open what was done."""
+"""Statuses after which nothing was done; after 408 and all others, it is unknown what was done."""
 
 
 @dataclass(frozen=True)
 class FactoryRun:
-    """One pipeline run, as the factory tells it. Times are UTC."""
+    """One pipeline run as the factory reports it. Times are UTC."""
 
     run_id: str
     pipeline: str
@@ -61,7 +61,7 @@ class FactoryRun:
 
 @dataclass(frozen=True)
 class CopyOutcome:
-    """What the copy activity reports at its end."""
+    """The result that the copy activity reports at its end."""
 
     rows: int | None
     files: int | None
@@ -69,7 +69,7 @@ class CopyOutcome:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was counted: some seconds after a run's end its activity may not be listed yet."""
+        """Whether there are no counts: for some seconds after a run's end its activity may not be listed."""
         return self.rows is None and self.files is None
 
 
@@ -79,7 +79,7 @@ class DataFactory(dg.ConfigurableResource):
     cloud: dg.ResourceDependency[Cloud]
 
     def region(self, customer: Customer) -> str | None:
-        """The Azure region that the factory says it is in.
+        """Returns the Azure region of the factory.
 
         Raises:
             ExtractionError: there is no such factory, or it does not answer.
@@ -94,10 +94,11 @@ class DataFactory(dg.ConfigurableResource):
     def deploy(
         self, customer: Customer, requested: RequestedDataset, compared: set[str] | None = None
     ) -> tuple[DefinitionChange, ...]:
-        """Create or update what the dataset's copy needs and the factory does not hold so; names never change.
+        """Creates or updates the definitions that the dataset's copy needs, if the factory's differ; names never
+        change.
 
         Args:
-            compared: what was compared before is not asked for again; what is compared now is added.
+            compared: definitions that were compared before and are skipped; those compared now are added.
 
         Returns:
             What was created or updated.
@@ -140,11 +141,11 @@ class DataFactory(dg.ConfigurableResource):
         return different
 
     def create_run(self, customer: Customer, requested: RequestedDataset, parameters: dict[str, Any]) -> str:
-        """Start a run of the dataset's pipeline, with one call that is never repeated; returns its id.
+        """Starts a run of the dataset's pipeline, with one call that is never repeated; returns its id.
 
         Raises:
-            FactoryBusyError: the factory did nothing; it may be asked again after a pause.
-            RunInDoubtError: the run may have been made all the same; look it up before asking again.
+            FactoryBusyError: the factory did nothing; the call may be repeated after a pause.
+            RunInDoubtError: the run may have been created all the same; look it up before repeating the call.
             ExtractionError: the factory refused.
         """
         try:
@@ -160,14 +161,14 @@ class DataFactory(dg.ConfigurableResource):
         return answer.run_id
 
     def run(self, customer: Customer, run_id: str) -> FactoryRun:
-        """The run as it stands now; one that was just made is not found for some seconds."""
+        """Returns the run in its present status; a new run is not found for some seconds."""
         where = (customer.resource_group, customer.factory)
         return _factory_run(self._client(customer).pipeline_runs.get(*where, run_id, timeout=LOOK_SECONDS))
 
     def runs_since(self, customer: Customer, since: dt.datetime) -> list[FactoryRun]:
-        """All runs of the customer's factory that changed since a moment: one query, with its pages.
+        """Returns all runs of the customer's factory that changed since a moment: one query, with its pages.
 
-        A run that was just made is not among them for some seconds.
+        A new run is not among them for some seconds.
         """
         client, where = self._client(customer), (customer.resource_group, customer.factory)
         filters = adf.RunFilterParameters(
@@ -183,7 +184,7 @@ class DataFactory(dg.ConfigurableResource):
             filters.continuation_token = page.continuation_token
 
     def copy_outcome(self, customer: Customer, run: FactoryRun) -> CopyOutcome:
-        """What the run's copy activity counted, or why it failed."""
+        """Returns what the run's copy activity counted, or why it failed."""
         activity = self._copy_activity(customer, run.run_id)
         if activity is None:
             return CopyOutcome(None, None, explained_error("", run.message))
@@ -194,7 +195,9 @@ class DataFactory(dg.ConfigurableResource):
         return CopyOutcome(output.get("rowsCopied"), output.get("filesWritten"), reason)
 
     def is_waiting_for_consent(self, customer: Customer, run_id: str) -> bool:
-        """Whether the run waits for an approver of Privileged Access Management; the request lapses after 24 hours."""
+        """Tells whether the run waits for an approver of Privileged Access Management; the request lapses after 24
+        hours.
+        """
         activity = self._copy_activity(customer, run_id)
         if activity is None:
             return False
@@ -203,7 +206,7 @@ class DataFactory(dg.ConfigurableResource):
         return any(status in WAITING_FOR_CONSENT for status in shown)
 
     def cancel(self, customer: Customer, run_id: str) -> None:
-        """Ask for the run's end; that it has ended already is no error."""
+        """Cancels the run; a run that has ended already is not an error."""
         where = (customer.resource_group, customer.factory)
         try:
             self._client(customer).pipeline_runs.cancel(*where, run_id, **repeatable())
@@ -212,7 +215,7 @@ class DataFactory(dg.ConfigurableResource):
                 raise
 
     def _copy_activity(self, customer: Customer, run_id: str) -> adf.ActivityRun | None:
-        """The run's copy activity, the newest attempt of it; None before it has begun."""
+        """Returns the newest attempt of the run's copy activity; None before it has begun."""
         copies = [activity for activity in self._activities(customer, run_id) if activity.activity_type == "Copy"]
         began = dt.datetime.min.replace(tzinfo=dt.UTC)
         return max(copies, key=lambda activity: activity.activity_run_start or began, default=None)
@@ -236,9 +239,9 @@ class DataFactory(dg.ConfigurableResource):
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFactoryManagementClient:
-    """A client that signs in to the customer's tenant, where factory, storage and Office 365 have to be.
+    """Makes a client that signs in to the customer's tenant, in which factory, storage and Office 365 must be.
 
-    Into a managed resource group reaches the vendor's authorisation, which is of the vendor's own tenant.
+    For a managed resource group it signs in to the vendor's own tenant, whose authorization includes the group.
     """
     return DataFactoryManagementClient(
         cloud.credential(tenant_id),
@@ -253,7 +256,7 @@ def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFa
 
 
 def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionError:
-    """What the failure of a call for a run means: busy, in doubt, or refused."""
+    """Returns the error for a failed call that starts a run: busy, in doubt, or refused."""
     text = f"Data Factory did not start {requested.dataset.name}: {_explained(error)}"
     if isinstance(error, ClientAuthenticationError):
         return ExtractionError(text)

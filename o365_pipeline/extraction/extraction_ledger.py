@@ -1,7 +1,7 @@
-"""The extraction ledger: which windows were asked for, by which factory run, and how that went.
+"""The extraction ledger: which windows were requested, by which factory run, and with which result.
 
 What belongs here: reading and changing `ledger_extraction`. Each change is one transaction that compares before it
-sets, so that of several processes one wins.
+sets, so that one of several processes wins.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, fitting, landing, portions
+from o365_pipeline.database.ledger import extraction, fitting, insert_new, landing, portions
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
 CONSENT_PENDING = "ConsentPending"
-"""In progress to the factory, but waiting for an approver (Privileged Access Management)."""
+"""The factory reports InProgress, but the run waits for an approver (Privileged Access Management)."""
 
 UNDER_WAY = (CLAIMED, "Queued", "InProgress", CONSENT_PENDING, CANCELING)
 PURGED = "Purged"
@@ -63,7 +62,7 @@ class Extraction:
         return self.status in WITHOUT_DATA
 
     def folder(self, asset_name: str) -> str:
-        """Where the factory puts the window's files; each run has a folder of its own below."""
+        """The folder of the window's files in the lake; each run has its own folder below it."""
         return f"raw/{self.customer}/{asset_name}/{self.window}"
 
 
@@ -76,14 +75,14 @@ def find(database: Database, extraction_id: str) -> Extraction | None:
 
 
 def under_way(database: Database, customers: Sequence[str]) -> list[Extraction]:
-    """The customers' extractions that a factory may still be working on."""
+    """Returns the customers' extractions that a factory may still be working on."""
     return _select_of(database, customers, extraction.c.status.in_(UNDER_WAY))
 
 
 def overlapping(
     database: Database, customer: str, dataset: str, first_day: dt.date, last_day: dt.date
 ) -> list[Extraction]:
-    """The dataset's extractions that share a day with the span and did not end badly, the newest last."""
+    """Returns the dataset's extractions that share a day with the span and did not fail, the newest last."""
     return _select(
         database,
         extraction.c.customer == customer,
@@ -95,7 +94,7 @@ def overlapping(
 
 
 def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]:
-    """Windows asked for by the extraction job that are not in the mart yet, with all datasets of the window."""
+    """Returns windows requested by the extraction job that are not in the mart yet, with all datasets of the window."""
     open_windows = (
         sa.select(extraction.c.customer, extraction.c.first_day, extraction.c.last_day)
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
@@ -118,7 +117,9 @@ def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]
 
 
 def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.date]:
-    """By customer and dataset the last day that was extracted or is under way, where that is not before `since`."""
+    """Returns, by customer and dataset, the last day that was extracted or is under way, if it is not before
+    `since`.
+    """
     query = (
         sa.select(extraction.c.customer, extraction.c.dataset, sa.func.max(extraction.c.last_day).label("day"))
         .where(extraction.c.last_day >= since, extraction.c.status.not_in(WITHOUT_DATA))
@@ -128,19 +129,21 @@ def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.d
         return {(row.customer, row.dataset): row.day for row in connection.execute(query)}
 
 
+def first_day(database: Database) -> dt.date | None:
+    """The earliest day that was ever asked for; None where none was."""
+    with database.begin() as connection:
+        return connection.scalar(sa.select(sa.func.min(extraction.c.first_day)))
+
+
 def claim(database: Database, wanted: Extraction) -> bool:
-    """Take the right to create the window's factory run; False where another holds it."""
+    """Takes the right to create the window's factory run; False if another process has it."""
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
     row["columns"] = json.dumps(wanted.columns)
-    try:
-        database.execute(extraction.insert().values(row))
-        return True
-    except IntegrityError:
-        return False
+    return bool(database.run(lambda connection: insert_new(connection, extraction, [row])))
 
 
 def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool:
-    """Take a window again whose run ended badly, or whose claimant is gone; False where another was faster."""
+    """Takes over a window whose run failed or whose claimant is gone; False if another process was faster."""
     change = (
         extraction.update()
         .where(extraction.c.extraction_id == found.extraction_id)
@@ -166,10 +169,10 @@ def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool
 
 
 def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetime, *, submitting: bool = False) -> bool:
-    """Hold a claim for longer; False where another has taken it over.
+    """Extends a claim; False if another process has taken it over.
 
     Args:
-        submitting: whether the factory is asked for the run next; whoever takes the claim over has to look for it.
+        submitting: whether a run is about to be created; whoever takes the claim over must then look for that run.
     """
     change = (
         extraction.update()
@@ -181,7 +184,7 @@ def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetim
 
 
 def attach(database: Database, extraction_id: str, claimant: str, run_id: str, now: dt.datetime) -> None:
-    """Note the factory run that the claimant created or found."""
+    """Records the factory run that the claimant created or found."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
@@ -190,7 +193,9 @@ def attach(database: Database, extraction_id: str, claimant: str, run_id: str, n
 
 
 def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
-    """Let the landing sensor take on what was asked for by hand, now that the extraction job asks for it too."""
+    """Makes the landing sensor follow extractions that were requested by hand, when the extraction job requests them
+    too.
+    """
     ids = [entry.extraction_id for entry in extractions]
     for some in portions(ids):
         database.execute(
@@ -199,7 +204,7 @@ def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
 
 
 def set_status(database: Database, extraction_id: str, run_id: str, status: str, error: str | None = None) -> None:
-    """Note what the factory says of the window's run; a run that was replaced is not noted, a first error stays."""
+    """Records the factory's status of the window's run. A replaced run is ignored; the first error stays."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
@@ -208,7 +213,7 @@ def set_status(database: Database, extraction_id: str, run_id: str, status: str,
 
 
 def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: str) -> None:
-    """Note that the factory was asked to cancel the window's run, and why."""
+    """Records that the factory was asked to cancel the window's run, and why."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
@@ -218,7 +223,7 @@ def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: 
 
 
 def give_up(database: Database, customer: str, reason: str) -> None:
-    """Note that nothing comes any more of the customer's extractions under way: their factory is gone."""
+    """Records that the customer's extractions under way will not finish, because their factory is gone."""
     database.execute(
         extraction.update()
         .where(extraction.c.customer == customer, extraction.c.status.in_(UNDER_WAY))
@@ -227,7 +232,7 @@ def give_up(database: Database, customer: str, reason: str) -> None:
 
 
 def note_look(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
-    """Note that the copy activity of a run in progress was looked at, and what it shows."""
+    """Records when the copy activity of a run in progress was checked, and its status."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
@@ -244,7 +249,7 @@ def set_counts(
     files: int | None,
     ended_at: dt.datetime | None,
 ) -> None:
-    """Note what the factory counted."""
+    """Records the factory's counts."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
@@ -253,7 +258,7 @@ def set_counts(
 
 
 def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict[dt.date, Extraction]:
-    """For each day that is covered, the newest extraction that covers it."""
+    """Returns, for each covered day, the newest extraction that covers it."""
     chosen: dict[dt.date, Extraction] = {}
     for candidate in extractions:
         chosen.update({day: candidate for day in days if candidate.first_day <= day <= candidate.last_day})
@@ -261,7 +266,7 @@ def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict
 
 
 def _select_of(database: Database, customers: Sequence[str], *conditions: sa.ColumnElement[bool]) -> list[Extraction]:
-    """Those of some customers, however many these are; in the order of `_select`."""
+    """Returns the extractions of any number of customers, in the order of `_select`."""
     found = [
         entry
         for names in portions(customers)

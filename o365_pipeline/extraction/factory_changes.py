@@ -1,7 +1,8 @@
-"""What differs between a definition and what the factory holds under its name, line by line.
+"""Compares a definition with what the factory holds under its name, line by line.
 
-What belongs here: comparing, without calls. A factory answers more than it was sent (defaults, folders, times), so only
-what the pipeline defines is compared. Secrets are never compared and never shown; a filter is shown by fingerprint.
+What belongs here: comparing, without calls. A factory returns more than it received (defaults, folders, times), so only
+the fields that the pipeline defines are compared. Secrets are never compared and never shown; a filter is shown by its
+fingerprint.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ NEVER_BY_OTHERS = frozenset(
         "sasToken",
     )
 )
-"""Fields that change what is copied, or how the factory signs in: where the pipeline leaves one out, none may be."""
+"""Fields that change what is copied, or how the factory signs in: if the pipeline omits one, the factory may not have
+it.
+"""
 
 Line = tuple[str, str]
 """(path in the definition, value)."""
@@ -53,7 +56,7 @@ class DefinitionChange:
 
 
 def as_markdown(changes: Iterable[DefinitionChange]) -> str:
-    """A list of the changes; with lines where something that the factory held was changed."""
+    """Lists the changes; changes of something that the factory held are shown with their lines."""
     return "\n".join(
         f"- {change}" if change.created else "\n".join([f"- {change}", "```diff", *change.lines, "```"])
         for change in changes
@@ -61,10 +64,10 @@ def as_markdown(changes: Iterable[DefinitionChange]) -> str:
 
 
 def change(definition: Definition, held: Mapping[str, Any] | None) -> DefinitionChange | None:
-    """What has to change for the factory to hold the definition; None where it does.
+    """Returns what must change in the factory; None if nothing must.
 
     Args:
-        held: the properties that the factory answered, None where it has nothing of that name.
+        held: the properties that the factory returned; None if it has nothing of that name.
     """
     wanted = set(_lines(definition.properties))
     known = {path for path, _ in wanted}
@@ -85,7 +88,9 @@ def _is_ours(line: Line, known: Collection[str]) -> bool:
 
 
 def _lines(value: Any, path: str = "") -> Iterator[Line]:
-    """The lines of a JSON value: one for each leaf, and one for each element of a list under the list's path."""
+    """Returns the lines of a JSON value: one for each leaf, and one for each element of a list under the list's
+    path.
+    """
     if isinstance(value, Mapping):
         if value.get("type") == "SecureString":
             if not path.endswith("servicePrincipalKey"):

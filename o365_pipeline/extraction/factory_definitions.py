@@ -1,8 +1,9 @@
-"""What the pipeline defines in a customer's Data Factory: runtime, linked services, datasets, a pipeline per dataset.
+"""The pipeline's definitions in a customer's Data Factory: runtime, linked services, datasets, a pipeline for each
+dataset.
 
-What belongs here: building the SDK's models from a data request, with stable names, since a changed name asks for
-consent again. Sending them is `data_factory.py`'s. Source: Microsoft, Data Factory connector for Microsoft 365.
-Models that the SDK (10.0.0) can build from flat arguments forget their `type`, so it is set beside each.
+What belongs here: building the SDK's models from a data request. Names are stable, since a changed name needs a new
+consent. Sending them belongs to `data_factory.py`. Source: Microsoft, Data Factory connector for Microsoft 365. Models
+that the SDK (10.0.0) builds from flat arguments lose their `type`, so it is set explicitly.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LAKE_SERVICE = "o365_lake"
 VAULT_SERVICE = "o365_vault"
 LAKE_FOLDER = "o365_lake_folder"
 FINGERPRINT_NOTE = "application secret, fingerprint "
-"""How the annotation begins by which a linked service tells that its secret was changed."""
+"""The beginning of the annotation by which a linked service shows that its secret was changed."""
 
 Kind = Literal["integration runtime", "linked service", "dataset", "pipeline"]
 Resource = adf.IntegrationRuntimeResource | adf.LinkedServiceResource | adf.DatasetResource | adf.PipelineResource
@@ -34,7 +35,7 @@ Resource = adf.IntegrationRuntimeResource | adf.LinkedServiceResource | adf.Data
 
 @dataclass(frozen=True)
 class Definition:
-    """One definition, by the name under which a factory keeps it."""
+    """One definition, with the name that it has in a factory."""
 
     kind: Kind
     name: str
@@ -48,13 +49,13 @@ class Definition:
 
     @property
     def digest(self) -> str:
-        """The same for the same definition."""
+        """A digest that is the same for equal definitions."""
         content = json.dumps([self.kind, self.name, self.properties], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
 def copy_definitions(customer: Customer, requested: RequestedDataset) -> tuple[Definition, ...]:
-    """All that the dataset's copy needs; what is referred to comes before what refers to it."""
+    """Returns everything that the dataset's copy needs; a definition comes after those that it refers to."""
     secret, name = customer.application_secret, pipeline_name(requested)
     vault = (
         (Definition("linked service", VAULT_SERVICE, vault_service(secret)),)
@@ -81,9 +82,9 @@ def activity_name(requested: RequestedDataset) -> str:
 
 
 def runtime(customer: Customer) -> adf.IntegrationRuntimeResource:
-    """Where the copies run: the region of the customer, since it must be that of the mailboxes and of the sink.
+    """Returns the runtime of the copies, in the customer's region, which must be that of the mailboxes and of the sink.
 
-    The runtime that a factory has by itself chooses a region by rules of its own.
+    The factory's default runtime would choose a region by its own rules.
     """
     compute = adf.IntegrationRuntimeComputeProperties(location=REGION_NAMES[customer.region])
     properties = adf.ManagedIntegrationRuntimeTypeProperties(compute_properties=compute)
@@ -93,7 +94,7 @@ def runtime(customer: Customer) -> adf.IntegrationRuntimeResource:
 
 
 def vault_service(secret: KeyVaultSecret) -> adf.LinkedServiceResource:
-    """The Key Vault that keeps the application's secret, read by the factory's managed identity."""
+    """Returns the Key Vault that stores the application's secret and is read by the factory's managed identity."""
     properties = adf.AzureKeyVaultLinkedServiceTypeProperties(base_url=f"{secret.vault_url}/")
     service = adf.AzureKeyVaultLinkedService(type_properties=properties)
     service.type = "AzureKeyVault"
@@ -101,7 +102,7 @@ def vault_service(secret: KeyVaultSecret) -> adf.LinkedServiceResource:
 
 
 def source_service(customer: Customer) -> adf.LinkedServiceResource:
-    """Data Connect as a source: the customer's tenant, read by the application of the data request."""
+    """Returns Data Connect as a source: the customer's tenant, read by the application of the data request."""
     request, secret = customer.data_request, customer.application_secret
     service = adf.Office365LinkedService(
         annotations=_annotations(customer),
@@ -118,7 +119,7 @@ def source_service(customer: Customer) -> adf.LinkedServiceResource:
 
 
 def fingerprint_note(customer: Customer, secret: SecretStr) -> str:
-    """An annotation that changes with the secret, which no factory answers, and tells nothing else of it.
+    """Returns an annotation that changes with the secret, which no factory returns, and reveals nothing else about it.
 
     It is 32 bits of a slow hash, salted with customer and application: too few to find a secret by, and no table helps.
     """
@@ -133,7 +134,9 @@ def _fingerprint(secret: SecretStr, salt: str) -> str:
 
 
 def lake_service(customer: Customer) -> adf.LinkedServiceResource:
-    """The customer's storage account as a sink, written to as the application: Data Connect takes no other sign-in."""
+    """Returns the customer's storage account as a sink, written as the application: Data Connect accepts no other
+    sign-in.
+    """
     account = customer.storage_account
     application: dict[str, Any] = {
         "service_principal_id": customer.data_request.application_id,
@@ -157,7 +160,9 @@ def lake_service(customer: Customer) -> adf.LinkedServiceResource:
 
 
 def lake_folder(customer: Customer) -> adf.DatasetResource:
-    """A folder of the lake, named by parameter; the copy is binary: JSON Lines as Data Connect writes them."""
+    """Returns a folder of the lake, named by a parameter; the copy is binary, so JSON Lines stay as Data Connect writes
+    them.
+    """
     path = _expression("@dataset().folder")
     location: adf.DatasetLocation = (
         adf.AzureBlobStorageLocation(container=customer.container, folder_path=path)
@@ -174,7 +179,7 @@ def lake_folder(customer: Customer) -> adf.DatasetResource:
 
 
 def source_table(requested: RequestedDataset) -> adf.DatasetResource:
-    """The Data Connect dataset that a copy reads."""
+    """Returns the Data Connect dataset that a copy reads."""
     table = adf.Office365Dataset(
         linked_service_name=_service_reference(SOURCE_SERVICE),
         type_properties=adf.Office365DatasetTypeProperties(table_name=requested.dataset.table_name),
@@ -184,7 +189,7 @@ def source_table(requested: RequestedDataset) -> adf.DatasetResource:
 
 
 def copy_pipeline(requested: RequestedDataset, storage: Storage = "adls-gen2") -> adf.PipelineResource:
-    """One copy of one dataset's window into `<folder>/<run id>`; the run's parameters carry the window's key."""
+    """Copies one window of one dataset into `<folder>/<run id>`; the run's parameters contain the window's key."""
     dataset, scope = requested.dataset, requested.scope
     sliced = dataset.slicing != "none"
     source = adf.Office365Source(

@@ -21,7 +21,7 @@ RENEW = "have a global administrator approve it in the Microsoft 365 admin cente
 
 
 class KnownError(NamedTuple):
-    """Words by which an error is known (a pattern, without regard to case), what it means, and who says so."""
+    """A pattern (without regard to case) that identifies an error, its meaning, and the source of the meaning."""
 
     words: str
     meaning: str
@@ -159,19 +159,21 @@ KNOWN_ERRORS = (
         "users' reports",
     ),
 )
-"""The first that fits counts: codes come before words."""
+"""The first that matches counts, so codes come before words."""
 
 _PATTERNS = tuple((re.compile(known.words, re.IGNORECASE | re.DOTALL), known.meaning) for known in KNOWN_ERRORS)
 
 
 def explanation(code: str, message: str) -> str | None:
-    """What the error means and what to do, or None where it is not known."""
+    """Returns what the error means and what to do, or None if it is not known."""
     text = f"{code} {message}"
     return next((meaning for pattern, meaning in _PATTERNS if pattern.search(text)), None)
 
 
 def explained_error(code: str, message: str) -> str | None:
-    """In one line the explanation, where there is one, and the error's own code and message; None for no error."""
+    """Returns one line: the explanation if there is one, and the error's own code and message; None if there is no
+    error.
+    """
     original = " ".join(f"{code} {message}".split())
     if not original:
         return None

@@ -1,6 +1,7 @@
-"""How often and how long calls of a factory are repeated.
+"""How often and how long calls to a factory are repeated.
 
-What belongs here: the one retry policy of the management client. That a run is not created twice is `submission.py`'s.
+What belongs here: the one retry policy of the management client. `submission.py` ensures that a run is not created
+twice.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from azure.core.pipeline.policies import RetryPolicy
 REPEATS = 4
 BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.8, 20
 LOOK_SECONDS, DEPLOY_SECONDS = 20.0, 300.0
-"""How long looking, and deploying, may take with all repeats: a sensor's tick has a minute for all factories."""
+"""The longest time for reading, and for deploying, with all repeats: a sensor's tick has one minute for all
+factories.
+"""
 
 
 class FactoryRetryPolicy(RetryPolicy[Any, Any]):
-    """azure-core's retries, which keep to Retry-After, but a pause that is longer than the call may take ends the call.
+    """Repeats calls as azure-core does, with Retry-After; but a pause longer than the call's time limit ends the call.
 
     Until such a pause is over, further calls fail at once and without a request.
     """
@@ -49,12 +52,14 @@ class FactoryRetryPolicy(RetryPolicy[Any, Any]):
 
 
 def repeatable() -> dict[str, Any]:
-    """The options of a call that may be repeated whatever became of it, a POST too: it looks, or it asks for an end."""
+    """Returns the options of a call that may always be repeated, even if it is a POST, because it only reads or
+    cancels.
+    """
     return {"timeout": LOOK_SECONDS, "retry_on_methods": frozenset({"GET", "POST"})}
 
 
 def wanted_pause(error: HttpResponseError) -> float | None:
-    """For how many seconds the answer asks to be left alone, or None where it does not."""
+    """Returns the pause in seconds that the answer asks for, or None."""
     headers = getattr(error.response, "headers", {})
     after = headers.get("Retry-After")
     return FactoryRetryPolicy().parse_retry_after(after) if after else None

@@ -1,7 +1,7 @@
-"""The landing sensor: watches all factory runs under way and launches what follows those that have landed.
+"""The landing sensor: it watches all factory runs under way and launches the next stages for those that have landed.
 
-What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs, and
-asks further only of runs that have ended, and of a few that may wait for consent.
+What belongs here: the tick and the grouping. One tick makes one query per customer's factory, however many runs there
+are, and further calls only for runs that have ended, and for a few that may wait for consent.
 """
 
 import datetime as dt
@@ -16,6 +16,7 @@ from o365_pipeline.consent.approvals import ApprovalEvent, Standing
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import range_tags
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -26,18 +27,26 @@ from o365_pipeline.extraction.revocation import cancel_revoked
 
 LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50
-"""What one tick launches at most; the rest follows in the next."""
+"""How many runs one tick launches at most; the rest follows in the next tick."""
+
+landing_job = dg.define_asset_job(
+    LANDING_JOB,
+    selection=dg.AssetSelection.key_prefixes("raw", "curated", "mart"),
+    description="From what landed to the mart: verifies, seals, types, loads. Launched by the landing sensor.",
+    tags=stage_tag("raw"),
+)
 
 
 def build_landing_sensor(
     mart_assets: Sequence[dg.AssetKey], default_status: dg.DefaultSensorStatus
 ) -> dg.SensorDefinition:
-    """The sensor; the mart's assets follow every landing."""
+    """Builds the sensor, which materializes the mart's assets after every landing."""
 
     @dg.sensor(
         job_name=LANDING_JOB,
         minimum_interval_seconds=5,
         default_status=default_status,
+        tags=stage_tag("extraction"),
         description=(
             "Watches the factory runs under way with one query per factory and tick, and cancels those that the "
             "approvers no longer allow. When all datasets of a customer's window have ended, one run takes what landed "
@@ -99,7 +108,7 @@ def build_landing_sensor(
 
 
 def _refused(customer: Customer, landed: Sequence[Extraction], stands: Standing[ApprovalEvent]) -> Mapping[str, str]:
-    """Dataset -> why what landed of it may not go on: it is no longer requested, or no longer approved."""
+    """Dataset -> why its landed data may not be used: it is no longer requested, or no longer approved."""
     found: dict[str, str] = {}
     for entry in landed:
         requested = customer.data_request.requested(entry.dataset)
@@ -111,7 +120,7 @@ def _refused(customer: Customer, landed: Sequence[Extraction], stands: Standing[
 
 
 def _progress(window: Sequence[Extraction]) -> str:
-    """How far a window's datasets are, and how many wait for somebody's consent."""
+    """Says how far a window's datasets are, and how many wait for consent."""
     done = sum(not entry.is_under_way for entry in window)
     pending = sum(entry.status == ledger.CONSENT_PENDING for entry in window)
     waits = f"; {pending} wait: {watch.CONSENT_WANTED}" if pending else ""
@@ -119,7 +128,7 @@ def _progress(window: Sequence[Extraction]) -> str:
 
 
 def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:
-    """One run over the window's days, for the datasets that landed and the whole mart."""
+    """Requests one run over the window's days, for the datasets that landed and the whole mart."""
     first = landed[0]
     runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}" for entry in landed))
     datasets = [catalogue()[entry.dataset] for entry in landed]
@@ -131,7 +140,7 @@ def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.Asset
             *(dg.AssetKey(["curated", dataset.current_name]) for dataset in datasets if dataset.current_name),
             *mart_assets,
         ],
-        tags={**range_tags(first.customer, first.first_day, first.last_day), "o365/customer": first.customer},
+        tags=range_tags(first.customer, first.first_day, first.last_day),
     )
 
 

@@ -1,7 +1,7 @@
-"""Revocation: what a customer's approvers no longer allow is cancelled in the factory while it is under way.
+"""Revocation: factory runs under way that a customer's approvers no longer allow are cancelled.
 
-What belongs here: finding such runs and cancelling them, those of a customer that leaves too. What landed before is the
-purge's.
+What belongs here: finding and cancelling such runs, also those of a customer that leaves. Data that landed before
+belongs to `purge/`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 
 MAX_CANCELLED = 20
-"""How many runs one call asks to end at most; the rest follows in the next."""
+"""How many runs one call cancels at most; the rest follows in the next call."""
 
 
 def cancel_revoked(
@@ -37,10 +37,10 @@ def cancel_revoked(
     at: dt.datetime,
     log: logging.Logger,
 ) -> int:
-    """Cancel the factory runs that no approval in force covers; returns how many were asked to end.
+    """Cancels the factory runs that no approval in force covers; returns how many were cancelled.
 
     Args:
-        stands: where each customer's data request stands at the moment `at`.
+        stands: the status of each customer's data request at the moment `at`.
     """
     histories: dict[str, list[ApprovalEvent]] = {}
     silent: set[str] = set()
@@ -68,7 +68,7 @@ def cancel_revoked(
 
 
 def cancel_all(database: Database, factory: DataFactory, customer: Customer, reason: str, log: logging.Logger) -> None:
-    """Cancel the customer's factory runs that are under way, so far as its factory still does that."""
+    """Cancels the customer's factory runs that are under way, if its factory still answers."""
     for entry in ledger.under_way(database, [customer.name]):
         if entry.factory_run_id and entry.status != ledger.CANCELING:
             error = f"cancelled, since {reason}"
@@ -79,7 +79,7 @@ def cancel_all(database: Database, factory: DataFactory, customer: Customer, rea
 def _cancel(
     database: Database, factory: DataFactory, customer: Customer, entry: Extraction, error: str, log: logging.Logger
 ) -> bool:
-    """Ask the factory to end a run; False where it does not."""
+    """Cancels a run in the factory; False if the factory does not do it."""
     assert entry.factory_run_id
     log.warning(f"{entry.customer} {entry.dataset} {entry.window}: factory run {entry.factory_run_id} {error}")
     try:
@@ -92,7 +92,7 @@ def _cancel(
 
 
 def _why_not(customer: Customer, entry: Extraction, events: list[ApprovalEvent], at: dt.datetime) -> str | None:
-    """Why an extraction under way is not covered any more, or None where it is."""
+    """Says why an extraction under way is not covered any more, or None if it is."""
     dataset = catalogue()[entry.dataset]
     ask = ask_of(customer, dataset, entry.columns, Scope.model_validate_json(entry.scope))
     stands = standing(events, at)

@@ -1,6 +1,6 @@
-"""Schedules: when each customer's days since the last extraction are extracted.
+"""Schedules that extract each customer's days since the last extraction.
 
-What belongs here: one schedule for each time that customers have, and the days that it asks for.
+What belongs here: one schedule for each distinct time, and the days that it requests.
 """
 
 import datetime as dt
@@ -10,46 +10,50 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.customers.cron import in_words
 from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.assets import extraction_job
 from o365_pipeline.extraction.windows import ONE_DAY, reach
 
 MAX_DAYS = 31
-"""How far back a schedule goes; what is older is asked for by hand, so that nobody pays for it unawares."""
+"""How many days a schedule goes back; older days are requested by hand, so that nobody pays for them by accident."""
 
 MAX_REASON = 2_000
-IN_WORDS = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
 
 
-def build_extraction_schedules(customers: Iterable[Customer], times: Iterable[str] = ()) -> list[dg.ScheduleDefinition]:
-    """A schedule for each time that customers are configured with; the nightly one is always there.
+def build_extraction_schedules(
+    times: Iterable[str], default_status: dg.DefaultScheduleStatus
+) -> list[dg.ScheduleDefinition]:
+    """A schedule for each time, however it is written; the nightly one is always there.
 
     Args:
-        times: those that further customers may have, who come while the schedules are at work.
+        times: the cron schedules of customers, and those that further customers may come with.
     """
-    known = dict.fromkeys([NIGHTLY, *(customer.schedule for customer in customers), *times])
-    return [_schedule(cron) for cron in known]
+    known = {schedule_name(cron): cron for cron in [*times, NIGHTLY]}
+    return [_schedule(name, cron, default_status) for name, cron in known.items()]
 
 
 def schedule_name(cron: str) -> str:
-    """daily_extraction for the default, else its fields in words: 0 4 * * 1 is extraction_at_0_4_any_any_1."""
-    if cron == NIGHTLY:
+    """daily_extraction for the default, else its words: 0 4 * * 1 is extraction_at_04_00_only_on_monday."""
+    if in_words(cron) == in_words(NIGHTLY):
         return "daily_extraction"
-    words = "".join(IN_WORDS.get(character, character) for character in " ".join(cron.split()))
-    return f"extraction_at_{re.sub('[^A-Za-z0-9_]', '_', words)}"
+    return f"extraction_{re.sub('[^a-z0-9]+', '_', in_words(cron).lower())}"
 
 
-def _schedule(cron: str) -> dg.ScheduleDefinition:
+def _schedule(name: str, cron: str, default_status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=schedule_name(cron),
+        name=name,
         job=extraction_job,
         cron_schedule=cron,
         execution_timezone="UTC",
+        default_status=default_status,
+        tags=stage_tag("extraction"),
         description=(
-            f"At {cron} (cron, UTC): the days since the last extraction, up to yesterday, of every customer with this "
+            f"{in_words(cron)} (UTC): the days since the last extraction, up to yesterday, of every customer with this "
             f"schedule whose approval is in force; at most {MAX_DAYS} days back. Days that Data Connect does not have "
             "yet are left for later."
         ),
@@ -63,17 +67,19 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
         yesterday = (moment - ONE_DAY).date()
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         stands = approval_ledger.standings(database, customers, moment)
-        scheduled = [customer for customer in customers if customer.schedule == cron]
+        scheduled = [customer for customer in customers if schedule_name(customer.schedule) == name]
         approved = [customer for customer in scheduled if customer.name in known and stands[customer.name].approval]
         skipped = [f"{customer.name}: {stands[customer.name]}" for customer in scheduled if customer not in approved]
-        for reason in skipped:
-            context.log.info(f"skipped, no approval is in force: {reason}")
         if not approved:
             return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
         today = moment.date()
         requests = [_request(customer, days) for customer in approved if (days := days_due(customer, held, today))]
-        return requests or dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
+        if not requests:
+            return dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
+        for reason in skipped:
+            context.log.info(f"skipped, no approval is in force: {reason}")
+        return requests
 
     return scheduled_extraction
 
@@ -81,7 +87,7 @@ def _schedule(cron: str) -> dg.ScheduleDefinition:
 def days_due(
     customer: Customer, held: Mapping[tuple[str, str], dt.date], today: dt.date
 ) -> tuple[dt.date, dt.date] | None:
-    """First and last of the days that a requested dataset does not hold yet and that Data Connect has of it."""
+    """Returns the first and the last day that a requested dataset lacks and that Data Connect has."""
     nothing = customer.first_day - ONE_DAY
     spans: list[tuple[dt.date, dt.date]] = []
     for dataset in (requested.dataset for requested in customer.data_request.datasets):
@@ -97,5 +103,5 @@ def _request(customer: Customer, days: tuple[dt.date, dt.date]) -> dg.RunRequest
     first_day, last_day = days
     return dg.RunRequest(
         run_key=f"{customer.name}:{first_day}:{last_day}",
-        tags={**range_tags(customer.name, first_day, last_day), "o365/customer": customer.name},
+        tags=range_tags(customer.name, first_day, last_day),
     )

@@ -1,7 +1,8 @@
-"""Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is asked for.
+"""Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is requested.
 
-What belongs here: the order of those steps, and re-attaching after a crash or an answer that leaves things open. The
-rules are `consent/authorization.py`'s, the calls `data_factory.py`'s, the claims `extraction_ledger.py`'s.
+What belongs here: the order of those steps, and finding the run again after a crash or an unclear answer. The rules
+belong to `consent/authorization.py`, the calls belong to `data_factory.py`, the claims belong to
+`extraction_ledger.py`.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ from o365_pipeline.extraction.windows import (
 )
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
-"""Submitting takes seconds; a claim older than this belongs to a process that died, and what it lost is renewed."""
+"""Submitting takes seconds. An older claim belongs to a process that died, and its window is submitted again."""
 
 LISTED_AFTER = dt.timedelta(seconds=90)
-"""So long after it was asked for, a run that was made is listed: the call itself is given up after 35 s."""
+"""A run is listed at the latest this long after it was created; the creating call itself is given up after 35 s."""
 
 LOOK_PAUSE, CLOCK_SKEW = 5.0, dt.timedelta(minutes=5)
 BUSY_REPEATS, LONGEST_PAUSE = 4, 300.0
-"""How often a factory that is too busy is asked again, and how many seconds of pause it may want each time."""
+"""How often a call to a busy factory is repeated, and the longest pause in seconds that the factory may ask for."""
 
 LOG = logging.getLogger("o365_pipeline")
 
@@ -64,7 +65,7 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True)
 class Submission:
-    """What asking for some days came to."""
+    """The result of requesting some days."""
 
     extractions: tuple[Extraction, ...]
     created: int
@@ -74,17 +75,17 @@ class Submission:
 
 
 class _Cover(NamedTuple):
-    """How some days of a dataset stand."""
+    """Which of some days a dataset has, and which are missing."""
 
     existing: set[Extraction]
     missing: list[Window]
     out_of_reach: list[str]
-    """What is said of missing days that Data Connect does not have, yet or any more."""
+    """Messages about missing days that Data Connect does not have, not yet or not any more."""
 
 
 @dataclass(frozen=True)
 class Submitter:
-    """Asks for windows on behalf of one Dagster run, whose retries carry the same claimant."""
+    """Requests windows for one Dagster run, whose retries use the same claimant."""
 
     database: Database
     factory: DataFactory
@@ -94,10 +95,10 @@ class Submitter:
     sleep: Callable[[float], None] = time.sleep
     log: logging.Logger = LOG
     _compared: set[str] = field(default_factory=set, init=False)
-    """The definitions that were compared with what the factory holds; once in a Dagster run is enough."""
+    """The definitions that were compared with the factory's; one comparison in a Dagster run is enough."""
 
     _complaints: dict[str, O365PipelineError | None] = field(default_factory=dict, init=False)
-    """What speaks against each customer's installation, None where it complies; asked once in a Dagster run."""
+    """The policy violation of each customer's installation, None if it complies; checked once in a Dagster run."""
 
     def submit_days(
         self,
@@ -107,10 +108,11 @@ class Submitter:
         *,
         leave_out: bool = False,
     ) -> Submission:
-        """See to it that every day of the dataset is extracted or under way.
+        """Ensures that every day of the dataset is extracted or under way.
 
         Args:
-            leave_out: whether days that Data Connect does not have, yet or any more, are told in the log and left out.
+            leave_out: whether days that Data Connect does not have, not yet or not any more, are logged and left
+                out.
 
         Raises:
             UsageError: a day is not over yet, or Data Connect does not have it; no factory run was created.
@@ -132,12 +134,13 @@ class Submitter:
     def authorize_missing(
         self, customer: Customer, requests: Iterable[RequestedDataset], days: Sequence[dt.date]
     ) -> None:
-        """See to it that all of it may be extracted, before any of it is.
+        """Checks that all missing days may be extracted, before any of them is.
 
         Raises:
-            NotAuthorizedError: no approval in force covers a dataset that has days left to extract, or the customer's
-                installation violates a policy.
-            ExtractionError: whether it does could not be found out.
+            NotAuthorizedError: no approval in force covers a dataset that has days left to extract, or the
+                customer's
+            installation violates a policy.
+            ExtractionError: whether it violates one could not be found out.
         """
         missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
         for requested in missing:
@@ -146,7 +149,7 @@ class Submitter:
             self._check_policies(customer)
 
     def _covered(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> _Cover:
-        """The extractions that hold days already, and the windows that are missing."""
+        """Returns the extractions that hold days already, and the missing windows."""
         today = self.clock().date()
         if max(days) >= today:
             raise UsageError(f"{max(days)} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
@@ -163,7 +166,7 @@ class Submitter:
         return _Cover(existing, missing_windows((day for day in days if day in there), held), lacking)
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
-        """The id of the approval that allows the dataset's extraction.
+        """Returns the id of the approval that allows the dataset's extraction.
 
         Raises:
             NotAuthorizedError: no approval in force covers it.
@@ -186,7 +189,7 @@ class Submitter:
             raise complaint
 
     def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
-        """The window's extraction: the one that there is, or a new one."""
+        """Returns the window's existing extraction, or a new one."""
         wanted = self._wanted(customer, requested, window)
         self._check_policies(customer)
         run_id: str | None = None
@@ -234,10 +237,11 @@ class Submitter:
         return found
 
     def _create_run(self, customer: Customer, requested: RequestedDataset, wanted: Extraction) -> str:
-        """The id of a run that the factory made now; where it is too busy, it is asked again after the pause it wants.
+        """Creates a factory run and returns its id; if the factory is too busy, repeats the call after the pause it
+        asks for.
 
         Raises:
-            RunInDoubtError: the factory may have made a run, and none is listed; a retry looks for it once more.
+            RunInDoubtError: the factory may have created a run, and none is listed; a retry looks for it once more.
             ExtractionError: the factory refused, or another process has taken the window over.
         """
         snapshot = self._snapshot_before(wanted) if requested.dataset.slicing == "snapshot" else None
@@ -266,9 +270,10 @@ class Submitter:
         raise AssertionError("the last turn returns or raises")
 
     def _snapshot_before(self, wanted: Extraction) -> dt.date | None:
-        """The day before the window, where the same columns of the same people are extracted or under way up to it.
+        """Returns the day before the window, if the same columns of the same people are extracted or under way up to
+        it.
 
-        What comes of it stands in the factory run's parameters, and a retry that finds the run takes it as it is.
+        The result is in the factory run's parameters; a retry that finds the run uses them unchanged.
         """
         day = wanted.first_day - ONE_DAY
         if day not in reach(catalogue()[wanted.dataset], self.clock().date()):
@@ -301,9 +306,9 @@ class Submitter:
         return naive_utc(self.clock())
 
     def _run_already_made(self, customer: Customer, wanted: Extraction, asked_at: dt.datetime) -> str | None:
-        """The run that the factory made for the window when it was asked, though nobody noted it; None without one.
+        """Returns a run that the factory created for the window and nobody recorded; None if there is none.
 
-        A new run is not listed at once, so a list without it is believed only when `LISTED_AFTER` has passed.
+        A new run is not listed at once, so a list without it is believed only after `LISTED_AFTER`.
         """
         since = asked_at.replace(tzinfo=dt.UTC) - CLOCK_SKEW
         while True:

@@ -1,6 +1,6 @@
-"""Watching: what the factory says of the runs under way, written to the ledger; and waiting for one of them.
+"""Watches runs under way: writes the factory's status of each to the ledger, and waits for one of them.
 
-What belongs here: refreshing and waiting. Launching what follows a landing is `landing_sensor.py`'s.
+What belongs here: refreshing and waiting. Launching what follows a landing belongs to `landing_sensor.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.errors import ExtractionError, FactoryRunFailedError
@@ -27,19 +28,21 @@ CONSENT_LAPSED = (
 )
 CLOCK_SKEW = dt.timedelta(hours=1)
 LOST_AFTER = dt.timedelta(minutes=15)
-"""A factory does not know a new run for some seconds, nor the counts of one that ended; after so long it never will."""
+"""A factory does not know a new run, or the counts of an ended run, for some seconds; after this time it never will."""
 
 LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
-"""How often the copy activity of a run in progress is looked at, and of how many runs at a time; each is a call."""
+"""How often the copy activity of a run in progress is checked, and of how many runs per refresh; each check is a
+call.
+"""
 
 REFRESH_SECONDS = 20.0
-"""How long one tick asks factories; the next goes on where it stopped."""
+"""How long one tick queries factories; the next tick continues."""
 
 POLL_SECONDS = (1.0, 60.0)
-"""The first and the longest pause between two looks at a factory run."""
+"""The first and the longest pause between two checks of a factory run."""
 
 CANCEL_PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""How long to wait before a run that the factory does not know yet is cancelled again."""
+"""Pauses before cancelling again a run that the factory does not know yet."""
 
 
 def refresh(
@@ -51,22 +54,21 @@ def refresh(
     after: str = "",
     seconds: float = REFRESH_SECONDS,
 ) -> str:
-    """Write the factories' present word on these extractions to the ledger, with one query per customer's factory.
+    """Writes the factories' present status of these extractions to the ledger, with one query per customer's factory.
 
     Args:
-        after: the customer with whom the last call stopped; it is gone on after that one, in the order of names.
-        seconds: after so long no further factory is asked.
+        after: the customer at which the last call stopped; this call continues after it, in the order of names.
+        seconds: after this time no further factory is queried.
 
     Returns:
-        The last customer whose factory was asked where time ran out, "" where all were.
+        The last customer whose factory was queried if time ran out, "" if all were.
     """
     submitted: dict[str, list[Extraction]] = {}
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    names = sorted(submitted)
     deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
-    for name in [*(name for name in names if name > after), *(name for name in names if name <= after)]:
+    for name in in_turn(submitted, after):
         if time.monotonic() > deadline:
             return last
         last = name
@@ -80,7 +82,7 @@ def refresh(
 def _refresh_customer(
     database: Database, factory: DataFactory, customer: Customer, entries: list[Extraction], looks: int
 ) -> int:
-    """Do so for one customer; returns how many of the allowed looks at copy activities it took."""
+    """Refreshes one customer; returns how many of the allowed checks of copy activities it used."""
     oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
     runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
     taken = 0
@@ -108,7 +110,9 @@ def _is_overdue(entry: Extraction) -> bool:
 def _look_up(
     database: Database, factory: DataFactory, customer: Customer, entry: Extraction, *, is_overdue: bool
 ) -> FactoryRun | None:
-    """The extraction's run; None where the factory does not know it, which is noted as a failure when it is overdue."""
+    """Returns the extraction's run; None if the factory does not know it, which is recorded as a failure when it is
+    overdue.
+    """
     run_id = entry.factory_run_id or ""
     try:
         return factory.run(customer, run_id)
@@ -123,7 +127,7 @@ def _look_up(
 
 
 def _look(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> None:
-    """Look at the copy activity of a run in progress, and note whether it waits for consent."""
+    """Checks the copy activity of a run in progress, and records whether it waits for consent."""
     run_id, now = entry.factory_run_id or "", _now()
     status = ledger.CONSENT_PENDING if factory.is_waiting_for_consent(customer, run_id) else IN_PROGRESS
     ledger.note_look(database, entry.extraction_id, run_id, status, now)
@@ -136,7 +140,7 @@ def _as_the_factory_says(entry: Extraction) -> str:
 def wait(
     database: Database, factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger
 ) -> Extraction:
-    """Wait until the extraction's factory run has ended; report its progress.
+    """Waits until the extraction's factory run has ended, and logs its progress.
 
     A factory that does not answer, or does not know the run yet, is asked again, for some minutes.
 
@@ -171,7 +175,7 @@ def wait(
 
 
 def _present(database: Database, factory: DataFactory, customer: Customer, entry: Extraction) -> tuple[str, bool]:
-    """How the extraction's run stands, in words, and whether it has ended with data; what it ended with is noted.
+    """Returns the run's status in words, and whether it has ended with data; records the result.
 
     Raises:
         FactoryRunFailedError: it ended without data, or is lost.
@@ -202,10 +206,10 @@ def wait_for_all(
     log: logging.Logger,
     ended: Callable[[int], None],
 ) -> None:
-    """Wait until the factory runs of all of a customer's extractions have ended, with one query a look.
+    """Waits until the factory runs of all of a customer's extractions have ended, with one query per check.
 
     Args:
-        ended: is told how many have ended.
+        ended: is called with the number of ended runs.
 
     Raises:
         FactoryRunFailedError: one ended without data; the message carries the factory's reason.
@@ -227,7 +231,7 @@ def wait_for_all(
 
 
 def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:
-    """Cancel the extraction's factory run, unless it has ended; what the factory says against it is logged."""
+    """Cancels the extraction's factory run unless it has ended; logs the factory's objection."""
     run_id = entry.factory_run_id or ""
     log.warning(f"cancelled: cancelling factory run {run_id} of {entry.dataset} {entry.window} as well")
     for pause in (*CANCEL_PAUSES, None):
@@ -242,7 +246,7 @@ def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: log
 
 
 def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> bool:
-    """Write a run's present word to the ledger; False where it has ended but its counts are not known yet."""
+    """Writes a run's present status to the ledger; False if it has ended but its counts are not known yet."""
     error = None
     if run.is_finished:
         outcome = factory.copy_outcome(customer, run)

@@ -1,7 +1,8 @@
-"""Windows: the days that one factory run extracts, the one key that each has, and what Data Connect is asked for them.
+"""Windows: the days that one factory run extracts, the unique key of each window, and the times that Data Connect is
+given.
 
-What belongs here: pure functions on days. Objects are billed per run, rounded up to 1,000, so fewer and larger
-windows are cheaper (Microsoft: Data Connect FAQ, pricing).
+What belongs here: pure functions on days. Objects are billed per run, rounded up to 1,000, so fewer and larger windows
+are cheaper (Microsoft: Data Connect FAQ, pricing).
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ class Window:
 
     @property
     def start(self) -> str:
-        """Start as Data Connect takes it, inclusive."""
+        """The start in Data Connect's format, inclusive."""
         return midnight(self.first_day)
 
     @property
     def end(self) -> str:
-        """End as Data Connect takes it, exclusive."""
+        """The end in Data Connect's format, exclusive."""
         return midnight(self.last_day + ONE_DAY)
 
     @property
@@ -45,7 +46,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Reach:
-    """The days that Data Connect has of a dataset: from a day on, where it forgets, and up to a day."""
+    """The days that Data Connect has of a dataset; it deletes days that are too old."""
 
     first_day: dt.date
     last_day: dt.date
@@ -55,13 +56,17 @@ class Reach:
 
 
 def reach(dataset: Dataset, today: dt.date) -> Reach:
-    """What Data Connect has of a dataset on a day (UTC); a day that is not over is never there."""
+    """Returns the days that Data Connect has of a dataset on a day (UTC); a day that is not over is never among
+    them.
+    """
     first_day = dt.date.min if dataset.history_days is None else today - ONE_DAY * dataset.history_days
     return Reach(first_day, today - ONE_DAY * max(dataset.delay_days, 1))
 
 
 def out_of_reach(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> list[str]:
-    """One line for the days that are not there yet, with when they will be, and one for those that are too old."""
+    """Returns one line for the days that Data Connect does not have yet, with their date, and one for those that are
+    too old.
+    """
     there, asked = reach(dataset, today), list(days)
     lines = []
     if early := [day for day in asked if day > there.last_day]:
@@ -80,13 +85,13 @@ def out_of_reach(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> l
 
 
 def asked_times(dataset: Dataset, window: Window, snapshot_before: dt.date | None) -> tuple[str, str]:
-    """startTime and endTime of the window's run.
+    """Returns startTime and endTime of the window's run.
 
-    A snapshot dataset is asked for what changed since the snapshot that is held already, else for the last day's
-    whole snapshot, start and end being one. Snapshot dates are compared whole, the last included.
+    For a snapshot dataset these request the changes since the last snapshot that was extracted, or else the whole
+    snapshot of the last day, with equal start and end. Snapshot dates are compared as whole days, the last included.
 
     Args:
-        snapshot_before: the day of a snapshot that is held and ends where the window begins.
+        snapshot_before: the day of an extracted snapshot that ends where the window begins.
     """
     if dataset.slicing == "snapshot":
         return midnight(snapshot_before or window.last_day), midnight(window.last_day)
@@ -96,17 +101,17 @@ def asked_times(dataset: Dataset, window: Window, snapshot_before: dt.date | Non
 
 
 def midnight(day: dt.date) -> str:
-    """The beginning of a day as Data Connect takes it."""
+    """Returns the beginning of a day in Data Connect's format."""
     return f"{day}T00:00:00Z"
 
 
 def extraction_id(customer: str, dataset: str, window: Window) -> str:
-    """The deterministic key of one customer's dataset and window; whoever computes it gets the same."""
+    """Returns the deterministic key of one customer's dataset and window; every process computes the same."""
     return hashlib.sha256(f"{customer}|{dataset}|{window.first_day}|{window.last_day}".encode()).hexdigest()[:32]
 
 
 def missing_windows(days: Iterable[dt.date], covered: Collection[dt.date]) -> list[Window]:
-    """The fewest windows that hold the days not covered yet: one for each stretch of consecutive days."""
+    """Returns the fewest windows that hold the days not covered yet: one for each stretch of consecutive days."""
     windows: list[Window] = []
     for day in sorted(set(days) - set(covered)):
         if windows and windows[-1].last_day + ONE_DAY == day:

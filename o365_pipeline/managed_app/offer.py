@@ -1,7 +1,7 @@
-"""The offer: what a vendor sells, as one file says it.
+"""The offer: what a vendor sells, as one file describes it.
 
-What belongs here: the model, its reading from TOML, and one clear line for whatever is wrong in it. Everything else of
-the managed application is made from it.
+What belongs here: the model, reading it from TOML, and one clear line for each error in it. Everything else of the
+managed application is made from the offer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from o365_pipeline.azure.policies import policies
-from o365_pipeline.customers.configuration import EnvironmentSecret, Guid, cron_schedule
+from o365_pipeline.customers.configuration import EnvironmentSecret, Guid
+from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import NIGHTLY, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.customers.regions import azure_region
@@ -27,19 +28,19 @@ EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Line = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
 VENDOR_ROLE = "Owner"
-"""What the vendor's principal may do in the managed resource group: the least role that can install.
+"""The role of the vendor's principal in the managed resource group: the least role that can install.
 
-Azure installs the package with what that principal may do there (Microsoft: delegatedManagedIdentityResourceId,
-deployments occur in the publisher's tenant), and the package assigns roles and policies, which a Contributor may not
-write (Azure built-in roles, Contributor: not Microsoft.Authorization/*/write).
+Azure installs the package with the principal's rights (Microsoft: delegatedManagedIdentityResourceId, deployments occur
+in the publisher's tenant), and the package assigns roles and policies, which a Contributor may not write (Azure
+built-in roles, Contributor: not Microsoft.Authorization/*/write).
 """
 
 MAX_HISTORY_DAYS = 396
-"""Data Connect goes some 13 months back (Microsoft: Data Connect preview documentation)."""
+"""Data Connect reaches back some 13 months (Microsoft: Data Connect preview documentation)."""
 
 
 class Part(BaseModel):
-    """A part of an offer's file: nothing but what is documented stands in it."""
+    """A part of an offer's file; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,7 +69,7 @@ class Sku(Part):
 
 
 class Support(Part):
-    """Whom a purchaser turns to."""
+    """The vendor's contact for purchasers."""
 
     name: Line = Field(examples=["Fabrikam support"])
     email: EmailAddress = Field(examples=["support@fabrikam.example"])
@@ -77,7 +78,7 @@ class Support(Part):
 
 
 class Management(Part):
-    """How the vendor reaches its installations, and where its service catalog's definition lies."""
+    """How the vendor reaches its installations, and where its definition in the service catalog is."""
 
     subscription_id: Guid = Field(description="The vendor's subscription, of the service catalog's definition.")
     resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$", examples=["rg-managed-app"])
@@ -107,7 +108,7 @@ class Management(Part):
 
 
 class Marketplace(Part):
-    """What Partner Center knows the offer by."""
+    """The offer's identity in Partner Center."""
 
     product_external_id: ShortName = Field(description="The offer's id in Partner Center.")
     categories: tuple[str, ...] = Field(default=("analytics",), min_length=1)
@@ -117,7 +118,7 @@ class Marketplace(Part):
 
 
 class OfferFile(Part):
-    """An offer as its file tells."""
+    """An offer as its file describes it."""
 
     name: ShortName = Field(description="The offer's id.", examples=["office365-insights"])
     display_name: Line = Field(examples=["Office 365 insights"])
@@ -164,15 +165,15 @@ class OfferFile(Part):
 
 
 class Offer(OfferFile):
-    """An offer with its data request read; the policies are part of what the approver is shown."""
+    """An offer with its data request; the policies are part of what the approver sees."""
 
     request: DataRequest
 
     def sku(self, name: str) -> Sku:
-        """The size of that name.
+        """Returns the SKU of that name.
 
         Raises:
-            SettingsError: the offer has none; the message lists those it has.
+            SettingsError: the offer has no such SKU; the message lists its SKUs.
         """
         for sku in self.skus:
             if sku.name == name:
@@ -181,20 +182,21 @@ class Offer(OfferFile):
 
 
 def example() -> str:
-    """The example that is shipped, as TOML."""
+    """Returns the shipped example, as TOML."""
     return (resources.files("o365_pipeline.managed_app") / "offer.example.toml").read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of an offer's file, for editors."""
+    """Returns the JSON schema of an offer's file, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **OfferFile.model_json_schema()}
 
 
 def read_offer(path: Path | None) -> Offer:
-    """Read an offer from TOML; the shipped example if there is no path.
+    """Reads an offer from TOML; the shipped example if there is no path.
 
     Raises:
-        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and
+            key.
     """
     where = path or Path("offer.example.toml")
     try:
@@ -213,7 +215,7 @@ def read_offer(path: Path | None) -> Offer:
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, by its place in the file."""
+    """Describes the first error, by its place in the file."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = [part for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret")]
     shown = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or "the file"

@@ -7,19 +7,18 @@ What belongs here: what Dagster sees of the mart. The tables are in `tables/`, t
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import dagster as dg
-import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.customers.partitions import customer_day_partitions, customer_days, partition_key
-from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.dagster_ui.pictures import rows_per_day
-from o365_pipeline.dagster_ui.preview import PREVIEW_ROWS, masked_preview, table_schema
+from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.row_history import rows_of_days
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
@@ -76,9 +75,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             for table, count in day_loaded.rows.items():
                 counts[table][day] = count
                 context.add_asset_metadata(
-                    {"dagster/row_count": count},
-                    asset_key=mart_key(table),
-                    partition_key=partition_key(customer.name, day),
+                    _page(day_loaded, table), asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
                 )
             with marts[customer.name].begin() as connection:
                 if network := collaboration_picture(connection, customer.name, day):
@@ -110,12 +107,15 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
 
 def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.AssetMaterialization]:
     """What Dagster is told of a day that was loaded outside its partitions' run."""
-    for table, count in loaded.rows.items():
+    for table in loaded.rows:
         yield dg.AssetMaterialization(
-            asset_key=mart_key(table),
-            partition=partition_key(customer, day),
-            metadata={"dagster/row_count": count},
+            asset_key=mart_key(table), partition=partition_key(customer, day), metadata=_page(loaded, table)
         )
+
+
+def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
+    """What the day's page shows of a table."""
+    return {"dagster/row_count": loaded.rows[table], "preview": masked_preview(loaded.first_rows[table])}
 
 
 def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
@@ -136,8 +136,6 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         kinds={"sql", "table"},
         owners=["team:data-engineering"],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
-        partitions_def=customer_day_partitions,
-        freshness_policy=freshness.NIGHTLY,
     )
 
 
@@ -155,11 +153,9 @@ def _result(database: Database, table: sa.Table, customer: Customer, days: tuple
     untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
     with database.begin() as connection:
         strays = connection.scalar(untraceable) or 0
-        preview = pd.read_sql(sa.select(table).where(of_partition).limit(PREVIEW_ROWS), connection)
         checked = list(mart_check_results(connection, mart_key(table), table, customer.name, days))
     return dg.MaterializeResult(
         asset_key=mart_key(table),
-        metadata={"preview": masked_preview(preview)},
         check_results=[
             dg.AssetCheckResult(
                 check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}

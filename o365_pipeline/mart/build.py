@@ -1,7 +1,7 @@
 """The mart's rows, built in DuckDB from one customer's day of curated datasets.
 
 What belongs here: running the SQL of `sql/` in order and handing out its rows in frames. What a table holds is in that
-SQL and in `tables/`; writing the frames to the database is `loading.py`'s.
+SQL and in `tables/`; writing the frames to the database belongs to `loading.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What there is as of the day, as relations for the mart's SQL, of datasets that tell of changes.
 
-What belongs here: finding the last table and making it a view. Folding it is `curated/current_state.py`'s.
+What belongs here: finding the last table and making it a view. Folding it belongs to `curated/current_state.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mart as a picture: Mermaid's entity-relationship diagrams, one for each subject, made from the tables.
 
-What belongs here: the subjects and the notation. What refers to what is `references.py`'s.
+What belongs here: the subjects and the notation. What refers to what belongs to `references.py`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ What belongs here: how they are described. The descriptions are the comments in 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -22,8 +23,9 @@ WHOLE_ROW = "*"
 
 INTRODUCTION = """# Data dictionary: the mart
 
-Made from the tables and views by `o365-pipeline docs`; do not edit it. Where the rows come from is in
-[data-dictionary.md](data-dictionary.md). The database says the same of itself: `SELECT * FROM data_dictionary`.
+`o365-pipeline docs` makes this page from the tables and views; do not edit it. How to ask them is in
+[using-the-mart.md](using-the-mart.md), where their rows come from in [data-dictionary.md](data-dictionary.md). The
+database says the same of itself: `SELECT * FROM data_dictionary`.
 
 Every table begins with `customer` and `day`, the partition that loaded the row, and ends with `extraction_id`, by which
 `ledger_row_provenance` tells who approved it. Joins are on customer, day and the key; the diagrams leave the three out.
@@ -64,11 +66,20 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
 def mart_document() -> str:
     """A table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the views."""
     contents = [
-        f"- {section_link(subject.name)}: " + ", ".join(section_link(table.name) for table in subject.tables)
+        (section_link(subject.name), section_link(table.name), _first_words(table.comment or ""))
         for subject in subjects()
+        for table in subject.tables
     ]
-    contents.append(f"- {section_link('views')}: " + ", ".join(map(section_link, VIEWS)))
-    return "\n\n".join([INTRODUCTION.rstrip(), "\n".join(contents), *map(_subject, subjects()), _views()]) + "\n"
+    contents += [
+        (section_link("views"), section_link(view.name), _first_words(view.description)) for view in VIEWS.values()
+    ]
+    shown = markdown_table(("subject", "table or view", "holds"), contents)
+    return "\n\n".join([INTRODUCTION.rstrip(), shown, *map(_subject, subjects()), _views()]) + "\n"
+
+
+def _first_words(description: str) -> str:
+    """A description up to its first semicolon or full stop."""
+    return re.split(r"[.;](?: |$)", description, maxsplit=1)[0]
 
 
 def _row(

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, portions
+from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, portions, put
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 
 Copies = Mapping[sa.Table, Sequence[dict[str, Any]]]
@@ -47,9 +47,7 @@ def write(connection: sa.Connection, copies: Copies) -> None:
     """Replace the copies by newer ones, in the caller's transaction."""
     for table, rows in copies.items():
         for row in rows:
-            connection.execute(sa.delete(table).where(*(key == row[key.name] for key in table.primary_key)))
-        if rows:
-            connection.execute(sa.insert(table), rows)
+            put(connection, table, row)
 
 
 def forget(connection: sa.Connection, ledger: Database, customer: str) -> None:

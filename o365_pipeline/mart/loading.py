@@ -1,7 +1,7 @@
 """Loading the mart, at any SQLAlchemy database: a customer's day in every table, in one transaction.
 
 What belongs here: delete-and-insert of a partition, and what a frame's values are to a database. Building the frames
-is `build.py`'s.
+belongs to `build.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
+FIRST_ROWS = 5
+
 
 @dataclass(frozen=True)
 class DayLoaded:
@@ -36,6 +38,8 @@ class DayLoaded:
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
+    first_rows: Mapping[sa.Table, pd.DataFrame]
+    """The first few of them, in the order of the table's key."""
 
 
 def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
@@ -63,16 +67,21 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
+        first_rows: dict[sa.Table, pd.DataFrame] = {}
+
+        def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
+            first_rows[table] = pd.DataFrame()
+            for chunk in rows_of(connection, table.name):
+                if first_rows[table].empty:
+                    first_rows[table] = pd.DataFrame(_records(table, chunk.head(FIRST_ROWS)), dtype=object)
+                yield chunk
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
             write(transaction, copies)
-            return {
-                table: load_partition(transaction, table, customer, day, rows_of(connection, table.name))
-                for table in MART_TABLES
-            }
+            return {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
 
         rows = marts[customer].run(load)
-    return DayLoaded(rows, frozenset(extractions))
+    return DayLoaded(rows, frozenset(extractions), first_rows)
 
 
 def _stage(

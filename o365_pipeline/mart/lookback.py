@@ -1,6 +1,6 @@
 """The days before a partition's that its rows depend on: which datasets the SQL of `sql/` reads of them, how far back.
 
-What belongs here: the declarations, as relations beside those of the day. Staging the files is `loading.py`'s.
+What belongs here: the declarations, as relations beside those of the day. Staging the files belongs to `loading.py`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from o365_pipeline.database.ledger import extraction
+from o365_pipeline.database.ledger import extraction, insert_new
 from o365_pipeline.database.transient import passing
 from o365_pipeline.errors import OptionRefusedError
 from o365_pipeline.mart.tables import MART_TABLES
@@ -80,9 +80,7 @@ def restrict_rows(connection: sa.Connection) -> str:
 
 def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
     """Let a user or a role of the database see a customer's rows, where rows are restricted."""
-    row = {"reader": reader, "customer": customer}
-    connection.execute(sa.delete(reader_customer).where(*(reader_customer.c[name] == row[name] for name in row)))
-    connection.execute(sa.insert(reader_customer).values(row))
+    insert_new(connection, reader_customer, [{"reader": reader, "customer": customer}])
 
 
 @contextmanager

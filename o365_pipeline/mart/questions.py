@@ -1,6 +1,6 @@
 """Three questions that the demonstration asks the mart, for any database.
 
-What belongs here: queries, as examples of how the tables join. Showing the answers is `demo.py`'s.
+What belongs here: queries, as examples of how the tables join. Showing the answers belongs to `demo.py`.
 """
 
 from __future__ import annotations

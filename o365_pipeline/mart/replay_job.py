@@ -1,6 +1,6 @@
 """The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
 
-What belongs here: what Dagster sees of it. Which partitions, and curating them, is `curated/replay.py`'s.
+What belongs here: what Dagster sees of it. Which partitions, and curating them, belongs to `curated/replay.py`.
 """
 
 import datetime as dt
@@ -15,6 +15,7 @@ from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.quarantine import Selection
 from o365_pipeline.curated.replay import Replayed, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.database.database import Database
@@ -31,10 +32,10 @@ REPLAY_JOB = "replay_job"
 class ReplayConfig(dg.Config):
     """Which rejected rows are read anew; what is left out selects all."""
 
-    customer: str | None = Field(default=None, description="Whose rows.")
-    dataset: str | None = Field(default=None, description="A dataset, as Message_v1.")
-    first_day: str | None = Field(default=None, description="The first day, as 2026-11-16.")
-    last_day: str | None = Field(default=None, description="The last day, included.")
+    customer: str | None = Field(default=None, description="Whose rows; those of all customers where it is null.")
+    dataset: str | None = Field(default=None, description="Of which dataset, as Message_v1; of all where it is null.")
+    first_day: str | None = Field(default=None, description="From which day on, as 2026-11-16.")
+    last_day: str | None = Field(default=None, description="Up to which day, included.")
     reason: str | None = Field(default=None, description="A part of the reason that the rows were rejected for.")
 
     def selection(self) -> Selection:
@@ -74,25 +75,19 @@ def replay_rejected_rows(
             _load(context, marts, lakes, customer, {entry.day for entry in replayed})
 
 
-@dg.job(
-    name=REPLAY_JOB,
-    executor_def=dg.in_process_executor,
-    description=(
-        "Reads rejected rows anew, after what was wrong with reading them was mended: curates their partitions from "
-        "the lake's raw files and loads the mart's days. Nothing is extracted; to repeat it does no harm."
-    ),
+replay_job = customer_job(
+    REPLAY_JOB,
+    replay_rejected_rows,
+    ReplayConfig(),
+    "Reads rejected rows anew, after what was wrong with reading them was mended: curates their partitions from the "
+    "lake's raw files and loads the mart's days. Nothing is extracted; to repeat it does no harm.",
+    stage="mart",
 )
-def replay_job() -> None:
-    replay_rejected_rows()
 
 
 def replay_request(config: ReplayConfig) -> dg.RunRequest:
     """The run that reads the selected rows anew."""
-    return dg.RunRequest(
-        job_name=REPLAY_JOB,
-        run_config=dg.RunConfig(ops={replay_rejected_rows.name: config}),
-        tags={"o365/customer": config.customer} if config.customer else {},
-    )
+    return customer_run(REPLAY_JOB, replay_rejected_rows, config, config.customer)
 
 
 def _load(

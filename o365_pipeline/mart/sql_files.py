@@ -1,6 +1,6 @@
 """The SQL files that make the mart's rows, and what each of them reads.
 
-What belongs here: finding the files and reading names out of them. Running them is `build.py`'s.
+What belongs here: finding the files and reading names out of them. Running them belongs to `build.py`.
 """
 
 from __future__ import annotations

@@ -13,13 +13,16 @@ import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.current_assets import current_key
-from o365_pipeline.customers.partitions import partition_key
+from o365_pipeline.customers.partitions import CUSTOMER_TAG, partition_key
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
 
 PARTITIONS_PER_QUERY = 200
 RECORDS_PER_QUERY = 500
+
+AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
+"""How often, and after how long, it is looked again whether another run still works for the customer."""
 
 
 def forget(
@@ -44,15 +47,20 @@ def forget(
     return len(runs)
 
 
-def is_at_work(instance: dg.DagsterInstance, customer: str, run_id: str) -> bool:
-    """Whether another run works for the customer, whose events would come too late to be forgotten."""
+def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
+    """Put the op off while another run works for the customer, whose events would come too late to be forgotten.
+
+    Raises:
+        dg.RetryRequested: one does; the op is repeated after a while.
+    """
     statuses = [
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    runs = instance.get_runs(dg.RunsFilter(tags={"o365/customer": customer}, statuses=statuses), limit=2)
-    return any(run.run_id != run_id for run in runs)
+    runs = context.instance.get_runs(dg.RunsFilter(tags={CUSTOMER_TAG: customer}, statuses=statuses), limit=2)
+    if any(run.run_id != context.run.run_id for run in runs):
+        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
 
 
 def _keys() -> Sequence[dg.AssetKey]:

@@ -1,7 +1,8 @@
 """The deletion that a plan asks for, in the lake and in the mart: recorded first, then done, repeatable at any moment.
 
-What belongs here: the order of the steps. The plan is `plan.py`'s; what Dagster remembers is `dagster_history.py`'s. A
-purge that is killed is found unfinished in the ledger and done again to its end, whatever was decided since.
+What belongs here: the order of the steps. The plan belongs to `plan.py`; what Dagster remembers belongs to
+`dagster_history.py`. A purge that is killed is found unfinished in the ledger and done again to its end, whatever was
+decided since.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
@@ -22,7 +21,7 @@ from o365_pipeline.curated.current_state import current_path, fold
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
+from o365_pipeline.database.ledger import extraction, insert_new, landing, naive_utc, portions
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
@@ -73,7 +72,8 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
     }
 
     def note(connection: sa.Connection) -> None:
-        connection.execute(purge_table.insert().values(row))
+        if not insert_new(connection, purge_table, [row]):
+            return
         for ids in portions(plan.whole):
             # What was asked for again since the plan was made is not part of it any more.
             of_plan = extraction.c.extraction_id.in_(ids), extraction.c.status.not_in(UNDER_WAY)
@@ -81,8 +81,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
             purged = sa.select(extraction.c.extraction_id).where(*of_plan, extraction.c.status == PURGED)
             connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(purged)))
 
-    with suppress(IntegrityError):
-        database.run(note)
+    database.run(note)
 
 
 def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Cloud | None = None) -> set[dt.date]:

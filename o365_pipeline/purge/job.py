@@ -1,21 +1,23 @@
 """The purge job, and the sensor that launches it when a grace is over.
 
-What belongs here: what Dagster sees of purging. What is deleted is `plan.py`'s, how is `deletion.py`'s.
+What belongs here: what Dagster sees of purging. What is deleted belongs to `plan.py`, how belongs to `deletion.py`.
 """
 
 import datetime as dt
-import json
 
 import dagster as dg
 from pydantic import Field
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
+from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.dagster_history import forget, is_at_work
+from o365_pipeline.purge.dagster_history import forget, wait_for_others
 from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -39,7 +41,7 @@ class PurgeConfig(dg.Config):
 
 @dg.op(
     description="Deletes what no approval of the customer has covered for longer than the grace, and records it.",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=30),
+    retry_policy=REPEATED,
 )
 def purge(
     context: dg.OpExecutionContext,
@@ -52,8 +54,7 @@ def purge(
 ) -> None:
     with explained():
         customer = customers[config.customer]
-    if is_at_work(context.instance, customer.name, context.run.run_id):
-        raise dg.RetryRequested(max_retries=10, seconds_to_wait=30)
+    wait_for_others(context, customer.name)
     for _ in range(MAX_ROUNDS):
         now = dt.datetime.now(dt.UTC)
         plan = deletion.unfinished(database, customer) or due(database, customer, now, config.although_in_doubt)
@@ -80,16 +81,14 @@ def carry_out(
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 
 
-@dg.job(
-    name=PURGE_JOB,
-    executor_def=dg.in_process_executor,
-    description=(
-        "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
-        "covered for longer than the grace. Launched by the purge sensor; to repeat it does no harm."
-    ),
+purge_job = customer_job(
+    PURGE_JOB,
+    purge,
+    PurgeConfig(customer=EXAMPLE),
+    "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
+    "covered for longer than the grace. Launched by the purge sensor; to repeat it does no harm.",
+    stage="purge",
 )
-def purge_job() -> None:
-    purge()
 
 
 def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.datetime) -> str:
@@ -101,12 +100,8 @@ def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.d
 
 def purge_request(customer: str, run_key: str | None = None, although_in_doubt: bool = False) -> dg.RunRequest:
     """The run that purges what is due of a customer."""
-    return dg.RunRequest(
-        run_key=run_key,
-        job_name=PURGE_JOB,
-        run_config=dg.RunConfig(ops={"purge": PurgeConfig(customer=customer, although_in_doubt=although_in_doubt)}),
-        tags={"o365/customer": customer},
-    )
+    config = PurgeConfig(customer=customer, although_in_doubt=although_in_doubt)
+    return customer_run(PURGE_JOB, purge, config, customer, run_key)
 
 
 def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -116,6 +111,7 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         job_name=PURGE_JOB,
         minimum_interval_seconds=600,
         default_status=default_status,
+        tags=stage_tag("purge"),
         description=(
             "Launches the purge of customers whose data outlives its approval by more than the grace, and says whose "
             "will be purged when."
@@ -127,9 +123,7 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
-        after = json.loads(context.cursor)["after"] if context.cursor else ""
-        names = sorted(customer.name for customer in customers)
-        chosen = [name for name in names if name > after][:MAX_CUSTOMERS]
+        chosen = in_turn((customer.name for customer in customers), context.cursor or "")[:MAX_CUSTOMERS]
         requests: list[dg.RunRequest] = []
         coming: list[str] = []
         for name in chosen:
@@ -140,11 +134,10 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
                 requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
             elif day := next_due(database, customer, now):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
-        is_last = not chosen or chosen[-1] == names[-1]
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else "; ".join(coming) or "Nothing is to be purged.",
-            cursor=json.dumps({"after": "" if is_last else chosen[-1]}),
+            cursor=chosen[-1] if chosen else "",
         )
 
     return purge_sensor

@@ -1,6 +1,6 @@
 """The plan of a purge: which extractions, or which of their columns, no approval has covered for longer than the grace.
 
-What belongs here: reading the ledgers and deciding. Nothing is deleted here; that is `deletion.py`'s.
+What belongs here: reading the ledgers and deciding. Nothing is deleted here; that belongs to `deletion.py`.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """Lake-landed raw assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of a landing. Verifying and sealing is `landing.py`'s; submitting and waiting,
-where an asset is materialized by hand, is the extraction stage's.
+What belongs here: what Dagster sees of a landing. Verifying and sealing belongs to `landing.py`; submitting and
+waiting, where an asset is materialized by hand, is the extraction stage's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.customers.partitions import CustomerDays, customer_day_partitions, customer_days
-from o365_pipeline.dagster_ui import freshness
+from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.dagster_ui.preview import table_schema
 from o365_pipeline.database.database import Database
@@ -48,8 +48,6 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"json", "datalake"},
         owners=["team:data-engineering"],
         tags={"o365/family": dataset.family},
-        partitions_def=customer_day_partitions,
-        freshness_policy=freshness.NIGHTLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
         deps=[EXTRACTION],
@@ -84,7 +82,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer).telling(logged(context.log, dataset.name))
-            landed = []
+            landed: dict[Extraction, tuple[Manifest, str]] = {}
             requested = _requested(customer, dataset)
             for entry in _extractions(context, database, data_factory, customer, requested, work):
                 version = requested.dataset
@@ -97,8 +95,13 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     raise dg.Failure(
                         f"{dataset.name} {entry.window}: {different}; the landing stays unsealed", allow_retries=False
                     )
-                landed.append((manifest, landing.seal(lake, database, version, entry, manifest)))
-        yield _result(key, lake, customer, landed)
+                landed[entry] = manifest, landing.seal(lake, database, version, entry, manifest)
+        newest_last = sorted(landed, key=lambda entry: entry.claimed_at)
+        for day, entry in ledger.covering(newest_last, work.days).items():
+            context.add_asset_metadata(
+                _of_landing(lake, *landed[entry]), partition_key=partition_key(customer.name, day)
+            )
+        yield _result(key, lake, customer, [manifest for manifest, _ in landed.values()])
 
     return raw
 
@@ -171,27 +174,28 @@ def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Data
     return factory.copy_outcome(customer, run)
 
 
-def _result(
-    key: dg.AssetKey, lake: Lake, customer: Customer, landed: list[tuple[Manifest, str]]
-) -> dg.MaterializeResult:
-    rows = sum(manifest.rows for manifest, _ in landed)
+def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
+    """What a day's page shows: the landing that holds it. In the lake a window's rows are not told apart by day."""
+    is_of_one_day = manifest.first_day == manifest.last_day
+    return {
+        "dagster/row_count" if is_of_one_day else "rows_of_the_window": manifest.rows,
+        "window": f"{manifest.first_day} to {manifest.last_day}",
+        "bytes": manifest.size,
+        "files": len(manifest.parts),
+        "files_with_oddities": sum(not part.is_clean for part in manifest.parts),
+        "manifest": dg.MetadataValue.md(f"[{path}]({lake.uri(path)})"),
+        "factory_run": manifest.factory_run_id,
+    }
+
+
+def _result(key: dg.AssetKey, lake: Lake, customer: Customer, landed: Sequence[Manifest]) -> dg.MaterializeResult:
     unknown = [name for name in lake.folders(f"raw/{customer.name}") if name not in catalogue()]
-    links = "\n".join(f"- [{path}]({lake.uri(path)})" for _, path in landed)
+    rows, reported = sum(each.rows for each in landed), sum(each.rows_reported or 0 for each in landed)
     return dg.MaterializeResult(
         asset_key=key,
-        metadata={
-            "dagster/row_count": rows,
-            "bytes": sum(manifest.size for manifest, _ in landed),
-            "files": sum(len(manifest.parts) for manifest, _ in landed),
-            "files_with_oddities": sum(not part.is_clean for manifest, _ in landed for part in manifest.parts),
-            "manifests": dg.MetadataValue.md(links or "none"),
-            "factory_runs": ", ".join(manifest.factory_run_id for manifest, _ in landed),
-        },
         check_results=[
             dg.AssetCheckResult(
-                check_name=ROWS_CHECK,
-                passed=True,
-                metadata={"rows_landed": rows, "rows_reported": sum(m.rows_reported or 0 for m, _ in landed)},
+                check_name=ROWS_CHECK, passed=True, metadata={"rows_landed": rows, "rows_reported": reported}
             ),
             dg.AssetCheckResult(
                 check_name=FOLDERS_CHECK, passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}

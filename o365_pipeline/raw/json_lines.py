@@ -2,7 +2,7 @@
 
 What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart, a window of text
 at a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays, large objects, lines that are
-no JSON. Where a large object ends is `large_json.py`'s; what the rows mean is the curated stage's.
+no JSON. Where a large object ends belongs to `large_json.py`; what the rows mean is the curated stage's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The lake: the objects of one container or folder, through obstore.
 
-What belongs here: putting, getting, listing and staging objects. Which lake is whose is `lakes.py`'s, moving many bytes
-`transfer.py`'s; what the objects mean is the stages'.
+What belongs here: putting, getting, listing and staging objects. Which lake is whose belongs to `lakes.py`, moving many
+bytes belongs to `transfer.py`; what the objects mean is the stages'.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The customers' lakes: one for all of them, or each one's own container on Azure.
 
-What belongs here: which lake is whose, and how it is reached and signed in to. What is done with it is `lake.py`'s.
+What belongs here: which lake is whose, and how it is reached and signed in to. What is done with it belongs to
+`lake.py`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing
+from o365_pipeline.database.ledger import landing, put
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
@@ -78,14 +78,14 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         "rows_landed": manifest.rows,
         "bytes_landed": manifest.size,
         "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        "loaded_at": None,
     }
 
     def note(connection: sa.Connection) -> None:
         of_extraction = landing.c.extraction_id == manifest.extraction_id
         noted = connection.scalar(sa.select(landing.c.factory_run_id).where(of_extraction))
         if noted != manifest.factory_run_id:
-            connection.execute(sa.delete(landing).where(of_extraction))
-            connection.execute(landing.insert().values(row))
+            put(connection, landing, row)
 
     database.run(note)
     return path

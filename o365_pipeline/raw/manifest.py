@@ -1,6 +1,6 @@
 """Manifests: the sealed account of a landing; readers read manifests, never listings.
 
-What belongs here: the model, and finding the landings that hold a customer's days. Making one is `landing.py`'s.
+What belongs here: the model, and finding the landings that hold a customer's days. Making one belongs to `landing.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reconciliation: what landed, compared with what Microsoft itself counted of the same factory run (record 183).
 
-What belongs here: how a comparison ends, and the ledger's landings sorted by it. What Dagster shows of it is
-`reconciliation_check.py`'s.
+What belongs here: how a comparison ends, and the ledger's landings sorted by it. What Dagster shows of it belongs to
+`reconciliation_check.py`.
 """
 
 from __future__ import annotations

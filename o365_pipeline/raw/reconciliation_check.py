@@ -1,6 +1,6 @@
 """Reconciliation in the asset graph: a check on each raw asset, and the sensor that evaluates it as records arrive.
 
-What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison is `reconciliation.py`'s.
+What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison belongs to `reconciliation.py`.
 """
 
 import datetime as dt
@@ -9,6 +9,7 @@ import dagster as dg
 
 from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity
 from o365_pipeline.datasets import Dataset, catalogue
@@ -46,6 +47,7 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
     @dg.sensor(
         minimum_interval_seconds=60,
         default_status=default_status,
+        tags=stage_tag("raw"),
         description=(
             f"Evaluates {COUNTED_CHECK} for the datasets of which the consent sensor recorded what Microsoft counted. "
             "It launches no run."

@@ -1,1 +1,5 @@
-"""Azure Data Factory and Microsoft 365 on a laptop: their public wire formats, answered in this process."""
+"""The sandbox answers as Azure and Microsoft 365 do, on a laptop: in this process and in their public wire formats.
+
+What belongs here: the services, in `azure/` and `microsoft365/`, and the synthetic organization, in `tenant/`. No stage
+imports the sandbox; `deployment.py` puts it beneath the real clients.
+"""

@@ -1,6 +1,6 @@
 """The web applications: Azure's services each at its public host name, or all at one address.
 
-What belongs here: assembling. The routes are those of the services' own files, such as `arm.py`, `solutions.py`,
+What belongs here: assembling them. The routes belong to the services' own files, such as `arm.py`, `solutions.py` and
 `activity_feed.py`.
 """
 
@@ -28,13 +28,13 @@ from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
 
 class DocumentKindConvertor(StringConvertor):
-    """Lets a route match the kinds of documents only, so that `pipelineruns` is not taken for one."""
+    """Lets a route match only the kinds of documents, so that `pipelineruns` is not taken for a kind."""
 
     regex = "|".join(DOCUMENT_KINDS)
 
 
 def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Both services over one state; the feed has the faults that a test asks for."""
+    """Builds both services over one state; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
@@ -47,7 +47,7 @@ def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> 
 
 
 def served_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Both services and Entra's sign-in at one address, for clients that reach them over the network."""
+    """Builds both services and Entra's sign-in at one address, for clients that reach them over the network."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
@@ -61,7 +61,7 @@ def served_app(factories: Factories, feed_faults: FeedFaults | None = None) -> S
 
 
 def _resource_manager(factories: Factories) -> list[Route]:
-    """All that answers at Azure Resource Manager's address."""
+    """Returns all routes at Azure Resource Manager's address."""
     resources = Resources(factories.state)
     return [
         *arm_routes(factories),

@@ -1,6 +1,6 @@
 """Time in the sandbox: a clock that tests can set, and moments as the services write them.
 
-What belongs here: reading and writing moments. What happens when is `factory_runs.py`'s.
+What belongs here: reading and writing moments. When a run changes its status belongs to `factory_runs.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ def utc_now() -> dt.datetime:
 
 
 def stamp(moment: dt.datetime) -> str:
-    """A moment as stored and answered; of one length, so that stamps sort as their moments do."""
+    """Writes a moment as it is stored and answered; all stamps have the same length, so they sort as moments do."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def moment(text: str) -> dt.datetime:
-    """The moment that an ISO text names; without an offset, UTC.
+    """Reads a moment from an ISO text; without an offset, it is UTC.
 
     Raises:
         ValueError: the text is not a moment.

@@ -1,6 +1,6 @@
-"""The sandbox as a cloud: what a deployment configures, and what the Azure clients are built with.
+"""The sandbox as a cloud: the configuration of a deployment, and the transport and sign-in for the Azure clients.
 
-What belongs here: the configuration and its assembly. The services are in the other files of this folder.
+What belongs here: the configuration and its assembly. The services belong to the other files of this folder.
 """
 
 import time
@@ -29,7 +29,7 @@ TOKEN_SECONDS = 365 * 24 * 3600
 
 
 class SandboxCredential:
-    """Signs in with a token that the sandbox never looks at."""
+    """Signs in with a token that the sandbox does not check."""
 
     def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
         return AccessToken("sandbox", int(time.time()) + TOKEN_SECONDS)
@@ -70,12 +70,12 @@ class SandboxCloud(Cloud):
 
     @cached_property
     def feed_faults(self) -> FeedFaults:
-        """What goes wrong with the activity feed of this object; Dagster's runs and sensors work with copies of it."""
+        """Faults of this object's activity feed; Dagster's runs and sensors work with copies of the object."""
         return FeedFaults()
 
     @cached_property
     def factory_faults(self) -> FactoryFaults:
-        """What goes wrong with the factories of this object; Dagster's runs and sensors work with copies of it."""
+        """Faults of this object's factories; Dagster's runs and sensors work with copies of the object."""
         return FactoryFaults()
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The customer whose tenant the sandbox plays where no file names customers.
+"""The customer of the sandbox's tenant, if no file names customers.
 
 What belongs here: that customer, for synthetic people and for given files.
 """
@@ -16,11 +16,11 @@ from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
 
 SETTLED_DAYS = 2
-"""So many days Data Connect takes until it has a day of every dataset."""
+"""Data Connect needs this many days until it has a day of every dataset."""
 
 
 def sandbox_customer(request: DataRequest, **changes: Any) -> Customer:
-    """Contoso, with a tenant of synthetic people and a week agreed on; changes take the place of its fields."""
+    """Makes Contoso, with a tenant of synthetic people and an agreed week; `changes` replace its fields."""
     fields = {
         "name": "contoso",
         "tenant_id": request.application_tenant_id,
@@ -38,14 +38,14 @@ def sandbox_customer(request: DataRequest, **changes: Any) -> Customer:
 
 
 def settled_monday(today: dt.date) -> dt.date:
-    """The Monday of the last whole week that Data Connect has of every dataset, SharePoint's too."""
+    """Returns the Monday of the last whole week that Data Connect has of every dataset, including SharePoint's."""
     last_day = today - dt.timedelta(days=SETTLED_DAYS)
     sunday = last_day - dt.timedelta(days=(last_day.weekday() + 1) % 7)
     return sunday - dt.timedelta(days=6)
 
 
 def customer_of_files(request: DataRequest, directory: Path, **changes: Any) -> Customer:
-    """A customer of its own for each set of files: one day, into which all rows fall, of the datasets there are.
+    """Makes a customer for a set of files: one day, which gets all rows, of the datasets in the files.
 
     Raises:
         UsageError: the data request names none of them.

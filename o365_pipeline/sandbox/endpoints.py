@@ -1,4 +1,4 @@
-"""From a plain function to a Starlette endpoint: the JSON body is read first, the work is done off the event loop.
+"""Makes a Starlette endpoint of a plain function: it reads the JSON body first, and works outside the event loop.
 
 What belongs here: that step alone, for both services.
 """
@@ -19,7 +19,7 @@ Body = dict[str, Any]
 
 
 def endpoint(function: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that answers with the function of the request and its JSON body ({} where there is none)."""
+    """Makes an endpoint that answers with the function of the request and its JSON body ({} if there is none)."""
 
     async def answer(request: Request) -> Response:
         try:

@@ -1,6 +1,6 @@
 """The sandbox's memory: one SQLite file that the UI, the daemon, run workers and the command line share.
 
-What belongs here: the tables and the connections. What the rows mean is the services'.
+What belongs here: the tables and the connections. The meaning of the rows belongs to the services.
 """
 
 from __future__ import annotations
@@ -60,13 +60,15 @@ class State:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with; every statement sees what is committed."""
+        """Opens a connection for reading; every statement sees what is committed."""
         with self._connection() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that no other writer interleaves with; committed at the end, rolled back by an exception."""
+        """Opens one transaction, without other writers at the same time; it is committed at the end, and rolled back by
+        an exception.
+        """
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -77,7 +79,7 @@ class State:
             connection.execute("COMMIT")
 
     def run_lock(self, run_id: str) -> FileLock:
-        """Whoever holds it moves that run on; the system releases it when its process dies."""
+        """Holds the lock of a run, whose holder advances it; the system releases the lock if the process dies."""
         folder = self.home / "locks"
         folder.mkdir(exist_ok=True)
         return FileLock(folder / f"{run_id}.lock")

@@ -1,4 +1,5 @@
-"""How the Azure SDK reaches the sandbox: its own transport, over a session that hands requests to the application.
+"""Connects the Azure SDK to the sandbox: the SDK's own transport, over a session that hands requests to the
+application.
 
 What belongs here: the bridge from `requests` to ASGI. Nothing leaves the process.
 """
@@ -19,7 +20,7 @@ from o365_pipeline.errors import UsageError
 
 
 class ApplicationAdapter(HTTPAdapter):
-    """Answers requests from an ASGI application; what the application raises reaches the caller as it is."""
+    """Answers requests from an ASGI application; an exception of the application reaches the caller unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ def _headers(request: requests.PreparedRequest) -> dict[str, str]:
 
 
 def sandbox_transport(app: ASGIApp) -> RequestsTransport:
-    """A transport for Azure clients that ends at the application."""
+    """Makes a transport for Azure clients that ends at the application."""
     session = requests.Session()
     session.mount("https://", ApplicationAdapter(app))
     return RequestsTransport(session=session, session_owner=False)

@@ -1,6 +1,6 @@
 """Errors as the services answer them: an HTTP status and the envelope {"error": {"code", "message"}}.
 
-What belongs here: the exception and its answer. When it is raised is the services'.
+What belongs here: the exception and its answer. Raising it belongs to the services.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ class ServiceError(O365PipelineError):
 
 
 def answer_error(_request: Request, error: Exception) -> Response:
-    """The envelope of an error; what the sandbox itself cannot do is the client's bad request."""
+    """Makes the envelope of an error; what the sandbox itself cannot do is answered as a bad request."""
     status, code = (error.status, error.code) if isinstance(error, ServiceError) else (400, "BadRequest")
     return JSONResponse({"error": {"code": code, "message": str(error)}}, status)

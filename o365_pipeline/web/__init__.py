@@ -1,4 +1,4 @@
-"""How a web page is served on this machine and guarded against other sites.
+"""Serves web pages on this machine and guards them against requests from other sites.
 
-What belongs here: listening and guarding. The pages belong to whoever shows them.
+What belongs here: listening and guarding. The pages belong to the folders that show them.
 """

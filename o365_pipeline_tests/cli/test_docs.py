@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,8 +13,11 @@ from click.testing import CliRunner
 
 from o365_pipeline.cli.docs import documents
 from o365_pipeline.cli.main import cli
-from o365_pipeline.database.database import Database, metadata
+from o365_pipeline.cli.reference import commands_document
+from o365_pipeline.database.database import metadata
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.deployment import Settings, load
+from o365_pipeline.errors import SettingsError
 from o365_pipeline.mart.diagram import er_diagram, subjects
 from o365_pipeline.mart.dictionary import data_dictionary, write_dictionary
 from o365_pipeline.mart.references import own_key, references
@@ -24,27 +27,107 @@ from o365_pipeline.mart.views import VIEWS
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", documents())
+DOCUMENTS = documents(cli)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_committed_documents_are_what_the_code_says(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == documents()[name], f"docs/{name} is old: run make docs"
+    assert (DOCS / name).read_text(encoding="utf-8") == DOCUMENTS[name], f"docs/{name} is old: run make docs"
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["docs", "--folder", str(tmp_path / "new")])
 
     assert result.exit_code == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"data-dictionary.md", "mart.md"}
+    assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir()} == DOCUMENTS
 
 
-def test_every_link_of_a_document_leads_to_a_section_of_it() -> None:
-    for text in documents().values():
-        sections = {title.lower() for title in re.findall(r"^#+ (\S+)$", text, re.MULTILINE)}
+def test_commands_of_all_groups_are_in_the_reference_with_their_options() -> None:
+    text = DOCUMENTS["commands.md"]
 
-        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= sections
+    section = text.split("\n## quarantine show\n")[1].split("\n## ")[0]
+    assert "`o365-pipeline quarantine show [OPTIONS]`" in section
+    assert "| `--limit INTEGER RANGE` | How many rows.  [default: 20; x>=1] |" in section
+    assert {"## demo", "## sandbox approve", "## why-missing"} <= set(text.splitlines())
+
+
+def test_a_hidden_command_is_not_in_the_reference() -> None:
+    root = click.Group(commands=[click.Command("seen", help="Seen."), click.Command("unseen", hidden=True)])
+
+    assert re.findall("^## (.*)$", commands_document(root), re.MULTILINE) == ["seen"]
+
+
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    def below(command: click.Command, path: str) -> Iterator[str]:
+        if not command.help:
+            yield path
+        yield from (f"{path} {one.opts[0]}" for one in command.params if isinstance(one, click.Option) and not one.help)
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found
+                yield from below(found, f"{path} {name}")
+
+    assert list(below(cli, "o365-pipeline")) == []
+
+
+def test_every_setting_is_in_the_reference_with_its_default_and_values() -> None:
+    text = DOCUMENTS["settings.md"]
+    rows = dict(re.findall(r"^\| `O365_(\w+)` (\|.*)$", text, re.MULTILINE))
+
+    assert rows.keys() == {name.upper() for name in Settings.model_fields}
+    assert rows["INITIAL_DAYS"] == "| `7` | 1 to 366 | Days of the first window after an approval. |"
+    assert rows["DEPLOYMENT"].startswith("| `sandbox` | `sandbox`, `azure` |")
+    assert rows["HASH_OUTSIDE_ADDRESSES"].startswith("| `false` | `true`, `false` |")
+
+
+OF_THE_SANDBOXES_CUSTOMER = {
+    "ADDRESS_SALT": "salt",
+    "DATA_REQUEST": "data_request.toml",
+    "DENY_GROUPS": "5d2a9c7e-0000-4000-8000-0000000000b2",
+    "DENY_PEOPLE": "ann@contoso.example",
+    "FIRST_DAY": "2026-11-16",
+    "HASH_OUTSIDE_ADDRESSES": "false",
+    "INITIAL_DAYS": "7",
+    "NATIONAL_CLOUD": "gcc",
+    "OWN_DOMAINS": "contoso.example",
+    "PURGE_GRACE_DAYS": "30",
+}
+
+
+def test_settings_of_the_sandboxes_customer_have_a_section_of_their_own() -> None:
+    section = DOCUMENTS["settings.md"].split("\n## The sandbox's own customer\n")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"^\| `O365_(\w+)`", section, re.MULTILINE)) == OF_THE_SANDBOXES_CUSTOMER.keys()
+
+
+@pytest.mark.parametrize("name", OF_THE_SANDBOXES_CUSTOMER)
+def test_they_are_refused_beside_a_file_of_customers_as_the_section_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("O365_CUSTOMERS", "customers.toml")
+    monkeypatch.setenv(f"O365_{name}", OF_THE_SANDBOXES_CUSTOMER[name])
+
+    with pytest.raises(SettingsError, match=f"O365_{name}: each customer has its own"):
+        load()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_given_the_completion_that_the_reference_names(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = re.search(rf"(\w+)={shell}_source", DOCUMENTS["commands.md"])
+    assert variable
+    monkeypatch.setenv(variable[1], f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", "o365-pipeline why-m")
+    monkeypatch.setenv("COMP_CWORD", "why-m" if shell == "fish" else "1")
+
+    result = CliRunner().invoke(cli, prog_name="o365-pipeline")
+
+    assert "why-missing" in result.stdout
 
 
 def test_every_dataset_column_and_content_column_is_in_the_dictionary() -> None:
-    text = documents()["data-dictionary.md"]
+    text = DOCUMENTS["data-dictionary.md"]
 
     for dataset in catalogue():
         section = text.split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
@@ -59,7 +142,7 @@ def test_every_table_of_the_mart_belongs_to_one_subject() -> None:
 
 
 def test_every_view_and_column_of_it_is_in_the_marts_document() -> None:
-    text = documents()["mart.md"]
+    text = DOCUMENTS["mart.md"]
 
     for view in VIEWS.values():
         section = text.split(f"\n### {view.name}\n")[1].split("\n### ")[0]
@@ -115,40 +198,3 @@ def test_the_database_describes_every_table_view_and_column_and_again_changes_no
     assert described["department_week", "*"]["description"].startswith("One row per department and week")
     share = described["department_week", "after_hours_share"]
     assert (share["type"], share["description"].endswith("0 to 1")) == ("FLOAT", True)
-
-
-def test_on_postgresql_a_migrated_schema_carries_the_comments_of_tables_and_columns(postgres_url: str) -> None:
-    with Database(url=sa.make_url(postgres_url)).begin() as connection:
-        inspector = sa.inspect(connection)
-        for name in set(inspector.get_table_names()) & {table.name for table in MART_TABLES}:
-            table = metadata.tables[name]
-            assert inspector.get_table_comment(name)["text"] == table.comment
-            comments = {column["name"]: column["comment"] for column in inspector.get_columns(name)}
-            assert comments == {column.name: column.comment for column in table.columns}
-
-
-PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
-
-
-def documented_commands() -> list[tuple[str, str]]:
-    """The commands in the pages' blocks of shell, each with the page that shows it."""
-    return [
-        (page.name, line)
-        for page in PAGES
-        for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-        for line in re.findall(r"^ *(?:\$ )?(?:\.venv/bin/)?o365-pipeline (.+)$", block, re.MULTILINE)
-    ]
-
-
-@pytest.mark.parametrize(("page", "line"), documented_commands())
-def test_a_documented_command_is_one_with_the_options_that_it_has(page: str, line: str) -> None:
-    words = shlex.split(line.split(" > ")[0], comments=True)
-    command: click.Command = cli
-
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), words[0])
-        assert found, f"{page}: {line}"
-        command, words = found, words[1:]
-
-    options = {name for parameter in command.params for name in parameter.opts}
-    assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, f"{page}: {line}"

@@ -18,9 +18,11 @@ from o365_pipeline.consent.sensor import MAX_REQUESTS, Cursor, build_consent_sen
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
 
+ONE_MINUTE = dt.timedelta(minutes=1)
 SENSOR = build_consent_sensor(dg.DefaultSensorStatus.STOPPED)
 
 
@@ -100,7 +102,9 @@ def test_a_ledger_that_is_another_one_is_asked_for_from_its_beginning_under_keys
 ) -> None:
     first = tick(FakeFeed(record(customer)))
 
-    other = tick(FakeFeed(record(customer)), first.cursor, database=Database(sa.make_url(f"sqlite:///{tmp_path}/2.db")))
+    other = tick(
+        FakeFeed(record(customer)), first.cursor, database=mart_database(sa.make_url(f"sqlite:///{tmp_path}/2.db"))
+    )
 
     assert len(keys(other)) == 1
     assert keys(other) != keys(first)
@@ -234,9 +238,9 @@ def test_what_the_ui_was_told_is_not_told_again(tick: Tick, customer: Customer) 
 @pytest.mark.parametrize(
     ("days", "passed", "severity", "says"),
     [
-        (31, True, dg.AssetCheckSeverity.WARN, "None has expired or ends soon"),
+        (31, True, dg.AssetCheckSeverity.WARN, "All are in force"),
         (29, False, dg.AssetCheckSeverity.WARN, "contoso: ends in 29 days"),
-        (-1, False, dg.AssetCheckSeverity.ERROR, "contoso: expired"),
+        (-1, False, dg.AssetCheckSeverity.ERROR, "contoso: Expired since"),
     ],
 )
 def test_the_check_warns_thirty_days_before_the_end_and_fails_from_then_on(
@@ -251,6 +255,43 @@ def test_the_check_warns_thirty_days_before_the_end_and_fails_from_then_on(
     assert evaluation.passed is passed
     assert evaluation.severity is severity
     assert says in (evaluation.description or "")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "severity", "says"),
+    [
+        ([], dg.AssetCheckSeverity.WARN, "contoso: no decision yet"),
+        (["PendingAuthorization"], dg.AssetCheckSeverity.WARN, "contoso: PendingAuthorization"),
+        (["Denied"], dg.AssetCheckSeverity.ERROR, "contoso: Denied since"),
+        (["Approved", "Denied"], dg.AssetCheckSeverity.ERROR, "contoso: Denied since"),
+        (["Denied", "PendingAuthorization"], dg.AssetCheckSeverity.WARN, "contoso: PendingAuthorization"),
+    ],
+)
+def test_the_check_fails_where_consent_was_denied_or_revoked_and_warns_where_nobody_has_decided(
+    tick: Tick, customer: Customer, decisions: list[str], severity: dg.AssetCheckSeverity, says: str
+) -> None:
+    begin = NOW - dt.timedelta(hours=1)
+    records = [
+        record(customer, f"e{place}", State=state, ApprovalUpdatedDateInUTC=(begin + place * ONE_MINUTE).isoformat())
+        for place, state in enumerate(decisions)
+    ]
+
+    _, evaluation = reports(tick(FakeFeed(*records)))
+
+    assert evaluation.check_name == "approval_in_force"
+    assert not evaluation.passed
+    assert evaluation.severity is severity
+    assert says in (evaluation.description or "")
+
+
+def test_the_check_is_green_again_after_a_new_approval(tick: Tick, customer: Customer) -> None:
+    denied = record(customer, "e1", State="Denied", ApprovalUpdatedDateInUTC=(NOW - ONE_MINUTE).isoformat())
+    approved = record(customer, "e2", ApprovalUpdatedDateInUTC=NOW.isoformat())
+
+    first = tick(FakeFeed(denied))
+    second = tick(FakeFeed(approved), first.cursor)
+
+    assert [reports(result)[1].passed for result in (first, second)] == [False, True]
 
 
 def test_the_ui_is_not_told_who_decided_or_why(tick: Tick, customer: Customer) -> None:

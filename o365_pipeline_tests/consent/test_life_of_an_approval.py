@@ -16,10 +16,10 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import NotAuthorizedError
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.extraction.test_submission import FakeFactory
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -145,7 +145,7 @@ def test_no_extraction_is_created_outside_an_approval_in_force(
 def _empty(deployment: Deployment, seed: int) -> Deployment:
     """The deployment with a ledger of its own for each example."""
     url = sa.URL.create("sqlite", database=str(deployment.home / f"{seed}-{uuid.uuid4()}.db"))
-    return replace(deployment, database=Database(url=url))
+    return replace(deployment, database=mart_database(url))
 
 
 def _batches(chance: random.Random, events: list[ApprovalEvent], count: int) -> Iterator[list[ApprovalEvent]]:

@@ -147,7 +147,7 @@ def test_a_sandbox_extraction_is_compared_and_nothing_is_to_pay_the_second_time(
     assert {entry.dataset for entry in found.datasets} == {"Message_v1", "SharePointSites_v1"}
     assert all(entry.actual.objects > 0 for entry in found.datasets)
     assert found.actual == cost_so_far(deployment.database, customer, RATES) >= Decimal("1.50")
-    metadata = result.asset_materializations_for_node("managed_app__plan_and_actual")[0].metadata
+    metadata = result.asset_materializations_for_node("cost__plan_and_actual")[0].metadata
     assert metadata["cost_of/contoso"].value == float(found.actual)
     assert metadata["dagster/row_count"].value == 2
     assert (

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
 from o365_pipeline.curated.current_state import current_path, fold_later, newest_current
-from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import SAMPLES
 from o365_pipeline_tests.history import CUSTOMER, History, names, site
@@ -24,7 +24,7 @@ SITES = "SharePointSites_v1"
 
 @pytest.fixture
 def history(tmp_path: Path, lake: Lake) -> History:
-    return History(Database(url=sa.URL.create("sqlite", database=str(tmp_path / "mart.db"))), lake)
+    return History(mart_database(sa.URL.create("sqlite", database=str(tmp_path / "mart.db"))), lake)
 
 
 @pytest.fixture

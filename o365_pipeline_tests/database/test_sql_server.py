@@ -18,7 +18,6 @@ from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import dim_person, fact_message
-from o365_pipeline.mart.views import VIEWS
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import SQL_TYPES, FakePyodbc
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
@@ -115,42 +114,10 @@ def test_a_sign_in_that_fails_is_one_line_that_says_what_to_check(pyodbc: FakePy
             raise ClientAuthenticationError("AADSTS700016: the application 1b4e of the tenant 7c2f\nTrace ID: 9d1c")
 
     with pytest.raises(DatabaseError, match=r"ClientAuthenticationError\): check O365_CREDENTIAL") as caught:
-        _ = Database(url=sa.make_url(URL), credential=SignedOut()).engine
+        Database(sa.make_url(URL), credential=SignedOut()).execute(sa.select(1))
 
     assert "\n" not in str(caught.value) and "AADSTS" not in str(caught.value)
     assert pyodbc.connected == []
-
-
-def test_a_fresh_schema_alters_no_column_since_not_every_server_can(pyodbc: FakePyodbc) -> None:
-    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@fresh.example/mart")).engine
-
-    made = [statement for statement in pyodbc.executed if "TABLE ledger_approval_event" in statement]
-    assert "ALTER TABLE ledger_approval_event ADD sequence BIGINT NOT NULL" in made
-    assert not [statement for statement in pyodbc.executed if "ALTER COLUMN" in statement]
-    assert any("sp_addextendedproperty" in statement for statement in pyodbc.executed)
-
-
-def test_views_are_made_one_by_one_and_readers_see_them(pyodbc: FakePyodbc) -> None:
-    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@views.example/mart")).engine
-
-    for name in VIEWS:
-        [made] = [number for number, text in enumerate(pyodbc.executed) if text.startswith(f"CREATE VIEW {name} AS")]
-        assert pyodbc.executed[made - 1] == f"DROP VIEW IF EXISTS {name}"
-        assert pyodbc.executed[made + 1] == f"GRANT SELECT ON {name} TO mart_reader"
-
-
-def test_a_server_that_takes_no_comments_gets_the_schema_without_them(
-    pyodbc: FakePyodbc, caplog: pytest.LogCaptureFixture
-) -> None:
-    pyodbc.refused = {"sp_addextendedproperty": fake_pyodbc.Error("42000", "syntax error near 'dbo' (33557097) (SQL)")}
-
-    _ = Database(url=sa.make_url("mssql+pyodbc://me:secret@bare.example/mart")).engine
-
-    assert [statement for statement in pyodbc.executed if "extendedproperty" in statement][1:]
-    after = pyodbc.executed[max(i for i, found in enumerate(pyodbc.executed) if "sp_addextended" in found) :]
-    assert any("CREATE TABLE ledger_approval_event" in statement for statement in after)
-    assert any("GRANT SELECT ON ledger_row_provenance" in statement for statement in after)
-    assert "without their comments" in caplog.text
 
 
 def test_where_none_is_installed_the_packaged_driver_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
@@ -19,6 +22,7 @@ from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import Runner
 
 Decide = Callable[..., None]
+OFF = dg.DefaultScheduleStatus.STOPPED
 
 
 @pytest.fixture
@@ -29,7 +33,8 @@ def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
 def asked(runner: Runner, moment: dt.datetime, customers: Customers | None = None, cron: str = NIGHTLY) -> Any:
     """What the schedule of that time asks for."""
     customers = customers or runner.deployment.customers
-    [schedule] = [one for one in build_extraction_schedules(customers) if one.cron_schedule == cron]
+    times = [customer.schedule for customer in customers]
+    [schedule] = [one for one in build_extraction_schedules(times, OFF) if one.name == schedule_name(cron)]
     resources = {"database": runner.deployment.database, "customers": customers}
     with dg.build_schedule_context(
         instance=runner.instance, scheduled_execution_time=moment, resources=resources
@@ -139,7 +144,62 @@ def test_each_customer_is_asked_for_at_its_own_time(runner: Runner, customer: Cu
     assert isinstance(asked(runner, moment, weekly, NIGHTLY), dg.SkipReason)
 
 
-def test_a_schedule_is_named_after_its_time() -> None:
-    assert schedule_name(NIGHTLY) == "daily_extraction"
-    assert schedule_name("0 4 * * 1") == "extraction_at_0_4_any_any_1"
-    assert schedule_name("*/30 1-3,5 * * *") == "extraction_at_anyper30_1to3and5_any_any_any"
+def test_the_sensor_and_the_schedule_together_pay_for_no_day_twice(
+    runner: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    decide()
+    tonight = dt.datetime.now(dt.UTC)
+    first = runner.tick("consent_sensor")
+    requests = [*(first.run_requests or []), *asked(runner, tonight)]
+    assert len(requests) == len(["the agreed days", "the days since"])
+    for request in requests:
+        assert runner.execute("extraction_job", dict(request.tags)).success
+
+    assert isinstance(asked(runner, tonight), dg.SkipReason)
+    assert runner.tick("consent_sensor", first.cursor).run_requests == []
+    extracted = sa.select(*(ledger.extraction.c[name] for name in ("dataset", "first_day", "last_day")))
+    with deployment.database.begin() as connection:
+        days = [
+            (dataset, first_day + dt.timedelta(days=place))
+            for dataset, first_day, last_day in connection.execute(extracted)
+            for place in range((last_day - first_day).days + 1)
+        ]
+    assert len(days) == len(set(days))
+    assert {dataset for dataset, day in days if day > DAY}
+
+
+@pytest.mark.parametrize(
+    ("cron", "name"),
+    [
+        (NIGHTLY, "daily_extraction"),
+        ("0 4 * * 1", "extraction_at_04_00_only_on_monday"),
+        ("15 14 1 * *", "extraction_at_14_15_on_day_1_of_the_month"),
+        ("*/30 1-3,5 * * *", "extraction_every_30_minutes_at_01_00_through_03_59_and_05_00"),
+    ],
+)
+def test_a_schedule_is_named_and_described_by_its_time_in_words(cron: str, name: str) -> None:
+    schedules = {schedule.cron_schedule: schedule for schedule in build_extraction_schedules([cron], OFF)}
+
+    assert schedules[cron].name == name
+    assert re.match(r"(At \d\d:\d\d|Every 30 minutes).* \(UTC\): the days since", schedules[cron].description or "")
+
+
+def test_a_time_that_is_written_in_two_ways_has_one_schedule_for_both(
+    runner: Runner, customer: Customer, decide: Decide
+) -> None:
+    monday = Customers([customer.model_copy(update={"schedule": "0 4 * * MON"})])
+    decide()
+    runner.tick("consent_sensor")
+    times = ["0 4 * * MON", "00 4 * * 1"]
+
+    assert len(build_extraction_schedules(times, OFF)) == len(["daily_extraction", "extraction_on_monday"])
+    assert len(asked(runner, dt.datetime.now(dt.UTC), monday, "0 4 * * 1")) == 1
+
+
+def test_schedules_of_different_times_have_different_names() -> None:
+    minutes, hours = ("0", "5", "*/5", "0-10", "0,10", "5/20"), ("4", "*", "1-5", "1,5", "*/2", "14")
+    days, weekdays = ("*", "1", "1-7", "1,7", "*/3", "L"), ("*", "1", "1-5", "1,5", "1#1", "L5")
+    times = [" ".join((*fields[:3], "*", fields[3])) for fields in product(minutes, hours, days, weekdays)]
+
+    assert len({schedule_name(cron) for cron in times}) == len(times)
+    assert all(re.fullmatch("[A-Za-z0-9_]+", schedule_name(cron)) for cron in times)

@@ -26,6 +26,7 @@ from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.mart.views import VIEWS
 
 CUSTOMER = "contoso"
@@ -129,7 +130,7 @@ def _empty(url: sa.URL) -> None:
         with suppress(sa.exc.DBAPIError), engine.begin() as connection:
             connection.exec_driver_sql(statement)
     for statement in (
-        *(f"DROP VIEW IF EXISTS {name}" for name in ("ledger_row_provenance", *VIEWS)),
+        *(f"DROP VIEW IF EXISTS {name}" for name in VIEWS),
         *(f"DROP TABLE IF EXISTS {name}" for name in tables),
     ):
         with engine.begin() as connection:
@@ -149,7 +150,7 @@ def mart_url(tmp_path: Path) -> Iterator[sa.URL]:
 
 @pytest.fixture
 def database(mart_url: sa.URL) -> Database:
-    return Database(url=mart_url)
+    return mart_database(mart_url)
 
 
 @pytest.fixture

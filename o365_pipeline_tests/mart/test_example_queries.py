@@ -11,6 +11,7 @@ import sqlglot
 
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.mart.hand_made_mart import fill
 
 ROOT = Path(__file__).parents[2]
@@ -60,14 +61,16 @@ def test_a_query_says_what_it_answers_and_parses_on_every_kind_of_server(query: 
     assert not {"LIMIT", "TOP", "FETCH", "TRUE", "FALSE"} & set(text.upper().split())
 
 
-def test_the_readme_lists_every_query() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_page_about_the_mart_lists_every_query_with_its_question() -> None:
+    page = (ROOT / "docs" / "using-the-mart.md").read_text()
 
-    assert [query.name for query in QUERIES if f"examples/queries/{query.name}" not in readme] == []
+    for query in QUERIES:
+        question = query.read_text().splitlines()[0].removeprefix("-- ")
+        assert f"| [{query.name}](../examples/queries/{query.name}) | {question} |" in page
 
 
 def test_on_postgresql_queries_find_the_same(postgres_url: str) -> None:
-    with Database(url=sa.make_url(postgres_url)).begin() as connection:
+    with mart_database(sa.make_url(postgres_url)).begin() as connection:
         fill(connection)
         write_minimum_group_size(connection, 4)
         found = {query.stem: tuple(connection.execute(sa.text(query.read_text())).first() or ()) for query in QUERIES}

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import range_tags
-from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import load_day
@@ -35,6 +34,7 @@ from o365_pipeline.mart.tables import (
     fact_meeting,
     fact_message,
 )
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.mart import five_people
 from o365_pipeline_tests.mart.five_people import FIRST, LAST, WHOLE_SERIES
@@ -343,7 +343,7 @@ def test_days_that_are_loaded_after_later_ones_change_those(
 def test_earlier_days_count_only_of_datasets_that_may_be_used(
     deployment: Deployment, customer: Customer, tmp_path: Path
 ) -> None:
-    marts = Marts(Database(url=sa.URL.create("sqlite", database=str(tmp_path / "mart.db"))))
+    marts = Marts(mart_database(sa.URL.create("sqlite", database=str(tmp_path / "mart.db"))))
     approved = [dataset for dataset in catalogue() if dataset.asset_name not in ("message", "calendar_view")]
 
     load_day(marts, lake_of(deployment), customer.name, october(27), approved)

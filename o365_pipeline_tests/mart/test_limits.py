@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import ExecuteStyle
 
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_event, extraction, landing, not_recorded
+from o365_pipeline.database.ledger import extraction, insert_new, landing, record_aside
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
@@ -73,10 +73,12 @@ def test_many_customers(database: Database, customer: Customer, widest: list[int
 
 
 def test_many_events_of_the_feed(database: Database, widest: list[int]) -> None:
-    ids = [f"event-{number}" for number in range(MANY)]
+    shared = {"customer": "contoso", "reason": "", "record": "", "recorded_at": NOW.replace(tzinfo=None)}
+    rows = [shared | {"record_id": f"event-{number}"} for number in range(MANY)]
 
     with database.begin() as connection:
-        assert not_recorded(connection, approval_event.c.event_id, "contoso", ids) == ids
+        assert insert_new(connection, record_aside, rows) == rows
+        assert insert_new(connection, record_aside, rows) == []
 
 
 def test_many_extractions(deployment: Deployment, database: Database, widest: list[int]) -> None:

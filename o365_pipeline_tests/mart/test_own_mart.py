@@ -24,6 +24,7 @@ from o365_pipeline.mart.assets import TRACE_CHECK
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.people import person_of
 from o365_pipeline.mart.tables import MART_TABLES, dim_person
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart
 from o365_pipeline_tests.runner import Runner
@@ -69,7 +70,9 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     fabrikam = contoso.model_copy(update={"name": SHARED, "tenant_id": "00000000-0000-4000-8000-0000000000f1"})
     with empty_mart(home) as url:
         deployment = replace(
-            deployment, customers=Customers([contoso, fabrikam]), own_marts={OWN: Database(url=_apart(url, deployment))}
+            deployment,
+            customers=Customers([contoso, fabrikam]),
+            own_marts={OWN: mart_database(_apart(url, deployment))},
         )
         for customer in deployment.customers:
             decide(deployment, customer)

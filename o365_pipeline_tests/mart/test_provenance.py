@@ -9,16 +9,14 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from alembic import command
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.database import Database, migrations
-from o365_pipeline.database.ledger import approval_event
+from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.conftest import read_decisions
-from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart, sqlite_only
+from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart
 from o365_pipeline_tests.runner import Runner
 
 QUERY = """
@@ -82,30 +80,3 @@ def _moved(home: Path, url: sa.URL) -> Deployment:
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "second@contoso.example")
     read_decisions(deployment, customer)
     return deployment
-
-
-@sqlite_only
-def test_approvals_recorded_before_the_migration_keep_their_provenance(
-    moved: Deployment, customer: Customer, tmp_path: Any
-) -> None:
-    config = migrations()
-    with moved.database.engine.connect() as connection:
-        connection.exec_driver_sql(f"VACUUM INTO '{tmp_path / 'old.db'}'")
-    url = sa.URL.create("sqlite", database=str(tmp_path / "old.db"))
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0002")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
-
-    upgraded = Database(url=url)
-
-    every = "SELECT * FROM ledger_row_provenance ORDER BY extraction_id"
-    assert ask(upgraded, every) == ask(moved.database, every) != []
-    assert ask(upgraded, "SELECT count(*) FROM ledger_landing WHERE loaded_at IS NOT NULL") == [(0,)]
-    with upgraded.begin() as connection:
-        places = connection.scalars(sa.select(approval_event.c.sequence).order_by(approval_event.c.sequence)).all()
-    assert places == [1, 2, 3]

@@ -17,6 +17,7 @@ from o365_pipeline.extraction.windows import Window, extraction_id
 from o365_pipeline.mart.loading import DayLoaded, load_day
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import agg_site_storage, dim_site
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
@@ -86,7 +87,7 @@ def test_a_dataset_that_may_not_be_used_counts_as_empty(history: History) -> Non
 
 
 def test_a_mart_that_lies_apart_explains_the_rows_of_earlier_landings_too(history: History, tmp_path: Path) -> None:
-    own = Database(url=sa.URL.create("sqlite", database=str(tmp_path / "own.db")))
+    own = mart_database(sa.URL.create("sqlite", database=str(tmp_path / "own.db")))
 
     load_day(Marts(history.database, {CUSTOMER: own}), history.lake, CUSTOMER, WED, list(catalogue()))
 

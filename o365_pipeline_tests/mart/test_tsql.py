@@ -1,65 +1,57 @@
-"""The migrations as a script for SQL Server: T-SQL that parses, of the types, keys and grants that are meant."""
+"""The schema as SQL Server is told to make it: T-SQL that parses, of the types, keys and grants that are meant."""
 
 from __future__ import annotations
 
-import io
 import re
-from argparse import Namespace
+from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 import sqlglot
-from alembic import command
 from sqlglot import exp
 
-from o365_pipeline.database.database import migrations
+from o365_pipeline.database.database import _engine
+from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.mart.views import VIEWS
+from o365_pipeline_tests.database import fake_pyodbc
+from o365_pipeline_tests.database.fake_pyodbc import FakePyodbc
 
-URL = "mssql+pyodbc://@server.example/mart"
-
-
-def script(run: str, revisions: str) -> list[str]:
-    """The batches of a script that upgrades or downgrades."""
-    config, out = migrations(), io.StringIO()
-    config.output_buffer = out
-    config.cmd_opts = Namespace(x=[f"url={URL}"])
-    getattr(command, run)(config, revisions, sql=True)
-    lines = [line for line in out.getvalue().splitlines() if not line.startswith("--")]
-    return [batch.strip() for batch in re.split(r"^GO$", "\n".join(lines), flags=re.MULTILINE) if batch.strip()]
+URL = "mssql+pyodbc://me:secret@server.example/mart"
 
 
-@pytest.fixture(scope="module")
-def batches() -> list[str]:
-    return script("upgrade", "head")
+@pytest.fixture
+def pyodbc(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePyodbc]:
+    yield fake_pyodbc.install(monkeypatch, DRIVER)
+    _engine.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def text(batches: list[str]) -> str:
-    return "\n".join(batches)
+@pytest.fixture
+def statements(pyodbc: FakePyodbc) -> list[str]:
+    """What an empty database was told, statement by statement."""
+    _ = mart_database(sa.make_url(URL)).engine
+    return [statement.strip() for statement in pyodbc.executed]
 
 
-@pytest.mark.parametrize(("run", "revisions"), [("upgrade", "head"), ("downgrade", "head:base")])
-def test_every_batch_parses_as_tsql(run: str, revisions: str) -> None:
-    found = script(run, revisions)
-
-    assert len(found) > 50
-    for batch in found:
-        assert sqlglot.parse(batch, dialect="tsql"), batch
+def test_every_statement_parses_as_tsql(statements: list[str]) -> None:
+    assert len(statements) > 50
+    for statement in statements:
+        assert sqlglot.parse_one(statement, dialect="tsql"), statement
 
 
-def test_a_view_is_alone_in_its_batch_and_nothing_is_merged(batches: list[str], text: str) -> None:
-    [view] = [batch for batch in batches if "CREATE VIEW" in batch]
-    assert view.startswith("CREATE VIEW ledger_row_provenance")
-    assert len([part for part in sqlglot.parse(view, dialect="tsql") if part]) == 1
-    assert "MERGE" not in text.upper()
+def test_a_fresh_schema_alters_no_column_and_merges_nothing(statements: list[str]) -> None:
+    text = "\n".join(statements).upper()
+
+    assert "ALTER" not in text and "MERGE" not in text
 
 
-def test_text_is_nvarchar_times_are_datetime2_flags_are_bits_and_dates_are_dates(batches: list[str]) -> None:
+def test_text_is_nvarchar_times_are_datetime2_flags_are_bits_and_dates_are_dates(statements: list[str]) -> None:
     kinds = {
         column.sql(dialect="tsql").split(" COLLATE")[0]
-        for batch in batches
-        for statement in sqlglot.parse(batch, dialect="tsql")
-        if statement
-        for definition in statement.find_all(exp.ColumnDef)
+        for statement in statements
+        if "CREATE TABLE" in statement and "alembic_version" not in statement
+        for definition in sqlglot.parse_one(statement, dialect="tsql").find_all(exp.ColumnDef)
         if (column := definition.args.get("kind"))
     }
 
@@ -69,23 +61,47 @@ def test_text_is_nvarchar_times_are_datetime2_flags_are_bits_and_dates_are_dates
     assert others == {"NVARCHAR(MAX)", "DATETIME2(6)", "DATE", "INTEGER", "BIGINT", "BIT", "FLOAT"}
 
 
-def test_keys_fit_their_indexes_and_rows_lie_by_partition(text: str) -> None:
+def test_keys_fit_their_indexes_and_rows_lie_by_partition(statements: list[str]) -> None:
+    text = "\n".join(statements)
+
     for table in MART_TABLES:
         assert f"CONSTRAINT pk_{table.name} PRIMARY KEY NONCLUSTERED (customer, day" in text
-        assert f"CREATE CLUSTERED INDEX ix_{table.name}_partition ON {table.name} (customer, day)" in text
+        assert f"CREATE CLUSTERED INDEX ix_{table.name}_partition ON {table.name} (customer, day)" in statements
 
 
-def test_readers_see_the_mart_its_dictionary_and_the_provenance_and_nothing_else_of_the_ledger(text: str) -> None:
-    granted = re.findall(r"GRANT (\w+) ON (\w+) TO mart_reader", text)
+def test_tables_and_columns_carry_their_comments(statements: list[str]) -> None:
+    comments = [statement for statement in statements if "sp_addextendedproperty" in statement]
 
-    others = {"ledger_row_provenance", "data_dictionary"}
-    assert {name for _, name in granted} == {*(table.name for table in MART_TABLES), *others}
+    assert len(comments) > sum(len(table.columns) + 1 for table in MART_TABLES)
+
+
+def test_readers_see_the_mart_its_dictionary_and_views_and_nothing_else_of_the_ledger(statements: list[str]) -> None:
+    granted = re.findall(r"GRANT (\w+) ON (\w+) TO mart_reader", "\n".join(statements))
+
+    assert {name for _, name in granted} == {*(table.name for table in MART_TABLES), "data_dictionary", *VIEWS}
     assert {right for right, _ in granted} == {"SELECT"}
-    assert re.search(r"IF NOT EXISTS \(SELECT 1 FROM sys.database_principals .*\) CREATE ROLE mart_reader", text)
+    [role] = [number for number, text in enumerate(statements) if "CREATE ROLE mart_reader" in text]
+    assert statements[role].startswith("IF NOT EXISTS (SELECT 1 FROM sys.database_principals")
+    assert not [text for text in statements[:role] if "GRANT" in text]
 
 
-def test_a_default_is_dropped_by_whatever_name_the_server_gave_it() -> None:
-    [batch] = [batch for batch in script("downgrade", "0003:0002") if "'scope'" in batch and "declare" in batch]
+def test_views_are_made_one_by_one_and_readers_see_them(statements: list[str]) -> None:
+    for name in VIEWS:
+        [made] = [number for number, text in enumerate(statements) if text.startswith(f"CREATE VIEW {name} AS")]
+        assert statements[made - 1] == f"DROP VIEW IF EXISTS {name}"
+        assert statements[made + 1] == f"GRANT SELECT ON {name} TO mart_reader"
 
-    assert "sys.default_constraints" in batch
-    assert "drop constraint ' + @const_name" in batch
+
+def test_a_server_that_takes_no_comments_gets_the_schema_without_them(
+    pyodbc: FakePyodbc, caplog: pytest.LogCaptureFixture
+) -> None:
+    pyodbc.refused = {"sp_addextendedproperty": fake_pyodbc.Error("42000", "syntax error near 'dbo' (33557097) (SQL)")}
+
+    _ = mart_database(sa.make_url(URL)).engine
+
+    [refused] = [number for number, found in enumerate(pyodbc.executed) if "sp_addextended" in found]
+    after = pyodbc.executed[refused + 1 :]
+    for name in ("ledger_approval_event", "fact_message"):
+        assert any(f"CREATE TABLE {name}" in statement for statement in after)
+    assert any("GRANT SELECT ON ledger_row_provenance" in statement for statement in after)
+    assert "without their comments" in caplog.text

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import sqlglot
-from alembic import command
 from click.testing import CliRunner
 from sqlalchemy.dialects import mssql, postgresql
 
 from o365_pipeline.cli.main import cli
-from o365_pipeline.database.database import Database, _engine, migrations
+from o365_pipeline.database.database import Database, _engine
 from o365_pipeline.mart.tables.settings import mart_setting, write_minimum_group_size
 from o365_pipeline.mart.views import VIEWS, schema
 from o365_pipeline_tests.mart.conftest import sqlite_only
@@ -165,22 +164,9 @@ def test_a_start_makes_changed_views_anew_and_no_others(mart: Database, monkeypa
         connection.exec_driver_sql("CREATE VIEW of_before AS SELECT 1 AS one")
     _engine.cache_clear()
 
-    assert set(sa.inspect(mart.engine).get_view_names()) == {*VIEWS, "ledger_row_provenance"}
+    assert set(sa.inspect(mart.engine).get_view_names()) == set(VIEWS)
     assert len(made) == 1
     assert {row["department"] for row in rows(mart, "department_week")} == {"Sales", "Legal"}
-
-
-@sqlite_only
-def test_before_a_downgrade_the_views_are_dropped_and_a_start_makes_them_again(mart: Database) -> None:
-    config = migrations()
-    with mart.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0004")
-        assert sa.inspect(connection).get_view_names() == ["ledger_row_provenance"]
-
-    _engine.cache_clear()
-
-    assert set(sa.inspect(mart.engine).get_view_names()) == {*VIEWS, "ledger_row_provenance"}
 
 
 @sqlite_only

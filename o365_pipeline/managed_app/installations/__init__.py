@@ -1,4 +1,4 @@
-"""The installations of an offer: notifications, onboarding, looking after them, and their end.
+"""The installations of an offer: notifications, onboarding, monitoring, and the end of an installation.
 
-What belongs here: what follows once somebody has bought. What is bought belongs to `managed_app/package/`.
+What belongs here: what happens after a purchase. The package that is bought belongs to `managed_app/package/`.
 """

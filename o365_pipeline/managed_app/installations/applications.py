@@ -1,6 +1,7 @@
-"""Azure's managed applications, through the real management clients: what one is, and its Key Vault's secret.
+"""Azure's managed applications, through the real management clients: reading one, and writing its Key Vault's secret.
 
-What belongs here: the calls, and their answers in this project's words. When they are made is `onboarding.py`'s.
+What belongs here: the calls, and their answers as this project's types. Deciding when to call belongs to
+`onboarding.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NOT_FOUND, FORBIDDEN = 404, 403
 
 
 class Outputs(BaseModel):
-    """What the package's template puts out: where everything of an installation is."""
+    """The outputs of the package's template: where everything of an installation is."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 
@@ -62,7 +63,7 @@ class Application:
         return self.resource_id.split("/")[2]
 
     def read_outputs(self) -> Outputs:
-        """The outputs.
+        """Reads the outputs.
 
         Raises:
             InstallationError: some are missing or wrong; the message names the first.
@@ -76,7 +77,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Gone:
-    """An application that Azure does not show: there is none, or nobody here may see whether there is."""
+    """An application that Azure does not show: it does not exist, or this identity may not see whether it does."""
 
     is_certain: bool
 
@@ -84,17 +85,18 @@ class Gone:
 class Applications:
     """The managed applications of all customers, through one cloud.
 
-    The vendor signs in to its own tenant: the offer's authorisation reaches into customers' managed resource groups.
+    The vendor signs in to its own tenant: the offer's authorization gives it access to customers' managed resource
+    groups.
     """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
     def get(self, resource_id: str) -> Application | Gone:
-        """An application by its id.
+        """Returns an application by its id.
 
         Raises:
-            InstallationError: Azure does not answer, or nobody is signed in.
+            InstallationError: Azure does not answer, or the sign-in failed.
         """
         with ApplicationClient(**self._to(resource_id), api_version=API_VERSION) as client:
             try:
@@ -115,11 +117,11 @@ class Applications:
         )
 
     def write_secret(self, resource_id: str, resource_group: str, vault_url: str, name: str, value: SecretStr) -> None:
-        """Write a secret into a vault of a managed resource group, over Resource Manager: a role in the vault is not
-        needed, and a vault elsewhere is not reached.
+        """Writes a secret into a vault of a managed resource group through Resource Manager: this needs no role in the
+        vault, and cannot reach a vault elsewhere.
 
         Raises:
-            InstallationError: the vault did not take it; the message does not repeat it.
+            InstallationError: the vault did not accept it; the message does not repeat the secret.
         """
         vault = vault_url.removeprefix("https://").split(".", 1)[0]
         properties = SecretProperties(value=value.get_secret_value())
@@ -143,7 +145,7 @@ class Applications:
 
 
 def read_secret(secret: KeyVaultSecret, cloud: Cloud) -> SecretStr:
-    """A secret of the vendor's own, from its Key Vault.
+    """Reads one of the vendor's own secrets from its Key Vault.
 
     Raises:
         SettingsError: it cannot be read.

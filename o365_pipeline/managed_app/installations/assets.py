@@ -1,6 +1,7 @@
 """The installations in the asset graph: one table of all of them.
 
-What belongs here: the table, as the UI and the terminal show it; it names nobody. What it is made of is the ledger's.
+What belongs here: the table, as the UI and the terminal show it; it contains no person's name. Its content comes from
+the ledgers.
 """
 
 import datetime as dt
@@ -14,6 +15,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.cost.plan_and_actual import cost_so_far
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
@@ -29,17 +31,17 @@ SHOWN_ERROR = 200
 
 @dataclass(frozen=True)
 class Moved:
-    """What was moved of a customer so far."""
+    """What was extracted of a customer so far."""
 
     last_extraction: dt.datetime | None = None
     rows: int = 0
     last_error: str = ""
-    """Of an extraction that has not succeeded since."""
+    """The error of an extraction that has not succeeded since."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One installation, as the table shows it."""
+    """One installation, as a row of the table."""
 
     customer: str
     version: str
@@ -57,11 +59,10 @@ class Line:
 
 
 @dg.asset(
-    name=INSTALLATIONS.path[-1],
-    key_prefix=INSTALLATIONS.path[:-1],
+    key=INSTALLATIONS,
     group_name="managed_app",
     kinds={"azure"},
-    owners=["team:data-engineering"],
+    owners=[VENDOR],
     description=(
         "All installations of the managed application: version, SKU, state, consent, the last extraction and the last "
         "error, how many rows were extracted and what that cost. The installation sensor tells it anew when one "
@@ -75,7 +76,7 @@ def installed_applications(
 
 
 def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, dg.MetadataValue]:
-    """The table as metadata."""
+    """Returns the table as metadata."""
     lines = table_of(database, vendor, at)
     return {
         "installations": dg.MetadataValue.md(markdown_table(COLUMNS, [line.cells for line in lines])),
@@ -84,7 +85,7 @@ def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, d
 
 
 def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
-    """All installations there ever were, in the order of their customers' names."""
+    """Returns a row for every installation there ever was, ordered by customer name."""
     known = installations.all_of(database)
     customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
     present = [customers[entry.customer] for entry in known if entry.is_customer]
@@ -119,7 +120,7 @@ def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
 
 
 def _moved(database: Database) -> dict[str, Moved]:
-    """By customer what was moved, in two queries for all of them."""
+    """Summarizes the extractions of every customer, with two queries for all of them."""
     query = (
         sa.select(
             extraction.c.customer,

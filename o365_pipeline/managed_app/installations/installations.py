@@ -1,7 +1,7 @@
-"""The installations that are known, and the customers that they are.
+"""The known installations, and the customers that they become.
 
-What belongs here: reading and writing `ledger_installation`, and the look-up that lets all stages see a customer as
-soon as it is taken in. What changes an installation is `onboarding.py`'s.
+What belongs here: reading and writing `ledger_installation`, and the look-up through which all stages see a customer as
+soon as it is onboarded. Changing an installation belongs to `onboarding.py`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.customers.customer import NIGHTLY, Customer, KeyVaultSecret
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import installation as table
+from o365_pipeline.database.ledger import put
 from o365_pipeline.errors import InstallationError
 from o365_pipeline.managed_app.installations.notifications import DELETED, DELETING
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.extract_groups import of_groups
 
 KEPT_SECONDS = 5.0
-"""How long a process goes on with the customers that it has read."""
+"""How long a process uses the customers that it has read before it reads them again."""
 
 NAME_LENGTH = 63
-"""So long is a customer's name at most."""
+"""The greatest length of a customer's name."""
 
 CODE_LENGTHS = (6, 16, 32)
-"""How long the code is that tells a customer's name from others; a longer one where a shorter one does not."""
+"""The length of the code that makes a customer's name unique; a longer one is used only if a shorter one does not
+suffice.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,14 @@ class Installation:
 
     @property
     def is_customer(self) -> bool:
-        """Whether its data is moved: it stands, and its factory can sign in. While it is updated that goes on."""
+        """Whether its data is extracted: it is installed, and its factory can sign in. This stays true during an
+        update.
+        """
         return self.was_customer and self.state not in (DELETING, DELETED)
 
     @property
     def was_customer(self) -> bool:
-        """Whether there may be data of it that was moved, and is not purged."""
+        """Whether there may be extracted data of it that is not purged."""
         return self.secret_written_at is not None and self.purged_at is None
 
     @property
@@ -87,20 +91,20 @@ _FIELDS = [table.c[entry.name] for entry in fields(Installation)]
 
 
 def customer_name(resource_id: str, code_length: int = CODE_LENGTHS[0]) -> str:
-    """The name of an application's customer: the application's own, and a code that tells it from others'."""
+    """Returns the name of an application's customer: the application's own name, and a code that makes it unique."""
     code = hashlib.sha256(resource_id.lower().encode()).hexdigest()[:code_length]
     own = re.sub(r"[^a-z0-9]+", "-", resource_id.rsplit("/", 1)[-1].lower()).strip("-")
     return f"{own[: NAME_LENGTH - len(code) - 1] or 'application'}-{code}"
 
 
 def free_name(database: Database, resource_id: str, configured: Container[str]) -> str:
-    """The name of a new application's customer: no other has it, so that nothing of two customers ever mixes.
+    """Returns a name for a new application's customer. No other customer has it, so data of two customers never mixes.
 
     Args:
         configured: the names of customers that no application installed.
 
     Raises:
-        InstallationError: others have all names that it could have.
+        InstallationError: all possible names are taken.
     """
     for length in CODE_LENGTHS:
         name = customer_name(resource_id, length)
@@ -110,42 +114,36 @@ def free_name(database: Database, resource_id: str, configured: Container[str]) 
 
 
 def all_of(database: Database) -> list[Installation]:
-    """All installations there ever were, in the order of their names."""
+    """Returns all installations there ever were, ordered by customer name."""
     return _select(database)
 
 
 def of_customer(database: Database, customer: str) -> Installation | None:
-    """The installation of a customer."""
+    """Returns the installation of a customer."""
     return next(iter(_select(database, table.c.customer == customer)), None)
 
 
 def of_application(database: Database, application_id: str) -> Installation | None:
-    """The installation of an application, whose id is in small letters."""
+    """Returns the installation of an application, whose id is in small letters."""
     return next(iter(_select(database, table.c.application_id == application_id)), None)
 
 
 def keep(database: Database, known: Installation) -> None:
-    """Write an installation, in the place of what was known of it."""
+    """Writes an installation; replaces what was known of it."""
     values = {column.name: getattr(known, column.name) for column in _FIELDS}
-    change = table.update().where(table.c.application_id == known.application_id).values(values)
-    if database.execute(change) == 0:
-        try:
-            database.execute(table.insert().values(values))
-        except IntegrityError:
-            # Another process was faster.
-            database.execute(change)
+    database.run(lambda connection: put(connection, table, values))
 
 
 def note(database: Database, application_id: str, **values: Any) -> None:
-    """Change some of what is known of an installation."""
+    """Changes some columns of an installation."""
     database.execute(table.update().where(table.c.application_id == application_id).values(**values))
 
 
 def customer_of(known: Installation, offer: Offer) -> Customer:
-    """The customer that an installation is.
+    """Makes a customer of an installation.
 
     Raises:
-        pydantic.ValidationError: what Azure told of it makes no customer.
+        pydantic.ValidationError: what Azure reported about it does not make a valid customer.
     """
     first_day, installed_at = known.first_day, known.installed_at
     assert first_day
@@ -175,7 +173,7 @@ def customer_of(known: Installation, offer: Offer) -> Customer:
 
 @dataclass
 class InstalledCustomers:
-    """The customers that installed an offer, read from the ledger and kept for some seconds.
+    """The customers that installed an offer, read from the ledger and cached for some seconds.
 
     Args:
         open_mart: makes the database of an installation's mart.
@@ -189,18 +187,18 @@ class InstalledCustomers:
     _marts: dict[tuple[str | None, ...], Database] = field(default_factory=dict, repr=False)
 
     def present(self) -> Iterable[Customer]:
-        """Those whose data is moved now."""
+        """Returns the customers whose data is extracted now."""
         if time.monotonic() >= self._until:
             self._read()
         return [customer_of(known, self.offer) for known in self._known.values() if known.is_customer]
 
     def find(self, name: str) -> Customer | None:
-        """The customer of that name; also one that has left, until its data is deleted."""
+        """Returns the customer of that name; also one that has left, until its data is deleted."""
         known = self._find(name)
         return customer_of(known, self.offer) if known else None
 
     def mart(self, name: str) -> Database | None:
-        """The database of a customer's mart; None where it is not one that installed the offer."""
+        """Returns the database of a customer's mart; None if the customer did not install the offer."""
         known = self._find(name)
         if known is None:
             return None
@@ -211,7 +209,7 @@ class InstalledCustomers:
         return self._marts[key]
 
     def refresh(self) -> None:
-        """Read the ledger anew at the next look."""
+        """Makes the next look-up read the ledger again."""
         self._until = 0.0
 
     def _find(self, name: str) -> Installation | None:

@@ -1,6 +1,6 @@
-"""What a deleted managed application leaves: its lake and mart may have gone with the managed resource group.
+"""What a deleted managed application leaves: lake and mart may have been deleted with the managed resource group.
 
-What belongs here: telling what is gone from what does not answer now. What is left is deleted by the purge.
+What belongs here: telling what is gone from what does not answer now. Deleting the rest belongs to `purge/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from o365_pipeline.raw.lakes import Lakes
 
 
 def lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
-    """The customer's lake; an empty one where it went with the managed resource group."""
+    """Returns the customer's lake; an empty one if it was deleted with the managed resource group."""
     try:
         lake = lakes.of(customer)
         lake.folders("raw")
@@ -32,7 +32,7 @@ def lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
 
 
 def marts_left(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
-    """The marts; without the customer's own where it went with the managed resource group."""
+    """Returns the marts; without the customer's own if it was deleted with the managed resource group."""
     if not marts.lies_apart(customer.name):
         return marts
     try:
@@ -46,7 +46,7 @@ def marts_left(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
 
 
 def _is_gone(factory: DataFactory, customer: Customer) -> bool:
-    """Whether the managed resource group is: then its factory is not found, or nobody may ask for it any more."""
+    """Tells whether the managed resource group is gone: then its factory is not found, or access to it is refused."""
     try:
         factory.region(customer)
     except ExtractionError as error:

@@ -1,6 +1,6 @@
-"""The web endpoint that Azure notifies of installations: it checks, keeps, and answers.
+"""The web endpoint that receives Azure's notifications of installations: it checks, records, and answers.
 
-What belongs here: requests and answers. Nothing that is told is believed here: `onboarding.py` asks Azure first.
+What belongs here: requests and answers. A notification is not trusted here: `onboarding.py` asks Azure first.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Clock = Callable[[], dt.datetime]
 LOG = logging.getLogger("o365_pipeline.notifications")
 MAX_BYTES = 64 * 1024
 BODY_SECONDS = 30.0
-"""How long a body may take to come."""
+"""How long a body may take to arrive."""
 
 NOT_KEPT = (DatabaseError, DatabaseUnavailableError, sa.exc.SQLAlchemyError)
-"""The database is busy or away; Azure repeats what is answered with 503 for ten hours."""
+"""The database is busy or unreachable; Azure repeats a notification that is answered with 503 for ten hours."""
 
 
 class RefusedError(Exception):
-    """A request that is not kept."""
+    """A request that is not recorded."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -48,7 +48,9 @@ class RefusedError(Exception):
 
 @dataclass
 class Keeper:
-    """Keeps notifications, those that wait at the same time in one transaction; each waits until it is committed."""
+    """Records notifications, all that wait at the same time in one transaction; each request waits until it is
+    committed.
+    """
 
     database: Database
     clock: Clock
@@ -56,7 +58,7 @@ class Keeper:
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def keep(self, told: Notification) -> bool:
-        """Keep one; True where it was new."""
+        """Records one; True if it was new."""
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((told, kept))
         async with self._writing:
@@ -78,7 +80,7 @@ class Keeper:
 
 
 def notification_app(database: Database, signature: SecretStr, offer: Offer, clock: Clock) -> Starlette:
-    """The endpoint of an offer: POST /resource?sig=..., under any path, and GET /health."""
+    """Builds the endpoint of an offer: POST /resource?sig=..., under any path, and GET /health."""
     keeper = Keeper(database, clock)
 
     async def resource(request: Request) -> tuple[HTTPStatus, str]:
@@ -113,7 +115,7 @@ def notification_app(database: Database, signature: SecretStr, offer: Offer, clo
 def _logged(
     answer: Callable[[Request], Awaitable[tuple[HTTPStatus, str]]],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint whose every request is one line in the log, which repeats nothing of what was sent."""
+    """Makes an endpoint that logs every request in one line, without repeating what was sent."""
 
     async def logged(request: Request) -> Response:
         try:
@@ -139,7 +141,7 @@ def _answered(status: HTTPStatus, line: str) -> Response:
 
 
 def _nothing_here(_: Request, error: Exception) -> Response:
-    """The answer to whatever is neither POST .../resource nor GET /health."""
+    """Answers everything that is neither POST .../resource nor GET /health."""
     assert isinstance(error, HTTPException)
     return _answered(HTTPStatus(error.status_code), "neither POST .../resource nor GET /health was asked for")
 

@@ -1,7 +1,7 @@
-"""Azure's notifications of installations: their form, and the log that keeps each of them once.
+"""Azure's notifications of installations: their format, and the log that records each of them once.
 
-What belongs here: reading one, recording it, and what came of it. How they arrive is `notification_endpoint.py`'s; what
-they lead to, `onboarding.py`'s.
+What belongs here: reading a notification, recording it, and recording its outcome. Receiving one belongs to
+`notification_endpoint.py`; acting on it belongs to `onboarding.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-from sqlalchemy.exc import IntegrityError
 
 from o365_pipeline.consent.approvals import in_utc
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, naive_utc, portions
+from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, portions
 from o365_pipeline.database.ledger import notification as table
 from o365_pipeline.managed_app.offer import Offer
 
@@ -31,10 +30,10 @@ KINDS = {
     "PATCH": (SUCCEEDED,),
     "DELETE": (DELETING, DELETED, FAILED),
 }
-"""The states that each kind of event tells of (Microsoft: managed applications with notifications)."""
+"""The states that each kind of event may report (Microsoft: managed applications with notifications)."""
 
 NAMED = r"[\w.()-]*[\w()-]"
-"""A name as Azure takes them: none ends with a dot, so none leads out of its place in an address."""
+"""A name that Azure accepts: it never ends with a dot, so it cannot lead out of its place in an address."""
 
 APPLICATION_ID = (
     rf"(?i)^/?subscriptions/{NAMED}/resourceGroups/{NAMED}/providers/Microsoft\.Solutions/applications/{NAMED}/?$"
@@ -46,7 +45,7 @@ Text = Annotated[str, StringConstraints(max_length=400)]
 
 
 class Part(BaseModel):
-    """A part of a notification; what Azure adds one day is left aside."""
+    """A part of a notification; fields that Azure may add later are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
@@ -70,7 +69,7 @@ class ErrorTold(Cause):
 
 
 class Plan(Part):
-    """What was bought at the marketplace."""
+    """The plan that was bought in the marketplace."""
 
     publisher: Text
     product: Text
@@ -79,13 +78,13 @@ class Plan(Part):
 
 
 class BillingDetails(Part):
-    """Where the marketplace counts the installation's use."""
+    """The id under which the marketplace counts the installation's use."""
 
     resource_usage_id: Text
 
 
 class Notification(Part):
-    """What Azure tells of an installation: of the service catalog, or of the marketplace."""
+    """Azure's report on an installation, from the service catalog or the marketplace."""
 
     event_type: Literal["PUT", "PATCH", "DELETE"]
     application_id: Annotated[str, StringConstraints(pattern=APPLICATION_ID, max_length=399)]
@@ -121,42 +120,42 @@ class Notification(Part):
 
     @property
     def resource_id(self) -> str:
-        """The application's id as Azure spells it."""
+        """The application's id in Azure's spelling."""
         return f"/{self.application_id.strip('/')}"
 
     @property
     def key(self) -> str:
-        """The application, however its id is spelled."""
+        """The application's id in small letters, so that spelling does not matter."""
         return self.resource_id.lower()
 
     @property
     def notification_id(self) -> str:
-        """The same whenever the same is told."""
+        """An id that is the same for equal notifications."""
         told = "\n".join((self.key, self.event_type, self.provisioning_state, self.event_time.isoformat()))
         return hashlib.sha256(told.encode()).hexdigest()
 
     @property
     def what(self) -> str:
-        """What it tells, for logs: no more than a kind and a state."""
+        """The kind of event and the state, for logs."""
         return f"{self.event_type} {self.provisioning_state}"
 
     @property
     def order(self) -> tuple[dt.datetime, int]:
-        """Which of two is the later: by their times, and where these are the same, by what follows what."""
+        """The order of notifications: by time, and for equal times by the usual sequence of states."""
         rank = (ACCEPTED, FAILED, SUCCEEDED, DELETING, DELETED).index(self.provisioning_state)
         return naive_utc(self.event_time), rank
 
 
 @dataclass(frozen=True)
 class Received:
-    """A notification with the time at which it came."""
+    """A notification and the time of its arrival."""
 
     notification: Notification
     received_at: dt.datetime
 
 
 def is_of(offer: Offer, definition_id: str | None, product: str | None) -> bool:
-    """Whether a definition, or a product of the marketplace, is the offer's."""
+    """Tells whether a definition, or a product of the marketplace, is the offer's."""
     if definition_id:
         return definition_id.strip("/").lower() == definition_of(offer).strip("/").lower()
     sold = offer.marketplace.product_external_id if offer.marketplace else None
@@ -164,7 +163,7 @@ def is_of(offer: Offer, definition_id: str | None, product: str | None) -> bool:
 
 
 def definition_of(offer: Offer) -> str:
-    """The id of the offer's definition in the vendor's service catalog."""
+    """Returns the id of the offer's definition in the vendor's service catalog."""
     return (
         f"/subscriptions/{offer.management.subscription_id}/resourceGroups/{offer.management.resource_group}"
         f"/providers/Microsoft.Solutions/applicationDefinitions/{offer.name}"
@@ -172,32 +171,18 @@ def definition_of(offer: Offer) -> str:
 
 
 def without_addresses(text: str) -> str:
-    """A message of Azure's without the names of people, whom it calls by their addresses."""
+    """Removes people's addresses from a message of Azure's."""
     return ADDRESS.sub("(somebody)", text)
 
 
 def record(database: Database, told: Sequence[Notification], now: dt.datetime) -> set[str]:
     """Keep those that the log does not have yet, all or none of them; returns the ids of those that were new."""
-    once = {entry.notification_id: entry for entry in told}
-
-    def note(connection: sa.Connection) -> set[str]:
-        known: set[str] = set()
-        for ids in portions(list(once)):
-            query = sa.select(table.c.notification_id).where(table.c.notification_id.in_(ids))
-            known.update(connection.scalars(query))
-        if rows := [_row(entry, now) for entry_id, entry in once.items() if entry_id not in known]:
-            connection.execute(table.insert(), rows)
-        return set(once) - known
-
-    try:
-        return database.run(note)
-    except IntegrityError:
-        # Another process has just recorded one of them: now it is known.
-        return database.run(note)
+    rows = [_row(entry, now) for entry in told]
+    return {row["notification_id"] for row in database.run(lambda connection: insert_new(connection, table, rows))}
 
 
 def pending(database: Database, limit: int) -> dict[str, list[Received]]:
-    """Notifications by application of which nothing has come yet; those looked at longest ago come first."""
+    """Returns the notifications without an outcome, by application; those that were checked longest ago come first."""
     open_ = sa.select(table).where(table.c.settled_at.is_(None))
     query = open_.order_by(sa.func.coalesce(table.c.looked_at, table.c.received_at), table.c.notification_id)
     with database.begin() as connection:
@@ -215,12 +200,12 @@ def pending(database: Database, limit: int) -> dict[str, list[Received]]:
 
 
 def settle(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
-    """Note what came of some notifications."""
+    """Records the outcome of some notifications."""
     _note(database, told, settled_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
 
 
 def look_again(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
-    """Note that nothing has come of some notifications yet, and why."""
+    """Records why some notifications have no outcome yet."""
     _note(database, told, looked_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
 
 

@@ -1,7 +1,8 @@
-"""Taking in what Azure tells of installations: asked back first, then customer, secret, end.
+"""Onboards a customer when Azure reports a new installation, and handles all later reports.
 
-What belongs here: what follows what. Every step can be done twice: a tick that dies is made good by the next, since a
-notification is settled only after all that comes of it is done.
+What belongs here: the order of the steps; `applications.py` makes the calls. Azure is asked before a notification is
+believed. Every step can be repeated: a notification is settled only after everything that follows from it is done, so
+the next tick completes what an interrupted tick began.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ from o365_pipeline.managed_app.installations.notifications import (
 from o365_pipeline.managed_app.installations.vendor import Vendor
 
 MAX_APPLICATIONS = 25
-"""How many applications one tick asks Azure for at most; the rest follows in the next."""
+"""How many applications one tick asks Azure about at most; the rest follows in the next tick."""
 
 TICK_SECONDS = 30.0
-"""After so long one tick asks Azure for no further application: Dagster gives a tick a minute."""
+"""After this time a tick asks Azure about no further application, since Dagster gives a tick one minute."""
 
 CONFIRMED_WITHIN = dt.timedelta(hours=1)
-"""How long Azure is asked again for what a notification tells and it does not show."""
+"""How long Azure is asked again about a notification that it does not confirm."""
 
 
 @dataclass(frozen=True)
 class TakingIn:
-    """One tick: who takes in, with what, when."""
+    """One tick of onboarding."""
 
     database: Database
     vendor: Vendor
@@ -57,7 +58,7 @@ class TakingIn:
     log: logging.Logger
 
     def run(self) -> list[str]:
-        """Take in what is told of some applications; returns the names of the customers of which something changed."""
+        """Handles the notifications of some applications; returns the names of the customers that changed."""
         changed: list[str] = []
         deadline = time.monotonic() + TICK_SECONDS
         for told in notifications.pending(self.database, MAX_APPLICATIONS).values():
@@ -74,7 +75,7 @@ class TakingIn:
         return changed
 
     def _of_application(self, told: Sequence[Received]) -> str | None:
-        """Take in the newest that Azure confirms; the name of the customer of which something changed."""
+        """Applies the newest notification that Azure confirms; returns the name of the customer if it changed."""
         known = installations.of_application(self.database, told[0].notification.key)
         newest_first = sorted(told, key=lambda entry: entry.notification.order, reverse=True)
         news = [entry for entry in newest_first if known is None or advances(known, entry.notification)]
@@ -115,7 +116,7 @@ class TakingIn:
         return changed.customer
 
     def _state(self, told: Notification, found: Application, known: Installation | None) -> Installation:
-        """What is known of the installation, with its newest state."""
+        """Returns what is known of the installation, with its newest state."""
         if known and known.state != DELETED:
             fresh = known
         else:
@@ -133,7 +134,7 @@ class TakingIn:
         )
 
     def _install(self, known: Installation, found: Application) -> None:
-        """Write down where everything is, give the factory its secret; from then on there is a customer."""
+        """Records where everything is and writes the factory's secret; from then on there is a customer."""
         outputs = found.read_outputs()
         sku = self._bought(found) or outputs.sku
         known = replace(
@@ -162,7 +163,7 @@ class TakingIn:
         installations.note(self.database, known.application_id, **done)
 
     def _bought(self, found: Application) -> str | None:
-        """The SKU that the marketplace bills; what was chosen in the wizard does not go before it."""
+        """Returns the SKU that the marketplace bills; it takes precedence over the choice in the wizard."""
         plan = found.plan.get("name")
         return plan if plan in {sku.name for sku in self.vendor.offer.skus} else None
 
@@ -171,14 +172,14 @@ class TakingIn:
         return max(installed_on - dt.timedelta(days=days), FIRST_DAY)
 
     def _stop(self, known: Installation) -> None:
-        """Let nothing of it be extracted any more."""
+        """Stops every extraction of the customer."""
         self.vendor.installed.refresh()
         if known.was_customer:
             customer = customer_of(known, self.vendor.offer)
             cancel_all(self.database, self.factory, customer, "the managed application is deleted", self.log)
 
     def _end(self, known: Installation, told: Notification) -> str:
-        """Note that it is gone; what was moved of it is the uninstallation job's to delete."""
+        """Records that the installation is gone; the uninstallation job deletes its data."""
         at = self._when(told)
         ended = replace(known, state=DELETED, event_at=at, deleted_at=at)
         installations.keep(self.database, ended)
@@ -187,11 +188,11 @@ class TakingIn:
         return ended.customer
 
     def _when(self, told: Notification) -> dt.datetime:
-        """When it happened; what is dated in the future happened now, or nothing would ever be later."""
+        """Returns the time of the event. A time in the future counts as now, otherwise no later event could follow."""
         return min(naive_utc(told.event_time), naive_utc(self.now))
 
     def _unconfirmed(self, told: Sequence[Received], found: Application | Gone) -> None:
-        """Ask again for a while what Azure does not show: it may not show it yet."""
+        """Keeps a notification open for a while if Azure does not confirm it, since Azure may show the change later."""
         shown = f"Azure shows {found.state}" if isinstance(found, Application) else "Azure shows no such application"
         if isinstance(found, Gone) and not found.is_certain:
             shown = "Azure does not let the vendor's identity see the application"
@@ -207,7 +208,7 @@ class TakingIn:
                     installations.note(self.database, entry.notification.key, **told_of)
 
     def _failed(self, told: Sequence[Received], error: O365PipelineError) -> None:
-        """Keep what went wrong; the next tick tries again."""
+        """Records the error; the next tick tries again."""
         key = told[0].notification.key
         code = error.code if isinstance(error, InstallationError) else type(error).__name__
         message = notifications.without_addresses(str(error))
@@ -228,7 +229,7 @@ class TakingIn:
 
 
 def advances(known: Installation, told: Notification) -> bool:
-    """Whether a notification tells more than is known: a later one does, but nothing except a PUT revives the dead."""
+    """Tells whether a notification is news: a later one is, but after a deletion only a PUT is."""
     at = naive_utc(told.event_time)
     if known.state == DELETED:
         return told.event_type == "PUT" and at > known.event_at
@@ -236,7 +237,7 @@ def advances(known: Installation, told: Notification) -> bool:
 
 
 def _confirms(found: Application | Gone, told: Notification, known: Installation | None) -> bool:
-    """Whether what Azure shows is what a notification tells."""
+    """Tells whether Azure shows what a notification reports."""
     if isinstance(found, Application):
         return found.state == told.provisioning_state
     # What is gone may be forbidden rather than not found: that is taken for an end where its beginning was seen.

@@ -1,6 +1,6 @@
-"""Rotation of the application's secret: a new one is written to the Key Vault of every installation.
+"""Rotates the application's secret: writes a new one to the Key Vault of every installation.
 
-What belongs here: writing it again. That a new installation is given it is `onboarding.py`'s.
+What belongs here: writing it again. Writing it for a new installation belongs to `onboarding.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from o365_pipeline.managed_app.installations.vendor import Vendor
 
 @dataclass(frozen=True)
 class Written:
-    """Whether an installation's Key Vault took the secret."""
+    """Whether an installation's Key Vault accepted the secret."""
 
     customer: str
     error: str | None = None
@@ -26,7 +26,7 @@ class Written:
 def write_again(
     database: Database, vendor: Vendor, applications: Applications, customer: str | None = None
 ) -> Iterator[Written]:
-    """Write the vendor's present secret to the Key Vaults of all installations that stand, or of one.
+    """Writes the vendor's present secret to the Key Vaults of all installed applications, or of one.
 
     Raises:
         UsageError: there is no such installation.

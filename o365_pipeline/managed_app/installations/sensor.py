@@ -1,6 +1,6 @@
-"""The installation sensor: takes in what Azure tells of installations, and has deleted what they leave behind.
+"""The installation sensor: it onboards new installations, and requests the deletion of data that others leave behind.
 
-What belongs here: the tick. What follows a notification is `onboarding.py`'s.
+What belongs here: the tick. What follows from a notification belongs to `onboarding.py`.
 """
 
 import datetime as dt
@@ -10,6 +10,8 @@ import dagster as dg
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions
+from o365_pipeline.customers.turns import in_turn
+from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations
@@ -21,16 +23,17 @@ from o365_pipeline.managed_app.installations.uninstallation_job import UNINSTALL
 from o365_pipeline.managed_app.installations.vendor import Vendor
 
 MAX_REQUESTS = 5
-"""How many uninstallations one tick asks for at most; the rest follows in the next."""
+"""How many uninstallations one tick requests at most; the rest follows in the next tick."""
 
 
 def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor, on or off until somebody says otherwise in the UI."""
+    """Builds the sensor; `default_status` says whether it is on until somebody changes that in the UI."""
 
     @dg.sensor(
         job_name=UNINSTALLATION_JOB,
         minimum_interval_seconds=10,
         default_status=default_status,
+        tags=stage_tag("managed_app"),
         description=(
             "Takes in Azure's notifications of installations of the managed application, each confirmed by a look at "
             "the application itself: a new one becomes a customer, whose data moves once its approver says yes; of a "
@@ -67,9 +70,6 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
 
 
 def _next(known: Sequence[Installation], after: str) -> list[Installation]:
-    """The installations to purge next: those after the customer with whom the last tick stopped come first.
-
-    A run that fails keeps its installation among them; it keeps out no other.
-    """
-    waiting = [entry for entry in known if entry.is_to_be_purged]
-    return sorted(waiting, key=lambda entry: (entry.customer <= after, entry.customer))[:MAX_REQUESTS]
+    """The installations to purge next; a run that fails keeps its installation among them, and keeps out no other."""
+    waiting = {entry.customer: entry for entry in known if entry.is_to_be_purged}
+    return [waiting[name] for name in in_turn(waiting, after)[:MAX_REQUESTS]]

@@ -1,6 +1,7 @@
-"""The uninstallation job: deletes all that was moved of a customer whose managed application is gone.
+"""The uninstallation job: it deletes all data of a customer whose managed application is gone.
 
-What belongs here: what Dagster sees of it. How data is deleted is the purge's; what is gone already, `leftovers.py`'s.
+What belongs here: the job as Dagster sees it. Deleting data belongs to `purge/`; what is gone already is found out in
+`leftovers.py`.
 """
 
 import datetime as dt
@@ -9,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.dagster_ui.failures import explained
 from o365_pipeline.database.ledger import naive_utc
@@ -20,26 +22,23 @@ from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_l
 from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.dagster_history import is_at_work
+from o365_pipeline.purge.dagster_history import wait_for_others
 from o365_pipeline.purge.job import carry_out
 from o365_pipeline.purge.plan import everything
 from o365_pipeline.raw.lakes import Lakes
 
 UNINSTALLATION_JOB = "uninstallation_job"
 
-AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
-"""How often, and after how long, it is looked again whether another run still works for the customer."""
-
 
 class UninstallationConfig(dg.Config):
-    """Whose data."""
+    """The customer whose data is deleted."""
 
     customer: str = Field(description="The customer whose managed application was deleted.")
 
 
 @dg.op(
     description="Deletes everything of a customer whose managed application is gone, and records it in ledger_purge.",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=30),
+    retry_policy=REPEATED,
 )
 def uninstall(
     context: dg.OpExecutionContext,
@@ -56,8 +55,7 @@ def uninstall(
         context.log.info(f"{config.customer}: nothing is to be deleted")
         return
     customer, reason = customer_of(known, vendor.offer), _reason(known)
-    if is_at_work(context.instance, customer.name, context.run.run_id):
-        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
+    wait_for_others(context, customer.name)
     extraction_ledger.give_up(database, customer.name, reason)
     with explained():
         left = marts_left(marts, data_factory, customer)
@@ -72,26 +70,23 @@ def uninstall(
     context.log.info(f"{customer.name}: nothing is left ({reason})")
 
 
-@dg.job(
-    name=UNINSTALLATION_JOB,
-    executor_def=dg.in_process_executor,
-    description=(
-        "Deletes of a customer whose managed application is gone all raw, curated and mart data, and what Dagster "
-        "remembers of it. Launched by the installation sensor; to repeat it does no harm."
-    ),
+uninstallation_job = customer_job(
+    UNINSTALLATION_JOB,
+    uninstall,
+    UninstallationConfig(customer=EXAMPLE),
+    "Deletes of a customer whose managed application is gone all raw, curated and mart data, and what Dagster "
+    "remembers of it. Launched by the installation sensor; to repeat it does no harm.",
+    stage="managed_app",
 )
-def uninstallation_job() -> None:
-    uninstall()
 
 
 def uninstallation_request(known: Installation, now: dt.datetime) -> dg.RunRequest:
     """The run that deletes what is left of a customer; under a key of its hour one that failed is asked for again."""
-    return dg.RunRequest(
-        run_key=f"{known.customer}:{known.deleted_at}:{now:%Y-%m-%dT%H}",
-        job_name=UNINSTALLATION_JOB,
-        run_config=dg.RunConfig(ops={"uninstall": UninstallationConfig(customer=known.customer)}),
-        tags={"o365/customer": known.customer},
+    config, run_key = (
+        UninstallationConfig(customer=known.customer),
+        f"{known.customer}:{known.deleted_at}:{now:%Y-%m-%dT%H}",
     )
+    return customer_run(UNINSTALLATION_JOB, uninstall, config, known.customer, run_key)
 
 
 def _reason(known: Installation) -> str:

@@ -1,6 +1,6 @@
-"""The vendor: the offer that it sells, with what it needs to look after its installations.
+"""The vendor: the offer that it sells, and what it needs to look after its installations.
 
-What belongs here: what the deployment hands to sensors and jobs of the managed application, and no work of theirs.
+What belongs here: what the deployment passes to the sensors and jobs of the managed application; not their work.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from o365_pipeline.managed_app.offer import Offer
 
 @dataclass(frozen=True)
 class Vendor:
-    """Who sells the offer.
+    """The vendor that sells the offer.
 
     Args:
-        application_secret: gives the secret of the data request's application; asked when it is needed.
+        application_secret: reads the secret of the data request's application; called when it is needed.
         installed: the customers that installed the offer.
-        configured: the names of customers that are there without it.
+        configured: the names of customers that exist without an installation.
     """
 
     offer: Offer

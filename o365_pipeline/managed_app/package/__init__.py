@@ -1,5 +1,5 @@
-"""The package that Azure installs an offer from: template, wizard, views, README, and their validation.
+"""The package from which Azure installs an offer: template, wizard, views, README, and the validation of all of them.
 
-What belongs here: making the files and finding what Azure would refuse in them. Where a package is published belongs to
+What belongs here: building the files and finding what Azure would refuse in them. Publishing a package belongs to
 `managed_app/publishing/`.
 """

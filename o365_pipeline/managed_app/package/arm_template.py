@@ -1,7 +1,7 @@
-"""Azure Resource Manager's part in a deployment, as far as the templates need it: what their expressions come to.
+"""Evaluates an ARM template as Azure Resource Manager would, as far as the package's templates need it.
 
-What belongs here: the language of the expressions, and which resources a template makes of given parameters. A name
-of nothing is an error, as it is on Azure. Source: Microsoft, ARM template functions and expressions.
+What belongs here: the language of the expressions, and the resources that a template makes of given parameters. An
+unknown name is an error, as it is on Azure. Source: Microsoft, ARM template functions and expressions.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ RUNTIME: Mapping[str, Mapping[str, Any]] = {
     "Microsoft.OperationalInsights/workspaces": {"customerId": "workspace"},
     "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "app.example"}}},
 }
-"""What Azure knows of a resource once it is there."""
+"""Properties that Azure knows of a resource after it is deployed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a template is deployed to."""
+    """The place that a template is deployed to."""
 
     subscription_id: str = "11111111-0000-4000-8000-000000000001"
     tenant_id: str = "72f988bf-0000-4000-8000-2d7cd011db47"
@@ -51,12 +51,12 @@ class Target:
 
 
 SAMPLE = Target()
-"""Where a template is deployed to that is only looked at."""
+"""The place for a template that is only examined."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A template with everything in it worked out."""
+    """A template with all expressions evaluated."""
 
     resources: Mapping[str, Mapping[str, Any]]
     """By resource id."""
@@ -71,7 +71,7 @@ class Deployed:
 
 
 def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any) -> Deployed:
-    """Work the template out, as it would be deployed to the target with the given parameters.
+    """Evaluates the template as it would be deployed to the target with the given parameters.
 
     Raises:
         TemplateError: a parameter is unknown, missing or not allowed; an expression or a dependency names nothing.
@@ -108,7 +108,7 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
 
 
 def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
-    """The resources of a template within the template."""
+    """Returns the resources of a template within the template."""
     properties = deployment.get("properties", {})
     if "template" not in properties:
         raise TemplateError(f"{deployment['name']} deploys no template")
@@ -135,7 +135,7 @@ def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, A
 
 
 def _fits(value: Any, parameter: Mapping[str, Any]) -> bool:
-    """Whether a value is neither too short nor too long; only texts and arrays have a length."""
+    """Tells whether a value is neither too short nor too long; only texts and arrays have a length."""
     if not isinstance(value, (str, list, tuple)):
         return True
     fits: bool = parameter.get("minLength", 0) <= len(value) <= parameter.get("maxLength", len(value))
@@ -158,7 +158,7 @@ def _joined(kind: str, names: list[str]) -> str:
 
 @dataclass
 class Names:
-    """What expressions can name: parameters, variables, resources, functions."""
+    """Everything that expressions can name: parameters, variables, resources, functions."""
 
     template: Mapping[str, Any]
     parameters: Mapping[str, Any]
@@ -166,7 +166,7 @@ class Names:
     types: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     under_way: list[str] = field(default_factory=list)
-    """The variables that are being worked out: none may need itself."""
+    """The variables that are being evaluated: a variable may not depend on itself."""
 
     def worked_out(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -260,7 +260,7 @@ PLAIN: Mapping[str, Callable[..., Any]] = {
 
 
 class Expression:
-    """One expression: literals, calls of functions, and what lies in their results."""
+    """One expression: literals, calls of functions, and access to their results."""
 
     def __init__(self, text: str, call: Callable[[str, list[Any]], Any]) -> None:
         self._text = text

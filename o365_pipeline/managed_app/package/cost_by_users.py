@@ -1,7 +1,7 @@
-"""The cost of an installation by its number of users, in parts: for a purchaser, who wants to try numbers of users.
+"""The cost of an installation as a function of the number of users, for a purchaser who wants to try several numbers.
 
-What belongs here: taking an estimate apart, so that a wizard can put it together again for any number of users and come
-to the same. What there is to pay is `estimate.py`'s.
+What belongs here: splitting an estimate into parts from which a wizard can compute the same cost for any number of
+users. The estimate itself belongs to `cost/estimate.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from o365_pipeline.extraction.windows import Window
 from o365_pipeline.managed_app.offer import Offer, Sku
 
 ONE, MANY = 1, 1_001
-"""Numbers of users: what is not rounded up is a straight line, which two of them tell."""
+"""Numbers of users: cost that is not rounded up is a straight line, which these two points determine."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RoundedUp:
     units_per_user: Decimal
     units_beside: Decimal
     cost: Decimal
-    """Of one unit in each of the runs."""
+    """The cost of one unit in each of the runs."""
 
     def of(self, users: int) -> Decimal:
         return self.cost * math.ceil(self.units_per_user * users + self.units_beside)
@@ -47,7 +47,7 @@ class RoundedUp:
 
 @dataclass(frozen=True)
 class Cost:
-    """A cost by the number of users."""
+    """A cost that depends on the number of users."""
 
     fixed: Decimal
     per_user: Decimal
@@ -59,19 +59,19 @@ class Cost:
 
 @dataclass(frozen=True)
 class CostParts:
-    """What a SKU costs its purchaser, the vendor's price and all that Azure charges."""
+    """A purchaser's cost of a SKU: the vendor's price and everything that Azure charges."""
 
     monthly: Cost
     once: Cost
-    """For the history."""
+    """The cost of the history."""
 
     currency: str
     dated: dt.date
-    """The oldest of the dates that the rates have."""
+    """The oldest date of a rate."""
 
 
 def cost_parts(offer: Offer, sku: Sku, rates: Rates | None = None, assumptions: Assumptions | None = None) -> CostParts:
-    """The cost of a SKU, in its currency.
+    """Returns the cost of a SKU, in its currency.
 
     Raises:
         SettingsError: the rates do not know the SKU's database or currency.
@@ -122,7 +122,7 @@ def _rounded_up(
     assumptions: Assumptions,
     currency: str,
 ) -> Iterator[RoundedUp]:
-    """What Data Connect charges for these runs, or for such a share of them; those of one size together."""
+    """Returns Data Connect's charge for a share of these runs; runs of one size are combined."""
     if rates.is_free(dataset):
         return
     rate = rates.of(dataset)

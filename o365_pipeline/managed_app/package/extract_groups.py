@@ -1,7 +1,7 @@
-"""The groups that a purchaser names: whose data is extracted for an installation.
+"""The groups that a purchaser names, whose members' data an installation extracts.
 
-What belongs here: which datasets the groups narrow down, and the data request that results. That a copy takes ten
-groups at most is the data request's rule.
+What belongs here: which datasets the groups limit, and the resulting data request. The limit of ten groups is a rule of
+the data request.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, 
 
 
 def takes_groups(requested: RequestedDataset) -> bool:
-    """Whether a purchaser's groups narrow the dataset down: the offer asks for everybody, and groups can be named.
+    """Tells whether a purchaser's groups limit the dataset: the offer requests everybody, and Data Connect accepts
+    groups for it.
 
-    Where the offer has a scope of its own the approver is asked for just that.
+    If the offer has a scope of its own, the approver sees exactly that scope.
     """
     return requested.scope.kind == "All" and "List" in requested.dataset.scopes
 
 
 def of_groups(request: DataRequest, groups: Sequence[str]) -> DataRequest:
-    """The data request of an installation whose purchaser named those groups; of none, the request itself."""
+    """Returns the data request of an installation whose purchaser named those groups; without groups, the request
+    unchanged.
+    """
     if not groups:
         return request
     scope = Scope(kind="List", groups=tuple(groups))

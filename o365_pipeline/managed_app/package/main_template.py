@@ -1,6 +1,6 @@
-"""mainTemplate.json: everything that an installation puts into the managed resource group.
+"""mainTemplate.json: everything that an installation creates in the managed resource group.
 
-What belongs here: the template's parameters, variables and outputs. Its resources are made by subject in
+What belongs here: the template's parameters, variables and outputs. Its resources belong, by subject, to
 `template_storage.py`, `template_factory.py`, `template_sql.py`, `template_roles.py` and `template_policies.py`.
 """
 
@@ -27,7 +27,7 @@ SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTempl
 
 
 def main_template(offer: Offer) -> dict[str, Any]:
-    """The template of an offer."""
+    """Builds the template of an offer."""
     return {
         "$schema": SCHEMA,
         "contentVersion": f"{offer.version}.0",

@@ -1,7 +1,7 @@
-"""The package: the zip that Azure installs an offer from.
+"""The package: the zip from which Azure installs an offer.
 
-What belongs here: putting the files together, reproducibly, and writing the zip. What stands in each file is its own
-module's; whether a package would be refused, `validation.py`'s.
+What belongs here: putting the files together, reproducibly, and writing the zip. The content of each file belongs to
+its own module; whether Azure would refuse a package is decided in `validation.py`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.view_definition import view_definition
 
 TEMPLATE, WIZARD, VIEWS, README = "mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"
-"""The files' names, in the zip's root. Azure tells small letters from capitals."""
+"""The files' names, in the zip's root. Azure distinguishes small letters and capitals."""
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip can tell, so that packing again gives the same bytes."""
+"""The earliest time that a zip can hold, so that packing again gives the same bytes."""
 
 READABLE = 0o644
 UNIX = 3
@@ -35,7 +35,7 @@ UNIX = 3
 
 @dataclass(frozen=True)
 class Package:
-    """A package as it is handed to Azure."""
+    """A package in the form that Azure receives."""
 
     name: str
     """The name of its file."""
@@ -49,7 +49,7 @@ class Package:
 
 
 def build(offer: Offer) -> Package:
-    """The package of an offer; the same offer at the same rates gives the same bytes."""
+    """Builds the package of an offer; the same offer at the same rates gives the same bytes."""
     costs = {sku.name: cost_parts(offer, sku) for sku in offer.skus}
     files = {
         TEMPLATE: _json(main_template(offer)),
@@ -61,7 +61,7 @@ def build(offer: Offer) -> Package:
 
 
 def packed(name: str, files: Mapping[str, bytes]) -> Package:
-    """The package of these files. They are stored as they are: compressors differ from machine to machine."""
+    """Packs files into a package, uncompressed, since compressors differ from machine to machine."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for path, text in files.items():
@@ -73,10 +73,10 @@ def packed(name: str, files: Mapping[str, bytes]) -> Package:
 
 
 def read(path: Path) -> Package:
-    """The package in a file.
+    """Reads a package from a file.
 
     Raises:
-        UsageError: there is no such file, or it is no zip.
+        UsageError: there is no such file, or it is not a zip.
     """
     try:
         content = path.read_bytes()
@@ -90,12 +90,12 @@ def read(path: Path) -> Package:
 
 
 def folder(home: Path, offer: Offer) -> Path:
-    """Where a deployment keeps what belongs to a release of the offer."""
+    """Returns the folder in which a deployment stores the files of a release of the offer."""
     return home / "managed_app" / offer.name / offer.version
 
 
 def write(package: Package, into: Path) -> Path:
-    """Write the package into a folder; whoever reads there finds all of it or what was there before.
+    """Writes the package into a folder; a reader finds all of it, or what was there before.
 
     Raises:
         UsageError: the folder cannot be written to.

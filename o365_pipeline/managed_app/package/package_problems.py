@@ -1,6 +1,6 @@
-"""A problem of a package: in which file, where in it, what is wrong, what to do.
+"""A problem of a package: in which file, at which place, what is wrong, and what to do.
 
-What belongs here: that, and what the checks share to find their way in JSON.
+What belongs here: the problem itself, and the functions with which the checks walk through JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from jsonschema import Draft202012Validator
 
 @dataclass(frozen=True)
 class Problem:
-    """Something for which Azure would refuse a package, or should."""
+    """A reason for which Azure would refuse a package, or should refuse it."""
 
     file: str
     path: str
-    """Where in the file: names and numbers with dots between them; empty where it is about the file as a whole."""
+    """The place in the file: names and numbers with dots between them; empty if the problem is about the whole file."""
     message: str
     remedy: str
 
@@ -31,7 +31,7 @@ class Problem:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every text, number and truth value of a document with where it stands."""
+    """Returns every text, number and truth value of a document with its place."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             yield from leaves(part, joined(path, name))
@@ -47,7 +47,7 @@ def joined(path: str, name: object) -> str:
 
 
 def against_schema(file: str, document: Any, schema: str) -> list[Problem]:
-    """What a document has that its schema does not allow, or lacks."""
+    """Finds where a document does not conform to its schema."""
     return [
         Problem(
             file,
@@ -60,7 +60,7 @@ def against_schema(file: str, document: Any, schema: str) -> list[Problem]:
 
 
 def _short(message: str) -> str:
-    """The message of the schema's check, without the whole of a large value."""
+    """Shortens a message of the schema's check if it contains a large value."""
     return message if len(message) <= 200 else f"{message[:90]} ... {message[-90:]}"
 
 

@@ -1,6 +1,7 @@
-"""What a purchaser is told in words: the data that is asked for, of whom, at which price.
+"""Sentences for a purchaser: which data is requested, about whom, and at which price.
 
-What belongs here: the sentences that the wizard and the README share. Neither's form.
+What belongs here: sentences that the wizard and the README share. Their layout belongs to `ui_definition.py` and
+`readme.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from o365_pipeline.managed_app.package.extract_groups import takes_groups
 
 
 def columns(requested: RequestedDataset) -> str:
-    """The columns, those marked that hold what people wrote."""
+    """Lists the columns and marks those that hold text written by people."""
     content = requested.content_columns
     return ", ".join(f"{name} (content)" if name in content else name for name in requested.columns)
 
 
 def people(requested: RequestedDataset) -> str:
-    """Whose data it is."""
+    """Says whose data it is."""
     scope = requested.scope
     if scope.kind == "FilterUri":
         return f"of the people whom this filter selects: {scope.filter_uri}"
@@ -33,7 +34,7 @@ def people(requested: RequestedDataset) -> str:
 
 
 def leaving(offer: Offer) -> str:
-    """Whether data leaves the purchaser's subscription."""
+    """Says whether data leaves the purchaser's subscription."""
     if offer.data_leaves_subscription:
         return (
             f"Data LEAVES your subscription: {offer.publisher} copies some of it to its own systems, as its privacy "
@@ -46,7 +47,7 @@ def leaving(offer: Offer) -> str:
 
 
 def access(offer: Offer) -> str:
-    """What the vendor may do in the purchaser's subscription."""
+    """Says what the vendor may do in the purchaser's subscription."""
     return (
         f"{offer.publisher} manages what is installed with the role {VENDOR_ROLE} on its resource group, and "
         "has no rights on anything else of yours."
@@ -54,7 +55,7 @@ def access(offer: Offer) -> str:
 
 
 def price(sku: Sku) -> str:
-    """The vendor's price of a SKU."""
+    """Says the vendor's price of a SKU."""
     monthly = f"{money(sku.price_per_month)} {sku.currency} a month"
     if not sku.price_per_user_month:
         return monthly
@@ -66,10 +67,10 @@ def money(amount: Decimal) -> str:
 
 
 def approximate(costs: CostParts, users: int) -> str:
-    """What a month comes to for that many users: the vendor's price, Data Connect and Azure together."""
+    """Says the monthly cost for that many users: the vendor's price, Data Connect and Azure together."""
     return f"{costs.monthly.of(users).to_integral_value(decimal.ROUND_CEILING):,}"
 
 
 def approximate_history(costs: CostParts, users: int) -> str:
-    """What the history comes to, once."""
+    """Says the cost of the history, which is paid once."""
     return f"{costs.once.of(users).to_integral_value(decimal.ROUND_CEILING):,}"

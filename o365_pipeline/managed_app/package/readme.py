@@ -1,7 +1,6 @@
 """README.md of the package: what a purchaser reads after the installation.
 
-What belongs here: filling in `templates/readme.md`. The sentences that the wizard says as well are
-`purchaser_texts.py`'s.
+What belongs here: filling in `templates/readme.md`. Sentences that the wizard shares belong to `purchaser_texts.py`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ EXAMPLE_USERS = (100, 1_000, 10_000)
 
 
 def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence[int] = EXAMPLE_USERS) -> str:
-    """The README of an offer.
+    """Builds the README of an offer.
 
     Args:
-        costs: what each SKU comes to, by its name.
-        example_users: numbers of users that costs are told for.
+        costs: the cost of each SKU, by its name.
+        example_users: the numbers of users for which costs are shown.
     """
     environment = Environment(
         loader=PackageLoader("o365_pipeline.managed_app.package"),
@@ -38,5 +37,5 @@ def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence
 
 
 def _cell(text: str) -> str:
-    """Text within a table, whose columns a bar would part."""
+    """Escapes text for a cell of a table."""
     return text.replace("|", "\\|")

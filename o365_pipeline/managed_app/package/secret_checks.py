@@ -1,6 +1,6 @@
-"""Secrets that stand in a package, where everybody who installs it could read them.
+"""Finds secrets in a package, where everybody who installs it could read them.
 
-What belongs here: finding them. No problem tells a secret: only in which line it stands.
+What belongs here: finding them. A problem never contains the secret, only its line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GIVEN = re.compile(r"\[parameters\('\w+'\)\]")
 
 
 def secret_problems(files: Mapping[str, bytes], secrets: Sequence[SecretStr]) -> Iterator[Problem]:
-    """Known secrets, and whatever looks like one, in any of the files."""
+    """Finds known secrets, and everything that looks like one, in any of the files."""
     values = [value for secret in secrets if (value := secret.get_secret_value())]
     for file, content in files.items():
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
@@ -43,7 +43,7 @@ def secret_problems(files: Mapping[str, bytes], secrets: Sequence[SecretStr]) ->
 
 
 def written_values(file: str, template: Any) -> Iterator[Problem]:
-    """Values of a template's properties that hold secrets, where they are not a parameter's."""
+    """Returns values of secret properties that are written in the template instead of a parameter."""
     for path, value in leaves(template):
         name = path.rsplit(".", 1)[-1]
         if NAMED.search(name) and isinstance(value, str) and value and not GIVEN.fullmatch(value):

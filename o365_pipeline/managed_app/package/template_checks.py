@@ -1,7 +1,7 @@
-"""What is checked of a package's mainTemplate.json.
+"""The checks of a package's mainTemplate.json.
 
-What belongs here: its form, its limits, what it comes to, whom it gives rights to. Source: Microsoft, ARM template best
-practices (limits).
+What belongs here: its form, its limits, its evaluated resources, and the rights that it grants. Source: Microsoft, ARM
+template best practices (limits).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SOME_VALUES: Mapping[str, Any] = {"int": 1, "bool": True, "array": [], "object":
 
 
 def template_problems(file: str, template: Any) -> list[Problem]:
-    """Everything that is wrong with a template; only its form, where that is wrong."""
+    """Finds all problems of a template; if its form is wrong, only those of its form."""
     if wrong := against_schema(file, template, SCHEMA):
         return wrong
     checks = (_too_large, _regions, _keys, _presets, _deployed)
@@ -35,7 +35,7 @@ def template_problems(file: str, template: Any) -> list[Problem]:
 
 
 def samples(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Parameters to try a template with: the least that it takes, then all that it knows."""
+    """Returns parameters to try a template with: first the required ones, then all."""
     parameters = template["parameters"]
     yield {name: _sample(one) for name, one in parameters.items() if "defaultValue" not in one}
     yield {name: _sample(one, last=True) for name, one in parameters.items()}
@@ -77,7 +77,7 @@ def _regions(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _keys(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
-    """Keys of applications that are written down rather than referred to in a Key Vault."""
+    """Finds application keys that are written in the template instead of a reference to a Key Vault."""
     for path, value in _named("servicePrincipalKey", template):
         if not isinstance(value, Mapping) or value.get("type") != "AzureKeyVaultSecret":
             yield Problem(
@@ -86,7 +86,7 @@ def _keys(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _presets(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
-    """Secret parameters that have a value without being given one."""
+    """Finds secret parameters that have a default value."""
     for name, parameter in template["parameters"].items():
         if parameter["type"].startswith("secure") and parameter.get("defaultValue"):
             path = f"parameters.{name}.defaultValue"
@@ -105,7 +105,7 @@ def _named(wanted: str, value: Any, path: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _deployed(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with what the template comes to."""
+    """Finds problems of the evaluated template."""
     for parameters in samples(template):
         given = ", ".join(sorted(parameters))
         try:
@@ -122,7 +122,7 @@ def _deployed(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
-    """Rights beyond the two that an installation needs, and those that it lacks."""
+    """Finds rights that an installation does not need, and missing ones."""
     wanted = {(grant.role_id, grant.on): grant for grant in GRANTS}
     given = Counter(
         (
@@ -147,6 +147,6 @@ def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
 
 
 def _type_of(identifier: str) -> str:
-    """The type of the resource that an id names."""
+    """Returns the type of the resource that an id names."""
     provider, *parts = identifier.split("/providers/")[-1].split("/")
     return "/".join([provider, *parts[::2]])

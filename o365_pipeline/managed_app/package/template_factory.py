@@ -1,7 +1,7 @@
-"""The data factory of an installation, with what it needs to copy each dataset of the data request.
+"""The data factory of an installation, with everything that it needs to copy each dataset of the data request.
 
-What belongs here: turning the definitions of the live pipeline, the very same ones, into resources of the template.
-What they are is `extraction/factory_definitions.py`'s.
+What belongs here: converting the definitions of the live pipeline into resources of the template. The definitions
+belong to `extraction/factory_definitions.py`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ STAND_INS: Mapping[str, str] = {
 
 
 def factory(offer: Offer) -> list[dict[str, Any]]:
-    """The factory with an identity of its own, and all definitions; what is referred to comes first."""
+    """Returns the factory, which has its own identity, and all definitions; a definition comes after those that it
+    refers to.
+    """
     own = {
         "type": "Microsoft.DataFactory/factories",
         "apiVersion": VERSION,
@@ -64,7 +66,7 @@ def factory(offer: Offer) -> list[dict[str, Any]]:
 
 
 def copy_sources(offer: Offer) -> dict[str, Any]:
-    """What each pipeline that groups narrow down reads, by the pipeline's name: a variable of the template."""
+    """Returns the copy source of each pipeline that groups limit, by pipeline name: a variable of the template."""
     customer = _stand_in(offer)
     return {
         definition.name: templated(_copy(definition.properties)["source"], STAND_INS)
@@ -76,7 +78,9 @@ def copy_sources(offer: Offer) -> dict[str, Any]:
 
 
 def allowed_groups() -> str:
-    """What the purchaser's groups add to a source: a variable of the template. Of no groups nothing is said."""
+    """Returns what the purchaser's groups add to a copy source: a variable of the template; nothing if there are no
+    groups.
+    """
     return (
         "[if(empty(parameters('extractGroups')), json('{}'), "
         "createObject('allowedGroups', parameters('extractGroups')))]"
@@ -84,7 +88,7 @@ def allowed_groups() -> str:
 
 
 def _stand_in(offer: Offer) -> Customer:
-    """A customer with stand-ins where the installation decides."""
+    """Makes a customer with placeholders for everything that differs between installations."""
     return Customer(
         name="stand-in",
         tenant_id=TENANT,
@@ -119,7 +123,7 @@ def _resource(definition: Definition, customer: Customer, narrowed: set[str]) ->
 
 
 def _copy(pipeline: dict[str, Any]) -> dict[str, Any]:
-    """What the only activity of a pipeline copies."""
+    """Returns the settings of the only activity of a pipeline."""
     [activity] = pipeline["activities"]
     copied: dict[str, Any] = activity["typeProperties"]
     return copied
@@ -130,7 +134,7 @@ def _id(kind: Kind, name: str) -> str:
 
 
 def _references(value: Any) -> Iterator[tuple[Kind, str]]:
-    """The definitions that a definition refers to."""
+    """Returns the definitions that a definition refers to."""
     if isinstance(value, Mapping):
         if value.get("type") in REFERENCES and "referenceName" in value:
             yield REFERENCES[value["type"]], value["referenceName"]

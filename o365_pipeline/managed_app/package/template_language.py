@@ -1,7 +1,7 @@
-"""The language of ARM templates, as far as it is written: literals, and expressions in the place of stand-ins.
+"""Writes the language of ARM templates: literals, and expressions in place of placeholders.
 
-What belongs here: making text that Azure Resource Manager reads as it is meant. What an expression comes to is
-`arm_template.py`'s. Source: Microsoft, syntax and expressions in ARM templates.
+What belongs here: making text that Azure Resource Manager reads as it is meant. Evaluating expressions belongs to
+`arm_template.py`. Source: Microsoft, syntax and expressions in ARM templates.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 
 
 def literal(text: str) -> str:
-    """Text as a template's value: what stands in brackets would be taken for an expression."""
+    """Writes text as a template's value; text in brackets is escaped, since it would be read as an expression."""
     return f"[{text}" if text.startswith("[") and text.endswith("]") else text
 
 
 def quoted(text: str) -> str:
-    """Text within an expression."""
+    """Writes text within an expression."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def templated(value: Any, stand_ins: Mapping[str, str]) -> Any:
-    """A JSON value as a template's, with expressions where its texts have stand-ins.
+    """Writes a JSON value as a template's value, with expressions in place of placeholders.
 
     Args:
-        value: what the template shall come to, with a stand-in wherever an installation decides.
-        stand_ins: the expression, without brackets, of each stand-in.
+        value: the value, with a placeholder for everything that differs between installations.
+        stand_ins: the expression, without brackets, for each placeholder.
     """
     if isinstance(value, Mapping):
         return {literal(name): templated(part, stand_ins) for name, part in value.items()}

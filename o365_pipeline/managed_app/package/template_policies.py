@@ -1,6 +1,6 @@
-"""The policies of an installation: one assignment of an Azure policy for each that the offer names.
+"""The policies of an installation: one assignment for each Azure policy that the offer names.
 
-What belongs here: those resources of the template. Which policies there are is `policies.py`'s; each keeps its own
+What belongs here: those resources of the template. The known policies belong to `azure/policies.py`; each keeps its own
 default effect. Source: Microsoft, Azure Policy built-in definitions.
 """
 
@@ -16,11 +16,11 @@ from o365_pipeline.managed_app.package.template_language import quoted
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "region": {"listOfAllowedLocations": {"value": "[createArray(parameters('location'))]"}},
 }
-"""What the definitions want to be told, by the policies' keys: those that are not here have a default for all."""
+"""Parameters of the policy definitions, by the policies' keys; definitions that are not here have defaults."""
 
 
 def assignments(offer: Offer) -> list[dict[str, Any]]:
-    """The assignments to the managed resource group."""
+    """Returns the assignments to the managed resource group."""
     return [_assignment(policies()[key]) for key in offer.policies]
 
 
@@ -39,6 +39,8 @@ def _assignment(policy: Policy) -> dict[str, Any]:
 
 
 def _definition(policy: Policy) -> str:
-    """Azure's own definition, which lies in no subscription. Certification wants ids from functions."""
+    """Returns the id of Azure's built-in definition, which is in no subscription. Certification requires ids made by
+    functions.
+    """
     kind, name = policy.definition_id.removeprefix("/providers/").rsplit("/", 1)
     return f"[tenantResourceId({quoted(kind)}, {quoted(name)})]"

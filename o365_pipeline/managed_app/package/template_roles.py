@@ -1,7 +1,7 @@
-"""Who may do what in an installation: two role assignments, each with its reason, and no others.
+"""The role assignments of an installation: two, each with its reason, and no others.
 
-What belongs here: those resources of the template. The vendor's own access is the offer's authorisation, which Azure
-gives when it installs.
+What belongs here: those resources of the template. The vendor's own access is the offer's authorization, which Azure
+grants during the installation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Grant:
     on: str
     """The type of the resource."""
     data_actions: tuple[str, ...]
-    """What the role lets do with data: none of it is managing, and the lock on the purchaser would stop it."""
+    """The data actions of the role. They are not management actions, and the lock on the resource group would deny
+    them.
+    """
     reason: str
 
 
@@ -55,19 +57,20 @@ APPLICATION_WRITES_LAKE = Grant(
 )
 GRANTS = (FACTORY_READS_SECRETS, APPLICATION_WRITES_LAKE)
 DATA_ACTIONS = tuple(sorted(action for grant in GRANTS for action in grant.data_actions))
-"""What the lock on the managed resource group has to let through.
+"""The data actions that the lock on the managed resource group must allow.
 
-The lock denies everybody but the vendor's principals, the factory's identity and the application in the purchaser's
-tenant among them, and goes before their roles (Microsoft: deny assignments; ApplicationPackageLockingPolicyDefinition,
-"deny assignment excluded data actions"). A purchaser's person gains nothing by it: a data action needs a role too.
+The lock denies everybody except the vendor's principals, including the factory's identity and the application in the
+purchaser's tenant, and takes precedence over their roles (Microsoft: deny assignments;
+ApplicationPackageLockingPolicyDefinition, "deny assignment excluded data actions"). The exclusion gives people of the
+purchaser no access: a data action needs a role, too.
 """
 
 
 def roles(offer: Offer) -> list[dict[str, Any]]:
-    """The two assignments.
+    """Returns the two assignments.
 
-    The factory's identity lives in the purchaser's tenant. Where that is not the vendor's, Azure wants to be told whose
-    identity it is; where it is, Azure refuses to be told (Microsoft: delegatedManagedIdentityResourceId).
+    The factory's identity is in the purchaser's tenant. If that is not the vendor's tenant, Azure requires the
+    identity's resource id; if it is, Azure refuses that property (Microsoft: delegatedManagedIdentityResourceId).
     """
     vendor = quoted(offer.request.application_tenant_id)
     factory = FACTORY[1:-1]

@@ -1,6 +1,6 @@
-"""The mart of an installation: a SQL server that takes Microsoft Entra sign-ins alone, and its database.
+"""The mart of an installation: a SQL server that accepts only Microsoft Entra sign-ins, and its database.
 
-What belongs here: those resources of the template. The mart's tables make themselves at the first connection.
+What belongs here: those resources of the template. The mart creates its own tables at the first connection.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ DATABASE = "[resourceId('Microsoft.Sql/servers/databases', variables('sqlServer'
 
 
 def database_sizes(offer: Offer) -> dict[str, str]:
-    """The size of the database by the SKU's name."""
+    """Returns the size of the database by the SKU's name."""
     return {sku.name: literal(sku.database) for sku in offer.skus}
 
 
 def mart(offer: Offer) -> list[dict[str, Any]]:
-    """The server, its database with transparent encryption, and the way in for Azure's own addresses.
+    """Returns the server, its database with transparent encryption, and the firewall rule for Azure's own addresses.
 
-    The application administers the server. Azure SQL knows an application by its client id, not by the object id of
-    its service principal (Microsoft: create a server with Microsoft Entra-only authentication).
+    The application administers the server. Azure SQL identifies an application by its client id, not by the object id
+    of its service principal (Microsoft: create a server with Microsoft Entra-only authentication).
     """
     administrator = {
         "administratorType": "ActiveDirectory",

@@ -1,7 +1,7 @@
-"""What an installation keeps things in: the lake's storage account, and the vault of the application's secret.
+"""The storage of an installation: the lake's storage account, and the vault for the application's secret.
 
-What belongs here: those resources of the template. No secret is among them: the vendor's deployment writes it after
-the installation.
+What belongs here: those resources of the template. The template contains no secret: the vendor's deployment writes it
+after the installation.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ VAULT = "[resourceId('Microsoft.KeyVault/vaults', variables('keyVault'))]"
 
 
 def lake() -> list[dict[str, Any]]:
-    """Data Lake Storage Gen2, encrypted twice, that takes Microsoft Entra sign-ins over TLS alone.
+    """Returns a Data Lake Storage Gen2 account, encrypted twice, that accepts only Microsoft Entra sign-ins over TLS.
 
-    It is open to all networks: Data Connect delivers from addresses of its own.
+    It is open to all networks, since Data Connect delivers from its own addresses.
     """
     encrypted = {"enabled": True, "keyType": "Account"}
     account = {
@@ -52,7 +52,7 @@ def lake() -> list[dict[str, Any]]:
 
 
 def vault() -> dict[str, Any]:
-    """A Key Vault that is read by roles, and whose secrets outlive a deletion."""
+    """Returns a Key Vault that is read through roles and whose secrets survive a deletion."""
     return {
         "type": "Microsoft.KeyVault/vaults",
         "apiVersion": "2025-05-01",

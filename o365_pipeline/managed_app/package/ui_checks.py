@@ -1,6 +1,6 @@
-"""What is checked of a package's createUiDefinition.json, and of how it fits the template.
+"""The checks of a package's createUiDefinition.json, and of its fit with the template.
 
-What belongs here: its form, what its expressions come to, and what the template makes of its outputs.
+What belongs here: its form, its evaluated expressions, and the use that the template makes of its outputs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LOCATION = "location"
 
 
 def ui_problems(file: str, wizard: Any, template: Mapping[str, Any] | None) -> list[Problem]:
-    """Everything that is wrong with a wizard; only its form, where that is wrong.
+    """Finds all problems of a wizard; if its form is wrong, only those of its form.
 
     Args:
-        template: the template that the wizard is for; None where that cannot be read.
+        template: the template that the wizard is for; None if it cannot be read.
     """
     if wrong := against_schema(file, wizard, SCHEMA):
         return wrong
@@ -34,7 +34,7 @@ def ui_problems(file: str, wizard: Any, template: Mapping[str, Any] | None) -> l
 
 
 def _twice(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
-    """Elements that cannot be told apart."""
+    """Finds elements that have the same name."""
     seen: set[tuple[str, str]] = set()
     for step, element in elements(wizard):
         key = step, element["name"]
@@ -44,7 +44,7 @@ def _twice(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _expressions(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
-    """Expressions that name an element, a step or a function that is not there."""
+    """Finds expressions that name an element, a step or a function that does not exist."""
     given = {element["name"]: "1" for _, element in elements(wizard) if element["type"] == "Microsoft.Common.TextBox"}
     chosen = answers(wizard, "", given)
     for path, value in leaves(wizard):
@@ -56,7 +56,7 @@ def _expressions(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _parameters(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Problem]:
-    """Outputs without a parameter, parameters without an output, and values that the template does not take."""
+    """Finds outputs without a parameter, parameters without an output, and values that the template does not accept."""
     given, declared = set(wizard["parameters"]["outputs"]), set(template["parameters"])
     for name in sorted(given - declared):
         yield Problem(file, f"parameters.outputs.{name}", "the template has no such parameter", "take the output out")
@@ -77,7 +77,7 @@ def _parameters(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any
 
 
 def _purchasers(wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Answers]:
-    """Who fills the wizard in with the template's samples, and who takes each choice that there is."""
+    """Makes purchasers: one who answers with the template's samples, and one for each choice in the wizard."""
     for sample in samples(template):
         filled = {
             name: SEPARATOR.join(value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """createUiDefinition.json: the wizard that a purchaser fills in.
 
-What belongs here: its steps and what they hand to the template, which is exactly the template's parameters. The
-sentences are `purchaser_texts.py`'s. Source: Microsoft, CreateUiDefinition elements.
+What belongs here: its steps, and its outputs, which are exactly the template's parameters. The sentences belong to
+`purchaser_texts.py`. Source: Microsoft, CreateUiDefinition elements.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Element = dict[str, Any]
 
 
 def ui_definition(offer: Offer, costs: Mapping[str, CostParts]) -> dict[str, Any]:
-    """The wizard of an offer.
+    """Builds the wizard of an offer.
 
     Args:
-        costs: what each SKU comes to, by its name.
+        costs: the cost of each SKU, by its name.
     """
     return {
         "$schema": SCHEMA,
@@ -88,7 +88,7 @@ def _terms(offer: Offer) -> list[Element]:
 
 
 def _data(offer: Offer) -> list[Element]:
-    """What is asked for, of whom, under which policies; of which groups, and for which application."""
+    """Shows which data is requested, about whom and under which policies; asks for the groups and the application."""
     asked = "This data is asked for. Nothing of it moves before an administrator of Microsoft 365 approves it."
     return [
         _box("asked", "Info", asked),
@@ -120,7 +120,7 @@ def _groups() -> Element:
 
 
 def _application(offer: Offer) -> list[Element]:
-    """Who writes to the lake: the vendor's application, as the purchaser's tenant knows it."""
+    """Asks for the application that writes to the lake: the vendor's, as it is registered in the purchaser's tenant."""
     client_id = offer.request.application_id
     how = (
         f"{offer.publisher}'s application has to be in your tenant: let an administrator add it. Its object id there "
@@ -180,7 +180,7 @@ def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
 
 
 def _cost(costs: CostParts) -> str:
-    """The approximate cost as an expression of the number of users."""
+    """Returns the approximate cost as an expression of the number of users."""
     monthly, history = (f"string(ceil({_by_users(cost)}))" for cost in (costs.monthly, costs.once))
     before = quoted("APPROXIMATE COST: ")
     between = quoted(
@@ -192,13 +192,15 @@ def _cost(costs: CostParts) -> str:
 
 
 def _by_users(cost: Cost) -> str:
-    """A cost as an expression."""
+    """Returns a cost as an expression."""
     rounded_up = (f"mul({_number(part.cost)}, ceil({_units(part)}))" for part in cost.rounded_up)
     return _sum([_number(cost.fixed), f"mul({_number(cost.per_user)}, {USERS_GIVEN})", *rounded_up])
 
 
 def _units(part: RoundedUp) -> str:
-    """A hair less than the units, since the portal's fractions are not exact and they are rounded up."""
+    """Subtracts a very small amount from the units before they are rounded up, since the portal's fractions are not
+    exact.
+    """
     units = f"mul({_number(part.units_per_user)}, {USERS_GIVEN})"
     if part.units_beside:
         units = f"add({units}, {_number(part.units_beside)})"
@@ -206,7 +208,7 @@ def _units(part: RoundedUp) -> str:
 
 
 def _sum(terms: Sequence[str]) -> str:
-    """`add` takes two: halves of halves, so that the expression stays flat."""
+    """Adds terms in pairs, since `add` takes two; halving the list keeps the expression flat."""
     if len(terms) == 1:
         return terms[0]
     half = len(terms) // 2

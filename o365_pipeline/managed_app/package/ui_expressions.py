@@ -1,7 +1,7 @@
-"""The portal's part in an installation, as far as the wizard needs it: what its expressions come to.
+"""Evaluates the wizard's expressions as the portal does, as far as the wizard needs it.
 
-What belongs here: the functions that a createUiDefinition.json can call, and the answers that a purchaser gives. A
-name of nothing is an error. Source: Microsoft, CreateUiDefinition functions and elements.
+What belongs here: the functions that a createUiDefinition.json can call, and a purchaser's answers. An unknown name is
+an error. Source: Microsoft, CreateUiDefinition functions and elements.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a purchaser chose: the region, and by step what stands in each element."""
+    """A purchaser's answers: the region, and by step the value of each element."""
 
     location: str
     steps: Mapping[str, Mapping[str, Any]]
 
     def worked_out(self, value: Any) -> Any:
-        """What a text of the wizard comes to; any other value is itself.
+        """Evaluates a text of the wizard; any other value stays as it is.
 
         Raises:
-            TemplateError: an expression cannot be read, or names what is not there.
+            TemplateError: an expression cannot be read, or names something that does not exist.
         """
         if not is_expression(value):
             return value
@@ -70,7 +70,7 @@ def is_expression(value: Any) -> bool:
 
 
 def elements(wizard: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each element with its step's name; what is in a section counts as the step's."""
+    """Returns each element with its step's name; elements of a section count as the step's."""
     for step in wizard["parameters"]["steps"]:
         waiting = list(step["elements"])
         while waiting:
@@ -80,7 +80,9 @@ def elements(wizard: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def answers(wizard: Mapping[str, Any], location: str, given: Mapping[str, Any]) -> Answers:
-    """The answers of a purchaser who fills in what is given, by the elements' names, and leaves the rest as it is."""
+    """Makes the answers of a purchaser who fills in the given elements by name, and leaves the others at their
+    defaults.
+    """
     steps: dict[str, dict[str, Any]] = {step["name"]: {} for step in wizard["parameters"]["steps"]}
     for step, element in elements(wizard):
         steps[step][element["name"]] = given.get(element["name"], _left_as_it_is(element))
@@ -88,7 +90,7 @@ def answers(wizard: Mapping[str, Any], location: str, given: Mapping[str, Any]) 
 
 
 def outputs(wizard: Mapping[str, Any], chosen: Answers) -> dict[str, Any]:
-    """What the wizard hands to the template."""
+    """Returns the wizard's outputs, which the template receives."""
     return {name: chosen.worked_out(value) for name, value in wizard["parameters"]["outputs"].items()}
 
 

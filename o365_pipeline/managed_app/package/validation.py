@@ -1,7 +1,7 @@
-"""Whether a package would be refused: by Azure, by the marketplace's certification, or by its purchaser.
+"""Decides whether a package would be refused: by Azure, by the marketplace's certification, or by its purchaser.
 
-What belongs here: going through the files. What is checked of each is `template_checks.py`'s, `ui_checks.py`'s and
-`secret_checks.py`'s. Source: Microsoft, publish a managed application definition; hardcoded credentials.
+What belongs here: going through the files. The checks belong to `template_checks.py`, `ui_checks.py` and
+`secret_checks.py`. Source: Microsoft, publish a managed application definition; hardcoded credentials.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from o365_pipeline.managed_app.package.ui_checks import ui_problems
 
 VIEW_SCHEMA = "view_definition.schema.json"
 MAX_PACKAGE = 120 * 1024 * 1024
-"""The most that a service catalog takes."""
+"""The greatest size that a service catalog accepts."""
 
 
 def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list[Problem]:
-    """Everything that is wrong with a package; nothing, where it can be published.
+    """Finds all problems of a package; there are none if it can be published.
 
     Args:
-        secrets: values that must not stand in it.
+        secrets: values that must not occur in it.
     """
     if isinstance(package, Path):
         try:
@@ -49,7 +49,7 @@ def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list
 
 
 def _template(package: Package) -> tuple[Any, list[Problem]]:
-    """The template, None where nothing can be told from it, and what is wrong with it."""
+    """Returns the template, or None if it cannot be read, and its problems."""
     template, wrong = _json(package, TEMPLATE)
     if template is None:
         return None, wrong
@@ -86,7 +86,7 @@ def _too_large(package: Package) -> list[Problem]:
 
 
 def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:
-    """The document in a file, or what is wrong with it; neither, where the file is missing."""
+    """Returns the document in a file, or its problems; neither if the file is missing."""
     if file not in package.files:
         return None, []
     try:

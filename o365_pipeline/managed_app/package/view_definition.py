@@ -1,4 +1,4 @@
-"""viewDefinition.json: what the portal shows of an installation.
+"""viewDefinition.json: the portal's views of an installation.
 
 What belongs here: the overview and the metrics. Source: Microsoft, view definition artifact.
 """
@@ -15,7 +15,7 @@ FACTORIES = "Microsoft.DataFactory/factories"
 
 
 def view_definition(offer: Offer) -> dict[str, Any]:
-    """The views of an offer's installations."""
+    """Builds the views of an offer's installations."""
     return {
         "$schema": SCHEMA,
         "contentVersion": "0.0.0.1",

@@ -1,15 +1,18 @@
-"""The releases of an offer in the asset graph: the package, and where it is published.
+"""The releases of an offer in the asset graph: the package, and the places where it is published.
 
-What belongs here: what Dagster sees of them. A release is a materialization; its data version is the package's digest.
+What belongs here: the releases as Dagster sees them. A release is a materialization; its data version is the package's
+digest.
 """
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import package as packages
@@ -20,26 +23,24 @@ from o365_pipeline.managed_app.publishing.marketplace import FOLDER, payload
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 
 GROUP = "managed_app"
-OWNERS = ["team:data-engineering"]
 PACKAGE = dg.AssetKey([GROUP, "package"])
 SERVICE_CATALOG = dg.AssetKey([GROUP, "service_catalog"])
 MARKETPLACE = dg.AssetKey([GROUP, "marketplace"])
 VALID_CHECK = "package_is_valid"
 COMPLETE_CHECK = "partner_center_refuses_nothing"
 
+release_asset = partial(dg.asset, group_name=GROUP, kinds={"azure"}, owners=[VENDOR])
+
 
 def managed_app_assets(offer: Offer) -> list[dg.AssetsDefinition]:
-    """The releases of this offer; the marketplace's where it is one for the marketplace."""
+    """Builds the assets of this offer's releases; the marketplace's only if the offer is for the marketplace."""
     assets = [_package(offer), _service_catalog(offer)]
     return [*assets, _marketplace(offer)] if offer.marketplace else assets
 
 
 def _package(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=PACKAGE,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         code_version=offer.version,
         check_specs=[
             dg.AssetCheckSpec(
@@ -75,11 +76,8 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
 
 
 def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=SERVICE_CATALOG,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         deps=[PACKAGE],
         description=(
             "The offer's definition in the vendor's service catalog, from which it is installed. It is written where "
@@ -108,11 +106,8 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
 
 
 def _marketplace(offer: Offer) -> dg.AssetsDefinition:
-    @dg.asset(
+    @release_asset(
         key=MARKETPLACE,
-        group_name=GROUP,
-        kinds={"azure"},
-        owners=OWNERS,
         deps=[PACKAGE],
         check_specs=[
             dg.AssetCheckSpec(

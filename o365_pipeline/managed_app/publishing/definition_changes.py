@@ -1,7 +1,7 @@
-"""What differs between the definition that an offer asks for and the one that a service catalog holds, field by field.
+"""Compares the definition that an offer needs with the one in a service catalog, field by field.
 
 What belongs here: comparing and showing, without calls. The signature of notifications is compared by its fingerprint
-and never shown; the package's signed URL is compared by the path that ends it, for its signature is another each time.
+and never shown. The package's signed URL is compared by the end of its path, since its signature differs each time.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ ROLES: Mapping[str, str] = {
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
 }
-"""Azure's built-in roles, by name: those that a definition may be held with."""
+"""Azure's built-in roles that a definition may use, by name."""
 
 VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
 SIGNATURE = "notification signature"
 PACKAGE = "package"
 PATH_PARTS = 3
-"""A package lies at <offer>/<version>/<digest>.zip, wherever its storage answers."""
+"""A package is at <offer>/<version>/<digest>.zip, whatever the address of its storage is."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One field of a definition that is not held as the offer asks for it."""
+    """One field of a definition that differs from what the offer needs."""
 
     field: str
     held: str | None
@@ -36,7 +36,7 @@ class Change:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is dropped (-), and what takes its place (+)."""
+        """What is dropped (-), and what replaces it (+)."""
         signed = (("-", self.held), ("+", self.wanted))
         return tuple(f"{sign} {self.field}: {value}" for sign, value in signed if value)
 
@@ -51,9 +51,9 @@ def as_markdown(changes: Iterable[Change]) -> str:
 
 
 def changes(wanted: models.ApplicationDefinition, held: models.ApplicationDefinition | None) -> tuple[Change, ...]:
-    """What has to change for the service catalog to hold what is wanted; all of it where it holds nothing.
+    """Returns what must change in the service catalog's definition; everything if it has none.
 
-    A service catalog that does not answer where it has a package from is judged by the digest among its tags.
+    If a service catalog does not return the package's address, the digest in the definition's tags is compared.
     """
     asked, present = dict(_fields(wanted)), dict(_fields(held)) if held else {}
     if held and PACKAGE not in present:
@@ -66,7 +66,7 @@ def changes(wanted: models.ApplicationDefinition, held: models.ApplicationDefini
 
 
 def _fields(definition: models.ApplicationDefinition) -> Iterator[tuple[str, str]]:
-    """(name, value) of what an offer says of its definition."""
+    """Returns (name, value) of the fields of a definition."""
     yield "display name", definition.display_name or ""
     yield "description", definition.description or ""
     yield "lock level", str(definition.lock_level)

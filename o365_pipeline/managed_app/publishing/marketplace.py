@@ -1,9 +1,9 @@
-"""What Partner Center is told of an offer: the resources of the Product Ingestion API, and each plan's configuration.
+"""The offer in Partner Center's terms: the resources of the Product Ingestion API, and each plan's configuration.
 
 What belongs here: making and writing them, without calls; `partner_center.py` submits. Microsoft documents the API for
 SaaS, virtual machines, containers and private offers, not for Azure applications (Product Ingestion API for the
 commercial marketplace), so it may refuse the draft; and it has no resource for a managed application's technical
-configuration. That is written in the words of the Partner Center submission API, to be entered by a person.
+configuration. That is written in the terms of the Partner Center submission API, to be entered by a person.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ METER = "users"
 CURRENCY = "USD"
 CONFIGURE = "configure.json"
 FOLDER = "marketplace"
-"""Below the folder of the offer's version."""
+"""The folder below that of the offer's version."""
 
 SIGNATURE = "<O365_NOTIFICATION_SIGNATURE>"
-"""Stands where the secret belongs: it is entered in Partner Center, and never lies in a file."""
+"""The placeholder for the secret, which is entered in Partner Center and never written to a file."""
 
 PACKAGE_ID = "<id that Partner Center gives the uploaded package>"
 
@@ -56,7 +56,7 @@ BY_HAND = (
     "the logo (216 to 350 pixels square, PNG), screenshots and customer leads",
     "publishing: a submission fills the draft and nothing else; preview and go-live are pressed by a person",
 )
-"""What no API that Microsoft documents does for an Azure application."""
+"""Steps for an Azure application that no documented API of Microsoft's can do."""
 
 METERED = (
     "usage of the meter: what users cost is billed only where it is reported to the Marketplace Metering Service, "
@@ -66,16 +66,16 @@ METERED = (
 
 @dataclass(frozen=True)
 class Payload:
-    """What Partner Center is told."""
+    """Everything that Partner Center receives."""
 
     documents: Mapping[str, Mapping[str, Any]]
-    """By the name of the file that it is written to."""
+    """By the name of the file that each is written to."""
 
     findings: tuple[str, ...]
-    """What Partner Center would refuse of it."""
+    """What Partner Center would refuse."""
 
     by_hand: tuple[str, ...]
-    """What is left to a person."""
+    """Steps that a person must do."""
 
     @property
     def request(self) -> Mapping[str, Any]:
@@ -90,7 +90,7 @@ class Payload:
         }
 
     def write(self, folder: Path) -> tuple[str, ...]:
-        """Write the files, and take away those of plans that are no more; returns the names of what changed."""
+        """Writes the files and deletes those of plans that no longer exist; returns the names of what changed."""
         different = self.differences(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name in different:
@@ -101,13 +101,13 @@ class Payload:
         return different
 
     def differences(self, folder: Path) -> tuple[str, ...]:
-        """The names of the files that do not lie in the folder so."""
+        """Returns the names of the files that are missing in the folder or differ there."""
         held = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
         return tuple(sorted(name for name in held.keys() | self.files.keys() if held.get(name) != self.files.get(name)))
 
 
 def payload(offer: Offer, package: Package) -> Payload:
-    """What Partner Center is told of an offer and its package.
+    """Describes an offer and its package for Partner Center.
 
     Raises:
         SettingsError: the offer is not one for the marketplace.
@@ -221,9 +221,9 @@ def _pricing(sku: Sku) -> dict[str, Any]:
 
 
 def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
-    """What is entered as a plan's technical configuration; all plans of an offer have the same.
+    """Returns the technical configuration of a plan, which is the same for all plans of an offer.
 
-    The policies are none of Partner Center's: the package assigns its own.
+    It contains no policies, since the package assigns its own.
     """
     vendor = offer.management
     return {
@@ -246,5 +246,5 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
 
 
 def _resource(kind: str, name: str, /, **values: Any) -> dict[str, Any]:
-    """A resource of the API; others of the same request refer to it by its name."""
+    """Makes a resource of the API; other resources of the same request refer to it by its name."""
     return {"$schema": f"{SCHEMAS}/{kind}/{VERSIONS[kind]}", "resourceName": name, **values}

@@ -1,4 +1,4 @@
-"""What Partner Center asks of an offer's texts, prices and markets, and where an offer falls short of it.
+"""Partner Center's rules for an offer's texts, prices and markets, and how an offer breaks them.
 
 What belongs here: the rules, each from Microsoft's documentation of Azure application offers (Configure your Azure
 application offer listing details; Create plans for an Azure application offer; Configure a managed application plan).
@@ -31,7 +31,7 @@ Market = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
 
 class Rule(BaseModel):
-    """The rules of a resource; it may hold more than they speak of."""
+    """The rules of a resource; the resource may have further fields."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
 
@@ -115,12 +115,12 @@ RULES: Mapping[str, type[Rule]] = {
 
 
 def kind(resource: Mapping[str, Any]) -> str:
-    """The type of a resource: `.../schema/<type>/<version>`."""
+    """Returns the type of a resource: `.../schema/<type>/<version>`."""
     return str(resource["$schema"]).split("/schema/", 1)[1].split("/", 1)[0]
 
 
 def findings(resources: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What Partner Center would refuse, each in one line that names the resource and the field."""
+    """Returns what Partner Center would refuse, one line for each with the resource and the field."""
     return tuple(line for resource in resources for line in _findings(resource))
 
 

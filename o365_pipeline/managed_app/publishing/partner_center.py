@@ -1,7 +1,7 @@
 """Partner Center's Product Ingestion API: submitting a request, and waiting for its job.
 
-What belongs here: the calls and their errors, each in one line. What is submitted is `marketplace.py`'s. Sources:
-Microsoft, Product Ingestion API for the commercial marketplace (configure requests; status of a request).
+What belongs here: the calls and their errors, each in one line. The submitted request belongs to `marketplace.py`.
+Sources: Microsoft, Product Ingestion API for the commercial marketplace (configure requests; status of a request).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from o365_pipeline.managed_app.publishing.marketplace import VERSIONS, Payload
 GRAPH = "https://graph.microsoft.com"
 CONFIGURE = f"{GRAPH}/rp/product-ingestion/configure"
 POLL_SECONDS, POLLS = 10, 60
-"""How often a job is asked for, and how many times: a draft takes minutes."""
+"""The pause between two checks of a job, and their number: a draft takes minutes."""
 
 SHOWN_ERRORS = 3
 NO_REASON = "no reason is given"
@@ -37,7 +37,7 @@ class PartnerCenter:
     sleep: Callable[[float], None] = time.sleep
 
     def submit(self, payload: Payload) -> str:
-        """Fill the draft of the offer, and wait until it is filled; nothing is published. Returns the job's id.
+        """Fills the draft of the offer and waits until it is filled; publishes nothing. Returns the job's id.
 
         Raises:
             PublishError: Partner Center would refuse, refused or did not finish; the message says why.

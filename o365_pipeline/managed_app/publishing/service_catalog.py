@@ -1,7 +1,8 @@
-"""The service catalog: an offer's package and its definition, from which purchasers in one's own reach install.
+"""The service catalog: an offer's package and its definition, from which purchasers in the vendor's own organization
+install.
 
-What belongs here: uploading, and calls through the real management client, with their errors in one line. What differs
-from what is held is `definition_changes.py`'s; what a package holds is `package.py`'s.
+What belongs here: uploading, and calls through the real management client, with their errors in one line. Comparing
+definitions belongs to `definition_changes.py`; the content of a package belongs to `package.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from o365_pipeline.raw.lakes import Lakes
 
 API_VERSION = "2019-07-01"
 READABLE_FOR = timedelta(hours=1)
-"""How long Azure may read an uploaded package; it takes a copy when it takes the definition."""
+"""How long Azure may read an uploaded package; it copies the package when it accepts the definition."""
 
 RETRIES = 4
 NO_PLACE = ("ResourceGroupNotFound", "SubscriptionNotFound")
@@ -42,7 +43,7 @@ BUSY = (429, 503)
 
 @dataclass(frozen=True)
 class Published:
-    """What a service catalog holds of an offer, and what was changed for it."""
+    """The offer in the service catalog, and what was changed there."""
 
     definition_id: str
     digest: str
@@ -53,21 +54,21 @@ class Published:
 class ServiceCatalog:
     """The vendor's service catalog.
 
-    Every method raises PublishError, in one line, where Azure refuses or does not answer, and LakeError where the
-    vendor's storage does.
+    Every method raises PublishError, in one line, if Azure refuses or does not answer, and LakeError if the vendor's
+    storage does.
     """
 
     cloud: Cloud
     lakes: Lakes
     signature: SecretStr | None
-    """What Azure signs its notifications with."""
+    """The secret with which Azure signs its notifications."""
 
     def changes(self, offer: Offer, package: Package) -> tuple[Change, ...]:
-        """What publishing would change; nothing is written."""
+        """Returns what publishing would change; writes nothing."""
         return changes(self._definition(offer, package, package_path(offer, package)), self._held(offer))
 
     def publish(self, offer: Offer, package: Package) -> Published:
-        """Upload the package and write the definition, where it differs from the one that is held.
+        """Uploads the package and writes the definition, if it differs from the published one.
 
         Raises:
             SettingsError: there is no signature for notifications.
@@ -79,14 +80,14 @@ class ServiceCatalog:
         return Published(definition_id(offer), package.digest, different)
 
     def _uploaded(self, offer: Offer, package: Package, path: str) -> str:
-        """Where Azure reads the package; one that is there already is the same."""
+        """Returns the address where Azure reads the package; an existing package at the same path is identical."""
         vendor = offer.management
         lake = self.lakes.at(vendor.package_storage_account, vendor.package_container)
         lake.create(path, package.content)
         return lake.readable_url(path, READABLE_FOR)
 
     def _held(self, offer: Offer) -> models.ApplicationDefinition | None:
-        """The definition of that name; None where there is none."""
+        """Returns the definition of that name; None if there is none."""
         try:
             held = self._client(offer).application_definitions.get(offer.management.resource_group, offer.name)
         except ResourceNotFoundError as error:
@@ -112,7 +113,7 @@ class ServiceCatalog:
     def _definition(
         self, offer: Offer, package: Package, uri: str, held: models.ApplicationDefinition | None = None
     ) -> models.ApplicationDefinition:
-        """The definition that the offer asks for; tags of others are kept."""
+        """Builds the definition that the offer needs; tags set by others are kept."""
         vendor, signature = offer.management, self._signature()
         ours = {
             VERSION_TAG: offer.version,
@@ -164,23 +165,25 @@ class ServiceCatalog:
 
 
 def package_path(offer: Offer, package: Package) -> str:
-    """Where a package lies in the vendor's storage; another content never lies at the same path."""
+    """Returns the package's path in the vendor's storage; different content never has the same path."""
     return f"{offer.name}/{offer.version}/{package.digest}.zip"
 
 
 def definition_id(offer: Offer) -> str:
-    """The Azure Resource Manager id of an offer's definition."""
+    """Returns the Azure Resource Manager id of an offer's definition."""
     group = f"/subscriptions/{offer.management.subscription_id}/resourceGroups/{offer.management.resource_group}"
     return f"{group}/providers/Microsoft.Solutions/applicationDefinitions/{offer.name}"
 
 
 def _fingerprint(offer: Offer, signature: str) -> str:
-    """Tells whether a definition has this signature, which Azure need not answer; nobody finds the signature by it."""
+    """Makes a fingerprint that shows whether a definition has this signature, without revealing it; Azure need not
+    return it.
+    """
     return hashlib.sha256(f"{definition_id(offer)} {signature}".encode()).hexdigest()[:12]
 
 
 def _location(name: str) -> str:
-    """A location as Azure compares it."""
+    """Writes a location in the form in which Azure compares it."""
     return name.replace(" ", "").lower()
 
 
@@ -190,7 +193,7 @@ def _code(error: AzureError) -> str:
 
 
 def _explained(offer: Offer, error: AzureError) -> str:
-    """In one line, without a signed URL, why Azure refuses and what to do."""
+    """Says in one line, without a signed URL, why Azure refuses and what to do."""
     vendor, code = offer.management, _code(error)
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)

@@ -1,11 +1,11 @@
-"""The mart's tables: grain, columns, types and keys, with the comments that become its data dictionary.
+"""The mart's tables: grain, columns, types and keys, with the comments that become the data dictionary.
 
-What belongs here: the list of the tables; each is in the module of its subject. The SQL that fills them is in `sql/`,
-one file per table; a change of a table needs a migration in `migrations/versions/`.
+What belongs here: the list of the tables; each table is in the module of its subject. The SQL that fills a table is in
+`mart/sql/`, one file per table. A change of a table needs a migration in `mart/migrations/versions/`.
 
 Every table is keyed by the partition that loaded it (customer, day) and then by its own key, so joins are always on
-customer, day and that key. There are no foreign keys: each table is loaded in a transaction of its own, and whoever is
-outside the organization has no row in dim_person.
+customer, day and that key. There are no foreign keys: each table is loaded in a transaction of its own, and people
+outside the organization have no row in dim_person.
 """
 
 from __future__ import annotations
@@ -108,4 +108,4 @@ MART_TABLES = (
     agg_collaboration_day,
     dim_date,
 )
-"""In the order in which a partition is loaded: a table comes after those that its SQL reads."""
+"""The order in which a partition is loaded: each table comes after the tables that its SQL reads."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import metadata
+from o365_pipeline.database.ledger import put
 
 MINIMUM_GROUP_SIZE = "minimum_group_size"
 DEFAULT_MINIMUM_GROUP_SIZE = 5
@@ -24,8 +25,7 @@ mart_setting = sa.Table(
 
 def write_setting(connection: sa.Connection, name: str, value: str, comment: str) -> None:
     """Give a setting its value."""
-    connection.execute(sa.delete(mart_setting).where(mart_setting.c.name == name))
-    connection.execute(sa.insert(mart_setting).values(name=name, value=value, comment=comment))
+    put(connection, mart_setting, {"name": name, "value": value, "comment": comment})
 
 
 def write_minimum_group_size(connection: sa.Connection, people: int) -> None:

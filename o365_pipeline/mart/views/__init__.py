@@ -1,7 +1,7 @@
-"""The mart's views, which reports read: weeks out of daily rows, and what there is as of the newest day.
+"""The mart's views, which reports read: weekly sums of daily rows, and the state on the newest day.
 
-What belongs here: the list of the views; each is in the module of its subject. They are made where the schema is
-upgraded, by `schema.py`: a view is changed here alone, without a migration.
+What belongs here: the list of the views; each view is in the module of its subject. `schema.py` creates them when the
+schema is upgraded, so changing a view needs no migration.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
 from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
+from o365_pipeline.mart.views.provenance import ledger_row_provenance
 from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
 from o365_pipeline.mart.views.view import View
 
@@ -31,6 +32,7 @@ VIEWS: Mapping[str, View] = {
         current_sharing_link,
         site_exposure,
         site_storage,
+        ledger_row_provenance,
     )
 }
-"""By their names."""
+"""All views by name."""

@@ -1,7 +1,6 @@
 """The views in a database: whether they are there as they are written here, making them, dropping them.
 
-What belongs here: SQL that makes and drops. `database.py` calls it within the upgrade of the schema, and Alembic's
-`env.py` before a migration, since tables cannot change on every database while views read them.
+What belongs here: SQL that makes and drops. `mart/upgrade.py` calls it within the upgrade of the schema.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The package of a managed application, as Azure opens it: the template, and the form that purchasers fill in.
+"""Opens the package of a managed application as Azure does: the template, and the form that purchasers fill in.
 
-What belongs here: finding and unpacking it. What is made of it is `installation.py`'s.
+What belongs here: finding and unpacking a package. Installing it belongs to `installation.py`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ BLOB_HOST = ".blob.core.windows.net"
 
 @dataclass(frozen=True)
 class ApplicationPackage:
-    """What an installation begins with."""
+    """The files that an installation starts from."""
 
     template: Mapping[str, Any]
     form: Mapping[str, Any]
 
     def parameters(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """The template's parameters: what the form puts out, given a purchaser's answers.
+        """Returns the template's parameters: the outputs of the form for a purchaser's answers.
 
         Raises:
-            UsageError: the form puts out what no answer is given to.
+            UsageError: an output of the form has no answer.
         """
         asked = self.form.get("parameters", {}).get("outputs", {})
         if unknown := sorted(set(asked) - set(answers)):
@@ -47,10 +47,10 @@ class ApplicationPackage:
 
 
 def unpacked(content: bytes) -> ApplicationPackage:
-    """A package from its zip.
+    """Reads a package from its zip.
 
     Raises:
-        UsageError: it is no zip, or lacks one of the two at its root.
+        UsageError: it is not a zip, or one of the two files is missing at its root.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
@@ -60,10 +60,10 @@ def unpacked(content: bytes) -> ApplicationPackage:
 
 
 def package_of(definition: Resource, lakes: Lakes) -> ApplicationPackage:
-    """The package of a published definition, from where it says that it lies.
+    """Reads the package of a published definition, from the address in the definition.
 
     Raises:
-        UsageError: it does not lie there, or is none.
+        UsageError: there is nothing at the address, or it is not a package.
         LakeError: it cannot be read.
     """
     properties = definition["properties"]

@@ -1,6 +1,6 @@
 """Azure Resource Manager's routes of Data Factory, in the wire format of api-version 2018-06-01.
 
-What belongs here: requests read, answers written. What a run does is `factory_runs.py`'s. Source:
+What belongs here: reading requests and writing answers. The life of a run belongs to `factory_runs.py`. Source:
 Azure/azure-rest-api-specs, specification/datafactory.
 """
 
@@ -29,7 +29,7 @@ FACTORY = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Micros
 DOCUMENT_KINDS = ("integrationRuntimes", "linkedservices", "datasets", "pipelines")
 
 BEGINNING = "0"
-"""The token of a query's beginning: runs are numbered from 1."""
+"""The continuation token of a query's first page: runs are numbered from 1."""
 
 RUNTIME = ("integrationRuntimes", factory_definitions.RUNTIME)
 
@@ -37,15 +37,17 @@ QUERY_COLUMNS = {"PipelineName": "pipeline", "Status": "status"}
 QUERY_OPERATORS = {"Equals": "IN", "In": "IN", "NotEquals": "NOT IN", "NotIn": "NOT IN"}
 
 USER_ERROR = "2200"
-"""The factory's code where the user, not the service, has to act."""
+"""The factory's error code for errors that the user, not the service, must fix."""
 
 
 def arm_routes(factories: Factories) -> list[Route]:
-    """Data Factory as the SDK's DataFactoryManagementClient calls it, with the faults that a test asks for."""
+    """Builds Data Factory's routes as the SDK's DataFactoryManagementClient calls them, with the faults that a test
+    asks for.
+    """
     faults = factories.faults
 
     def faulty(function: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """The function's endpoint, unless the request is one of those that go wrong."""
+        """Wraps an endpoint so that the requests that a test chose go wrong."""
 
         def answer(request: Request, body: Body) -> Response:
             version = request.query_params.get("api-version")
@@ -100,7 +102,7 @@ def arm_routes(factories: Factories) -> list[Route]:
         return Response(status_code=200)
 
     def shown(request: Request) -> str:
-        """The id of the run that is asked for, unless it is hidden from this request."""
+        """Returns the requested run id, unless a test hides the run from this request."""
         run_id: str = request.path_params["run_id"]
         if faults.hides(run_id):
             raise run_not_found(run_id)
@@ -173,7 +175,7 @@ def _document(request: Request, document: Document) -> Response:
 
 
 def _conditions(query: Body) -> tuple[list[str], list[object]]:
-    """SQL conditions and their values for RunFilterParameters."""
+    """Translates RunFilterParameters into SQL conditions and their values."""
     if query.get("orderBy"):
         raise ServiceError(400, "BadRequest", "Leave out orderBy: runs come in the order of their creation.")
     try:

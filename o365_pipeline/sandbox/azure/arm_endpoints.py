@@ -1,6 +1,7 @@
-"""What the routes of Azure's resource providers have in common: versions, fields of a body, operations that go on.
+"""What the routes of Azure's resource providers share: versions, fields of a body, and long-running operations.
 
-What belongs here: reading a request's parts and answering as Resource Manager does. What a provider keeps is its own.
+What belongs here: reading parts of a request and answering as Resource Manager does. The resources belong to each
+provider's own module.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def check_version(request: Request, version: str) -> None:
-    """See to it that a request is of the version that is answered.
+    """Checks that a request has the supported api-version.
 
     Raises:
-        ServiceError: it is not.
+        ServiceError: it has another.
     """
     if (asked := request.query_params.get("api-version")) != version:
         raise ServiceError(400, "InvalidApiVersionParameter", f"The api-version '{asked}' is invalid; use {version}.")
 
 
 def refuse_content(message: str) -> ServiceError:
-    """What ARM answers to a body that says something wrong."""
+    """Makes ARM's error for a body with a wrong value."""
     return ServiceError(400, "InvalidRequestContent", f"The request content was invalid: {message}.")
 
 
 def field(content: Any, name: str, kind: type) -> Any:
-    """A part of a body.
+    """Returns a field of a body.
 
     Raises:
-        ServiceError: it is missing, or something else.
+        ServiceError: it is missing, or has another type.
     """
     value = content.get(name) if isinstance(content, dict) else None
     if not isinstance(value, kind):
@@ -48,7 +49,7 @@ def field(content: Any, name: str, kind: type) -> Any:
 
 
 def goes_on(request: Request, status: int, content: Any = None) -> Response:
-    """An answer whose operation the client asks after until it has ended, which the sandbox's have at once."""
+    """Answers with a long-running operation, which clients poll; in the sandbox it ends at once."""
     subscription = request.url.path.lstrip("/").split("/")[1]
     path = OPERATION.format(subscription=subscription, operation=uuid.uuid4())
     version = request.query_params.get("api-version")
@@ -57,7 +58,7 @@ def goes_on(request: Request, status: int, content: Any = None) -> Response:
 
 
 def operation_routes() -> list[Route]:
-    """Where clients ask after operations."""
+    """Builds the routes on which clients poll operations."""
 
     def ended(request: Request, _: Body) -> Response:
         return JSONResponse({"id": request.url.path, "status": "Succeeded"})

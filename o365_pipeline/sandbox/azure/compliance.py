@@ -1,7 +1,7 @@
-"""Which policies are assigned to a resource group, and which of them are violated there.
+"""Azure policies in a resource group: which are assigned, and which are violated.
 
-What belongs here: what is kept and how it is judged. Violating is a test's or the command line's; who is told of it,
-`policy_states.py`'s and `data_connect.py`'s.
+What belongs here: storing and judging them. Tests and the command line violate a policy; `policy_states.py` and
+`data_connect.py` report it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from o365_pipeline.sandbox.state import State
 
 ASSIGNMENT_TYPE = "Microsoft.Authorization/policyAssignments"
 APPLIES_TO = {"sql-encryption": "Microsoft.Sql/servers/databases"}
-"""The type of resources that a policy judges, where it is not storage accounts."""
+"""The type of resources that a policy judges, if it is not storage accounts."""
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a policy assignment says of one resource."""
+    """What a policy assignment says about one resource."""
 
     assignment: Resource
     resource: Resource
@@ -41,7 +41,7 @@ class Compliance:
         self._resources = Resources(state)
 
     def judgements(self, group_id: str) -> list[Judgement]:
-        """What every policy assigned to the group says of every resource that it judges."""
+        """Returns what every policy assigned to the group says about every resource that it judges."""
         violated = self._violated(group_id)
         return [
             Judgement(assignment, resource, definition not in violated)
@@ -56,7 +56,7 @@ class Compliance:
         return tuple(dict.fromkeys(_display_name(judgement.definition_id) for judgement in judged))
 
     def violate(self, group_id: str, policy: Policy) -> None:
-        """Let what a policy judges in the group violate it.
+        """Makes the resources in the group violate a policy.
 
         Raises:
             UsageError: the policy is not assigned there.
@@ -74,7 +74,7 @@ class Compliance:
             )
 
     def comply(self, group_id: str) -> None:
-        """Let all that is in the group comply with its policies again."""
+        """Makes all resources in the group comply with its policies again."""
         with self._state.writing() as connection:
             connection.execute("DELETE FROM violation WHERE resource_group = ?", (group_id.lower(),))
 

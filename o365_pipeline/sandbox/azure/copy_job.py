@@ -1,7 +1,8 @@
-"""What one copy activity asks of Data Connect, resolved from the deployed definitions and a run's parameters.
+"""What one copy activity requests from Data Connect, resolved from the deployed definitions and the parameters of a
+run.
 
-What belongs here: reading definitions and the rules that concern the activity alone. Whether an approval covers it is
-`consent.authorization`'s; copying is `data_connect.py`'s.
+What belongs here: reading the definitions, and the rules that concern the activity alone. Whether an approval covers it
+is decided in `consent/authorization.py`; copying belongs to `data_connect.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ SINKS = {
         "AzureBlobStorageLocation", "AzureBlobStorageWriteSettings", "serviceEndpoint", "container"
     ),
 }
-"""Linked service type -> the sink that it makes."""
+"""Linked service type -> the sink that it defines."""
 
 
 class CopyJob(BaseModel):
@@ -54,7 +55,7 @@ class CopyJob(BaseModel):
     groups: tuple[str, ...] = ()
     filter_uri: str | None = None
     deny_groups: tuple[str, ...] = ()
-    """Whose members the approval leaves out; known once the job is approved."""
+    """Groups whose members the approval leaves out; known after the job is approved."""
 
     date_column: str | None = None
     start: str | None = None
@@ -68,7 +69,7 @@ class CopyJob(BaseModel):
 
     @property
     def storage_account(self) -> str:
-        """The account of the sink: o365lake of https://o365lake.dfs.core.windows.net/lake."""
+        """The account of the sink, such as o365lake in https://o365lake.dfs.core.windows.net/lake."""
         return (urlsplit(self.container_url).hostname or "").split(".")[0]
 
     @property
@@ -93,7 +94,7 @@ class CopyJob(BaseModel):
         )
 
     def fault(self, today: dt.date) -> str | None:
-        """Why Data Connect would refuse the activity on a day, whatever was approved, or None."""
+        """Says why Data Connect would refuse the activity on a day whatever was approved, or None."""
         if len(self.groups) > MAX_GROUPS:
             return f"allowedGroups takes at most {MAX_GROUPS} groups, not {len(self.groups)}"
         if self.groups and self.filter_uri:
@@ -117,7 +118,9 @@ class CopyJob(BaseModel):
 
 
 def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | None:
-    """Which of the days Data Connect does not have, yet or any more, where the dataset is captured day by day."""
+    """Says which of the days Data Connect does not have, not yet or not any more, if the dataset is captured day by
+    day.
+    """
     if dataset.history_days is None:
         return None
     first, last = today - dt.timedelta(days=dataset.history_days), today - dt.timedelta(days=dataset.delay_days)
@@ -126,11 +129,11 @@ def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | N
 
 
 def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str) -> CopyJob:
-    """Resolve the one copy activity of a pipeline.
+    """Resolves the one copy activity of a pipeline.
 
     Raises:
-        ServiceError: the pipeline or what it refers to is not there.
-        UsageError: the sandbox cannot run what is defined; the message says what.
+        ServiceError: the pipeline, or something that it refers to, does not exist.
+        UsageError: the sandbox cannot run the definition; the message says why.
     """
     properties = documents.get("pipelines", pipeline).properties
     activities = properties.get("activities") or []
@@ -162,10 +165,10 @@ def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], ru
 
 
 def run_parameters(documents: Documents, pipeline: str, given: dict[str, Any]) -> dict[str, str]:
-    """A run's parameters: those given, and the defaults of the others.
+    """Returns a run's parameters: those given, and the defaults of the others.
 
     Raises:
-        ServiceError: the pipeline is not there, or a parameter without default is not given.
+        ServiceError: the pipeline does not exist, or a parameter has neither a value nor a default.
     """
     declared = documents.get("pipelines", pipeline).properties.get("parameters") or {}
     parameters = {name: entry["defaultValue"] for name, entry in declared.items() if "defaultValue" in entry} | given
@@ -187,7 +190,7 @@ def _source(documents: Documents, reference: dict[str, Any]) -> tuple[str, dict[
 def _sink(
     documents: Documents, reference: dict[str, Any], store_settings: dict[str, Any], names: dict[str, str]
 ) -> tuple[str, str]:
-    """(the container's address, the folder in it)."""
+    """Returns (the container's address, the folder in it)."""
     given = {name: _text(value, names) or "" for name, value in (reference.get("parameters") or {}).items()}
     properties = documents.get("datasets", reference["referenceName"]).properties
     service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties

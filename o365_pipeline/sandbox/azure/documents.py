@@ -1,7 +1,7 @@
-"""What is deployed to a factory: runtimes, linked services, datasets and pipelines, kept as the JSON they were sent as.
+"""The definitions in a factory: runtimes, linked services, datasets and pipelines, stored as the JSON that was sent.
 
-What belongs here: keeping, finding and checking references, and what the service adds to what it was sent. What a
-pipeline does is `copy_job.py`'s.
+What belongs here: storing and finding definitions, checking references, and the defaults that the service adds. What a
+pipeline does belongs to `copy_job.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REFERENCES = {
     "LinkedServiceReference": "linkedservices",
     "DatasetReference": "datasets",
 }
-"""Reference type -> kind of the document that it names."""
+"""Reference type -> kind of the document that it refers to."""
 
 ACTIVITY_DEFAULTS: dict[str, Any] = {
     "dependsOn": [],
@@ -33,7 +33,7 @@ ACTIVITY_DEFAULTS: dict[str, Any] = {
     },
     "userProperties": [],
 }
-"""What the service says of an activity that was sent without it."""
+"""The properties that the service adds to an activity that was sent without them."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Document:
 
     @property
     def answered(self) -> dict[str, Any]:
-        """The properties as the service answers them, with what it adds of its own."""
+        """The properties as the service returns them, with its additions."""
         added: dict[str, Any] = (
             {"state": "Initial"} if self.properties.get("type") == "Managed" else {"annotations": []}
         )
@@ -54,17 +54,17 @@ class Document:
 
 
 class Documents:
-    """One factory's documents. A factory exists as soon as something is asked of it."""
+    """One factory's documents. A factory exists as soon as it gets a request."""
 
     def __init__(self, state: State, factory: str) -> None:
         self._state = state
         self._factory = factory.lower()
 
     def put(self, kind: str, name: str, properties: dict[str, Any]) -> Document:
-        """Keep a definition under its name, without the secrets in it, over the one that may be there.
+        """Stores a definition under its name, without its secrets; replaces an existing one.
 
         Raises:
-            ServiceError: it refers to a document that is not there.
+            ServiceError: it refers to a document that does not exist.
         """
         for reference_kind, reference in _references(properties):
             if self.find(reference_kind, reference) is None:
@@ -90,17 +90,17 @@ class Documents:
         return Document(row["name"], row["etag"], json.loads(row["properties"])) if row else None
 
     def all(self, kind: str) -> list[Document]:
-        """All of a kind, by name."""
+        """Returns all documents of a kind, by name."""
         with self._state.reading() as connection:
             query = "SELECT name, etag, properties FROM document WHERE factory = ? AND kind = ? ORDER BY name"
             rows = connection.execute(query, (self._factory, kind))
             return [Document(row["name"], row["etag"], json.loads(row["properties"])) for row in rows]
 
     def get(self, kind: str, name: str) -> Document:
-        """The document of that name.
+        """Returns the document of that name.
 
         Raises:
-            ServiceError: there is none; ARM answers 404.
+            ServiceError: it does not exist; ARM answers 404.
         """
         if document := self.find(kind, name):
             return document
@@ -121,7 +121,7 @@ def _references(value: object) -> Iterator[tuple[str, str]]:
 
 
 def without_secrets(value: Any) -> Any:
-    """The same JSON with stars in place of every secret."""
+    """Returns the same JSON with stars in place of every secret."""
     if isinstance(value, dict):
         if value.get("type") == "SecureString":
             return {"type": "SecureString", "value": "**********"}

@@ -1,4 +1,4 @@
-"""Microsoft Entra's sign-in, as far as azure-identity needs it: who asks for a token gets one, which nobody looks at.
+"""Microsoft Entra's sign-in, as far as azure-identity needs it: every client gets a token, and nobody checks the token.
 
 What belongs here: the two routes of the OAuth 2.0 client credentials flow. Source: Microsoft identity platform and the
 OAuth 2.0 client credentials flow.
@@ -14,7 +14,7 @@ TOKEN_SECONDS = 3_600
 
 
 def entra_routes() -> list[Route]:
-    """Where an application finds its tenant's endpoints, and where it signs in."""
+    """Builds the routes on which an application finds its tenant's endpoints and signs in."""
     return [
         Route("/{tenant}/v2.0/.well-known/openid-configuration", _endpoints, methods=["GET"]),
         Route("/{tenant}/oauth2/v2.0/token", _token, methods=["POST"]),

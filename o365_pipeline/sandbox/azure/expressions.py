@@ -1,6 +1,6 @@
 """Data Factory's expressions, as far as a copy needs them: parameters, the run id, a dataset's parameters, concat.
 
-What belongs here: evaluating. Anything else in an expression is refused by name rather than guessed.
+What belongs here: evaluating them. Anything else in an expression is refused by name, not guessed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ TOKEN = re.compile(
 
 
 def evaluate(value: object, names: Mapping[str, str]) -> object:
-    """The value itself, or what its expression yields.
+    """Returns a literal value, or the value of an expression.
 
     Args:
         value: a literal, "@..." or {"type": "Expression", "value": "@..."}.
-        names: what may be named, such as `pipeline().RunId` or `dataset().folder`.
+        names: the known names, such as `pipeline().RunId` or `dataset().folder`.
 
     Raises:
-        UsageError: the expression uses what the sandbox does not know, or names what is not there.
+        UsageError: the expression uses something that the sandbox does not know, or a name that does not exist.
     """
     text = value.get("value") if isinstance(value, Mapping) and value.get("type") == "Expression" else value
     if not isinstance(text, str) or not text.startswith("@"):

@@ -1,7 +1,6 @@
-"""What goes wrong with Data Factory, as far as a test asks for it, and a log of the factories' requests.
+"""Faults of Data Factory that a test asks for, and a log of the requests to the factories.
 
-What belongs here: what a test sets and reads. Carrying it out is `arm.py`'s and `factory_runs.py`'s; nothing here
-happens by chance.
+What belongs here: what a test sets and reads. `arm.py` and `factory_runs.py` carry it out; nothing here is random.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ RUNS_QUERY = "/queryPipelineRuns"
 
 
 class CopyError(StrEnum):
-    """Why a copy fails, in Data Connect's words as far as they are public (OfficeDev/MS-Graph-Data-Connect, issues)."""
+    """Reasons for which a copy fails, in Data Connect's words where they are public (OfficeDev/MS-Graph-Data-Connect,
+    issues).
+    """
 
     NO_CONSENT = "ConsentNotFound"
     COLUMNS = "Invalid requested columns. The following requested columns were not consented to for data"
@@ -45,7 +46,7 @@ class CopyError(StrEnum):
 
 @dataclass(frozen=True)
 class FactoryRequest:
-    """One call of a factory, whatever it was answered; secrets are left out of the body."""
+    """One request to a factory, whatever the answer was; secrets are removed from the body."""
 
     method: str
     path: str
@@ -55,7 +56,7 @@ class FactoryRequest:
 
 @dataclass(frozen=True)
 class Fault:
-    """How a request is answered instead, and whether what it asks for is done all the same."""
+    """The answer that a request gets instead, and whether the request is carried out all the same."""
 
     status: int
     retry_after: int | None
@@ -71,7 +72,7 @@ class FactoryFaults:
         """How many pipeline runs a page of a query holds."""
 
         self.first_page_empty = False
-        """Whether the first page of every query holds nothing but the token of the next."""
+        """Whether the first page of every query holds nothing but the token of the next page."""
 
         self._lock = Lock()
         self._requests: deque[FactoryRequest] = deque(maxlen=REQUESTS_KEPT)
@@ -82,42 +83,42 @@ class FactoryFaults:
 
     @property
     def requests(self) -> list[FactoryRequest]:
-        """The last calls of the factories, in the order of their arrival."""
+        """The last requests to the factories, in the order of their arrival."""
         with self._lock:
             return list(self._requests)
 
     def count(self, method: str, end: str = "") -> int:
-        """How many of the last calls were of that method, with a path that ends so."""
+        """Returns how many of the last requests had that method and a path with that end."""
         return sum(request.method == method and request.path.endswith(end) for request in self.requests)
 
     def throttle(self, requests: int, retry_after: int, on: str = "") -> None:
-        """Let so many of the next requests be too many: 429 with that Retry-After in seconds."""
+        """Answers the next requests with 429 and that Retry-After in seconds."""
         self.fail(requests, 429, retry_after, on=on)
 
     def fail(
         self, requests: int, status: int, retry_after: int | None = None, *, after_acting: bool = False, on: str = ""
     ) -> None:
-        """Answer so many of the next requests with that status.
+        """Answers the next requests with that status.
 
         Args:
-            after_acting: whether what is asked for is done before it is answered so.
-            on: only requests whose path ends so are meant.
+            after_acting: whether the request is carried out before that answer.
+            on: only requests whose path has that end count.
         """
         with self._lock:
             self._faults.extend([Fault(status, retry_after, after_acting, on)] * requests)
 
     def hide_new_runs(self, requests: int) -> None:
-        """Let every run made from now on be unknown to the next so many requests that would show it; 0 ends that."""
+        """Hides every run created from now on from the next `requests` requests that would show it; 0 ends that."""
         with self._lock:
             self._hide_for = requests
 
     def fail_copies(self, copies: int, error: CopyError) -> None:
-        """Let the next so many copies fail for that reason."""
+        """Makes the next copies fail for that reason."""
         with self._lock:
             self._copy_errors.extend([error] * copies)
 
     def note(self, request: FactoryRequest) -> Fault | None:
-        """Keep a request in the log; returns what goes wrong with it, or None where it may pass."""
+        """Logs a request; returns the fault that applies to it, or None."""
         with self._lock:
             self._requests.append(request)
             fault = next((fault for fault in self._faults if request.path.endswith(fault.on)), None)
@@ -126,19 +127,19 @@ class FactoryFaults:
             return fault
 
     def note_run(self, run_id: str) -> None:
-        """Take note of a run that was made."""
+        """Logs that a run was created."""
         with self._lock:
             if self._hide_for:
                 self._hidden[run_id] = self._hide_for
 
     def hides(self, run_id: str) -> bool:
-        """Whether a request that would show the run is answered as if there were none."""
+        """Tells whether a request that would show the run is answered as if the run did not exist."""
         with self._lock:
             left = self._hidden.get(run_id, 0)
             self._hidden[run_id] = max(0, left - 1)
             return left > 0
 
     def copy_error(self) -> CopyError | None:
-        """Why the copy that is about to work fails, or None where it may work."""
+        """Returns why the copy that is about to start fails, or None."""
         with self._lock:
             return self._copy_errors.popleft() if self._copy_errors else None

@@ -1,7 +1,7 @@
-"""A factory run's life: Queued, InProgress, Succeeded or Failed, Canceling, Cancelled.
+"""The life of a factory run: Queued, InProgress, Succeeded or Failed, Canceling, Cancelled.
 
-What belongs here: when a run moves on, and who moves it. Nothing runs in the background: whoever reads a run whose time
-has come moves it on, under that run's lock. What is kept of a run is `runs.py`'s, the wire format `arm.py`'s.
+What belongs here: when a run changes its status. Nothing runs in the background: whoever reads a run advances it, under
+that run's lock. The stored run belongs to `runs.py`; the wire format belongs to `arm.py`.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Factories:
         privileged_access: bool = False,
         faults: FactoryFaults | None = None,
     ) -> None:
-        """Over a state, the lakes that copies land in, and a tenant.
+        """Uses a state, the lakes that copies write to, and a tenant.
 
         Args:
-            feed_lag_seconds: how long after its writing an operation record comes into the feed.
+            feed_lag_seconds: how long an operation record takes to appear in the feed.
             miscount: by how many rows Microsoft's own count differs from the factory's.
-            privileged_access: whether runs that nothing covers wait for consent, as in older tenants.
-            faults: what goes wrong.
+            privileged_access: whether runs without an approval wait for consent, as in older tenants.
+            faults: the faults that a test asks for.
         """
         self.state = state
         self.clock = clock
@@ -81,7 +81,7 @@ class Factories:
         self._privileged_access = privileged_access
 
     def create_run(self, factory: str, pipeline: str, given: dict[str, Any]) -> str:
-        """Ask for a run of a deployed pipeline; returns its id.
+        """Creates a run of a deployed pipeline; returns its id.
 
         Raises:
             ServiceError: the pipeline is not deployed, or a parameter is missing.
@@ -116,7 +116,7 @@ class Factories:
         return run_id
 
     def run(self, factory: str, run_id: str) -> Run:
-        """The run as it stands now.
+        """Returns the run in its present status.
 
         Raises:
             ServiceError: the factory has no such run.
@@ -124,7 +124,7 @@ class Factories:
         return self._settle(self._read(factory, run_id), factory)
 
     def runs(self, factory: str, conditions: Sequence[str], values: Sequence[object], limit: int) -> list[Run]:
-        """The factory's runs that meet the SQL conditions, in the order in which they were asked for."""
+        """Returns the factory's runs that meet the SQL conditions, in the order of their creation."""
         unfinished = f"factory = ? AND status NOT IN {ENDED} ORDER BY number"
         for run in self._select(unfinished, (factory.lower(),)):
             self._settle(run, factory)
@@ -132,9 +132,9 @@ class Factories:
         return self._select(f"{where} ORDER BY number LIMIT ?", (factory.lower(), *values, limit))
 
     def cancel(self, factory: str, run_id: str) -> None:
-        """Ask for a run's end; one that is still queued ends at once.
+        """Cancels a run; a run that is still queued ends at once.
 
-        A copy under way in another process is waited for, since its files are written.
+        Waits for a copy that another process has begun, since its files are written.
 
         Raises:
             ServiceError: the factory has no such run, or it has ended.
@@ -158,7 +158,7 @@ class Factories:
             return self._read(factory, run.run_id)
 
     def _move_on(self, run: Run, factory: str) -> Run:
-        """Take every step whose time has come; the caller holds the run's lock."""
+        """Makes every status change that is due; the caller holds the run's lock."""
         while run.status not in ENDED and self.clock() >= run.next_change:
             if run.status == "Canceling":
                 self._end(run, "Cancelled", run.ends_at, CANCELLED)
@@ -172,7 +172,7 @@ class Factories:
         return run
 
     def _start(self, run: Run, factory: str) -> None:
-        """Let the run begin, or fail; in older tenants, let it wait for what it has not been approved yet."""
+        """Starts the run, or fails it; in older tenants, a run that is not approved waits."""
         if run.job is None or run.problem:
             self._end(run, "Failed", run.starts_at, run.problem)
             return
@@ -187,7 +187,7 @@ class Factories:
             self._end(run, "Failed", run.starts_at, reason)
 
     def _ask_for_consent(self, run: Run) -> bool:
-        """Look once whether an approver has allowed the copy; False where nothing has changed."""
+        """Checks once whether an approver has allowed the copy; False if nothing has changed."""
         assert run.job is not None, "a run without a job fails before it is in progress"
         now, events = self.clock(), self._events(run.job)
         if granted := granted_at(run.job, events, run.starts_at):
@@ -201,7 +201,7 @@ class Factories:
         return True
 
     def _go_on(self, run: Run, job: CopyJob, events: Sequence[ApprovalEvent], at: dt.datetime) -> None:
-        """Let the copy work from a moment on, without the people whom the approval of that moment denies."""
+        """Lets the copy work from a moment on, without the people whom the approval of that moment denies."""
         approval = approval_for(job, events, at)
         assert approval is not None, "a job that nothing covers does not go on"
         with self.state.writing() as connection:

@@ -1,7 +1,7 @@
-"""Installing a managed application and removing it, as Azure does when a purchaser asks.
+"""Installs and removes a managed application, as Azure does when a purchaser asks for it.
 
-What belongs here: the order of the steps, what each leaves behind, what the vendor is told of it. What is bought is
-`purchases.py`'s; sending is `notification_sender.py`'s.
+What belongs here: the order of the steps, their results, and the notifications to the vendor. What is bought belongs to
+`purchases.py`; sending notifications belongs to `notification_sender.py`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ASKED_TO_FAIL = "The resource operation completed with terminal provisioning sta
 
 @dataclass(frozen=True)
 class Installer:
-    """Installs and removes.
+    """Installs and removes managed applications.
 
     Args:
-        notify: tells the vendor; False where it did not take it.
+        notify: notifies the vendor; False if the vendor did not accept it.
         tell: shows progress, line by line.
     """
 
@@ -47,13 +47,13 @@ class Installer:
         return Resources(self.state)
 
     def install(self, sold: Sold, purchase: Purchase, *, fails: bool = False) -> Resource:
-        """The application, as it stands at the end: Succeeded or Failed.
+        """Returns the application in its final state: Succeeded or Failed.
 
         Args:
             fails: whether Azure fails to provision it.
 
         Raises:
-            UsageError: it is installed already, or its form asks for what no purchaser answers.
+            UsageError: it is installed already, or its form has a question that no purchaser answers.
         """
         there = self.resources.find(purchase.application_id)
         if there and there["properties"]["provisioningState"] != "Failed":
@@ -78,10 +78,10 @@ class Installer:
         return application
 
     def uninstall(self, name: str) -> None:
-        """Remove an application with all that it installed.
+        """Removes an application with everything that it installed.
 
         Raises:
-            UsageError: there is none of that name or id, or several.
+            UsageError: no application has that name or id, or several have it.
         """
         application = found(self.resources, name)
         self._now(application, "DELETE", "Deleting")
@@ -91,7 +91,7 @@ class Installer:
     def _now(
         self, application: Resource, event: str, provisioning_state: str, error: dict[str, Any] | None = None
     ) -> None:
-        """Let the application be in a state, and the vendor know."""
+        """Sets an application's state and notifies the vendor."""
         application["properties"]["provisioningState"] = provisioning_state
         self.resources.put(application)
         self._tell_vendor(application, event, provisioning_state, error)
@@ -104,7 +104,7 @@ class Installer:
         self.tell(f"{application['name']}: {provisioning_state}{reason}{'' if taken else ' (the vendor was not told)'}")
 
     def _provision(self, deployed: Deployed) -> None:
-        """Keep every resource after those that it depends on; of a factory, its documents too."""
+        """Stores every resource after those that it depends on; for a factory, also its documents."""
         needs = {
             identifier: [name for name in resource.get("dependsOn", []) if name in deployed.resources]
             for identifier, resource in deployed.resources.items()
@@ -125,7 +125,7 @@ class Installer:
 
 
 def found(resources: Resources, name: str) -> Resource:
-    """The application of a name, or of an id.
+    """Finds an application by name or id.
 
     Raises:
         UsageError: there is none, or several have the name.
@@ -168,7 +168,7 @@ def _application(sold: Sold, purchase: Purchase, parameters: Mapping[str, Any]) 
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters or outputs, each with its type, as Azure shows them."""
+    """Returns parameters or outputs, each with its type, as Azure shows them."""
     return {name: {"type": PARAMETER_TYPES[type(value)], "value": value} for name, value in values.items()}
 
 

@@ -1,7 +1,7 @@
-"""Azure Resource Manager's routes of Key Vault: secrets written without access to the vault's own API.
+"""Azure Resource Manager's routes of Key Vault: writing secrets without access to the vault's own API.
 
 What belongs here: the routes, and whether a factory finds the secrets that it refers to. A secret's value is never
-answered, and never kept: nothing in the sandbox signs in with it. Source: Azure/azure-rest-api-specs,
+returned and never stored, since nothing in the sandbox signs in with it. Source: Azure/azure-rest-api-specs,
 specification/keyvault.
 """
 
@@ -29,7 +29,7 @@ VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def key_vault_routes(resources: Resources) -> list[Route]:
-    """Secrets of the vaults that there are, as the SDK's KeyVaultManagementClient calls them."""
+    """Builds the routes of secrets in existing vaults, as the SDK's KeyVaultManagementClient calls them."""
 
     def put_secret(request: Request, body: Body) -> Response:
         path = request.url.path
@@ -68,9 +68,9 @@ def key_vault_routes(resources: Resources) -> list[Route]:
 
 
 def missing_secret(resources: Resources, documents: Documents, group_id: str) -> str | None:
-    """Why a factory cannot read a secret of a vault in its resource group; None where it can read all.
+    """Says why a factory cannot read a secret of a vault in its resource group; None if it can read all.
 
-    Vaults that lie elsewhere are not the sandbox's, and are taken to have what is asked of them.
+    Vaults in other groups are not in the sandbox; they are assumed to have the secret.
     """
     for service in documents.all("linkedservices"):
         for part in service.properties.get("typeProperties", {}).values():
@@ -87,10 +87,10 @@ def missing_secret(resources: Resources, documents: Documents, group_id: str) ->
 
 
 def _vault(resources: Resources, request: Request) -> str:
-    """The name of the vault that a request is about.
+    """Returns the name of the vault that a request is about.
 
     Raises:
-        ServiceError: there is none, or the request's version is none; Key Vault's many versions answer alike.
+        ServiceError: there is no such vault, or the api-version is invalid; Key Vault's versions answer alike.
     """
     if not VERSION.match(request.query_params.get("api-version", "")):
         raise ServiceError(

@@ -1,7 +1,7 @@
-"""Azure's part in notifying a vendor: every notification sent to the one endpoint, and repeated where it may help.
+"""Sends Azure's notifications to a vendor's endpoint, and repeats them where that may help.
 
-What belongs here: sending. What is told, and when, is `installation.py`'s. Source: Microsoft, Azure managed
-applications with notifications; it repeats for ten hours, which are some seconds here.
+What belongs here: sending. The content and the moment belong to `installation.py`. Source: Microsoft, Azure managed
+applications with notifications; Azure repeats for ten hours, the sandbox for some seconds.
 """
 
 from __future__ import annotations

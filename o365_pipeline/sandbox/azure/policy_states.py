@@ -1,6 +1,6 @@
 """Azure Policy's routes: how the resources of a resource group stand, in the format of PolicyInsights 2019-10-01.
 
-What belongs here: the query read, the states written. What complies is `compliance.py`'s. Source:
+What belongs here: the query read, the states written. What complies belongs to `compliance.py`. Source:
 Azure/azure-rest-api-specs, specification/policyinsights.
 """
 
@@ -26,7 +26,7 @@ FILTER = re.compile(r"complianceState eq '(\w+)'", re.IGNORECASE)
 
 
 def policy_state_routes(compliance: Compliance, clock: Clock) -> list[Route]:
-    """The latest states of a resource group, as the SDK's PolicyInsightsClient queries them."""
+    """Builds the route of a resource group's latest policy states, as the SDK's PolicyInsightsClient queries them."""
 
     def query(request: Request, _: Body) -> Response:
         check_version(request, API_VERSION)
@@ -42,7 +42,7 @@ def policy_state_routes(compliance: Compliance, clock: Clock) -> list[Route]:
 
 
 def _wanted_state(condition: str | None) -> str | None:
-    """The state that a query asks for, in small letters; None where it asks for all.
+    """Returns the state that a query asks for, in small letters; None if it asks for all.
 
     Raises:
         ServiceError: the query asks for something else.

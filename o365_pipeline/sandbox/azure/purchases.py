@@ -1,6 +1,6 @@
-"""What is bought, and who buys it: an offer's definition, and a customer with a tenant and a subscription of its own.
+"""A purchase: the offer's definition, and a customer with a tenant and a subscription of its own.
 
-What belongs here: both models, and where they come from. Installing is `installation.py`'s.
+What belongs here: both models, and where they come from. Installing belongs to `installation.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Sold:
 
 @dataclass(frozen=True)
 class Purchase:
-    """A purchaser, and what it chooses."""
+    """A purchaser and its choices."""
 
     name: str
     sku: str
@@ -58,7 +58,7 @@ class Purchase:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What the purchaser says in the form, by the names that it puts out."""
+        """The purchaser's answers in the form, by the names of the form's outputs."""
         return {
             "location": self.region,
             "sku": self.sku,
@@ -77,11 +77,11 @@ def purchase(
     tenant_id: str | None = None,
     subscription_id: str | None = None,
 ) -> Purchase:
-    """A purchase under a name; tenant and subscription follow from the name where none is given.
+    """Makes a purchase under a name; tenant and subscription are derived from the name if none is given.
 
     Raises:
         SettingsError: the offer has no such SKU.
-        UsageError: no managed application can have that name.
+        UsageError: a managed application cannot have that name.
     """
     if not APPLICATION_NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a managed application: 3 to 64 letters, digits and hyphens")
@@ -97,7 +97,7 @@ def purchase(
 
 
 def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool = False) -> Sold:
-    """The offer as it is published; with the package that is built from it where it is not.
+    """Returns the offer as it is published, or with the package that is built from it if it is not published.
 
     Raises:
         UsageError: the marketplace does not sell it, or its published package cannot be read.
@@ -114,14 +114,14 @@ def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool 
 
 
 def published_endpoint(offer: Offer, resources: Resources) -> str | None:
-    """Where the published definition has notifications sent, with the signature; None where there is none."""
+    """Returns the endpoint for notifications in the published definition, with its signature; None if there is none."""
     published = resources.find(definition_id(offer))
     policy = published["properties"].get("notificationPolicy") if published else None
     return policy["notificationEndpoints"][0]["uri"] if policy else None
 
 
 def _plan(offer: Offer) -> Mapping[str, str]:
-    """The plan, but for its name, which is the SKU's."""
+    """The plan without its name, which is the SKU's."""
     if offer.marketplace is None:
         raise UsageError(f"{offer.name} is not sold at the marketplace: its file has no [marketplace]")
     return {

@@ -1,6 +1,6 @@
-"""What lies in Azure's resource groups, as Azure Resource Manager keeps it: JSON by resource id, in any case.
+"""The resources in Azure's resource groups, stored as JSON by resource id; the case of an id does not matter.
 
-What belongs here: keeping and finding. What a kind of resource means is that of its own routes.
+What belongs here: storing and finding resources. What a kind of resource means belongs to its own routes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Resource = dict[str, Any]
 
 
 def group_of(resource_id: str) -> str:
-    """The id of the resource group that a resource lies in."""
+    """Returns the id of the resource group that a resource lies in."""
     return "/".join(resource_id.split("/")[:5])
 
 
 def named(resource_id: str) -> str:
-    """The last part of an id: the resource's own name."""
+    """Returns the last part of an id, which is the resource's own name."""
     return resource_id.rpartition("/")[2]
 
 
@@ -32,7 +32,7 @@ class Resources:
         self._state = state
 
     def put(self, resource: Mapping[str, Any]) -> None:
-        """Keep a resource under its id, over the one that may be there."""
+        """Stores a resource under its id; replaces an existing one."""
         with self._state.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO resource (id, type, content) VALUES (?, ?, ?)",
@@ -46,10 +46,10 @@ class Resources:
         return json.loads(row["content"]) if row else None
 
     def get(self, resource_id: str) -> Resource:
-        """The resource of that id.
+        """Returns the resource of that id.
 
         Raises:
-            ServiceError: there is none; ARM answers 404.
+            ServiceError: it does not exist; ARM answers 404.
         """
         if resource := self.find(resource_id):
             return resource
@@ -60,24 +60,24 @@ class Resources:
         )
 
     def of_type(self, kind: str, within: str = "") -> list[Resource]:
-        """All of a type, or those in a subscription or resource group, by id."""
+        """Returns all resources of a type, or those in a subscription or resource group, by id."""
         return [resource for resource in self.all(within) if resource["type"].lower() == kind.lower()]
 
     def all(self, within: str = "") -> list[Resource]:
-        """All in a subscription or resource group, by id."""
+        """Returns all resources in a subscription or resource group, by id."""
         prefix = f"{within.lower()}/"
         with self._state.reading() as connection:
             query = "SELECT content FROM resource WHERE substr(id, 1, ?) = ? ORDER BY id"
             return [json.loads(row["content"]) for row in connection.execute(query, (len(prefix), prefix))]
 
     def delete(self, resource_id: str) -> bool:
-        """Take a resource away; False where there was none."""
+        """Deletes a resource; False if there was none."""
         with self._state.writing() as connection:
             taken = connection.execute("DELETE FROM resource WHERE id = ?", (resource_id.lower(),))
             return taken.rowcount > 0
 
     def delete_group(self, group_id: str) -> None:
-        """Take a resource group away, with its factories' documents and runs and all that was said of it."""
+        """Deletes a resource group with its factories' documents and runs, and with its policies."""
         group = group_id.lower()
         prefix = f"{group}/"
         with self._state.writing() as connection:

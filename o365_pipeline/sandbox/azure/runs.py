@@ -1,6 +1,6 @@
-"""A factory run as the sandbox keeps it.
+"""A factory run as the sandbox stores it.
 
-What belongs here: the model and its reading from a row. When a run moves on is `factory_runs.py`'s.
+What belongs here: the model, and reading it from a row. Status changes belong to `factory_runs.py`.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Run:
 
     @property
     def next_change(self) -> dt.datetime:
-        """When to look at the run again; one that waits for consent is looked at by every reader."""
+        """When the run's status may change next; a run that waits for consent is checked by every reader."""
         return self.starts_at if self.status == "Queued" or self.waits_for_consent else self.ends_at
 
     @property
     def waits_for_consent(self) -> bool:
-        """Whether an approver has yet to allow the copy: until its end, only such a run has details to show."""
+        """Whether an approver has yet to allow the copy; only such a run has details to show before its end."""
         return self.status == "InProgress" and self.output is not None
 
     @property
     def has_started(self) -> bool:
-        """Whether the copy activity was ever under way; a run that was cancelled in the queue has none."""
+        """Whether the copy activity has ever started; a run that was cancelled in the queue has no activity."""
         return self.status != "Queued" and (self.ended_at is None or self.ended_at >= self.starts_at)
 
     @property
@@ -59,7 +59,7 @@ class Run:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """The run that a row of the table `run` holds."""
+    """Makes a run from a row of the table `run`."""
     return Run(
         number=row["number"],
         run_id=row["run_id"],

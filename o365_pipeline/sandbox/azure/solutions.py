@@ -1,7 +1,7 @@
 """Azure Resource Manager's routes of managed applications, in the wire format of Microsoft.Solutions 2019-07-01.
 
-What belongs here: requests read and judged, answers written. How an application comes to be installed is
-`installation.py`'s. Source: Azure/azure-rest-api-specs, specification/solutions.
+What belongs here: reading and checking requests, and writing answers. Installing an application belongs to
+`installation.py`. Source: Azure/azure-rest-api-specs, specification/solutions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IN_MOTION = ("Accepted", "Deleting")
 
 
 def solutions_routes(resources: Resources) -> list[Route]:
-    """Managed applications and their definitions, as the SDK's ApplicationClient calls them."""
+    """Builds the routes of managed applications and their definitions, as the SDK's ApplicationClient calls them."""
 
     def put_definition(request: Request, body: Body) -> Response:
         check_version(request, API_VERSION)
@@ -91,7 +91,7 @@ def solutions_routes(resources: Resources) -> list[Route]:
 
 
 def delete_installed(resources: Resources, application: Resource) -> None:
-    """Take an application away, and its managed resource group with all that is in it; nobody is told."""
+    """Deletes an application and its managed resource group with everything in it; sends no notification."""
     resources.delete_group(application["properties"]["managedResourceGroupId"])
     resources.delete(application["id"])
 
@@ -101,10 +101,10 @@ def _id(request: Request) -> str:
 
 
 def _definition(request: Request, body: Body) -> Resource:
-    """The definition that a request asks to keep.
+    """Returns the definition that a request sends.
 
     Raises:
-        ServiceError: something in it is missing or wrong.
+        ServiceError: a part of it is missing or wrong.
     """
     if not body.get("location"):
         raise ServiceError(400, "LocationRequired", "The location property is required for this definition.")
@@ -146,7 +146,9 @@ def _check_endpoints(endpoints: list[Any]) -> None:
 
 
 def _answered(resource: Resource) -> Resource:
-    """A definition or an application as the service answers it: without what grants access, as signatures do."""
+    """Returns a definition or an application as the service answers it, without what grants access, such as
+    signatures.
+    """
     properties = dict(resource["properties"])
     if uri := properties.get("packageFileUri"):
         properties["packageFileUri"] = _without_query(uri)

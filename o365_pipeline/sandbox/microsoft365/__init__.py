@@ -1,4 +1,4 @@
-"""The sandbox's Microsoft 365: the admin center, the approver's page, the activity feed, Data Connect.
+"""The sandbox's Microsoft 365: the admin center, the approver's page, the activity feed and Data Connect.
 
-What belongs here: answers of Microsoft 365. The organization whose data it holds belongs to `sandbox/tenant/`.
+What belongs here: answers of Microsoft 365's services. The organization and its data belong to `sandbox/tenant/`.
 """

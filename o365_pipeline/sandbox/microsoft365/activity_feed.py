@@ -1,7 +1,7 @@
 """The Office 365 Management Activity API: subscriptions, content by time, and the records of a content blob.
 
-What belongs here: its routes and limits. A blob holds one record unless `feed_faults.py` says otherwise. Two
-simplifications: content is there at once, but for operation records that were told to lag; and what was written before
+What belongs here: its routes and limits. A blob holds one record unless `feed_faults.py` says otherwise. There are two
+simplifications: content is available at once, except operation records with a lag; and content that was written before
 the subscription started, or while it was stopped, is listed too. Source: Management Activity API reference.
 """
 
@@ -43,17 +43,17 @@ TIME_RULE = (
     "apart, with the start time no more than 7 days in the past."
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?")
-"""The three documented forms, and what the API takes beside them: a fraction of a second, the letter of UTC."""
+"""The three documented forms, and two that the API also accepts: a fraction of a second, and the letter of UTC."""
 
 BETWEEN_IDS = "$"
-"""A blob's id is made of its records' ids, as Microsoft's are made of several parts."""
+"""The separator of record ids in a blob's id; Microsoft's ids have several parts, too."""
 
 NO_PUBLISHER = "00000000-0000-0000-0000-000000000000"
 TRUNCATED = '[{"Id":"'
 
 
 def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = None) -> list[Route]:
-    """The feed of every tenant, with the faults that a test asks for."""
+    """Builds the routes of every tenant's feed, with the faults that a test asks for."""
     faults = feed_faults or FeedFaults()
 
     def start(request: Request, _: Body) -> Response:
@@ -119,7 +119,7 @@ def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = Non
         return Response(f"[{','.join(extra + records)}]", media_type="application/json")
 
     def call(function: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that notes its requests, throttles them where it has to, and dates its answers."""
+        """Makes an endpoint that logs its requests, throttles them if a test asks for it, and dates its answers."""
 
         def answer(request: Request, body: Body) -> Response:
             publisher = request.query_params.get("PublisherIdentifier")
@@ -166,7 +166,7 @@ def _check_subscribed(connection: sqlite3.Connection, tenant: str, content_type:
 
 
 def _records(connection: sqlite3.Connection, tenant: str, content_id: str, now: dt.datetime) -> list[str]:
-    """The JSON of a blob's records, the latest first."""
+    """Returns the JSON of a blob's records, the latest first."""
     ids = content_id.split(BETWEEN_IDS)
     places = ", ".join("?" for _ in ids)
     rows = connection.execute(
@@ -227,7 +227,7 @@ def _time(text: str) -> dt.datetime:
 
 
 def _next_page(request: Request, faults: FeedFaults) -> int:
-    """How many records the pages before have listed."""
+    """Returns how many records the previous pages listed."""
     token = request.query_params.get("nextPage", "0")
     if not token.isdecimal() or ("nextPage" in request.query_params and faults.refuses_page()):
         raise ServiceError(400, "AF20031", f"Invalid nextPage Input: {token}.")
@@ -245,7 +245,7 @@ def _next_page_uri(request: Request, start: dt.datetime, end: dt.datetime, liste
 
 
 def _blob(request: Request, rows: Sequence[sqlite3.Row]) -> dict[str, str]:
-    """A blob as it is listed; it becomes available with the last of its records."""
+    """Describes a blob in a list; it becomes available with the last of its records."""
     root = str(request.url.replace(query="")).removesuffix("/subscriptions/content")
     content_id = BETWEEN_IDS.join(row["content_id"] for row in rows)
     created = rows[-1]["available_at"]

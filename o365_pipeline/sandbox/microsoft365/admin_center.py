@@ -1,8 +1,8 @@
-"""The Microsoft 365 admin center: data requests are registered there, and approvers decide on them.
+"""The Microsoft 365 admin center, where data requests are registered and approvers decide on them.
 
-What belongs here: registering, deciding, and looking at what stands. The rules of approval are
-`consent.approvals`'; how a registered request reads is `registrations.py`'s; the feed that carries the decisions is
-`activity_feed.py`'s; the page to decide on is `approver_page.py`.
+What belongs here: registering, deciding, and reading the present status. The rules of approval belong to
+`consent/approvals.py`; how a registered request is described belongs to `registrations.py`; the feed that carries the
+decisions belongs to `activity_feed.py`; the page for decisions belongs to `approver_page.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from o365_pipeline.sandbox.state import State as SandboxState
 
 APPROVAL_DAYS = 180
 APPROVER = "approver@contoso.example"
-"""Who approves in the sandbox where nobody else is named."""
+"""The approver in the sandbox if no other is named."""
 
 SERVICE_USER = "MicrosoftGraphDataConnect"
 
@@ -47,14 +47,14 @@ class FactoryRun:
 
 
 class Sandbox:
-    """What people do and see beside the pipeline: approvers at the admin center, engineers at the factory."""
+    """What people do and see outside the pipeline: approvers in the admin center, engineers in the factory."""
 
     def __init__(self, home: Path, clock: Clock = utc_now) -> None:
         self._state = SandboxState(home)
         self._clock = clock
 
     def register(self, tenant_id: str, data_request: DataRequest, sinks: Sequence[str]) -> None:
-        """Put a data request before the tenant's approvers; an unchanged one changes nothing."""
+        """Registers a data request for the tenant's approvers; an unchanged request changes nothing."""
         registration = Registration(tenant_id, data_request, tuple(sinks))
         with self._state.writing() as connection:
             if registration_of(connection, tenant_id, data_request.application_id) == registration:
@@ -77,13 +77,13 @@ class Sandbox:
         reason: str | None = None,
         deny_groups: Sequence[str] = (),
     ) -> None:
-        """Approve what is registered, for 180 days and but for the members of some groups, or deny it.
+        """Approves the registered request for 180 days, without the members of some groups, or denies it.
 
-        Denying what was approved revokes it.
+        Denying an approved request revokes it.
 
         Raises:
             UsageError: nothing is registered under that id, the approver owns the application, the state is neither
-                Approved nor Denied, or a denial names groups.
+            Approved nor Denied, or a denial names groups.
         """
         if state not in (State.APPROVED, State.DENIED):
             raise UsageError(f"an approver decides {State.APPROVED} or {State.DENIED}, not {state}")
@@ -100,24 +100,24 @@ class Sandbox:
             _append(connection, registration, State(state), self._clock(), approver, reason, deny_groups)
 
     def data_requests(self) -> list[RegisteredRequest]:
-        """Every data request registered in any tenant, as it stands now."""
+        """Returns every data request registered in any tenant, with its present status."""
         with self._state.reading() as connection:
             now = self._clock()
             return [registered_request(connection, entry, now) for entry in all_registrations(connection)]
 
     def data_request(self, tenant_id: str, application_id: str) -> RegisteredRequest | None:
-        """One application's data request in a tenant, as it stands now; None where none is registered."""
+        """Returns one application's data request in a tenant, with its present status; None if none is registered."""
         with self._state.reading() as connection:
             registration = registration_of(connection, tenant_id, application_id)
             return registered_request(connection, registration, self._clock()) if registration else None
 
     def standing_of(self, tenant_id: str, application_id: str) -> Standing:
-        """Where the application stands in the tenant now."""
+        """Returns the present status of an application in a tenant."""
         with self._state.reading() as connection:
             return standing(consent_events(connection, tenant_id, application_id), self._clock())
 
     def factory_runs(self) -> list[FactoryRun]:
-        """Every run that a factory was ever asked for, oldest first."""
+        """Returns every run of every factory, the oldest first."""
         with self._state.reading() as connection:
             rows = connection.execute("SELECT run_id, pipeline, parameters, status FROM run ORDER BY number")
             return [

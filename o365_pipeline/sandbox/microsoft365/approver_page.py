@@ -1,7 +1,7 @@
 """The approver's page: data requests as the Microsoft 365 admin center shows them, and forms to decide on them.
 
-What belongs here: routes and what they answer. Deciding is `admin_center.py`'s; the pages themselves are in
-`templates/` and `static/`.
+What belongs here: routes and their answers. Deciding belongs to `admin_center.py`; the pages are in `templates/` and
+`static/`.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ STATE_NAMES = {
     State.EXPIRED: "Expired",
     State.DENIED: "Denied",
 }
-"""The states in the admin center's words; what waits for the approver comes first."""
+"""The states in the admin center's words; those that wait for the approver come first."""
 
 CHANGED_MEANWHILE = "This request has changed since you opened the page. Read it again, then decide."
 
 
 def approver_app(sandbox: Sandbox) -> Starlette:
-    """The page as a web application over a sandbox."""
+    """Builds the page as a web application over a sandbox."""
     page = ApproverPage(sandbox)
     one_request = "/requests/{tenant_id}/{application_id}"
     return Starlette(
@@ -61,25 +61,25 @@ def approver_app(sandbox: Sandbox) -> Starlette:
 
 
 class ApproverPage:
-    """Shows the data requests of one sandbox, and decides on them."""
+    """Shows the data requests of one sandbox and takes decisions on them."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
     def show_all(self, request: Request) -> Response:
-        """The data requests of all tenants, by state."""
+        """Shows the data requests of all tenants, by state."""
         found = self._sandbox.data_requests()
         groups = [(state, [entry for entry in found if entry.state is state]) for state in STATE_NAMES]
         return TEMPLATES.TemplateResponse(request, "requests.html", {"groups": [group for group in groups if group[1]]})
 
     def show_one(self, request: Request) -> Response:
-        """One data request, and the forms to decide on it."""
+        """Shows one data request and the forms to decide on it."""
         found = self._find(request)
         decided = "decided" in request.query_params and found.history[0].approver is not None
         return _request_page(request, found, DecisionForm(), decided=decided)
 
     async def decide(self, request: Request) -> Response:
-        """Approve or decline, then lead back to the request's page."""
+        """Approves or declines, then leads back to the request's page."""
         if comes_from_elsewhere(request):
             raise HTTPException(403, "This form was sent from another site. Decide on this page itself.")
         fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}

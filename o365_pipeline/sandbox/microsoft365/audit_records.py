@@ -1,7 +1,7 @@
-"""Audit records: what Microsoft 365 writes down about consent (217) and about operations (183) of Data Connect.
+"""Audit records that Microsoft 365 writes about consent (217) and operations (183) of Data Connect.
 
-What belongs here: writing records and reading consent back. Listing them is `activity_feed.py`'s. Source: Office 365
-Management Activity API schema.
+What belongs here: writing records and reading consent back. Listing them belongs to `activity_feed.py`. Source: Office
+365 Management Activity API schema.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def append_record(
     fields: dict[str, Any],
     available_at: dt.datetime | None = None,
 ) -> None:
-    """Add a record to the tenant's feed, inside the caller's transaction.
+    """Adds a record to the tenant's feed, inside the caller's transaction.
 
     Args:
-        at: when what it tells of happened.
-        available_at: when the feed has it; at once where that is not said.
+        at: when the recorded event happened.
+        available_at: when the record appears in the feed; at once if it is not given.
     """
     (last,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM record").fetchone()
     # Ids grow, so that two decisions within one tick of the clock are read back in the order in which they were made.
@@ -62,7 +62,7 @@ def append_record(
 
 
 def consent_events(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> list[ApprovalEvent]:
-    """What was ever said in the tenant about the application."""
+    """Returns every consent event in the tenant about the application."""
     rows = connection.execute(
         "SELECT content FROM record WHERE tenant = ? AND record_type = ? ORDER BY sequence",
         (tenant_id, CONSENT_RECORD_TYPE),
@@ -72,7 +72,7 @@ def consent_events(connection: sqlite3.Connection, tenant_id: str, application_i
 
 
 def deny_groups(connection: sqlite3.Connection, event_id: str, table_name: str) -> tuple[str, ...]:
-    """The groups whose members an approval leaves out of a dataset, as its record says."""
+    """Returns the groups whose members an approval leaves out of a dataset, as its record says."""
     (content,) = connection.execute("SELECT content FROM record WHERE content_id = ?", (event_id,)).fetchone()
     datasets = [entry for entry in json.loads(content)["Datasets"] if entry["DatasetName"] == table_name]
     lists = [entry.get("DenyGroups") or () for entry in datasets if entry.get("PrivacyPolicyType") == "DenyList"]

@@ -1,6 +1,6 @@
-"""Data Connect's own part of a copy: may it run, and the files that it writes into the lake.
+"""Data Connect's own part of a copy: it decides whether the copy may run, and writes the files into the lake.
 
-What belongs here: judging and landing one copy job. Where the rows come from is a tenant's: `synthetic_tenant.py` or
+What belongs here: judging and landing one copy job. The rows come from a tenant: `synthetic_tenant.py` or
 `tenant_data.py`.
 """
 
@@ -26,33 +26,33 @@ class Line(NamedTuple):
     content: bytes
     rows: int
     people: frozenset[str] = frozenset()
-    """Whose rows they are, where the tenant has no other word on its people."""
+    """Whose rows these are, for a tenant that does not list its people."""
 
 
 class People(NamedTuple):
-    """How many people a copy was asked for, and who of them it does not deliver."""
+    """How many people a copy was requested for, and which of them it does not deliver."""
 
     requested: int
     undelivered: tuple[str, ...] = ()
 
 
 class Tenant(Protocol):
-    """Where rows come from."""
+    """The source of rows."""
 
     def lines(self, job: CopyJob) -> Iterator[Line]:
-        """What the job lands, in an order and a number that are the same at every call."""
+        """The lines that the job lands, in the same order and number at every call."""
 
 
 @runtime_checkable
 class PeopledTenant(Tenant, Protocol):
-    """A tenant that knows its people; of any other, those count whose rows land."""
+    """A tenant that lists its people; for any other tenant, the owners of the landed rows are counted."""
 
     def people(self, job: CopyJob) -> People:
-        """Whom the job asks for."""
+        """The people that the job requests."""
 
 
 class Landed(NamedTuple):
-    """What a copy wrote, and of whom."""
+    """What a copy wrote, and for whom."""
 
     rows: int
     files: int
@@ -64,7 +64,7 @@ NOT_COMPLIANT = "the managed application is not compliant with the policy assign
 
 
 def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime, violated: Sequence[str] = ()) -> str | None:
-    """Why Data Connect refuses the job at a moment, given the violated policies, or None where it may run."""
+    """Says why Data Connect refuses the job at a moment, given the violated policies, or None if it may run."""
     if fault := job.fault(at.date()):
         return f"Microsoft Graph Data Connect refused the copy: {fault}."
     if reason := refusal(job.ask, standing(events, at)):
@@ -75,13 +75,13 @@ def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime, viol
 
 
 def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> ApprovalEvent | None:
-    """The approval that is in force at a moment, if it covers the job."""
+    """Returns the approval in force at a moment if it covers the job."""
     stands = standing(events, at)
     return None if refusal(job.ask, stands) else stands.approval
 
 
 def land(job: CopyJob, tenant: Tenant, lakes: Lakes, scratch: Path) -> Landed:
-    """Write the job's rows as `<folder>/part-00000.json` and on, over what an interrupted copy may have left."""
+    """Writes the job's rows as `<folder>/part-00000.json` and so on; replaces what an interrupted copy left."""
     scratch.mkdir(exist_ok=True)
     lake = lakes.at(job.storage_account, job.container)
     rows = 0

@@ -1,6 +1,6 @@
-"""What an approver filled in to decide, and what is wrong with it.
+"""The form in which an approver decides, and its mistakes.
 
-What belongs here: reading and checking the fields. Whether the decision may be made is `admin_center.py`'s to say.
+What belongs here: reading and checking the fields. Whether the decision may be made is decided in `admin_center.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OBJECT_ID = r"[0-9A-Za-z-]+"
 
 @dataclass(frozen=True)
 class DecisionForm:
-    """The fields as they were sent, and why the admin center refused them if it did."""
+    """The fields as they were sent, and the reason if the admin center refused them."""
 
     decision: str = ""
     approver: str = APPROVER
@@ -33,13 +33,13 @@ class DecisionForm:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The object ids of the groups to leave out, each once; a refusal leaves out none."""
+        """The object ids of the groups to leave out, without repeats; a denial leaves out none."""
         lines = self.deny_groups.splitlines() if self.decision == "approve" else []
         return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What has to be put right, by field."""
+        """What must be corrected, by field."""
         found = {}
         if not self.approver:
             found["approver"] = "Enter who is signed in."
@@ -51,7 +51,7 @@ class DecisionForm:
 
 
 def read_form(sent: Mapping[str, str]) -> DecisionForm | None:
-    """The decision in the fields that were sent; None where they hold none."""
+    """Reads the decision from the fields that were sent; None if they hold none."""
     if sent.get("decision") not in DECISIONS:
         return None
     names = {entry.name for entry in fields(DecisionForm)} - {"refusal"}

@@ -1,6 +1,6 @@
-"""What goes wrong with the Management Activity API, as far as a test asks for it, and a log of the feed's requests.
+"""Faults of the Management Activity API that a test asks for, and a log of the requests to the feed.
 
-What belongs here: what a test sets and reads. Carrying it out is `activity_feed.py`'s; nothing here happens by chance.
+What belongs here: what a test sets and reads. `activity_feed.py` carries it out; nothing here is random.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TEAMS_RECORD_TYPE = 25
 
 
 class BlobFault(StrEnum):
-    """What a blob that was listed turns out to be when it is asked for."""
+    """What is wrong with a listed blob when it is requested."""
 
     EXPIRED = "AF20051"
     MISSING = "AF20050"
@@ -28,7 +28,7 @@ class BlobFault(StrEnum):
 
 @dataclass(frozen=True)
 class FeedRequest:
-    """One call of the feed, whatever it was answered."""
+    """One request to the feed, whatever the answer was."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class FeedRequest:
 
 @dataclass(frozen=True)
 class Throttling:
-    """How a request too many is answered: 429 where Retry-After is given, else 403 with AF429."""
+    """The answer to a throttled request: 429 if Retry-After is given, else 403 with AF429."""
 
     retry_after: int | None
 
@@ -53,7 +53,7 @@ class FeedFaults:
         """How many records a blob holds, the latest first."""
 
         self.extra_records: list[object] = []
-        """What lies in every blob before its records; `strange_records` has a choice."""
+        """Records that every blob holds before its own; `strange_records` makes some."""
 
         self._lock = Lock()
         self._requests: deque[FeedRequest] = deque(maxlen=REQUESTS_KEPT)
@@ -64,40 +64,40 @@ class FeedFaults:
 
     @property
     def requests(self) -> list[FeedRequest]:
-        """The last calls of the feed, in the order of their arrival."""
+        """The last requests to the feed, in the order of their arrival."""
         with self._lock:
             return list(self._requests)
 
     def throttle(self, requests: int, retry_after: int | None = None) -> None:
-        """Let so many of the next requests be too many: 429 with that Retry-After in seconds, or 403 with AF429."""
+        """Throttles the next requests: 429 with that Retry-After in seconds, or 403 with AF429."""
         with self._lock:
             self._throttlings.extend([Throttling(retry_after)] * requests)
 
     def spoil_blobs(self, blobs: int, fault: BlobFault) -> None:
-        """Let the next so many blobs that are asked for be so, for good."""
+        """Spoils the next blobs that are requested, permanently."""
         with self._lock:
             self._waiting.extend([fault] * blobs)
 
     def refuse_pages(self, pages: int) -> None:
-        """Let the next so many requests for a further page name a page that is not valid (AF20031)."""
+        """Answers the next requests for a further page with AF20031 (the page is not valid)."""
         with self._lock:
             self._pages_refused += pages
 
     def note(self, request: FeedRequest) -> Throttling | None:
-        """Keep a request in the log; returns how it is throttled, or None where it may pass."""
+        """Logs a request; returns how it is throttled, or None."""
         with self._lock:
             self._requests.append(request)
             return self._throttlings.popleft() if self._throttlings else None
 
     def fault_of(self, content_id: str) -> BlobFault | None:
-        """What is wrong with the blob that is asked for."""
+        """Returns what is wrong with the requested blob."""
         with self._lock:
             if content_id not in self._spoiled and self._waiting:
                 self._spoiled[content_id] = self._waiting.popleft()
             return self._spoiled.get(content_id)
 
     def refuses_page(self) -> bool:
-        """Whether the page that is asked for is one of those to refuse."""
+        """Tells whether the requested page is one of those to refuse."""
         with self._lock:
             refuses = self._pages_refused > 0
             self._pages_refused -= refuses
@@ -105,10 +105,10 @@ class FeedFaults:
 
 
 def strange_records(tenant_id: str, application_id: str, at: dt.datetime) -> list[object]:
-    """What a reader of the feed has to pass over: a record of another type, and malformed ones.
+    """Makes records that a reader of the feed must skip: one of another type, and malformed ones.
 
-    In this order: of Teams; consent without Id; no object; consent with an unknown State; an operation without
-    DatasetName. What is not wrong with a record is right.
+    In this order: a Teams record; consent without Id; not an object; consent with an unknown State; an operation
+    without DatasetName. Everything else in each record is right.
     """
     moment = f"{at:%Y-%m-%dT%H:%M:%S}"
     common = {"CreationTime": moment, "OrganizationId": tenant_id, "UserType": 0, "UserKey": "k", "UserId": "u"}

@@ -1,7 +1,7 @@
-"""What is told of a copy when it is over: to the factory as its output, to the audit log as record 183.
+"""What Data Connect reports about a finished copy: its output for the factory, and record 183 for the audit log.
 
-What belongs here: the counts and their names. Counting is `data_connect.py`'s, writing the record
-`audit_records.py`'s. Source: Office 365 Management Activity API schema.
+What belongs here: the counts and their names. Counting belongs to `data_connect.py`; writing the record belongs to
+`audit_records.py`. Source: Office 365 Management Activity API schema.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def copy_output(landed: Landed, seconds: int) -> dict[str, Any]:
 def operation(
     run: Run, job: CopyJob, status: str, at: dt.datetime, reason: str | None, landed: Landed | None, miscount: int
 ) -> dict[str, Any]:
-    """The operation record's fields; a run that copied nothing counts no people, as nobody looked for them."""
+    """Returns the operation record's fields; a run that copied nothing counts no people, since nobody looked for
+    them.
+    """
     fields = {
         "ApplicationId": job.application_id,
         "ApplicationName": job.application_id,

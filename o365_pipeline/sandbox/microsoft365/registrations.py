@@ -1,7 +1,7 @@
-"""Registered data requests as an approver looks at them: where each stands, and what was ever said about it.
+"""Registered data requests as an approver sees them: the status and the history of each.
 
-What belongs here: reading what is kept. Deciding is `admin_center.py`'s; what a change adds and drops is
-`consent/request_change.py`'s.
+What belongs here: reading what is stored. Deciding belongs to `admin_center.py`; what a change adds and drops belongs
+to `consent/request_change.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class RegisteredRequest:
-    """A registration at a moment: its standing, and its history with the latest event first."""
+    """A registration at a moment: its status, and its history with the latest event first."""
 
     registration: Registration
     standing: Standing[ApprovalEvent]
@@ -41,12 +41,12 @@ class RegisteredRequest:
 
     @property
     def until(self) -> dt.datetime | None:
-        """When the latest approval ends or ended; None where there was none."""
+        """When the latest approval ends or ended; None if there was none."""
         return next((event.expires_at for event in self.history if event.state is State.APPROVED), None)
 
     @property
     def days_left(self) -> int | None:
-        """Days until the approval in force ends, the last one begun counted; None without one."""
+        """Days until the approval in force ends; a day that has begun counts. None without an approval."""
         return self.standing.days_left(self.at)
 
     @property
@@ -56,14 +56,14 @@ class RegisteredRequest:
 
     @property
     def change(self) -> RequestChange | None:
-        """What the registration adds to and drops from the approval in force; None where it is no change of one."""
+        """What the registration adds to the approval in force and drops from it; None if there is no such approval."""
         if self.state is not State.UPDATE_AVAILABLE or self.standing.approval is None:
             return None
         return request_change(self.standing.approval, self.registration.data_request, self.registration.sinks)
 
 
 def deny_groups(event: ApprovalEvent) -> tuple[str, ...]:
-    """The groups that an approval leaves out of any of its datasets, each once."""
+    """Returns the groups that an approval leaves out of any of its datasets, without repeats."""
     return tuple(dict.fromkeys(group for dataset in event.datasets for group in dataset.deny_groups))
 
 

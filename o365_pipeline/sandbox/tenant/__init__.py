@@ -1,5 +1,5 @@
-"""The sandbox's tenant: a synthetic organization and the rows that Data Connect would deliver of it.
+"""The sandbox's tenant: a synthetic organization, and the rows that Data Connect would deliver about it.
 
-What belongs here: people, groups, sites and their rows, or files that stand in for them. How they are delivered belongs
-to `sandbox/microsoft365/`.
+What belongs here: people, groups, sites and their rows, or files that replace them. Delivering rows belongs to
+`sandbox/microsoft365/`.
 """

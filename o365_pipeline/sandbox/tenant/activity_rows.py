@@ -1,6 +1,6 @@
-"""What people did in Outlook and Teams: the rows of the activity datasets, one for each signal.
+"""Signals of what people did in Outlook and Teams: the rows of the activity datasets.
 
-What belongs here: which signals there are when, and their columns.
+What belongs here: which signals there are at what time, and their columns.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Signals = Callable[[Organization, Window], Iterator[Signal]]
 
 
 def signals(item: str, kinds: Sequence[str], apps: Sequence[str] = ("Outlook", "Outlook Mobile")) -> Signals:
-    """What makes the signals of one kind of item."""
+    """Returns the function that makes the signals of one kind of item."""
 
     def made(organization: Organization, window: Window) -> Iterator[Signal]:
         teams = _teams(organization)
@@ -65,7 +65,7 @@ def signals(item: str, kinds: Sequence[str], apps: Sequence[str] = ("Outlook", "
 
 
 def _teams(organization: Organization) -> dict[str, list[Group]]:
-    """Person's id -> the teams that the person is in."""
+    """Returns person's id -> the teams of that person."""
     found: dict[str, list[Group]] = {}
     for group in groups(organization):
         for person in group.members if group.channels else ():

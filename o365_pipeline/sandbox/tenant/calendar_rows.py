@@ -1,6 +1,6 @@
-"""Meetings as calendars hold them: the rows of Event and CalendarView, one for each attendee's calendar.
+"""Meetings in calendars: the rows of Event and CalendarView, one for each attendee's calendar.
 
-What belongs here: entries and columns. What takes place when is `meetings.py`'s.
+What belongs here: entries and columns. Which meetings take place belongs to `meetings.py`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Entry:
 
 
 def created_entries(organization: Organization, window: Window) -> Iterator[Entry]:
-    """Entries created, or changed, in the window, and some beside it."""
+    """Returns the entries created or changed in the window, and some outside it."""
     days = window.days(LAST_CHANGE_DAYS + 1, 1)
     for source in (single_meetings(organization, days), series(organization, days)):
         for meeting in source:
@@ -84,7 +84,7 @@ def created_entries(organization: Organization, window: Window) -> Iterator[Entr
 
 
 def occurrences(organization: Organization, window: Window) -> Iterator[Entry]:
-    """What starts in the window, each time that it does."""
+    """Returns each occurrence that starts in the window."""
     for meeting in single_meetings(organization, window.days(HORIZON_DAYS + 1, 0)):
         if meeting.start() in window:
             for holder in meeting.holders:
@@ -188,7 +188,7 @@ def _join_url(entry: Entry) -> str | None:
 
 
 def _uid(entry: Entry) -> str:
-    """The same in all calendars; each occurrence has one of its own."""
+    """An id that is the same in all calendars; each occurrence has its own."""
     return opaque_id("040000008200E00074C5B7101A82E008", "uid", entry.key)
 
 

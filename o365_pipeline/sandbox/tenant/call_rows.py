@@ -1,6 +1,6 @@
-"""Teams calls and online meetings as they took place: the rows of TeamsCallRecords_v1.
+"""Teams calls and online meetings that took place: the rows of TeamsCallRecords_v1.
 
-What belongs here: who joined and left when, and the columns. What was planned is `meetings.py`'s.
+What belongs here: who joined and left when, and the columns. Planned meetings belong to `meetings.py`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from o365_pipeline.sandbox.tenant.row_format import Columns, Window, opaque_id, 
 
 CALLS_PER_DAY = 0.8
 RECORDED_AFTER = dt.timedelta(hours=9)
-"""So long after its end a call has a record (Microsoft: TeamsCallRecords_v1)."""
+"""A call has a record this long after its end (Microsoft: TeamsCallRecords_v1)."""
 
 LONGEST = dt.timedelta(hours=10)
 
 
 @dataclass
 class Call:
-    """What took place, whoever has a record of it."""
+    """A call that took place, whoever has a record of it."""
 
     key: str
     organization: Organization
     organizer: Person
     joined: list[tuple[Person, dt.datetime, dt.datetime]]
-    """Who was there, from when to when; one is there at least."""
+    """Who was in the call, from when to when; at least one person."""
 
     meeting: Entry | None = None
     is_missed: bool = False
@@ -57,7 +57,7 @@ class CallRecord:
 
 
 def call_records(organization: Organization, window: Window) -> Iterator[CallRecord]:
-    """The records made in the window, and some beside it."""
+    """Returns the records made in the window, and some outside it."""
     around = Window(window.start - RECORDED_AFTER - LONGEST, window.end)
     for call in (*_meetings(organization, around), *_calls(organization, around)):
         if call.end + RECORDED_AFTER in window:
@@ -66,7 +66,7 @@ def call_records(organization: Organization, window: Window) -> Iterator[CallRec
 
 
 def _meetings(organization: Organization, window: Window) -> Iterator[Call]:
-    """Online meetings that took place; some come late, leave early, or stay away."""
+    """Online meetings that took place; some people come late, leave early, or stay away."""
     for entry in occurrences(organization, window):
         meeting = entry.meeting
         if not entry.is_organizer or not meeting.is_online or meeting.is_all_day or entry.cancelled:
@@ -82,7 +82,7 @@ def _meetings(organization: Organization, window: Window) -> Iterator[Call]:
 
 
 def _calls(organization: Organization, window: Window) -> Iterator[Call]:
-    """Calls that nobody planned, of two people."""
+    """Unplanned calls of two people."""
     for day in window.days(0, 0):
         if day.weekday() >= 5:
             continue

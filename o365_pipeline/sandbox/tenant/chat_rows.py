@@ -1,6 +1,7 @@
 """Synthetic Teams chats and the rows of TeamChat: each message once in every participant's mailbox.
 
-What belongs here: who chats with whom when, and its columns. This dataset's keys are PascalCase, nested ones too.
+What belongs here: who chats with whom at what time, and the columns. This dataset's keys are PascalCase, also nested
+ones.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class ChatMessage:
 
     @property
     def message_id(self) -> str:
-        """As in reality, the milliseconds since 1970."""
+        """The milliseconds since 1970, as in real messages."""
         return str(int(self.sent.timestamp() * 1000))
 
 
@@ -52,7 +53,7 @@ class ChatCopy:
 
 
 def chat_copies(organization: Organization, window: Window) -> Iterator[ChatCopy]:
-    """Every copy that may lie in the window, and some beside it."""
+    """Returns every copy that may lie in the window, and some outside it."""
     slack = dt.timedelta(minutes=1)
     for day in window.days(1, 1):
         for message in _messages(organization, day):

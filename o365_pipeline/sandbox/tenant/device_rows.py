@@ -1,4 +1,4 @@
-"""What people are equipped with: the rows of OwnedDevices_v0, RegisteredDevices_v0 and LicenseDetails_v0.
+"""People's devices and licences: the rows of OwnedDevices_v0, RegisteredDevices_v0 and LicenseDetails_v0.
 
 What belongs here: which devices and licences a person has, and their columns.
 """
@@ -58,7 +58,7 @@ class License:
 
 
 def devices(organization: Organization, window: Window) -> Iterator[Device]:
-    """One to three for each mailbox in use."""
+    """Returns one to three devices for each mailbox in use."""
     for person in organization.active:
         for number in range(1 + int(share(person.id, "devices") * 3)):
             yield Device(

@@ -1,6 +1,6 @@
-"""People as the directory and their mailboxes describe them: the rows of User, Manager, DirectReport, MailboxSettings.
+"""People in the directory and in their mailboxes' settings: the rows of User, Manager, DirectReport, MailboxSettings.
 
-What belongs here: columns. Who there is stands in `organization.py`.
+What belongs here: columns. The people themselves belong to `organization.py`.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 @dataclass(slots=True)
 class Entry:
-    """What is said about `person` in the row of `holder`; they differ where the person is the holder's manager."""
+    """A row of `holder` that describes `person`; the two differ if the person is the holder's manager."""
 
     holder: Person
     person: Person
 
 
 def users(organization: Organization, _: Window | None) -> Iterator[Entry]:
-    """Everyone in the directory, guests and disabled accounts too."""
+    """Returns everyone in the directory, including guests and disabled accounts."""
     return (Entry(person, person) for person in organization.people)
 
 
 def managers(organization: Organization, _: Window | None) -> Iterator[Entry]:
-    """One for each person who has a manager."""
+    """Returns one entry for each person who has a manager."""
     for person in organization.people:
         if person.manager is not None:
             yield Entry(person, organization.people[person.manager])
 
 
 def reports(organization: Organization, _: Window | None) -> Iterator[Entry]:
-    """One for each person and each of those who report there."""
+    """Returns one entry for each pair of a person and a direct report."""
     for person in organization.people:
         if person.manager is not None:
             yield Entry(organization.people[person.manager], person)
 
 
 def mailboxes(organization: Organization, _: Window | None) -> Iterator[Entry]:
-    """One for each mailbox in use."""
+    """Returns one entry for each mailbox in use."""
     return (Entry(person, person) for person in organization.active)
 
 

@@ -1,6 +1,6 @@
-"""Groups and what is written in their teams: the rows of GroupDetails, GroupMembers, GroupOwners and the channels.
+"""Groups and their teams' messages: the rows of GroupDetails, GroupMembers, GroupOwners and the channel datasets.
 
-What belongs here: columns, and the messages of channels. Which groups there are stands in `groups.py`.
+What belongs here: columns, and the messages of channels. The groups themselves belong to `groups.py`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def channels(organization: Organization, _: Window) -> Iterator[ChannelEntry]:
 
 
 def channel_messages(organization: Organization, window: Window) -> Iterator[Post]:
-    """What was written in the standard channels in the window."""
+    """Returns the messages written in the standard channels in the window."""
     for day in window.days(1, 0):
         rhythm = WEEKEND if day.weekday() >= 5 else 1.0
         for group in groups(organization):

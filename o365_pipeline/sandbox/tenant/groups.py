@@ -1,7 +1,7 @@
 """Synthetic groups: departments, teams of a manager, projects with guests, the whole company, security groups.
 
-What belongs here: which groups there are, who owns and is in them, and a team's channels. Their rows are
-`group_rows.py`'s, their sites `sharepoint_sites.py`'s.
+What belongs here: which groups there are, their owners and members, and a team's channels. Their rows belong to
+`group_rows.py`, their sites belong to `sharepoint_sites.py`.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class Group:
     is_public: bool = False
     is_security: bool = False
     channels: tuple[Channel, ...] = ()
-    """Empty where the group is no team."""
+    """Empty if the group is not a team."""
 
     @property
     def holder(self) -> Group:
-        """Whose row it is, where a row is about the group itself."""
+        """The owner of a row that describes the group itself."""
         return self
 
 
 @lru_cache(maxsize=16)
 def groups(organization: Organization) -> tuple[Group, ...]:
-    """The organization's groups; the same for the same people."""
+    """Returns the organization's groups; the same for the same people."""
     head = organization.people[0]
     found = [_group(organization, 0, COMPANY, (head,), organization.active, is_public=True)]
     for name, people in organization.departments.items():
@@ -128,5 +128,5 @@ def _channels(organization: Organization, group: str, created: dt.datetime) -> t
 
 
 def guid(organization: Organization, *parts: str) -> str:
-    """A GUID that is the same for the same organization and parts."""
+    """Makes a GUID that is the same for the same organization and parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join((organization.seed, *parts))))

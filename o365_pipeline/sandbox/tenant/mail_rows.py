@@ -1,6 +1,6 @@
-"""Mail as mailboxes hold it: the rows of Message, Inbox and SentItem, one for each copy.
+"""Mail in mailboxes: the rows of Message, Inbox and SentItem, one for each copy.
 
-What belongs here: copies and columns. Who wrote what is `mail_threads.py`'s.
+What belongs here: copies and columns. Authors and recipients belong to `mail_threads.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from o365_pipeline.sandbox.tenant.organization import Organization, Person
 from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, enum, opaque_id, share, utc_text
 
 LAST_CHANGE_HOURS = 30
-"""A copy changes (is read, filed) within so many hours, so that windows by lastModifiedDateTime find it too."""
+"""A copy changes (is read, filed) within this time, so that windows by lastModifiedDateTime find it too."""
 
 
 @dataclass(slots=True)
@@ -48,19 +48,19 @@ class MailCopy:
 
 
 def message_copies(organization: Organization, window: Window, mails_per_day: float) -> Iterator[MailCopy]:
-    """Every copy that may lie in the window, and some beside it."""
+    """Returns every copy that may lie in the window, and some outside it."""
     for mail in _mails(organization, window, mails_per_day):
         for holder in mail.holders:
             yield MailCopy(mail, holder)
 
 
 def inbox_copies(organization: Organization, window: Window, mails_per_day: float) -> Iterator[MailCopy]:
-    """The copies in the recipients' inboxes."""
+    """Returns the copies in the recipients' inboxes."""
     return (copy for copy in message_copies(organization, window, mails_per_day) if not copy.is_sent)
 
 
 def sent_copies(organization: Organization, window: Window, mails_per_day: float) -> Iterator[MailCopy]:
-    """The copies in the senders' Sent Items."""
+    """Returns the copies in the senders' Sent Items."""
     for mail in _mails(organization, window, mails_per_day):
         if mail.author:
             yield MailCopy(mail, mail.author)

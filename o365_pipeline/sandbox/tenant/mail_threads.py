@@ -1,6 +1,6 @@
-"""Synthetic mail: threads that start on a day, with the replies of the days after, among colleagues and outsiders.
+"""Synthetic mail: threads that start on a day, with replies on the following days, among colleagues and outsiders.
 
-What belongs here: who writes to whom when. How a mail looks in a mailbox is `mail_rows.py`'s.
+What belongs here: who writes to whom at what time. How a mail looks in a mailbox belongs to `mail_rows.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from o365_pipeline.sandbox.tenant.organization import Organization, Person
 from o365_pipeline.sandbox.tenant.row_format import Address, opaque_id
 
 THREAD_DAYS = 3
-"""A thread has no replies later than this after its start, so a window's mails come from few days' threads."""
+"""A thread has no replies later than this after its start, so the mails of a window come from the threads of few
+days.
+"""
 
 REPLY = 0.42
 WEEKEND = 0.05
 FROM_OUTSIDE = 0.25
-"""Threads that outsiders start, for each one that a colleague starts."""
+"""How many threads outsiders start for each thread that a colleague starts."""
 
 TOPICS = (
     "Quarterly figures", "Spring campaign", "Release plan", "Travel in March", "Contract draft", "New supplier",
@@ -56,7 +58,7 @@ class _Audience:
 
 
 def mails(organization: Organization, days: list[dt.date], mails_per_day: float) -> Iterator[Mail]:
-    """The mails of all threads that start on the days; those of one day do not depend on which others are asked for."""
+    """Returns the mails of all threads that start on the days; the mails of a day do not depend on the other days."""
     starts_per_day = mails_per_day * (1 - REPLY)
     for day in days:
         rhythm = WEEKEND if day.weekday() >= 5 else 1.0
@@ -155,7 +157,7 @@ def _audience(organization: Organization, person: Person, random: Random) -> _Au
 
 
 def _answer(author: Person, audience: _Audience, random: Random) -> tuple[Person, _Audience]:
-    """One of those addressed answers, to all or to the author alone; hidden recipients see no answer."""
+    """One of the recipients answers, to all or to the author alone; hidden recipients see no answer."""
     replier = random.choice(audience.to)
     if random.random() < 0.6:
         others = [person for person in audience.to if person is not replier]
@@ -164,7 +166,7 @@ def _answer(author: Person, audience: _Audience, random: Random) -> tuple[Person
 
 
 def _answered_at(replier: Person, asked: dt.datetime, random: Random) -> dt.datetime:
-    """Soon where the replier is at work then, else in the next working hours."""
+    """The reply comes soon if the replier is at work then, else in the next working hours."""
     soon = asked + dt.timedelta(minutes=2 + random.expovariate(1 / 55))
     day = soon.date()
     if day.weekday() < 5 and replier.utc(day, replier.starts) <= soon <= replier.utc(day, replier.ends):
@@ -177,7 +179,7 @@ def _answered_at(replier: Person, asked: dt.datetime, random: Random) -> dt.date
 
 
 def _count(random: Random, mean: float) -> int:
-    """A whole number with that mean, as independent arrivals have it."""
+    """A random whole number with that mean, distributed as independent arrivals are."""
     count, rest = 0, random.expovariate(1)
     while rest < mean:
         count, rest = count + 1, rest + random.expovariate(1)

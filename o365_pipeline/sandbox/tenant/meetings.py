@@ -1,6 +1,6 @@
-"""Synthetic meetings: single ones, weekly series, and days off, with who attends and what they answered.
+"""Synthetic meetings: single ones, weekly series, and days off, with their attendees and responses.
 
-What belongs here: what takes place when. How it looks in a calendar is `calendar_rows.py`'s.
+What belongs here: which meetings take place. How one looks in a calendar belongs to `calendar_rows.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from o365_pipeline.sandbox.tenant.organization import Organization, Person
 from o365_pipeline.sandbox.tenant.row_format import Address, share
 
 HORIZON_DAYS = 21
-"""A single meeting starts at most so many days after it was created."""
+"""A single meeting starts at most this many days after it was created."""
 
 SERIES_WEEKS = (6, 10, 16, 26)
 LONGEST_SERIES_DAYS = (max(SERIES_WEEKS) + 1) * 7
@@ -37,7 +37,7 @@ ROOMS = ("Aspen", "Birch", "Cedar", "Elm", "Linden", "Rowan")
 
 @dataclass(slots=True, eq=False)
 class Meeting:
-    """What an organizer put into calendars: once, or weekly so many times."""
+    """What an organizer put into calendars: a single meeting, or a number of weekly ones."""
 
     key: str
     organizer: Person
@@ -55,7 +55,7 @@ class Meeting:
 
     @property
     def holders(self) -> list[Person]:
-        """Whose calendars have it."""
+        """The people whose calendars have it."""
         return [self.organizer, *self.attendees]
 
     @property
@@ -63,7 +63,7 @@ class Meeting:
         return self.occurrences > 1
 
     def start(self, number: int = 0) -> dt.datetime:
-        """When it starts for the so-manyth time; a series keeps the organizer's local time through the year."""
+        """When occurrence `number` starts; a series keeps the organizer's local time through the year."""
         day = self.day + dt.timedelta(weeks=number)
         if self.is_all_day:
             return dt.datetime.combine(day, dt.time(), dt.UTC)
@@ -73,11 +73,11 @@ class Meeting:
         return self.start(number) + dt.timedelta(minutes=self.minutes)
 
     def cancelled(self, number: int = 0) -> bool:
-        """Whether the meeting, or that occurrence of the series, was called off."""
+        """Whether the meeting, or that occurrence of the series, was cancelled."""
         return self.is_cancelled or (self.is_series and share(self.key, str(number), "cancelled") < 0.04)
 
     def response(self, person: Address) -> str:
-        """What an attendee answered."""
+        """An attendee's response."""
         chance = share(self.key, person.mail, "response")
         return (
             "accepted"
@@ -94,7 +94,7 @@ class Meeting:
 
 
 def single_meetings(organization: Organization, created: list[dt.date]) -> Iterator[Meeting]:
-    """Meetings and days off that were put into calendars on those days."""
+    """Returns the meetings and days off that were put into calendars on those days."""
     for day in created:
         if day.weekday() >= 5:
             continue
@@ -132,7 +132,7 @@ def single_meetings(organization: Organization, created: list[dt.date]) -> Itera
 
 
 def series(organization: Organization, created: list[dt.date]) -> Iterator[Meeting]:
-    """Weekly series that managers set up for their teams on those days."""
+    """Returns the weekly series that managers set up for their teams on those days."""
     for day in created:
         if day.weekday() >= 5:
             continue
@@ -156,11 +156,11 @@ def series(organization: Organization, created: list[dt.date]) -> Iterator[Meeti
 
 
 def _workday(day: dt.date) -> dt.date:
-    """That day, or the Monday after it."""
+    """Returns that day, or the Monday after it."""
     return day + dt.timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
 
 
 def _slot(person: Person, chance: float) -> int:
-    """Minutes after midnight: a half hour of the person's working hours."""
+    """Returns a half hour of the person's working hours, as minutes after midnight."""
     first = -(-person.starts // 30)
     return 30 * (first + int(chance * ((person.ends - 60) // 30 - first)))

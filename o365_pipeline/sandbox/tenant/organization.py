@@ -1,6 +1,7 @@
 """Synthetic people: an organization with departments, a tree of managers, offices around the world, and outsiders.
 
-What belongs here: who there is and when they work. What they write and attend is `mail_threads.py`'s and its kind.
+What belongs here: the people and their working hours. What they write and attend belongs to `mail_threads.py` and the
+like.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ TEAM_SIZE = 7
 
 @dataclass(frozen=True)
 class Office:
-    """Where people work: an address and a time zone."""
+    """An office: an address and a time zone."""
 
     city: str
     state: str
@@ -132,12 +133,14 @@ class Person:
         return self.is_enabled and not self.is_guest
 
     def utc(self, day: dt.date, minutes: float) -> dt.datetime:
-        """The moment that is so many minutes after midnight on that day where the person works."""
+        """Returns the moment that many minutes after midnight on that day, at the person's office."""
         midnight = dt.datetime.combine(day, dt.time())
         return midnight.replace(tzinfo=dt.UTC) + dt.timedelta(minutes=minutes) - _offset(self.office.zone, day)
 
     def working_moment(self, day: dt.date, random: Random) -> dt.datetime:
-        """A moment of that day's work: most in working hours, around mid-morning and mid-afternoon, a few at night."""
+        """Returns a moment of that day's work: mostly in working hours around mid-morning and mid-afternoon, rarely at
+        night.
+        """
         if random.random() < 0.06:
             return self.utc(day, random.uniform(6 * 60, 23 * 60))
         middle = self.starts + (self.ends - self.starts) * random.choice((0.25, 0.7))
@@ -155,7 +158,7 @@ class Organization:
 
     @cached_property
     def active(self) -> tuple[Person, ...]:
-        """Those who have a mailbox in use."""
+        """The people who have a mailbox in use."""
         return tuple(person for person in self.people if person.has_mailbox)
 
     @cached_property
@@ -164,7 +167,7 @@ class Organization:
 
     @cached_property
     def teams(self) -> dict[int, tuple[Person, ...]]:
-        """Manager's number -> the active people who report there."""
+        """Manager's number -> the active people who report to that manager."""
         teams: dict[int, list[Person]] = {}
         for person in self.active:
             if person.manager is not None:
@@ -178,11 +181,11 @@ class Organization:
         return tuple(Address(f"{a} {b}", f"{_ascii(a)}.{_ascii(b)}@{random.choice(OUTSIDE_DOMAINS)}") for a, b in names)
 
     def random(self, *subject: object) -> Random:
-        """Chance that is the same for the same people and subject."""
+        """Makes a random generator that is the same for the same people and subject."""
         return chance(self.seed, *subject)
 
     def colleagues(self, person: Person, random: Random, count: int) -> list[Person]:
-        """So many others, most of them from the person's department."""
+        """Returns that many other people, most of them from the person's department."""
         near = self.departments[person.department]
         chosen: dict[str, Person] = {}
         for _ in range(3 * count):
@@ -195,13 +198,13 @@ class Organization:
 
 
 def chance(*subject: object) -> Random:
-    """Chance that is the same for the same subject."""
+    """Makes a random generator that is the same for the same subject."""
     return Random("|".join(map(str, subject)))  # noqa: S311 - made-up people need no secrecy
 
 
 @lru_cache(maxsize=16)
 def organization(tenant_id: str, users: int, seed: int) -> Organization:
-    """The people of a tenant; the same for the same tenant, number and seed."""
+    """Makes the people of a tenant; the same for the same tenant, number and seed."""
     random = chance(seed, tenant_id, "people")
     domain = f"tenant-{uuid.uuid5(uuid.NAMESPACE_URL, tenant_id).hex[:6]}.example"
     people: list[Person] = []

@@ -1,7 +1,7 @@
-"""Which synthetic rows each dataset has: a generator of its own, or the one that makes rows of any dataset by type.
+"""Which synthetic rows each dataset has: those of its own generator, or those that `typed_rows.py` makes by type.
 
-What belongs here: the choice, and how versions of a dataset spell the same columns. The items and their columns are
-`mail_rows.py`'s and its kind.
+What belongs here: the choice, and how versions of a dataset spell the same columns. The items and their columns belong
+to `mail_rows.py` and the like.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ TEAMS = ("Teams", "Teams Mobile")
 
 
 class Item(Protocol):
-    """What becomes a row of a person or a group."""
+    """Something that becomes a row of a person or a group."""
 
     @property
     def holder(self) -> Person | Group: ...
@@ -79,7 +79,7 @@ class Item(Protocol):
 
 @dataclass(frozen=True)
 class RowSource:
-    """What makes a dataset's rows: the items of a window, and what each column holds for an item."""
+    """The generator of a dataset's rows: the items of a window, and the value of each column for an item."""
 
     items: Callable[[Organization, Window], Iterator[Any]]
     columns: Columns
@@ -116,11 +116,11 @@ SOURCES: Mapping[str, RowSource] = {
     "registered_devices": RowSource(devices, DEVICE_COLUMNS),
     "license_details": RowSource(licenses, LICENSE_COLUMNS),
 }
-"""Asset name -> what makes its rows, in each of its versions."""
+"""Asset name -> the generator of its rows, for all versions of the dataset."""
 
 
 def source_of(dataset: Dataset, mails_per_day: float) -> RowSource:
-    """What makes the dataset's rows; one that has no generator of its own has values that fit its types."""
+    """Returns the generator of the dataset's rows; without one of its own, the values fit the columns' types."""
     match dataset.asset_name:
         case "message":
             return RowSource(partial(message_copies, mails_per_day=mails_per_day), MAIL_COLUMNS)
@@ -133,7 +133,7 @@ def source_of(dataset: Dataset, mails_per_day: float) -> RowSource:
 
 
 def readers_of(dataset: Dataset, columns: Columns) -> Columns:
-    """The dataset's columns as it spells them; a column that the source does not have is null."""
+    """Returns the dataset's columns in its own spelling; a column that the generator does not have is null."""
     found = {}
     for column in dataset.columns:
         name = next((name for name in column.spellings if name in columns), None)
@@ -145,7 +145,7 @@ def readers_of(dataset: Dataset, columns: Columns) -> Columns:
 
 
 def _pascal_case(read: Callable[[Any], object]) -> Callable[[Any], object]:
-    """v0 datasets write the keys of structures, too, with a capital."""
+    """v0 datasets also write the keys of structures with a capital letter."""
 
     def renamed(value: object) -> object:
         if isinstance(value, dict):

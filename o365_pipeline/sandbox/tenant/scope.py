@@ -1,6 +1,7 @@
-"""Whose data a copy asks for: members of groups, whom a users filter selects, or everyone; and who is on its deny list.
+"""Whose data a copy requests: the members of groups, the people that a users filter selects, or everyone; and its deny
+list.
 
-What belongs here: judging one person. What becomes of the others' rows is `synthetic_tenant.py`'s.
+What belongs here: judging one person. What happens to the rows of the others belongs to `synthetic_tenant.py`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from o365_pipeline.sandbox.tenant.organization import Person
 from o365_pipeline.sandbox.tenant.row_format import share
 
 GROUP_SHARE = 0.3
-"""How much of the organization any group id holds: the sandbox has no directory of groups."""
+"""The share of the organization that is in any one group, since the sandbox has no directory of groups."""
 
 USERS_FILTER = re.compile(r"""\$filter=(?P<name>\w+) eq '(?P<value>[^']*)'$""")
 
 
 def in_scope(job: CopyJob, person: Person) -> bool:
-    """Members of any of the groups, or whom the users filter selects; everyone where neither is given."""
+    """Whether a person is a member of one of the groups, or selected by the users filter; everyone if neither is
+    given.
+    """
     if job.groups:
         return _is_member(person, job.groups)
     if not job.filter_uri:
@@ -38,7 +41,7 @@ def in_scope(job: CopyJob, person: Person) -> bool:
 
 
 def is_denied(job: CopyJob, person: Person) -> bool:
-    """Members of any of the groups that the approval excludes."""
+    """Whether a person is a member of one of the groups that the approval excludes."""
     return _is_member(person, job.deny_groups)
 
 
@@ -48,6 +51,6 @@ def _is_member(person: Person, groups: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class _DirectoryEntry:
-    """A person as the directory's columns read one."""
+    """A person in the form that the directory's columns read."""
 
     person: Person

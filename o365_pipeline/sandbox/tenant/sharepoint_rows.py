@@ -1,6 +1,6 @@
-"""SharePoint as its datasets tell it: sites, permissions, groups and files as of a day, and what was done with files.
+"""The rows of SharePoint's datasets: sites, permissions, groups and files on a day, and actions on files.
 
-What belongs here: items and columns. What there is on a day stands in `sharepoint_sites.py`.
+What belongs here: items and columns. The state on a day belongs to `sharepoint_sites.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SiteState:
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """How many files, their bytes, and their bytes with all versions."""
+        """The number of files, their bytes, and their bytes with all versions."""
         files = list(self.site.files(self.day))
         return (
             len(files),
@@ -53,7 +53,7 @@ class FileState:
 
 @dataclass(slots=True)
 class Grant:
-    """What somebody may do on a day with a site as a whole, or with one file."""
+    """A permission on a day, on a whole site or on one file."""
 
     site: Site
     day: dt.date
@@ -67,7 +67,7 @@ class Grant:
 
 @dataclass(slots=True)
 class SiteGroup:
-    """A SharePoint group on a day: of a site, or of those for whom a link works."""
+    """A SharePoint group on a day: a site's group, or the people for whom a link works."""
 
     site: Site
     number: int
@@ -78,7 +78,7 @@ class SiteGroup:
 
 @dataclass(slots=True)
 class Action:
-    """Something that was done with a file."""
+    """An action on a file."""
 
     file: File
     name: str
@@ -88,7 +88,7 @@ class Action:
 
 
 def site_states(organization: Organization, window: Window) -> Iterator[SiteState]:
-    """The sites as of the window's last day."""
+    """Returns the sites on the window's last day."""
     day = window.end.date()
     return (SiteState(site, day) for site in existing(organization, day))
 
@@ -99,7 +99,7 @@ def file_states(organization: Organization, window: Window) -> Iterator[FileStat
 
 
 def grants(organization: Organization, window: Window) -> Iterator[Grant]:
-    """What is granted on whole sites, and on files by themselves."""
+    """Returns the permissions on whole sites, and on single files."""
     day = window.end.date()
     for site in existing(organization, day):
         if site.group:
@@ -115,7 +115,7 @@ def grants(organization: Organization, window: Window) -> Iterator[Grant]:
 
 
 def site_groups(organization: Organization, window: Window) -> Iterator[SiteGroup]:
-    """Owners, members and visitors of each group's site, and one group for each link for specific people."""
+    """Returns owners, members and visitors of each group's site, and one group for each link for specific people."""
     day = window.end.date()
     for site in existing(organization, day):
         for file in site.files(day):
@@ -130,7 +130,7 @@ def site_groups(organization: Organization, window: Window) -> Iterator[SiteGrou
 
 
 def actions(organization: Organization, window: Window) -> Iterator[Action]:
-    """What was done on the window's days."""
+    """Returns the actions on the window's days."""
     days = window.days(0, -1)
     for site in existing(organization, days[-1]):
         for file in site.files_ever(days[-1]):
@@ -221,7 +221,7 @@ def _shared_at(grant: Grant) -> str | None:
 
 
 def _expires(grant: Grant) -> str | None:
-    """Links for anyone expire; others are taken back, which nobody knows beforehand."""
+    """Links for anyone expire; others are revoked at a time that nobody knows beforehand."""
     if grant.sharing is None or grant.sharing.link != "Anyone" or grant.sharing.ends is None:
         return None
     return f"{grant.sharing.ends}T00:00:00Z"
@@ -285,7 +285,7 @@ FILE_COLUMNS: Columns = {
 
 
 def _scope(site: Site, sharing: Sharing | None) -> str:
-    """Who may do what with a file that is shared by itself is a scope of its own."""
+    """Each file that is shared by itself has a permission scope of its own."""
     return site.guid("scope", sharing.file.id) if sharing else site.guid("scope")
 
 

@@ -1,7 +1,7 @@
-"""Synthetic SharePoint: the sites of groups and people, their files and how these are shared, as of any day.
+"""Synthetic SharePoint: the sites of groups and people, their files and how these are shared, on any day.
 
-What belongs here: what there is on a day. A state follows from the day alone, so that two of them can be compared.
-How it looks in rows is `sharepoint_rows.py`'s.
+What belongs here: the state on a day. It follows from the day alone, so that two states can be compared. Rows belong to
+`sharepoint_rows.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from o365_pipeline.sandbox.tenant.row_format import Address, share
 EXTENSIONS = ("docx", "docx", "xlsx", "xlsx", "pptx", "pdf", "pdf", "txt", "jpg", "mp4")
 SUBJECTS = ("Plan", "Budget", "Contract", "Report", "Minutes", "Overview", "Photos", "Offer", "Recording", "Notes")
 SHARED = 0.16
-"""How much of the files is shared beyond those who may see the whole site."""
+"""The share of files that are shared with more people than those who may see the whole site."""
 
 LABELS = (None, None, "General", "Confidential", "Highly Confidential")
 
@@ -37,10 +37,10 @@ class Site:
     members: tuple[Person, ...]
     group: Group | None = None
     pace: int = 30
-    """A file is made every so many days."""
+    """A file is created once in this many days."""
 
     asleep_from: dt.date | None = None
-    """Since then nothing happens there."""
+    """From this day on nothing happens in the site."""
 
     label: str | None = None
     is_open: bool = False
@@ -63,11 +63,11 @@ class Site:
         return guid(self.organization, "site", self.key, *parts)
 
     def files(self, day: dt.date) -> Iterator[File]:
-        """The files that are there at the end of a day."""
+        """Returns the files that exist at the end of a day."""
         return (file for file in self.files_ever(day) if file.is_there(day))
 
     def files_ever(self, day: dt.date) -> Iterator[File]:
-        """The files that were made up to a day."""
+        """Returns the files created up to a day."""
         last = min(day, self.asleep_from or day)
         return (File(self, number) for number in range((last - self.created).days // self.pace + 1))
 
@@ -126,12 +126,12 @@ class File:
         return self.site.label if share(self.key, "label") < 0.4 else None
 
     def changes(self, day: dt.date) -> int:
-        """How often it was changed up to a day; a file is worked on for some time, then left alone."""
+        """Returns how often it was changed up to a day; a file is edited for some time, then left alone."""
         until = min(day, self._last_worked_on)
         return max((until - self.born).days, 0) // self._rhythm
 
     def changed(self, day: dt.date) -> dt.datetime:
-        """When it was last changed, up to a day."""
+        """Returns when it was last changed, up to a day."""
         number = self.changes(day)
         return self.moment(self.born + dt.timedelta(days=number * self._rhythm), f"change {number}")
 
@@ -151,12 +151,12 @@ class File:
         return self.size(day) * (1 + min(self.changes(day), 50)) + 2_048
 
     def moment(self, day: dt.date, what: str) -> dt.datetime:
-        """A moment of that day, at work."""
+        """Returns a moment of that day in working hours."""
         seconds = int((7 + 11 * share(self.key, what)) * 3600)
         return dt.datetime.combine(day, dt.time(), dt.UTC) + dt.timedelta(seconds=seconds)
 
     def shared(self, day: dt.date) -> Sharing | None:
-        """How it is shared at the end of a day, beyond those who may see the whole site."""
+        """Returns how it is shared at the end of a day, with more people than those who may see the whole site."""
         sharing = self._sharing
         if sharing is None:
             return None
@@ -186,7 +186,7 @@ class Sharing:
 
     @property
     def link(self) -> str | None:
-        """For whom the link works; None where there is none."""
+        """For whom the link works; None if there is none."""
         if self.kind < 0.15:
             return "Anyone"
         if self.kind < 0.5:
@@ -199,7 +199,7 @@ class Sharing:
 
     @cached_property
     def ends(self) -> dt.date | None:
-        """When it expires or is taken back."""
+        """When it expires or is revoked."""
         if share(self.file.key, "is taken back") > (0.5 if self.link == "Anyone" else 0.2):
             return None
         return self.begins + dt.timedelta(days=10 + int(share(self.file.key, "taken back") * 170))
@@ -209,7 +209,9 @@ class Sharing:
         return "Contribute" if share(self.file.key, "role") < 0.4 else "Read"
 
     def people(self, day: dt.date) -> tuple[list[Person], list[Address]]:
-        """Colleagues and guests, and outsiders, with whom it is shared on a day; there may be more of them later."""
+        """Returns the colleagues, guests and outsiders with whom it is shared on a day; there may be more of them
+        later.
+        """
         if self.link in ("Anyone", "Organization"):
             return [], []
         organization = self.file.site.organization
@@ -225,13 +227,13 @@ class Sharing:
 
 @lru_cache(maxsize=16)
 def sites(organization: Organization) -> tuple[Site, ...]:
-    """The sites of all Microsoft 365 groups, and a OneDrive for each mailbox in use."""
+    """Returns the sites of all Microsoft 365 groups, and a OneDrive for each mailbox in use."""
     found = [_group_site(organization, group) for group in groups(organization) if not group.is_security]
     return (*found, *(_one_drive(organization, person) for person in organization.active))
 
 
 def existing(organization: Organization, day: dt.date) -> Iterator[Site]:
-    """The sites that are there at the end of a day."""
+    """Returns the sites that exist at the end of a day."""
     return (site for site in sites(organization) if site.created <= day)
 
 

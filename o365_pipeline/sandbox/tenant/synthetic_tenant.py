@@ -1,7 +1,7 @@
-"""The synthetic tenant: which rows a copy lands, from people who write, meet and chat by their seed.
+"""The synthetic tenant: it chooses the rows that a copy lands, from people who write, meet and chat by their seed.
 
-What belongs here: choosing rows by person and date, columns by request, what changed between two snapshots, and what
-is said of mailboxes that give none. Who is in scope is `scope.py`'s; what makes the rows, `row_sources.py`'s.
+What belongs here: choosing rows by person and date, choosing columns, comparing two snapshots, and the rows of
+mailboxes that cannot be read. Scopes belong to `scope.py`; the generators of rows belong to `row_sources.py`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ UNREADABLE = "The mailbox could not be opened."
 
 SNAPSHOT_DATE, OPERATION = "SnapshotDate", "Operation"
 DAYS_OF_THE_WHOLE = 28
-"""How far back that goes which is copied whole at every run, and is not about people or groups alone."""
+"""How many days a dataset reaches back that is copied whole at every run and is not about people or groups alone."""
 
 
 @dataclass(frozen=True)
 class SyntheticTenant:
-    """A tenant of so many people for every tenant id that is asked for."""
+    """Makes a tenant of that many people for every tenant id."""
 
     users: int = 60
     seed: int = 7
@@ -47,7 +47,9 @@ class SyntheticTenant:
     clock: Clock = utc_now
 
     def people(self, job: CopyJob) -> People:
-        """Everyone in the job's scope; not delivered are the denied ones, and those whose mailbox gives nothing."""
+        """Returns everyone in the job's scope; denied people, and people whose mailbox cannot be read, are
+        undelivered.
+        """
         if job.dataset.owner != "puser":
             return People(0)
         everyone = organization(job.tenant_id, self.users, self.seed).people
@@ -56,7 +58,9 @@ class SyntheticTenant:
         return People(len(requested), tuple(undelivered))
 
     def lines(self, job: CopyJob) -> Iterator[Line]:
-        """The job's rows; of people also one row for each in scope who has none, and nothing of denied people."""
+        """Returns the job's rows; for datasets about people also one row for each person in scope who has none, except
+        denied people.
+        """
         people = organization(job.tenant_id, self.users, self.seed)
         source = source_of(job.dataset, self.mails_per_day)
         readers = readers_of(job.dataset, source.columns)
@@ -93,7 +97,7 @@ class SyntheticTenant:
                 yield Line(person.number % PARTS, row, 1)
 
     def _window(self, job: CopyJob) -> Window:
-        """The job's window; of what is copied whole, some weeks up to today."""
+        """Returns the job's window; for datasets that are copied whole, some weeks up to today."""
         if job.start and job.end:
             return _asked_window(job.start, job.end, job.date_column)
         if job.dataset.slicing != "none":
@@ -103,7 +107,7 @@ class SyntheticTenant:
         return Window(today - dt.timedelta(days=DAYS_OF_THE_WHOLE), today)
 
     def _trouble(self, person: Person) -> str | None:
-        """Why the person's mailbox gives nothing; the same at every call."""
+        """Says why the person's mailbox cannot be read; the same at every call."""
         if not person.has_mailbox:
             return None
         if share(person.id, "region") < self.out_of_region:
@@ -112,19 +116,19 @@ class SyntheticTenant:
 
 
 def _asked_window(start: str, end: str, date_column: str | None) -> Window:
-    """The window's moments; of days on which rows were captured, the last is included."""
+    """Returns the window's moments; for datasets that are captured by day, the last day is included."""
     last = dt.timedelta(days=1 if date_column == SNAPSHOT_DATE else 0)
     return Window(moment(start), moment(end) + last)
 
 
 def _whose(job: CopyJob, item: Item) -> dict[str, object]:
-    """The system column that says whose row it is; nobody's has none."""
+    """Returns the system column with the row's owner; rows without an owner have none."""
     owner = job.dataset.owner
     return {} if owner == "none" else {owner: item.holder.id}
 
 
 def _is_asked_for(job: CopyJob, item: Item) -> bool:
-    """Whether a group's row is in the job's scope; what belongs to nobody always is."""
+    """Tells whether a group's row is in the job's scope; rows without an owner always are."""
     return job.dataset.owner != "pObjectId" or not job.groups or item.holder.id in job.groups
 
 
@@ -145,7 +149,9 @@ def _without_nulls(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: Organization) -> Iterator[Line]:
-    """All that there is on a day where start is end, else what differs, in the requested columns, from the start."""
+    """Returns everything that exists on a day if start equals end, else what changed since start, in the requested
+    columns.
+    """
     assert job.start
     assert job.end
     first, last = moment(job.start), moment(job.end)
@@ -160,7 +166,7 @@ def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: O
 
 
 Snapshot = Mapping[str, tuple[dict[str, object], dict[str, object]]]
-"""Key -> whose row it is, and its columns."""
+"""Key -> the row's owner and its columns."""
 
 
 def _snapshot(job: CopyJob, source: RowSource, readers: Columns, people: Organization, at: dt.datetime) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Tasks, in plans and in to-do lists: the rows of PlannerTasks_v0, TodoTasks_v0 and TodoTaskFolders_v0.
+"""Tasks in plans and in to-do lists: the rows of PlannerTasks_v0, TodoTasks_v0 and TodoTaskFolders_v0.
 
 What belongs here: which tasks there are, and their columns.
 """
@@ -14,7 +14,7 @@ from o365_pipeline.sandbox.tenant.row_format import Columns, Window, constant, o
 
 TASKS_PER_DAY = 0.3
 PLANNED_DAYS = 60
-"""A plan holds the tasks of so many days back."""
+"""A plan holds the tasks of this many past days."""
 
 TITLES = ("Prepare the review", "Call the supplier", "Update the price list", "Write the minutes", "Order material")
 TASK_LISTS = ("Tasks", "Follow-up", "Ideas")
@@ -46,13 +46,13 @@ class TaskList:
 
 
 def planner_tasks(organization: Organization, window: Window) -> Iterator[Task]:
-    """The tasks of the plans, as they stand at the window's end."""
+    """Returns the tasks of the plans, in their state at the window's end."""
     for day in window.days(PLANNED_DAYS, -1):
         yield from _tasks(organization, day, "planner", window.end)
 
 
 def todo_tasks(organization: Organization, window: Window) -> Iterator[Task]:
-    """Tasks that may have changed in the window."""
+    """Returns the tasks that may have changed in the window."""
     for day in window.days(PLANNED_DAYS, 0):
         yield from _tasks(organization, day, "todo", window.end)
 
@@ -62,7 +62,7 @@ def todo_lists(organization: Organization, _: Window) -> Iterator[TaskList]:
 
 
 def _tasks(organization: Organization, day: dt.date, kind: str, until: dt.datetime) -> Iterator[Task]:
-    """The tasks of a day; one that is not done by the moment is open."""
+    """Returns the tasks of a day; a task that is not done by the moment is open."""
     if day.weekday() >= 5:
         return
     for person in organization.active:

@@ -1,7 +1,7 @@
-"""A tenant made of files in Data Connect's own format: their rows stand in for synthetic ones, whatever their dates.
+"""A tenant made of files in Data Connect's own format: their rows replace synthetic ones, whatever their dates are.
 
-What belongs here: finding the files and passing their lines on. What cannot be read as rows is passed on as it is, as
-Data Connect's binary copy would: making sense of it is the pipeline's task.
+What belongs here: finding the files and passing their lines on. Lines that are not rows are passed on unchanged, as
+Data Connect's binary copy would do: handling them is the pipeline's task.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from o365_pipeline.sandbox.microsoft365.data_connect import Line
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n\x00"
-"""Blank includes NUL: it is the other half of a line's end in UTF-16."""
+"""NUL counts as blank, since it is half of a line's end in UTF-16."""
 
 SYSTEM_KEYS = {*SYSTEM_COLUMNS, "pObjectId"}
 
 
 @dataclass(frozen=True)
 class TenantFiles:
-    """What a folder of tenant data holds."""
+    """The files in a folder of tenant data."""
 
     datasets: tuple[str, ...]
     """Names of catalogue datasets, in the catalogue's order."""
 
     others: tuple[str, ...]
-    """JSON files that are of no dataset in the catalogue."""
+    """JSON files that belong to no dataset in the catalogue."""
 
 
 def datasets_in(directory: Path) -> TenantFiles:
-    """The datasets that a folder has files of, named <dataset>.json, and its other JSON files.
+    """Returns the datasets for which a folder has files named <dataset>.json, and its other JSON files.
 
     Raises:
         UsageError: the folder is missing or cannot be read, or has no file of a known dataset.
@@ -55,14 +55,14 @@ def datasets_in(directory: Path) -> TenantFiles:
 
 
 class FileTenant:
-    """A tenant whose rows lie in a folder; every window of a dataset lands all rows of its file."""
+    """A tenant whose rows are in a folder; every window of a dataset lands all rows of its file."""
 
     def __init__(self, directory: Path) -> None:
         datasets_in(directory)
         self._directory = directory
 
     def lines(self, job: CopyJob) -> Iterator[Line]:
-        """The lines of the dataset's file, in one part, with the requested columns."""
+        """Returns the lines of the dataset's file, as one part, with the requested columns."""
         file = _file_of(self._directory, job.dataset)
         if file is None:
             return
@@ -92,7 +92,9 @@ def _file_of(directory: Path, dataset: Dataset) -> Path | None:
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:
-    """The line without its objects' documented keys that are not kept, how many objects, whose; else as it is."""
+    """Returns the line without the documented keys that are not kept, the number of objects, and their owners; unchanged
+    if it has no objects.
+    """
     unread = (line, 1 if line.strip(BLANK) else 0, frozenset[str]())
     try:
         text = line.decode("utf-8")
@@ -120,10 +122,10 @@ def _people(rows: Iterable[dict[str, Any]]) -> frozenset[str]:
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """(start, end, object) of the JSON objects that the line consists of.
+    """Returns (start, end, object) of the JSON objects in the line.
 
     Raises:
-        ValueError: it consists of something else.
+        ValueError: the line holds something else.
     """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     at = _after_space(text, 0)

@@ -1,6 +1,6 @@
 """Rows of any dataset: values that fit its columns' types, the same at every call.
 
-What belongs here: the values by type and how many rows there are. They mean nothing, and join with nothing.
+What belongs here: the values by type, and the number of rows. The values have no meaning, and join with nothing.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel
 
 @dataclass(slots=True)
 class TypedItem:
-    """Something of which only its key and its moment are known."""
+    """An item of which only the key and the moment are known."""
 
     key: str
     holder: Person | Group | None
     at: dt.datetime
     edition: int = 0
-    """What changes where the item does."""
+    """A number that changes when the item changes."""
 
 
 def typed_items(dataset: Dataset, organization: Organization, window: Window) -> Iterator[TypedItem]:
-    """Items in the window, a few for each holder and day; of a dataset that is not sliced, a few for each holder."""
+    """Returns the items in the window, a few for each holder and day; for a dataset that is not sliced, a few for each
+    holder.
+    """
     holders: tuple[Person | Group | None, ...]
     match dataset.owner:
         case "puser":
@@ -72,7 +74,7 @@ def _items(
 
 
 def typed_columns(dataset: Dataset) -> Columns:
-    """What each of the dataset's columns holds for an item."""
+    """Returns the value of each of the dataset's columns for an item."""
     return {column.name: _reader(dataset, column) for column in dataset.columns}
 
 

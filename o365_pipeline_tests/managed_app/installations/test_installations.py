@@ -25,7 +25,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseError, LakeError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.managed_app.installations import installations, notifications, uninstallation_job
+from o365_pipeline.managed_app.installations import installations, notifications
 from o365_pipeline.managed_app.installations import onboarding as taking_in
 from o365_pipeline.managed_app.installations import sensor as installation_sensor
 from o365_pipeline.managed_app.installations.applications import Applications
@@ -35,6 +35,8 @@ from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_l
 from o365_pipeline.managed_app.installations.onboarding import TakingIn
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.purge import dagster_history
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.ledger_rows import note_extraction
@@ -642,8 +644,8 @@ def test_what_is_installed_anew_begins_anew(deployment: Deployment, azure: Azure
 def test_nothing_is_deleted_while_a_run_is_at_work_for_the_customer(
     deployment: Deployment, azure: Azure, tell: Tell, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uninstallation_job, "AT_WORK_REPEATS", 1)
-    monkeypatch.setattr(uninstallation_job, "AT_WORK_SECONDS", 0.0)
+    monkeypatch.setattr(dagster_history, "AT_WORK_REPEATS", 1)
+    monkeypatch.setattr(dagster_history, "AT_WORK_SECONDS", 0.0)
     azure.install()
     tell()
     take_in(deployment)
@@ -715,7 +717,7 @@ def test_a_lake_or_a_mart_that_does_not_answer_is_not_taken_for_one_that_is_gone
     tell()
     take_in(deployment)
     customer, factory = deployment.customers[INSIGHTS], deployment.resources["data_factory"]
-    no_mart = Database(sa.make_url("sqlite:////proc/no-such-folder/mart.db"))
+    no_mart = mart_database(sa.make_url("sqlite:////proc/no-such-folder/mart.db"))
     marts = Marts(deployment.database, {INSIGHTS: no_mart})
 
     def gone(*_: object) -> None:

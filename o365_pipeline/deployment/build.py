@@ -1,33 +1,40 @@
-"""The deployment: the environment's settings turned into customers and resources. The only reader of the environment.
+"""What is built of the settings: customers, and the resources that the stages work with.
 
 What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
-offered to new ones. What a file of customers may say is `configuration.py`'s.
+offered to new ones. Which settings there are is `settings.py`'s; what a file of customers may say is
+`customers/configuration.py`'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import SecretStr
 
-from o365_pipeline.azure.cloud import ARM_URL, AzureCloud, Cloud, SignIn
+from o365_pipeline.azure.cloud import AzureCloud, Cloud, SignIn
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
-from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, Customers, KeyVaultSecret, NationalCloud
+from o365_pipeline.customers.customer import Customers, KeyVaultSecret
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.deployment.settings import (
+    FOR_THE_SANDBOXES_CUSTOMER,
+    Environment,
+    Settings,
+    check_names,
+    read_settings,
+)
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
+from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations.applications import read_secret
 from o365_pipeline.managed_app.installations.installations import Installation, InstalledCustomers
@@ -35,30 +42,19 @@ from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
 
-SECRET_SETTINGS = (
-    *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),
-    "O365_NOTIFICATION_SIGNATURE",
-)
-"""Settings whose values no message repeats."""
-
-PATTERN_CHARACTERS = "*?[]'#%"
-"""Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
-
-SIGNATURE_CHARACTERS = 32
-"""How long the signature of notifications is at least: anybody can reach their endpoint, and it alone tells Azure."""
-
 SANDBOX_SIGNATURE = SecretStr("sandbox")
 
 FEED_POLL_SECONDS = 60
 """Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 AZURE_NEEDS = {
     "customers": "customers.toml, as `o365-pipeline customers example` prints one",
     "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
@@ -74,120 +70,6 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
     "service-principal": AN_APPLICATION,
 }
 """Variables that azure-identity reads itself; what is missing is told at the start, not hours later."""
-
-FOR_THE_SANDBOXES_CUSTOMER = (
-    *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days"),
-    *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
-)
-"""Settings that a file of customers has for each of them."""
-
-
-Names = Annotated[tuple[str, ...], NoDecode]
-"""Names with commas between them."""
-
-
-class Settings(BaseSettings):
-    """The environment variables that the project reads, each O365_ and the field's name."""
-
-    model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
-
-    deployment: Literal["sandbox", "azure"] = "sandbox"
-    home: Path = Field(default=Path(".o365"), description="Where everything local lies.")
-    mart_url: str | None = Field(default=None, description="SQLAlchemy URL of the mart.")
-    lake_url: str | None = Field(
-        default=None, description="Store URL of the lake: file:///path or az://account/container."
-    )
-    storage_url: str | None = Field(
-        default=None,
-        description=f"Where storage accounts answer, {ENDPOINT}; Azurite: http://127.0.0.1:10000/{{account}}.",
-    )
-    storage_key: SecretStr | None = Field(
-        default=None, description="Access key of the storage accounts; else a sign-in."
-    )
-    customers: Path | None = Field(default=None, description="File or folder that names the customers.")
-    credential: SignIn = Field(default="default", description="How to sign in to Microsoft Entra.")
-    arm_url: str = Field(default=ARM_URL, description="Where Azure Resource Manager answers.")
-    feed_url: str | None = Field(default=None, description="Where the Management Activity API answers.")
-    data_request: Path | None = Field(default=None, description="TOML file of the data request.")
-    first_day: dt.date | None = Field(
-        default=None, ge=FIRST_DAY, le=LAST_FIRST_DAY, description="First day to extract."
-    )
-    initial_days: int = Field(default=7, ge=1, le=366, description="Days of the first window.")
-    national_cloud: NationalCloud = Field(default="worldwide", description="The tenant's kind of Office 365 plan.")
-    purge_grace_days: int = Field(default=30, ge=0, le=3_650, description="Days that data outlives its approval.")
-    deny_people: Names = Field(default=(), description="Ids or addresses of people who are left out.")
-    deny_groups: Names = Field(default=(), description="Ids of groups whose members are left out.")
-    hash_outside_addresses: bool = Field(default=False, description="Whether addresses from outside are hashed.")
-    own_domains: Names = Field(default=(), description="Domains that are not outside.")
-    address_salt: SecretStr | None = Field(default=None, description="What addresses from outside are hashed with.")
-    offer: Path | None = Field(default=None, description="TOML file of the offer that is sold.")
-    notification_signature: SecretStr | None = Field(
-        default=None, description="What Azure signs its notifications of installations with."
-    )
-    tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
-    sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
-    sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
-    sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
-    sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
-
-    @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
-    @classmethod
-    def _names_stand_between_commas(cls, value: object) -> object:
-        return tuple(filter(None, re.split(r"[\s,;]+", value))) if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _hashes_are_salted(self) -> Self:
-        if self.hash_outside_addresses and self.address_salt is None:
-            raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
-        return self
-
-    @model_validator(mode="after")
-    def _signature_cannot_be_guessed(self) -> Self:
-        signature = self.notification_signature
-        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
-            raise ValueError(
-                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
-                "`openssl rand -hex 32` prints"
-            )
-        return self
-
-    @field_validator("lake_url")
-    @classmethod
-    def _lake_url_is_a_store(cls, url: str | None) -> str | None:
-        if url and (url.startswith("adl://") or "azuredatalakestore" in url):
-            raise ValueError(GEN1_RETIRED)
-        if url and not re.fullmatch(r"file:///.+|az://[^/]+/[^/]+/?", url):
-            raise ValueError("a lake is file:///path or az://account/container")
-        return url
-
-    @field_validator("storage_url")
-    @classmethod
-    def _storage_url_is_a_template(cls, url: str | None) -> str | None:
-        if url and not re.fullmatch(r"https?://\S*{account}\S*", url):
-            raise ValueError(f"an address with {{account}} for the account's name is needed, such as {ENDPOINT}")
-        return url
-
-    @field_validator("arm_url", "feed_url")
-    @classmethod
-    def _service_is_at_an_https_address(cls, url: str | None) -> str | None:
-        """A token is sent there, so nobody may read it on the way; paths are put behind the address as it is."""
-        if url and not re.fullmatch(r"https://[^\s/?#]+/*", url):
-            raise ValueError(f"an address such as {ARM_URL} is needed")
-        return url.rstrip("/") if url else None
-
-    @field_validator("home", "lake_url")
-    @classmethod
-    def _path_is_plain(cls, path: Path | str | None) -> Path | str | None:
-        if path and set(str(path)) & set(PATTERN_CHARACTERS):
-            raise ValueError(f"a path without any of {PATTERN_CHARACTERS} is needed")
-        return path
-
-    @field_validator("mart_url")
-    @classmethod
-    def _mart_url_is_sqlalchemys(cls, url: str | None) -> str | None:
-        if url:
-            mart_url(url)
-        return url
 
 
 @dataclass(frozen=True)
@@ -258,6 +140,22 @@ class Deployment:
         return self.cloud
 
     @property
+    def first_day(self) -> dt.date:
+        """The day that the partitions begin with: the first of all customers.
+
+        Of customers that install an offer the ledger knows it, and of the sandbox's, whose week moves on, what was
+        extracted before. Where the ledger cannot be read, no customer's first day is left out.
+        """
+        days = [customer.first_day for customer in self.customers.configured]
+        if self.is_sandbox or self.offer:
+            try:
+                days += [customer.first_day for customer in self.customers]
+                days += [day for day in [extraction_ledger.first_day(self.database)] if day]
+            except (DatabaseError, DatabaseUnavailableError):
+                return FIRST_DAY
+        return min(days, default=FIRST_DAY)
+
+    @property
     def is_sandbox(self) -> bool:
         return isinstance(self.cloud, SandboxCloud)
 
@@ -271,6 +169,15 @@ class Deployment:
         """Files of tenant data that are of no dataset in the catalogue."""
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
         return tenant_files.datasets_in(Path(data)).others if data else ()
+
+    def register_data_requests(self) -> None:
+        """Put the data requests of all customers before the sandbox's approvers.
+
+        Raises:
+            SettingsError: there is no sandbox.
+        """
+        for customer in self.customers:
+            self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
 
     def use_dagster_home(self) -> None:
         """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says.
@@ -291,35 +198,33 @@ def load(**overrides: Any) -> Deployment:
     Raises:
         SettingsError: a setting is missing or wrong; the message names it.
     """
-    settings = _settings(overrides)
+    environment, settings = Environment(), read_settings(overrides)
     if settings.customers or settings.deployment == "azure":
         for name in FOR_THE_SANDBOXES_CUSTOMER:
             if name in settings.model_fields_set:
                 raise SettingsError(
                     f"O365_{name.upper()}: each customer has its own, so say it in O365_CUSTOMERS' file"
                 )
-    return _azure(settings) if settings.deployment == "azure" else _sandbox(settings)
+    build = _azure if settings.deployment == "azure" else _sandbox
+    deployment = build(settings, environment)
+    check_names(environment, environment.looked_up | _named_by(deployment.offer))
+    return deployment
 
 
-def _settings(overrides: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if not first["loc"]:
-            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
-        name = f"O365_{'_'.join(str(part) for part in first['loc'])}".upper()
-        shown = "" if name in SECRET_SETTINGS else f"={first['input']!s}"
-        raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None
+def _named_by(offer: Offer | None) -> set[str]:
+    """The variable that an offer's file names."""
+    if offer is None or isinstance(offer.application_secret, KeyVaultSecret):
+        return set()
+    return {offer.application_secret.env}
 
 
-def _sandbox(settings: Settings) -> Deployment:
+def _sandbox(settings: Settings, environment: Environment) -> Deployment:
     home = settings.home.resolve()
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
-    configured = _read_customers(settings.customers) if settings.customers else _sandbox_customers(settings)
+    configured = read_customers(settings.customers, environment) if settings.customers else _sandbox_customers(settings)
     lakes = _lakes(settings, AzureCloud(), None if settings.storage_url else (home / "lake").as_uri())
     mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
     cloud = SandboxCloud(
@@ -332,15 +237,17 @@ def _sandbox(settings: Settings) -> Deployment:
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
-    offer, database = read_offer(settings.offer), Database(url=mart_url)
-    installed = InstalledCustomers(database, offer, lambda known: Database(_sqlite(home / "marts" / _file_name(known))))
+    offer, database = read_offer(settings.offer), mart_database(mart_url)
+    installed = InstalledCustomers(
+        database, offer, lambda known: mart_database(_sqlite(home / "marts" / _file_name(known)))
+    )
     return Deployment(
         home=home,
         customers=Customers(configured.customers, installed),
         database=database,
         lakes=lakes,
         cloud=cloud,
-        own_marts={name: Database(url) for name, url in configured.marts.items()},
+        own_marts={name: mart_database(url) for name, url in configured.marts.items()},
         offer=offer,
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
         vendor=_vendor(offer, cloud, installed, configured),
@@ -366,7 +273,7 @@ def _sqlite(path: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(path))
 
 
-def _azure(settings: Settings) -> Deployment:
+def _azure(settings: Settings, environment: Environment) -> Deployment:
     for name, example in AZURE_NEEDS.items():
         if not getattr(settings, name):
             raise SettingsError(
@@ -375,7 +282,7 @@ def _azure(settings: Settings) -> Deployment:
     _check_sign_in(settings.credential)
     assert settings.customers
     assert settings.mart_url
-    configured = _read_customers(settings.customers)
+    configured = read_customers(settings.customers, environment)
     cloud = AzureCloud(
         sign_in=settings.credential,
         client_id=os.environ.get("AZURE_CLIENT_ID"),
@@ -383,7 +290,7 @@ def _azure(settings: Settings) -> Deployment:
         arm_url=settings.arm_url,
         feed_url=settings.feed_url,
     )
-    database = Database(sa.make_url(settings.mart_url), cloud.credential())
+    database = mart_database(sa.make_url(settings.mart_url), cloud.credential())
     offer = read_offer(settings.offer) if settings.offer else None
     installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
     return Deployment(
@@ -393,7 +300,7 @@ def _azure(settings: Settings) -> Deployment:
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
-            customer.name: Database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
             for customer in configured.customers
             if customer.name in configured.marts
         },
@@ -411,7 +318,7 @@ def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configure
 def _installed_mart(cloud: Cloud, known: Installation) -> Database:
     """The mart that a managed application installed; its server is administered by the application."""
     url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
-    return Database(url, cloud.credential(known.tenant_id))
+    return mart_database(url, cloud.credential(known.tenant_id))
 
 
 def _file_name(known: Installation) -> str:
@@ -433,10 +340,6 @@ def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
     if isinstance(cloud, SandboxCloud):
         return SecretStr("sandbox")
     raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
-
-
-def _read_customers(path: Path) -> Configured:
-    return read_customers(path, os.environ)
 
 
 def _check_sign_in(credential: SignIn) -> None:

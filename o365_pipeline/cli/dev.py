@@ -1,0 +1,211 @@
+"""The command `o365-pipeline dev`: the Dagster UI and daemon, and in the sandbox the approver's page, until Ctrl-C.
+
+What belongs here: what is checked before anything runs, what is started, and how all of it ends. What is told while it
+runs is `cli/dev_news.py`'s.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from o365_pipeline.cli.dev_news import News
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
+from o365_pipeline.web.server import listening, serving
+
+PORT = click.IntRange(1, 65535)
+LOOK_SECONDS = 2.0
+END_SECONDS = 20.0
+"""How long Dagster may take to end before it is killed, with all that it started."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a plain `kill`, a terminal that closes. A shell lets what it starts in the background ignore the first."""
+
+TOLD_LEVELS = ("warning", "error", "critical")
+OF_EVERY_START = ("Found a dagster instance configuration value", "No cursor for event type")
+"""Warnings of Dagster's that say nothing here: of a file that was copied into the home, and of a first start."""
+
+
+@click.command()
+@click.option("--port", type=PORT, default=3000, show_default=True, help="Where the UI listens.")
+@click.option("--approver-port", type=PORT, default=3001, show_default=True, help="Where the approver's page listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address that both listen on.")
+def dev(port: int, approver_port: int, host: str) -> None:
+    """Open the Dagster UI, with sensors and schedules at work.
+
+    In the sandbox the approver's page is served too, and nothing moves before somebody approves there. Ctrl-C ends all.
+    """
+    deployment = load()
+    with _ended_by_a_signal(), ExitStack() as stack:
+        lock = stack.enter_context(_alone_in(deployment.home))
+        listening(host, port).close()
+        page = None
+        if deployment.is_sandbox:
+            listener = stack.enter_context(listening(host, approver_port, "--approver-port"))
+            deployment.register_data_requests()
+            page = stack.enter_context(serving(approver_app(deployment.sandbox), host, listener))
+        deployment.use_dagster_home()
+        log = deployment.home / "dagster" / "dev.log"
+        dagster = stack.enter_context(_dagster(host, port, log, lock))
+        click.echo(f"Dagster starts; what it logs is in {_short(log)}")
+        _wait_for(dagster, host, port, log)
+        _tell_and_watch(deployment, dagster, f"http://{host}:{port}", page, log)
+
+
+@contextmanager
+def _ended_by_a_signal() -> Iterator[None]:
+    """Let Ctrl-C, a closed terminal and a plain `kill` end the block in order, once and without an error."""
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[IO[str]]:
+    """Let no other daemon work in the home while the block runs; yields the file that is locked.
+
+    The process that Dagster runs in inherits the lock, so that it holds although this one was killed.
+
+    Raises:
+        UsageError: another one is at work.
+    """
+    path = home / "dagster" / "dev.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise UsageError(
+                f"`o365-pipeline dev` is at work in {_short(home)} already, process {lock.read().strip()}: end it, or "
+                "set O365_HOME to another folder"
+            ) from None
+        _write_down(lock, os.getpid())
+        yield lock
+
+
+def _write_down(lock: IO[str], process: int) -> None:
+    lock.truncate(0)
+    lock.write(f"{process}\n")
+    lock.flush()
+
+
+@contextmanager
+def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """Dagster's webserver and daemon, in a group of processes of their own, ended with the block."""
+    program = Path(sys.executable).with_name("dagster")
+    command = [str(program), "dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
+    log.unlink(missing_ok=True)
+    log.touch(mode=0o600)
+    with log.open("a") as written:
+        dagster = subprocess.Popen(  # noqa: S603 - its arguments are this command's
+            [*command, "--log-format", "json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+            start_new_session=True,
+            pass_fds=[lock.fileno()],
+        )
+        reader = threading.Thread(target=_pass_on, args=(dagster, written), daemon=True)
+        reader.start()
+        try:
+            yield dagster
+        finally:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            _end(dagster)
+            reader.join(LOOK_SECONDS)
+
+
+def _pass_on(dagster: subprocess.Popen[str], written: IO[str]) -> None:
+    """Write down what Dagster's services log, and repeat warnings and errors on stderr."""
+    assert dagster.stdout
+    for line in dagster.stdout:
+        written.write(line)
+        written.flush()
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if entry["level"] in TOLD_LEVELS and not entry["event"].startswith(OF_EVERY_START):
+            click.echo("\n".join(filter(None, (entry["event"].rstrip(), entry.get("exception")))), err=True)
+
+
+def _end(dagster: subprocess.Popen[str]) -> None:
+    """Ask Dagster to end; what is left of its group after a while is killed."""
+    if dagster.poll() is None:
+        dagster.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + END_SECONDS
+    while _has_processes(dagster) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if _has_processes(dagster):
+        os.killpg(dagster.pid, signal.SIGKILL)
+    dagster.wait()
+
+
+def _has_processes(dagster: subprocess.Popen[str]) -> bool:
+    dagster.poll()
+    try:
+        os.killpg(dagster.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_for(dagster: subprocess.Popen[str], host: str, port: int, log: Path) -> None:
+    """Wait until the UI answers."""
+    while True:
+        _check(dagster, log)
+        try:
+            socket.create_connection((host, port), LOOK_SECONDS).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _check(dagster: subprocess.Popen[str], log: Path) -> None:
+    if dagster.poll() is not None:
+        raise O365PipelineError(f"Dagster ended by itself; {_short(log)} says why")
+
+
+def _tell_and_watch(
+    deployment: Deployment, dagster: subprocess.Popen[str], ui: str, page: str | None, log: Path
+) -> None:
+    """Say what to do, then what happens, until a signal."""
+    click.echo(f"The Dagster UI:       {ui}")
+    if page:
+        click.echo(f"The approver's page:  {page}")
+    with News(deployment, ui) as news:
+        for line in news.waiting():
+            click.echo(line)
+        click.echo("Ctrl-C ends it.")
+        while True:
+            time.sleep(LOOK_SECONDS)
+            _check(dagster, log)
+            for line in news.since_the_last_look():
+                click.echo(line)
+
+
+def _short(path: Path) -> str:
+    """A path as one types it: from here where it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

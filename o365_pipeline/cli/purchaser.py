@@ -1,0 +1,134 @@
+"""The commands that play a customer of the offer in the sandbox: `o365-pipeline sandbox install ...` and its like.
+
+What belongs here: reading arguments and printing answers. The work is `sandbox/`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import click
+
+from o365_pipeline.azure.policies import policies
+from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load
+from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
+from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
+from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
+from o365_pipeline.sandbox.azure.resources import Resource, Resources
+from o365_pipeline.sandbox.clock import utc_now
+
+IN_PROCESS = "https://in-process.example/notifications"
+
+OFFER = click.argument("offer", required=False, type=click.Path(path_type=Path))
+NOTIFY = click.option(
+    "--notify", metavar="URL", help="The vendor's endpoint, as `managed-app listen` serves it. Default: this process."
+)
+APPLICATION = click.option("--application", required=True, help="The installed application, by name or id.")
+
+
+@click.command()
+@OFFER
+@click.option("--name", required=True, help="The application's name.")
+@click.option("--sku", help="The size. Default: the offer's first.")
+@click.option("--region", help="Where it lies. Default: the offer's first.")
+@click.option("--group", "groups", multiple=True, metavar="ID", help="A group whose members' data is extracted.")
+@click.option("--tenant", metavar="GUID", help="The customer's tenant. Default: one of the name's own.")
+@click.option("--subscription", metavar="GUID", help="The customer's subscription. Default: one of the name's own.")
+@click.option("--marketplace", is_flag=True, help="Buy at the marketplace, not from the service catalog.")
+@click.option("--fail", "fails", is_flag=True, help="Let Azure fail to provision it.")
+@NOTIFY
+def install(
+    offer: Path | None,
+    name: str,
+    sku: str | None,
+    region: str | None,
+    groups: tuple[str, ...],
+    tenant: str | None,
+    subscription: str | None,
+    marketplace: bool,
+    fails: bool,
+    notify: str | None,
+) -> None:
+    """Install the OFFER as a customer of its own: as it is published, else as its file says; the vendor is told."""
+    deployment, sells = _deployed(offer)
+    buys = purchase(sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription)
+    bought = sold(sells, _resources(deployment), deployment.lakes, marketplace=marketplace)
+    sender = _sender(deployment, sells, notify)
+    application = _installer(deployment, sender).install(bought, buys, fails=fails)
+    sender.check()
+    if application["properties"]["provisioningState"] == "Failed" and not fails:
+        raise O365PipelineError(f"{name} was not installed; the reason stands above")
+
+
+@click.command()
+@click.argument("name")
+@OFFER
+@NOTIFY
+def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
+    """Remove the application NAME with all that it installed; the vendor is told."""
+    deployment, sells = _deployed(offer)
+    sender = _sender(deployment, sells, notify)
+    _installer(deployment, sender).uninstall(name)
+    sender.check()
+
+
+@click.command()
+@click.argument("policy", metavar="POLICY-KEY", type=click.Choice(list(policies())))
+@APPLICATION
+def violate(policy: str, application: str) -> None:
+    """Let an installation violate a policy that its offer carries: nothing more is extracted from it."""
+    deployment = load()
+    installed = found(_resources(deployment), application)
+    chosen = policies()[policy]
+    Compliance(deployment.sandbox_cloud.factories.state).violate(_managed_group(installed), chosen)
+    click.echo(f"{installed['name']}: '{chosen.display_name}' is violated; `sandbox comply` ends it")
+
+
+@click.command()
+@APPLICATION
+def comply(application: str) -> None:
+    """Let an installation comply with all policies again."""
+    deployment = load()
+    installed = found(_resources(deployment), application)
+    Compliance(deployment.sandbox_cloud.factories.state).comply(_managed_group(installed))
+    click.echo(f"{installed['name']}: complies")
+
+
+def _deployed(path: Path | None) -> tuple[Deployment, Offer]:
+    """The sandbox's deployment, and the offer that it sells."""
+    deployment = load(offer=path)
+    assert deployment.offer, "a sandbox has an offer, were it the example"
+    return deployment, deployment.offer
+
+
+def _resources(deployment: Deployment) -> Resources:
+    return Resources(deployment.sandbox_cloud.factories.state)
+
+
+def _managed_group(application: Resource) -> str:
+    return str(application["properties"]["managedResourceGroupId"])
+
+
+def _installer(deployment: Deployment, sender: NotificationSender) -> Installer:
+    return Installer(deployment.sandbox_cloud.factories.state, sender.send, click.echo)
+
+
+def _sender(deployment: Deployment, offer: Offer, notify: str | None) -> NotificationSender:
+    """What tells the vendor, with the signature that the offer was published with, else the deployment's.
+
+    Raises:
+        UsageError: notifications cannot be sent there.
+    """
+    if notify and urlsplit(notify).scheme not in ("http", "https"):
+        raise UsageError(f"--notify {notify}: an address such as http://127.0.0.1:3002 is needed")
+    expected = deployment.notification_signature or SANDBOX_SIGNATURE
+    published = published_endpoint(offer, _resources(deployment))
+    signature = urlsplit(published).query if published else urlencode({"sig": expected.get_secret_value()})
+    endpoint = notify or IN_PROCESS
+    app = None if notify else notification_app(deployment.database, expected, offer, utc_now)
+    return NotificationSender(endpoint if urlsplit(endpoint).query else f"{endpoint}?{signature}", app)

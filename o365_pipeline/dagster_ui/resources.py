@@ -1,0 +1,19 @@
+"""How the UI shows the deployment's objects: by their class and a sentence, without a value.
+
+What belongs here: the way from an object to a resource. Which objects there are is `deployment.py`'s.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+
+def described(value: object, description: str) -> dg.ResourceDefinition:
+    """A resource that is this object; it has no configuration, since the UI would show passwords there."""
+
+    def given(_context: dg.InitResourceContext) -> object:
+        return value
+
+    # The UI shows a resource's type by its function's module and name.
+    given.__module__, given.__name__ = type(value).__module__, type(value).__name__
+    return dg.ResourceDefinition(given, config_schema={}, description=description)

@@ -1,0 +1,276 @@
+"""The settings: the environment variables that begin with O365_, and what is wrong with them.
+
+What belongs here: names, defaults, descriptions (the page of settings is made of them) and rules for single values.
+What is built of them is `build.py`'s; what a file of customers may say is `customers/configuration.py`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import re
+from collections import UserDict
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from o365_pipeline.azure.cloud import ARM_URL, SignIn
+from o365_pipeline.customers.configuration import mart_url
+from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, NationalCloud
+from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.errors import SettingsError
+from o365_pipeline.raw.lakes import ENDPOINT
+
+LOG = logging.getLogger("o365_pipeline")
+PREFIX = "O365_"
+
+SECRET_SETTINGS = (
+    *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),
+    "O365_NOTIFICATION_SIGNATURE",
+)
+"""Settings whose values no message repeats."""
+
+PATTERN_CHARACTERS = "*?[]'#%"
+"""Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+
+SIGNATURE_CHARACTERS = 32
+"""How long the signature of notifications is at least: anybody can reach their endpoint, and it alone tells Azure."""
+
+OF_OTHERS = ("O365_CODE_SERVER", "O365_TEST_MART_URL")
+"""Variables that the deployment's Dagster and the tests read."""
+
+OF_A_SERVICE = "O365_PIPELINE_"
+"""How Kubernetes begins the variables that tell each pod of the service o365-pipeline."""
+
+ALIKE = 0.75
+"""How alike a variable's name and a setting's are, from 0 to 1, where the one is taken for the other misspelled."""
+
+FOR_THE_SANDBOXES_CUSTOMER = (
+    *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days"),
+    *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
+)
+"""Settings that a file of customers has for each of them."""
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names with commas between them."""
+
+
+class Settings(BaseSettings):
+    """The environment variables that the project reads, each O365_ and the field's name."""
+
+    model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
+
+    deployment: Literal["sandbox", "azure"] = Field(
+        default="sandbox", description="Whether the sandbox or Azure lies beneath the pipeline."
+    )
+    home: Path = Field(
+        default=Path(".o365"),
+        description="Where everything local lies: lake, mart, sandbox, and what Dagster remembers.",
+    )
+    mart_url: str | None = Field(
+        default=None,
+        description=(
+            "SQLAlchemy URL of the ledger, and of the mart of each customer that names none. Azure needs it, "
+            "and signs in by Microsoft Entra where it has no password; the sandbox makes a SQLite file in the "
+            "home."
+        ),
+    )
+    lake_url: str | None = Field(
+        default=None,
+        description=(
+            "Store URL of one lake for all customers, file:///path or az://account/container; else each has "
+            "its own container on Azure, and a folder in the home in the sandbox."
+        ),
+    )
+    storage_url: str | None = Field(
+        default=None,
+        description=f"Where storage accounts answer, {ENDPOINT}; Azurite: http://127.0.0.1:10000/{{account}}.",
+    )
+    storage_key: SecretStr | None = Field(
+        default=None,
+        description="Access key of the storage accounts, where Microsoft Entra cannot be used; else a sign-in.",
+    )
+    customers: Path | None = Field(
+        default=None,
+        description=(
+            "File (TOML, YAML) or folder of files that names the customers. Azure needs it; the sandbox has "
+            "one of its own."
+        ),
+    )
+    credential: SignIn = Field(default="default", description="Azure: how to sign in to Microsoft Entra.")
+    arm_url: str = Field(
+        default=ARM_URL,
+        description=(
+            "Azure: where Azure Resource Manager answers; another for a sovereign cloud, a proxy, a rehearsal."
+        ),
+    )
+    feed_url: str | None = Field(
+        default=None,
+        description="Azure: where the Management Activity API answers; else the address of each customer's plan.",
+    )
+    data_request: Path | None = Field(
+        default=None,
+        description=(
+            "Customer: TOML file of the data request (application, datasets, columns, scope); else the shipped one."
+        ),
+    )
+    first_day: dt.date | None = Field(
+        default=None,
+        ge=FIRST_DAY,
+        le=LAST_FIRST_DAY,
+        description=(
+            "Customer: first day to extract; else the Monday of the last week that Data Connect has of every dataset."
+        ),
+    )
+    initial_days: int = Field(
+        default=7, ge=1, le=366, description="Customer: days of the first window after an approval."
+    )
+    national_cloud: NationalCloud = Field(
+        default="worldwide", description="Customer: the tenant's kind of Office 365 plan."
+    )
+    purge_grace_days: int = Field(
+        default=30, ge=0, le=3_650, description="Customer: days that data outlives its approval."
+    )
+    deny_people: Names = Field(default=(), description="Customer: ids or addresses of people who are left out.")
+    deny_groups: Names = Field(default=(), description="Customer: ids of groups whose members are left out.")
+    hash_outside_addresses: bool = Field(
+        default=False, description="Customer: whether addresses from outside go on as hashes."
+    )
+    own_domains: Names = Field(
+        default=(), description="Customer: domains that are not outside; else those of the members' addresses."
+    )
+    address_salt: SecretStr | None = Field(
+        default=None, description="Customer: secret that addresses from outside are hashed with."
+    )
+    offer: Path | None = Field(
+        default=None,
+        description=(
+            "TOML file of the offer that is sold as a managed application; else none on Azure, and the shipped "
+            "one in the sandbox."
+        ),
+    )
+    notification_signature: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
+        ),
+    )
+    tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
+    sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
+    sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
+    sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
+    sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
+
+    @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
+    @classmethod
+    def _names_stand_between_commas(cls, value: object) -> object:
+        return tuple(filter(None, re.split(r"[\s,;]+", value))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _hashes_are_salted(self) -> Self:
+        if self.hash_outside_addresses and self.address_salt is None:
+            raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        return self
+
+    @model_validator(mode="after")
+    def _signature_cannot_be_guessed(self) -> Self:
+        signature = self.notification_signature
+        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
+            raise ValueError(
+                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
+                "`openssl rand -hex 32` prints"
+            )
+        return self
+
+    @field_validator("lake_url")
+    @classmethod
+    def _lake_url_is_a_store(cls, url: str | None) -> str | None:
+        if url and (url.startswith("adl://") or "azuredatalakestore" in url):
+            raise ValueError(GEN1_RETIRED)
+        if url and not re.fullmatch(r"file:///.+|az://[^/]+/[^/]+/?", url):
+            raise ValueError("a lake is file:///path or az://account/container")
+        return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_url_is_a_template(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(r"https?://\S*{account}\S*", url):
+            raise ValueError(f"an address with {{account}} for the account's name is needed, such as {ENDPOINT}")
+        return url
+
+    @field_validator("arm_url", "feed_url")
+    @classmethod
+    def _service_is_at_an_https_address(cls, url: str | None) -> str | None:
+        """A token is sent there, so nobody may read it on the way; paths are put behind the address as it is."""
+        if url and not re.fullmatch(r"https://[^\s/?#]+/*", url):
+            raise ValueError(f"an address such as {ARM_URL} is needed")
+        return url.rstrip("/") if url else None
+
+    @field_validator("home", "lake_url")
+    @classmethod
+    def _path_is_plain(cls, path: Path | str | None) -> Path | str | None:
+        if path and set(str(path)) & set(PATTERN_CHARACTERS):
+            raise ValueError(f"a path without any of {PATTERN_CHARACTERS} is needed")
+        return path
+
+    @field_validator("mart_url")
+    @classmethod
+    def _mart_url_is_sqlalchemys(cls, url: str | None) -> str | None:
+        if url:
+            mart_url(url)
+        return url
+
+
+class Environment(UserDict[str, str]):
+    """The environment's variables, and which of them were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ)
+        self.looked_up: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.looked_up.add(name)
+        return super().__getitem__(name)
+
+
+def read_settings(overrides: Mapping[str, Any]) -> Settings:
+    """The settings of the environment; overrides that are not None take the place of variables.
+
+    Raises:
+        SettingsError: one is missing or wrong; the message names it.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
+        name = f"O365_{'_'.join(str(part) for part in first['loc'])}".upper()
+        shown = "" if name in SECRET_SETTINGS else f"={first['input']!s}"
+        raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
+    """See that no setting is misspelled; variables that are like none are told in a line, and left alone.
+
+    Args:
+        environment: the names of all variables.
+        looked_up: those that are no settings, and were found by the name that a file gives them.
+
+    Raises:
+        SettingsError: a variable's name is almost that of a setting.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    expected = {*(f"{PREFIX}{name}" for name in known), *OF_OTHERS, *looked_up}
+    begin_so = sorted(name for name in environment if name.upper().startswith(PREFIX))
+    unknown = [name for name in begin_so if not {name, name.upper()} & expected and not name.startswith(OF_A_SERVICE)]
+    for name in unknown:
+        for meant in get_close_matches(name.upper().removeprefix(PREFIX), known, 1, ALIKE):
+            raise SettingsError(f"{name}: there is no such setting; did you mean {PREFIX}{meant}?")
+    if unknown:
+        LOG.warning(f"{', '.join(unknown)}: no setting of this project is called so")
