@@ -49,7 +49,9 @@ class Drift:
         found = {**self.published, **dict.fromkeys(self.missing, "**missing**")}
         found |= {name: f"**{kinds}**" for name, kinds in self.retyped.items()}
         lines = [f"| {name} | {kind} | {found[name]} |" for name, kind in self.published.items()]
-        beside = {name: kinds for name, kinds in self.retyped.items() if name not in self.published} | dict(self.unknown)
+        beside = {name: kinds for name, kinds in self.retyped.items() if name not in self.published} | dict(
+            self.unknown
+        )
         lines += [f"| {name} | | **{kind}** |" for name, kind in beside.items()]
         return "\n".join(["| column | published | found |", "|---|---|---|", *lines]).replace("\n| |", "\n|")
 

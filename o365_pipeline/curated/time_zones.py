@@ -28,7 +28,10 @@ MOST_MINUTES = 14 * 60
 
 
 def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `zone_of(name)`, `zone_of_bias(minutes)` and `flat_moment(json)` known to the connection."""
+    """Make `zone_of(name)`, `zone_of_bias(minutes)` and `flat_moment(json)` known to the connection, if need be."""
+    known = "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_name = 'zone_of'"
+    if connection.execute(known).fetchall()[0][0]:
+        return
     define(connection, "zone_of", zone_of)
     define(connection, "zone_of_bias", zone_of_bias)
     define(connection, "flat_moment", flat_moment)
@@ -111,7 +114,9 @@ def _minutes(found: re.Match[str]) -> int:
 @cache
 def _zones() -> Mapping[str, str]:
     named = {name.lower(): name for name in sorted(available_timezones())}
-    return named | {name.lower(): zone for name, zone in win_tz.items()} | {"tzone://microsoft/utc": "UTC", "utc": "UTC"}
+    return (
+        named | {name.lower(): zone for name, zone in win_tz.items()} | {"tzone://microsoft/utc": "UTC", "utc": "UTC"}
+    )
 
 
 @cache

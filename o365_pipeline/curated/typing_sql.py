@@ -69,7 +69,9 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
                 shapes.append(f"{parsed(dataset, column.type, text)} AS {value}")
             elif column.type.kind == "datetime":
                 value = f'"{column.curated_name} parsed"'
-                shapes.append(f"CASE WHEN starts_with({text}, '{{') THEN flat_moment({text}) ELSE {text} END AS {value}")
+                shapes.append(
+                    f"CASE WHEN starts_with({text}, '{{') THEN flat_moment({text}) ELSE {text} END AS {value}"
+                )
             reads[column.curated_name] = _Read(column, text, value)
     outsiders = [
         test

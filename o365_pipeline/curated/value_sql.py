@@ -38,7 +38,8 @@ CREATE MACRO enum_value(value) AS
     list_transform([clean(value)], lambda said: lower(left(said, 1)) || substr(said, 2))[1];
 
 -- Data Connect's word on why a mailbox was not read; there is none in an empty text, an empty object or "null".
-CREATE MACRO is_error(value) AS coalesce(lower(regexp_replace(value, '\s', '', 'g')) NOT IN ('', '{}', '[]', 'null'), false);
+CREATE MACRO is_error(value) AS
+    coalesce(lower(regexp_replace(value, '\s', '', 'g')) NOT IN ('', '{}', '[]', 'null'), false);
 
 -- Times: "never" lies at either end of the calendar. What lies beyond it, or is no time, is untimely.
 CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');

@@ -9,7 +9,11 @@ import re
 
 from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
 
-VALUES = re.compile(r"(duplicate key value is|Truncated value:|DETAIL:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
+VALUES = re.compile(
+    r"(duplicate key value is|Truncated value:|DETAIL:|CONTEXT:|invalid input syntax for type [\w ]+:)\s"
+    r"(?:.*(?=\s\(\d+\)\s\(SQL)|.*)",
+    re.DOTALL,
+)
 """Where SQL Server's messages, and PostgreSQL's details, repeat what a row holds."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from graphlib import TopologicalSorter
 
@@ -17,6 +18,8 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database.database import metadata
+from o365_pipeline.errors import DatabaseError
+from o365_pipeline.mart.references import references
 from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
@@ -68,7 +71,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
     for name, kind in relations().items():
-        connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
+        with _telling_no_values(name):
+            connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
@@ -80,17 +84,34 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[
     columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
     types = {column.name: dtype for column in table.columns if (dtype := NULLABLE_TYPES.get(type(column.type)))}
-    connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
-    while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
-        yield frame.astype(types)
+    with _telling_no_values(table_name):
+        connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
+        while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
+            yield frame.astype(types)
+
+
+@contextmanager
+def _telling_no_values(name: str) -> Iterator[None]:
+    """Let an error name the relation instead of the value that could not be converted."""
+    try:
+        yield
+    except duckdb.DataError as error:
+        raise DatabaseError(
+            f"{name}: its rows cannot be made ({type(error).__name__}): a value of a curated row fits no column"
+        ) from None
 
 
 def _typed(column: sa.Column[object]) -> str:
-    """The expression for a column, of the type and within the length that the table declares."""
+    """The expression for a column, of the type and within the bounds that the table declares."""
     if column.name in ("customer", "day"):
         return f"partition_{column.name}()"
     if isinstance(column.type, sa.String):
-        return column.name if column.primary_key else f"cut({column.name}, {column.type.length})"
+        # What is a key, here or where it leads, must tell apart what a cut would not.
+        is_key = column.primary_key or any(reference.column is column for reference in references(column.table))
+        return f"{'key_of' if is_key else 'cut'}({column.name}, {column.type.length})"
+    if isinstance(column.type, sa.Integer):
+        within = "within_bigint" if isinstance(column.type, sa.BigInteger) else "within_integer"
+        return f"{within}({column.name})"
     return f"{column.name}::{column.type.compile()}"
 
 

@@ -19,17 +19,22 @@ from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows
 from o365_pipeline.curated.duck import duck
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
+from o365_pipeline.database.transient import passing
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.current import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.row_limits import misfits
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
 FIRST_ROWS = 5
+
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ def load_partition(
     The rows go one per execution of one statement (executemany), so SQL Server's 2,100 parameters are never near.
 
     Raises:
+        DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
         ValueError: a row belongs to another partition.
     """
     connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))
@@ -170,9 +176,25 @@ def load_partition(
     for chunk in chunks:
         if not (chunk["customer"].eq(customer) & chunk["day"].eq(pd.Timestamp(day))).all():
             raise ValueError(f"{table.name}: a row of another partition in the load of {customer}, {day}")
-        connection.execute(sa.insert(table), _records(table, chunk))
+        _insert(connection, table, f"{customer}, {day}", _records(table, chunk), rows)
         rows += len(chunk)
     return rows
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table, partition: str, records: list[dict[str, object]], before: int
+) -> None:
+    try:
+        connection.execute(sa.insert(table), records)
+    except sa.exc.StatementError as error:
+        if isinstance(error, sa.exc.DBAPIError) and passing(error):
+            raise
+        found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
+        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
+        raise DatabaseError(
+            f"{table.name} of {partition}: the database refuses rows ({type(error.orig or error).__name__}), in the "
+            f"order of the key {told}; nothing of the day was changed"
+        ) from None
 
 
 def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:

@@ -3,7 +3,21 @@
 -- A key that fits its column: the text itself, or its hash where it is longer. Bytes are counted, since SQL Server
 -- counts a character beyond the first 65,536 twice; never more than its bytes.
 CREATE OR REPLACE TEMP MACRO key_of(text, size) AS
-    CASE WHEN strlen(text) > size THEN 'sha256:' || sha256(text) ELSE text END;
+    CASE WHEN strlen(text) > size THEN left('sha256:' || sha256(text), size) ELSE text END;
+
+-- A number that its column can hold: the nearest one, where it cannot.
+CREATE OR REPLACE TEMP MACRO within_integer(number) AS
+    (CASE WHEN number < -2147483648 THEN -2147483648 WHEN number > 2147483647 THEN 2147483647 ELSE number END)::INTEGER;
+CREATE OR REPLACE TEMP MACRO within_bigint(number) AS
+    (CASE WHEN number < -1e18::HUGEINT THEN -1e18::HUGEINT WHEN number > 1e18::HUGEINT THEN 1e18::HUGEINT
+        ELSE number::HUGEINT END)::BIGINT;
+
+-- One spelling of the texts that differ by case alone: they are one group, on servers too that tell case apart.
+CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY lower(text));
+
+-- A file's extension, lower case, without a dot. What has blanks or is long is a part of the file's name.
+CREATE OR REPLACE TEMP MACRO extension_of(text) AS
+    nullif(regexp_extract(lower(trim(text, '. ')), '^[a-z0-9_~$!#+-]{1,20}$'), '');
 
 -- Text that fits its column, cut where it is longer; by half where it holds such characters.
 CREATE OR REPLACE TEMP MACRO cut(text, size) AS

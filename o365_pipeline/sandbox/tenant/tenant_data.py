@@ -92,8 +92,8 @@ def _file_of(directory: Path, dataset: Dataset) -> Path | None:
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:
-    """Returns the line without the documented keys that are not kept, the number of objects, and their owners; unchanged
-    if it has no objects.
+    """Returns the line without the documented keys that are not kept, the number of objects, and their owners; the
+    line is unchanged if it has no objects.
     """
     unread = (line, 1 if line.strip(BLANK) else 0, frozenset[str]())
     try:
