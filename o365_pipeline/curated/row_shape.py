@@ -58,7 +58,8 @@ class RowShape:
         for name, value in row.items():
             column = self._exact.get(name)
             if column is None and name not in self._known and (column := self._any_case.get(name.lower())):
-                name = column.name if not any(spelling in row for spelling in column.spellings) else name
+                is_there = column.name in made or any(spelling in row for spelling in column.spellings)
+                name = name if is_there else column.name
             made[name] = self._respell(value, column.type) if column in self._requested else value
         return made
 

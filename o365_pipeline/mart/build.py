@@ -7,7 +7,7 @@ SQL and in `tables/`; writing the frames to the database belongs to `loading.py`
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from graphlib import TopologicalSorter
@@ -56,7 +56,9 @@ def relations() -> Mapping[str, str]:
     }
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) -> None:
+def prepare(
+    connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date, everyone_names: Collection[str] = ()
+) -> None:
     """Build every mart table as a temporary relation over the curated ones.
 
     Args:
@@ -65,11 +67,15 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
             named by their current_name; and `curated_day`.
         customer: the customer of the partition.
         day: the day of the partition.
+        everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
     """
     define_time_zones(connection)
     connection.execute(text_of("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
+    connection.execute("CREATE OR REPLACE TEMP TABLE everyone_setting (name VARCHAR)")
+    for name in everyone_names:
+        connection.execute("INSERT INTO everyone_setting VALUES (?)", [name])
     for name, kind in relations().items():
         with _telling_no_values(name):
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")

@@ -47,7 +47,14 @@ class DayLoaded:
     """The first few of them, in the order of the table's key."""
 
 
-def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
+def load_day(
+    marts: Marts,
+    lake: Lake,
+    customer: str,
+    day: dt.date,
+    datasets: Collection[Dataset],
+    everyone_names: Collection[str] = (),
+) -> DayLoaded:
     """Replace the customer's day in every table of its mart by what is curated for it.
 
     A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
@@ -55,6 +62,7 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
 
     Args:
         datasets: those that may be used; the others count as empty, whatever is curated of them.
+        everyone_names: what the customer calls the claim of all its members.
     """
     extractions: set[str] = set()
     with duck() as (connection, directory):
@@ -70,7 +78,7 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
                 files = _stage(connection, lake, dataset, customer, earlier, directory)
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
-        prepare(connection, customer, day)
+        prepare(connection, customer, day, everyone_names)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
@@ -186,13 +194,13 @@ def _insert(
 ) -> None:
     try:
         connection.execute(sa.insert(table), records)
-    except sa.exc.StatementError as error:
+    except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
         if isinstance(error, sa.exc.DBAPIError) and passing(error):
             raise
         found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
         told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
         raise DatabaseError(
-            f"{table.name} of {partition}: the database refuses rows ({type(error.orig or error).__name__}), in the "
+            f"{table.name} of {partition}: the database refuses rows ({type(getattr(error, 'orig', None) or error).__name__}), in the "
             f"order of the key {told}; nothing of the day was changed"
         ) from None
 

@@ -96,6 +96,10 @@ CREATE OR REPLACE TEMP MACRO is_claim(kind, login, name, claims) AS
         OR (login IS NULL AND list_contains(claims.names, coalesce(name, '')))
     );
 
+-- The same by a name that the tenant's own rows, or the customer's settings, give to the claim.
+CREATE OR REPLACE TEMP MACRO is_named_claim(kind, login, name, learned) AS
+    coalesce(kind = 'security_group' AND login IS NULL AND name = learned, false);
+
 -- How many grantees are of some kinds: what SharePoint counted, or where it did not, those that it names.
 CREATE OR REPLACE TEMP MACRO grantees_of(counted, named, kinds) AS
     coalesce(

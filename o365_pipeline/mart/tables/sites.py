@@ -168,6 +168,9 @@ agg_site_exposure = table(
     count("direct_grants", "Permissions without a link"),
     count("everyone_except_external_grants", "Permissions of all members of the organization by the claim"),
     count("everyone_grants", "Permissions of claims that can hold guests too: Everyone, All users"),
+    count(
+        "unknown_group_grants", "Permissions of groups told by a name alone that is not known: they may hold everybody"
+    ),
     count("guest_grants", "Permissions that reach a guest"),
     count("guests", "Distinct guests within the row; not to be summed over rows"),
     count("guest_domains", "Distinct domains of these guests; not to be summed over rows"),
