@@ -97,7 +97,7 @@ class RowKeys:
         return json.dumps(shown, ensure_ascii=False, sort_keys=True) if shown else None
 
     def _misfits(self, row: str) -> str | None:
-        reasons = {}
+        reasons: dict[str, None] = {}
         for path, expected, value in self._shape.misfits(json.loads(row)):
             self.retyped.setdefault(path, set()).add(json_type(value))
             reasons[f"{path} is not {expected}"] = None

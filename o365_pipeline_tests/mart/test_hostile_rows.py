@@ -66,9 +66,9 @@ TIMES = (
 NO_TIMES = ("soon", "infinity", "-infinity", "0000-01-01", "10000-01-01T00:00:00Z", "294247-01-10", "-0044-03-15")
 NUMBERS = (0, 1, -1, 2**31, -(2**31) - 1, 2**53, 10**18, -(10**18), 1.5, "7")
 NO_NUMBERS = (2**63 - 1, 2**63, 10**30, 1e308, "x", "1e400", "NaN")
-ERRORS = (*[None] * 9, "", "{}", "null", {}, "no mailbox")
+ERRORS: tuple[Any, ...] = (*[None] * 9, "", "{}", "null", {}, "no mailbox")
 POINTS = (0, 9, 32, 39, 65, 97, 0xA0, 0xDF, 0x130, 0x301, 0x3042, 0xFFFD, 0x1F600)
-ODD = ("text", 7, True, [], {}, [None], ["text"], [[1]], {"unknown": {"deep": ["x", None]}})
+ODD: tuple[Any, ...] = ("text", 7, True, [], {}, [None], ["text"], [[1]], {"unknown": {"deep": ["x", None]}})
 RARELY = 0.004
 """How often a value is one that puts its row into quarantine: of most rows none is, so that they come to the mart."""
 
@@ -103,7 +103,7 @@ def value_of(random: Random, kind: ColumnType, name: str) -> Any:
 
 def row_of(random: Random, dataset: Dataset, place: int) -> dict[str, Any]:
     information = {"errorInformation": random.choice(ERRORS), "userReturnedNoData": False}
-    owner = {} if dataset.owner == "none" else {dataset.owner: random.choice(OWNERS)}
+    owner: dict[str, Any] = {} if dataset.owner == "none" else {dataset.owner: random.choice(OWNERS)}
     usual = full_row(dataset, pascal=False)
     held = {}
     for column in dataset.columns:

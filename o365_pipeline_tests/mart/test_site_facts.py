@@ -194,7 +194,7 @@ def test_exposure_counts_what_there_is_as_of_the_day(fill: Fill, rows: Rows) -> 
     assert len(found) == 3
 
 
-def exposed(rows: list[Row]) -> tuple[object, ...]:
+def exposed(rows: list[Any]) -> tuple[object, ...]:
     [found] = rows
     return tuple(found[name] for name in ("everyone_except_external_grants", "everyone_grants", "unknown_group_grants"))
 
