@@ -73,9 +73,7 @@ def prepare(
     connection.execute(text_of("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
-    connection.execute("CREATE OR REPLACE TEMP TABLE everyone_setting (name VARCHAR)")
-    for name in everyone_names:
-        connection.execute("INSERT INTO everyone_setting VALUES (?)", [name])
+    connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])
     for name, kind in relations().items():
         with _telling_no_values(name):
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")

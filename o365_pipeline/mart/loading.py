@@ -199,9 +199,10 @@ def _insert(
             raise
         found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
         told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
+        kind = type(getattr(error, "orig", None) or error).__name__
         raise DatabaseError(
-            f"{table.name} of {partition}: the database refuses rows ({type(getattr(error, 'orig', None) or error).__name__}), in the "
-            f"order of the key {told}; nothing of the day was changed"
+            f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
+            "of the day was changed"
         ) from None
 
 

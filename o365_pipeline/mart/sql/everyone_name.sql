@@ -1,7 +1,7 @@
 -- One row per name that the claim of all members goes by in the tenant's languages, without blanks, lower case: those
 -- that the customer's settings tell, and those of the tenant's own rows that carry the claim.
 WITH said AS (
-    SELECT name FROM everyone_setting
+    SELECT unnest(getvariable('everyone_names')) AS name
     UNION ALL
     SELECT grantee.name
     FROM (SELECT unnest(shared_with) AS grantee FROM sharing_permission)
