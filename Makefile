@@ -6,12 +6,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AZURITE := 3.37.0
 
-.PHONY: help demo dev test azurite lint validate docs format benchmark clean
+.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
 	@echo "make dev        the Dagster UI on port 3000, or PORT=..., and the approver's page on 3001, or APPROVER_PORT=..."
 	@echo "make test       the tests"
+	@echo "make check      formatting, lint, types, and the tests of rules, which need no sandbox: for every save"
+	@echo "make test-thorough  the tests, with many more examples of each property, for every night"
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
@@ -46,8 +48,17 @@ demo: $(VENV)/.installed
 dev: $(VENV)/.installed
 	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
 
+# Workers begin with tests that lie together, which share what is made once for a module.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest --numprocesses auto
+	@$(PYTEST) --durations 20 --durations-min 1
+
+test-thorough: $(VENV)/.installed-test
+	@$(PYTEST) --durations 20 --durations-min 1 --hypothesis-profile thorough
+
+check: lint
+	@$(PYTEST) --quiet -m rules
 
 azurite: .azurite/node_modules/.bin/azurite-blob
 

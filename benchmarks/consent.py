@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
-from o365_pipeline.consent.records import sort_out
+from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
@@ -74,10 +74,10 @@ def _loop(deployment: Deployment, customers: Customers) -> None:
     feed, began = SlowFeed(customers), time.perf_counter()
     for customer in customers:
         page = feed.read(customer, Position(NOW), NOW)
-        for event in sort_out(page.records, customer.tenant_id).approvals:
+        for event in classify_records(page.records, customer.tenant_id).approvals:
             with deployment.database.begin() as connection:
                 approval_ledger.record(connection, customer, [event], NOW)
-        approval_ledger.standing_of(deployment.database, customer, NOW)
+        approval_ledger.consent_status_of(deployment.database, customer, NOW)
     print(f"plain loop: {time.perf_counter() - began:.2f} s, {_recorded(deployment)} decisions recorded")
 
 

@@ -1,4 +1,7 @@
-"""The code location: merges the stages and hands them the deployment's resources."""
+"""The code location: it merges the stages' definitions and gives them the deployment's resources.
+
+What belongs here: merging alone. Assets, jobs, sensors and schedules belong to the stages' `definitions.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
 from o365_pipeline.curated.people import datasets_about_people
+from o365_pipeline.customers.data_request import DataRequest, asked_of
 from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
@@ -30,15 +34,17 @@ DESCRIPTIONS = {
     "service_catalog": "Where the offer is published for those who install it.",
     "vendor": "The offer that is sold, and the customers that installed it.",
 }
-"""What the UI says of resources that are plain objects; the others' classes say it themselves."""
+"""Descriptions for resources that are plain objects; the others have a description in their class."""
 
 
 def build_definitions(deployment: Deployment) -> dg.Definitions:
-    """All of the project on one deployment's resources.
+    """Merges all definitions of the project, with one deployment's resources.
 
     Sensors and schedules are on in the sandbox; on Azure, somebody turns them on.
     """
     datasets = requested_datasets(deployment)
+    requests = _requests(deployment)
+    asked = {dataset: asked_of(requests, dataset) for dataset in datasets}
     offer = deployment.offer
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
@@ -46,8 +52,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     return dg.Definitions.merge(
         consent_definitions(sensors),
         extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
-        raw_definitions(partitioning, datasets, sensors),
-        curated_definitions(partitioning, datasets, people_datasets(deployment, datasets)),
+        raw_definitions(partitioning, asked, sensors),
+        curated_definitions(partitioning, asked, people_datasets(deployment, datasets)),
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors),
         cost_definitions(schedules),
@@ -57,7 +63,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
 
 
 def shown_resources(deployment: Deployment) -> dict[str, object]:
-    """The deployment's resources; those that are plain objects with a description for the UI."""
+    """Returns the deployment's resources; plain objects get a description for the UI."""
     return {
         name: described(value, DESCRIPTIONS[name]) if name in DESCRIPTIONS else value
         for name, value in deployment.resources.items()
@@ -65,25 +71,29 @@ def shown_resources(deployment: Deployment) -> dict[str, object]:
 
 
 def extraction_times(deployment: Deployment) -> list[str]:
-    """The schedules of the configured customers, and those that purchasers of the offer may come with."""
+    """Returns the schedules of the configured customers, and those that purchasers of the offer may bring."""
     skus = deployment.offer.skus if deployment.offer else ()
     return [*(customer.schedule for customer in deployment.customers.configured), *(sku.schedule for sku in skus)]
 
 
 def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
-    """The datasets that a customer's data request names, or the offer's, which customers may install at any time.
+    """Returns the datasets in a customer's data request, or in the offer's, which customers may install at any time.
 
-    What nobody asks for is in the catalogue, not in the UI.
+    A dataset that nobody requests is in the catalogue, but not in the UI.
     """
-    requests = [customer.data_request for customer in deployment.customers.configured]
-    requests += [deployment.offer.request] if deployment.offer else []
+    requests = _requests(deployment)
     return tuple(
         dataset for dataset in catalogue().newest if any(request.requested(dataset.name) for request in requests)
     )
 
 
+def _requests(deployment: Deployment) -> list[DataRequest]:
+    requests = [customer.data_request for customer in deployment.customers.configured]
+    return [*requests, *([deployment.offer.request] if deployment.offer else [])]
+
+
 def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:
-    """Those requested datasets that say whom a customer keeps out; none where nobody is kept out."""
+    """Returns the requested datasets that are needed to deny people; none if no customer denies anybody."""
     if not any(customer.keeps_people_out for customer in deployment.customers.configured):
         return ()
     return tuple(dataset for dataset in datasets_about_people() if dataset in requested)
@@ -91,5 +101,5 @@ def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tup
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The code location of this environment."""
+    """Returns the code location of this environment."""
     return build_definitions(load())

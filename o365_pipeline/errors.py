@@ -5,7 +5,7 @@ What belongs here: exception classes only. The rules that raise them live in the
 
 
 class O365PipelineError(Exception):
-    """Anything the pipeline can explain to its user; the terminal shows the message alone."""
+    """An error that the pipeline can explain to its user; the terminal shows the message alone."""
 
 
 class SettingsError(O365PipelineError):
@@ -17,15 +17,15 @@ class DatabaseError(O365PipelineError):
 
 
 class DatabaseUnavailableError(O365PipelineError):
-    """The mart's database went on answering with an error that passes."""
+    """The mart's database repeatedly answered with a transient error."""
 
 
 class OptionRefusedError(O365PipelineError):
-    """The mart's database does not have what an optional step asks for."""
+    """The mart's database does not support an optional step."""
 
 
 class UsageError(O365PipelineError):
-    """What was asked for does not exist: an unknown dataset, column, customer, or a malformed date."""
+    """The user asked for something that does not exist: an unknown dataset, column, customer, or a malformed date."""
 
 
 class TemplateError(O365PipelineError):
@@ -33,11 +33,11 @@ class TemplateError(O365PipelineError):
 
 
 class NotAuthorizedError(O365PipelineError):
-    """No approval in force covers what was asked; the message names Data Connect's rule."""
+    """No approval in force covers the request; the message names Data Connect's rule."""
 
 
 class PolicyViolationError(NotAuthorizedError):
-    """A customer's installation violates a policy that its approver was shown; the message names both."""
+    """A customer's installation violates a policy that its approver saw; the message names both."""
 
 
 class FeedError(O365PipelineError):
@@ -45,7 +45,7 @@ class FeedError(O365PipelineError):
 
 
 class FeedThrottledError(FeedError):
-    """The Management Activity API wants to be left alone for some seconds."""
+    """The Management Activity API asks for a pause of some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the activity feed asks for a pause of {seconds:.0f} s")
@@ -57,7 +57,7 @@ class ExtractionError(O365PipelineError):
 
 
 class FactoryBusyError(ExtractionError):
-    """Azure Data Factory did nothing, and wants to be left alone for some seconds."""
+    """Azure Data Factory did nothing, and asks for a pause of some seconds."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -65,7 +65,7 @@ class FactoryBusyError(ExtractionError):
 
 
 class RunInDoubtError(ExtractionError):
-    """Azure Data Factory was asked for a run, and its answer leaves open whether it made one."""
+    """Azure Data Factory was asked to create a run, and its answer does not show whether it did."""
 
 
 class FactoryRunFailedError(ExtractionError):
@@ -73,7 +73,7 @@ class FactoryRunFailedError(ExtractionError):
 
 
 class PublishError(O365PipelineError):
-    """Azure or Partner Center did not take what is offered; the message says what to do."""
+    """Azure or Partner Center did not accept the offer; the message says what to do."""
 
 
 class LakeError(O365PipelineError):
@@ -81,11 +81,11 @@ class LakeError(O365PipelineError):
 
 
 class LandingError(O365PipelineError):
-    """What landed in the lake is not what the factory reported."""
+    """The files in the lake differ from what the factory reported."""
 
 
 class InstallationError(O365PipelineError):
-    """An installation of the managed application cannot be taken in; the code is Azure's, where it is from there."""
+    """An installation of the managed application cannot be onboarded; the code is Azure's if Azure gave one."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -5,25 +5,69 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.sandbox.customer import settled_monday
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
 from o365_pipeline_tests.deploy.services import postgres as started_postgres
+from o365_pipeline_tests.finished_homes import FinishedHomes
+from o365_pipeline_tests.runner import DAY as DAY
+from o365_pipeline_tests.runner import Runner
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
-DAY = settled_monday(dt.datetime.now(dt.UTC).date())
-"""The sandbox's first day: recent enough for SharePoint's history, old enough to be there."""
+
+
+SANDBOXES = ("o365_pipeline.cli", "o365_pipeline.definitions", "o365_pipeline.deployment", "o365_pipeline.sandbox")
+PROCESSES = ("multiprocessing", "playwright", "subprocess")
+NEEDS_MORE = {
+    *("azurite", "deployment", "finished_homes", "instance", "mart_url", "postgres_installed", "redis_installed"),
+    *("server", "world"),
+}
+"""Fixtures and marks of what is a sandbox, a database or a server."""
+
+QUICK, THOROUGH = 25, 400
+"""How many examples of a property are tried: the same ones each time, or every night some others."""
+
+EXAMPLES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("quick", max_examples=QUICK, derandomize=True, **EXAMPLES)
+settings.register_profile("thorough", max_examples=THOROUGH, **EXAMPLES)
+settings.load_profile("quick")
+
+
+def few(examples: int) -> settings:
+    """So many examples of a property that takes long, and as many more as the profile has of others."""
+    return settings(max_examples=examples * settings().max_examples // QUICK)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of rules: what they use is neither a sandbox nor another process, so that they are quick."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        needs_more = NEEDS_MORE & {*item.fixturenames, *(mark.name for mark in item.iter_markers())}
+        if not needs_more and not _uses(item.module, SANDBOXES + PROCESSES):
+            item.add_marker(pytest.mark.rules)
+
+
+@cache
+def _uses(module: ModuleType, packages: tuple[str, ...]) -> bool:
+    """Whether a module of tests imports something from one of these packages."""
+    origins = {str(getattr(value, "__module__", getattr(value, "__name__", ""))) for value in vars(module).values()}
+    return any(f"{origin}.".startswith(f"{package}.") for origin in origins for package in packages)
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +105,37 @@ def postgres_url(postgres: Postgres) -> str:
     return postgres.create(f"test_{uuid.uuid4().hex}")
 
 
+@sa.event.listens_for(sa.Engine, "connect")
+def _leave_writing_to_the_system(connection: Any, _record: object) -> None:
+    """Nothing of a test has to outlive the machine's crash, so that no test waits for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
+
+@pytest.fixture(scope="session")
+def finished_homes(tmp_path_factory: pytest.TempPathFactory) -> FinishedHomes:
+    """One folder for the session, also where pytest-xdist runs it in several processes."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished-homes"
+    folder.mkdir(exist_ok=True)
+    return FinishedHomes(folder)
+
+
 @pytest.fixture
-def deployment(tmp_path: Path) -> Deployment:
+def home(request: pytest.FixtureRequest, tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+    """Where the deployment lies: its mart is empty, or holds the day that the test asks for as `moved`."""
+    home = tmp_path / "o365"
+    if "moved" in request.fixturenames:
+        finished_homes.copy_days(1, home)
+    else:
+        finished_homes.copy_empty_mart(home)
+    return home
+
+
+@pytest.fixture
+def deployment(home: Path) -> Deployment:
     """A sandbox of twelve people whose factory runs take no time; one day is agreed on."""
-    return load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=1)
 
 
 @pytest.fixture
@@ -74,9 +145,31 @@ def customer(deployment: Deployment) -> Customer:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster's memory of runs, held in this process."""
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture
+def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
+    return Runner(deployment, instance)
+
+
+@pytest.fixture
+def remembering(tmp_path: Path, finished_homes: FinishedHomes) -> Iterator[dg.DagsterInstance]:
+    """What Dagster keeps, in files, of the runs that moved the approved day."""
+    home = tmp_path / "remembering"
+    finished_homes.copy_days(1, home)
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        yield instance
+
+
+@pytest.fixture
+def moved(runner: Runner) -> Runner:
+    """The approved day in the mart; what Dagster remembers of it is not there."""
+    runner.instance.add_dynamic_partitions("customer", ["contoso"])
+    return runner
 
 
 @pytest.fixture

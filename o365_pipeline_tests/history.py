@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from o365_pipeline.curated.curation import Counts, curate, path_of
-from o365_pipeline.curated.current_state import current_path, fold
+from o365_pipeline.curated.current_state import build_current_state, current_path
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
@@ -45,15 +45,15 @@ class History:
         curated = curate(self.lake, dataset, landed, entry.window.days, manifest.columns)
         return sum(curated.counts.values(), Counts())
 
-    def fold(self, name: str, day: dt.date, columns: tuple[str, ...] | None = None) -> bytes:
+    def build_current_state(self, name: str, day: dt.date, columns: tuple[str, ...] | None = None) -> bytes:
         """Fold up to the day; the bytes of the file."""
         dataset = catalogue()[name]
-        fold(self.database, self.lake, dataset, CUSTOMER, day, columns or names(dataset))
+        build_current_state(self.database, self.lake, dataset, CUSTOMER, day, columns or names(dataset))
         return self.lake.read(current_path(dataset, CUSTOMER, day))
 
     def current(self, name: str, day: dt.date) -> list[dict[str, Any]]:
         """The rows of the table as of the day, folded anew."""
-        self.fold(name, day)
+        self.build_current_state(name, day)
         return self.folded(name, day)
 
     def folded(self, name: str, day: dt.date) -> list[dict[str, Any]]:

@@ -13,7 +13,10 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline_tests.conftest import DAY
+from o365_pipeline.sandbox.customer import settled_monday
+
+DAY = settled_monday(dt.datetime.now(dt.UTC).date())
+"""The sandbox's first day: recent enough for SharePoint's history, old enough to be there."""
 
 
 class Runner:

@@ -34,6 +34,8 @@ LAYERS = (
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+MODULES_AT_THE_TOP, MODULES_IN_A_FOLDER, LINES_OF_A_MODULE = 4, 25, 350
+
 
 def imports(path: Path) -> set[str]:
     found = set()
@@ -87,6 +89,15 @@ def test_an_import_of_a_later_stage_and_a_circle_would_be_found(graph: grimp.Imp
 
     assert "o365_pipeline.raw -> o365_pipeline.sandbox" in upward_imports(graph)
     assert {"o365_pipeline.errors", "o365_pipeline.consent.approvals"} <= set().union(*circles(graph))
+
+
+def test_the_listing_stays_short() -> None:
+    folders = {path.parent for path in MODULES}
+    lengths = {ids(path): len(path.read_text().splitlines()) for path in MODULES}
+
+    assert len(list(PACKAGE.glob("*.py"))) <= MODULES_AT_THE_TOP
+    assert [ids(folder) for folder in folders if len(list(folder.glob("*.py"))) > MODULES_IN_A_FOLDER] == []
+    assert [name for name, lines in lengths.items() if lines > LINES_OF_A_MODULE] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)

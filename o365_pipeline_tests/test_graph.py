@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from o365_pipeline.customers.configuration import example
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.assets import is_fed
+from o365_pipeline.mart.tables import MART_TABLES, dim_date, fact_group_message
+from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
 
 SQL = Path(__file__).parents[1] / "o365_pipeline" / "mart" / "sql"
@@ -38,6 +42,9 @@ DATASETS = [
 ]
 SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
 STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
+UNFED = {"fact_task", "dim_device", "fact_group_message", "fact_viva_metric", "agg_signal_day"}
+"""Tables that the shipped data request asks nothing for."""
+
 KINDS = {"dim": "dimensions", "fact": "facts", "bridge": "bridges", "agg": "aggregates"}
 
 
@@ -94,7 +101,7 @@ def test_a_mart_table_depends_on_what_its_sql_reads(deployment: Deployment, defi
         return found
 
     for spec in definitions.resolve_all_asset_specs():
-        if spec.group_name == "mart":
+        if spec.key.path[0] == "mart":
             assert read_by(spec.key.path[1]) <= upstream(definitions, spec.key), spec.key
 
 
@@ -132,7 +139,45 @@ def test_every_asset_has_a_face(definitions: dg.Definitions) -> None:
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
-        assert spec.group_name == spec.key.path[0]
+        assert spec.group_name
+        assert spec.group_name.startswith(spec.key.path[0])
+
+
+def test_the_marts_tables_are_grouped_by_subject(definitions: dg.Definitions) -> None:
+    groups = {spec.key.path[-1]: spec.group_name for spec in definitions.resolve_all_asset_specs()}
+
+    assert groups["dim_person"] == "mart_people"
+    assert groups["bridge_message_recipient"] == "mart_mail"
+    assert groups["agg_site_storage"] == "mart_sites"
+    for name in UNFED:
+        assert groups[name] == "mart_empty"
+
+
+def test_a_table_that_no_requested_dataset_feeds_says_so_and_has_no_checks(definitions: dg.Definitions) -> None:
+    for asset in definitions.resolve_asset_graph().assets_defs:
+        checked = {check.asset_key for check in asset.check_specs}
+        for spec in asset.specs:
+            if spec.key.path[0] == "mart":
+                is_unfed = spec.key.path[1] in UNFED
+                assert ("No data request names" in (spec.description or "")) == is_unfed, spec.key
+                assert (spec.key in checked) != is_unfed, spec.key
+
+
+def test_a_table_is_fed_by_a_dataset_that_gives_it_rows_not_by_one_that_names_people() -> None:
+    assert not is_fed(fact_group_message, {"user", "manager"})
+    assert is_fed(fact_group_message, {"outlook_group_conversations"})
+    assert is_fed(dim_date, {"message"})
+
+
+def test_the_days_begin_with_the_customers_first_and_end_with_yesterday(deployment: Deployment) -> None:
+    definitions = build_definitions(deployment)
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+
+    for spec in definitions.resolve_all_asset_specs():
+        if spec.key.path[0] in ("extraction", "raw", "curated", "mart"):
+            assert isinstance(spec.partitions_def, dg.MultiPartitionsDefinition)
+            days = spec.partitions_def.get_partitions_def_for_dimension("day").get_partition_keys()
+            assert (days[0], days[-1]) == (str(DAY), str(yesterday)), spec.key
 
 
 def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> None:
@@ -166,13 +211,8 @@ def test_jobs_sensors_and_schedules_have_a_face(definitions: dg.Definitions) -> 
     repository = definitions.get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
 
-    faces: tuple[dg.JobDefinition | dg.SensorDefinition | dg.ScheduleDefinition, ...] = (
-        *(job for job in jobs if isinstance(job, dg.JobDefinition)),
-        *repository.sensor_defs,
-        *repository.schedule_defs,
-    )
-    assert len(jobs) + len(repository.sensor_defs) + len(repository.schedule_defs) == len(faces)
-    for found in faces:
+    everything: list[Any] = [*jobs, *repository.sensor_defs, *repository.schedule_defs]
+    for found in everything:
         assert found.description, found.name
         assert found.tags["o365/stage"] in STAGES, found.name
 
@@ -185,9 +225,8 @@ def test_resources_are_shown_by_their_class_with_a_description_and_without_a_val
     for name, resource in shown.items():
         assert resource.description, name
         assert resource.resource_fn.__name__ != "<lambda>", name
-        assert "hunter2" not in str(
-            resource.config_schema.default_value_as_json_str if resource.config_schema.default_provided else ""
-        )
+        schema = resource.config_schema
+        assert not schema.default_provided or "hunter2" not in schema.default_value_as_json_str, name
     assert shown["database"].resource_fn.__module__ == "o365_pipeline.database.database"
 
 

@@ -20,7 +20,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from o365_pipeline.cli.main import cli
-from o365_pipeline.deployment import Settings
+from o365_pipeline.definitions import build_definitions
+from o365_pipeline.deployment import Settings, load
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -139,6 +140,25 @@ def test_what_a_page_lets_make_do_is_in_the_makefile(page: Path) -> None:
 
     asked = re.findall(r"`make ([a-z]+)|^ *(?:\$ )?make ([a-z]+)", text, re.MULTILINE)
     assert {first or second for first, second in asked} <= targets_of_make()
+
+
+def test_the_page_about_running_names_every_sensor_and_schedule_and_no_job_that_there_is_not(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    repository = build_definitions(load(home=tmp_path)).get_repository_def()
+    names = {sensor.name for sensor in repository.sensor_defs}
+    names |= {schedule.name for schedule in repository.schedule_defs}
+
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert set(re.findall(r"`(\w+_sensor)`", text)) <= names
+    assert set(re.findall(r"`(\w+_job)`", text)) <= set(repository.job_names)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=named)
+def test_a_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
+    folders = "o365_pipeline|o365_pipeline_tests|benchmarks|deploy|docs|examples"
+    paths = re.findall(rf"(?<![\w./-])(?:{folders})/[\w./-]*\w", page.read_text(encoding="utf-8"))
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def answers_to_strangers() -> list[str]:

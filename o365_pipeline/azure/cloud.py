@@ -1,6 +1,7 @@
-"""Where Azure and Microsoft 365 answer: the credential and the transport that every Azure client is built with.
+"""The cloud under the Azure SDK: the credential and the transport that every Azure client uses.
 
-The clients are the real ones everywhere; a cloud decides what lies beneath them. What they are used for is the stages'.
+What belongs here: sign-in and transport. The clients are the real ones everywhere; a cloud decides what is beneath
+them. Calls belong to the stages.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from azure.identity import (
 from pydantic import Field
 
 CONNECTION_SECONDS, READ_SECONDS = 5, 30
-"""How long a call waits for a connection and for an answer: a host that swallows requests must not hold a sensor."""
+"""How long a call waits for a connection and for an answer, so that an unreachable host does not block a sensor."""
 
 
 ARM_URL = "https://management.azure.com"
@@ -46,11 +47,11 @@ PUBLIC_AUTHORITIES = (
 )
 
 SignIn = Literal["default", "managed-identity", "workload-identity", "service-principal", "azure-cli"]
-"""How to sign in to Microsoft Entra; `default` tries azure-identity's chain, and takes what answers first."""
+"""How to sign in to Microsoft Entra; `default` tries azure-identity's chain and uses the first method that works."""
 
 
 def sign_in_failure(error: ClientAuthenticationError) -> str:
-    """In one line, without a name, why nobody is signed in and what to do; azure-identity tells it in many lines."""
+    """Says in one line, without names, why the sign-in failed and what to do; azure-identity's text has many lines."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
     told = re.sub(r"\S+@\S+", "(somebody)", first)
     if "HTTPSConnection" in told:
@@ -59,7 +60,7 @@ def sign_in_failure(error: ClientAuthenticationError) -> str:
 
 
 class JsonAlone(SansIOHTTPPolicy[Any, Any]):
-    """Refuses what is no JSON, such as a proxy's page: the client would raise no error of Azure's, as others expect."""
+    """Refuses answers that are not JSON, such as a proxy's page, with the error of Azure's SDK that callers expect."""
 
     def on_response(self, _request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         answer = response.http_response
@@ -69,7 +70,7 @@ class JsonAlone(SansIOHTTPPolicy[Any, Any]):
 
 
 class Credential(TokenCredential, SupportsTokenInfo, Protocol):
-    """What azure-identity's credentials have in common."""
+    """The interface of azure-identity's credentials."""
 
 
 class Cloud(dg.ConfigurableResource, ABC):
@@ -82,11 +83,11 @@ class Cloud(dg.ConfigurableResource, ABC):
 
     @abstractmethod
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
-        """What the clients sign in with; for a tenant's own APIs, in that tenant."""
+        """Returns the credential for the clients; for a tenant's own APIs, one that signs in to that tenant."""
 
     @abstractmethod
     def transport(self) -> HttpTransport[Any, Any]:
-        """What carries the clients' requests."""
+        """Returns the transport of the clients' requests."""
 
 
 class AzureCloud(Cloud):
@@ -106,7 +107,9 @@ class AzureCloud(Cloud):
 
 @cache
 def _signed_in(sign_in: str, client_id: str | None, authority: str | None) -> Credential:
-    """The one credential of this process, which keeps its tokens. A vendor's may sign in to its customers' tenants."""
+    """Makes the one credential of this process, which caches its tokens. A vendor's may sign in to its customers'
+    tenants.
+    """
     everywhere = ["*"]
     # Nobody but Microsoft's own authorities can be asked whether an authority is one.
     private = authority is not None and urlsplit(authority).netloc not in PUBLIC_AUTHORITIES
@@ -125,7 +128,7 @@ def _signed_in(sign_in: str, client_id: str | None, authority: str | None) -> Cr
 
 
 class TenantCredential:
-    """Signs in to one tenant: the application of a vendor, in the tenant of a customer that has admitted it."""
+    """Signs in to one tenant: a vendor's application, in the tenant of a customer that has admitted it."""
 
     def __init__(self, credential: Credential, tenant_id: str) -> None:
         self._credential = credential

@@ -1,7 +1,7 @@
-"""Azure's built-in policies that an offer can carry, by key.
+"""Azure's built-in policies that an offer can name, by key.
 
-What belongs here: looking them up. Their assignments in a package belong to
-`managed_app/package/template_policies.py`; whether an installation complies is asked by `extraction/compliance.py`.
+What belongs here: looking them up. Their assignments in a package belong to `managed_app/package/template_policies.py`;
+whether an installation complies is checked in `extraction/compliance.py`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ class Policy(BaseModel):
 
 @cache
 def policies() -> Mapping[str, Policy]:
-    """All that an offer can name, by key."""
+    """Returns all policies that an offer can name, by key."""
     text = (resources.files("o365_pipeline.azure") / "policies.toml").read_text(encoding="utf-8")
     return {key: Policy(key=key, **entry) for key, entry in tomllib.loads(text).items()}

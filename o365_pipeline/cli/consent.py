@@ -37,16 +37,16 @@ def show(customer_name: str | None) -> None:
     summaries = feed_ledger.summaries(deployment.database)
     rows = []
     for customer in chosen:
-        stands = approval_ledger.standing_of(deployment.database, customer, now)
-        until = stands.approval.expires_at if stands.approval else None
+        status = approval_ledger.consent_status_of(deployment.database, customer, now)
+        until = status.approval.expires_at if status.approval else None
         rows.append(
             (
                 customer.name,
-                str(stands.state or "no decision read yet"),
-                stands.approval.approver if stands.approval else None,
+                str(status.state or "no decision read yet"),
+                status.approval.approver if status.approval else None,
                 until and f"{until:%Y-%m-%d}",
-                stands.days_left(now),
-                summaries[customer.name].aside if customer.name in summaries else 0,
+                status.days_left(now),
+                summaries[customer.name].unreadable if customer.name in summaries else 0,
             )
         )
     columns = ("customer", "state", "approver", "until", "days left", "records kept aside")
@@ -86,12 +86,12 @@ def diff(customer_name: str | None, path: Path | None) -> None:
     if path:
         customer = customer.model_copy(update={"data_request": read_data_request(path)})
     read_consent_or_say_so(deployment, [customer])
-    stands = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC))
-    if stands.approval:
-        change = request_change(stands.approval, customer.data_request, [customer.sink])
+    status = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
+    if status.approval:
+        change = request_change(status.approval, customer.data_request, [customer.sink])
         for line in change.lines():
             click.echo(line)
-    refused = refusals(customer, stands)
+    refused = refusals(customer, status)
     for reason in refused:
         click.echo(f"refused today by {reason}")
     if refused:

@@ -1,4 +1,4 @@
-"""The commands about customers' configuration: an example, its schema, a check of what is written.
+"""The commands about customers' configuration: an example, its schema, and a check.
 
 What belongs here: reading arguments and printing.
 """

@@ -1,6 +1,6 @@
-"""The demonstration: from an approver's yes to a filled mart on the sandbox, told step by step on the terminal.
+"""The demonstration on the sandbox, from an approver's yes to a filled mart, shown step by step on the terminal.
 
-What belongs here: the sequence and its words. What moves is moved by the same sensors and jobs as under `dev`.
+What belongs here: the sequence and its texts. The work is done by the same sensors and jobs as under `dev`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from o365_pipeline.cli.headless import Headless, read_consent
 from o365_pipeline.cli.terminal import DAY, progress, stdout, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.curated.accounting import account
+from o365_pipeline.curated.row_accounting import account
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
@@ -55,10 +55,10 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
 
 
 def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:
-    """Run the demonstration with one of the deployment's customers.
+    """Runs the demonstration with one of the deployment's customers.
 
     Raises:
-        O365PipelineError: a step did not succeed.
+        O365PipelineError: a step failed.
     """
     if customer.first_day >= dt.datetime.now(dt.UTC).date():
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
@@ -84,16 +84,16 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
 
 
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
-    """Show that nothing moves before the approval, then give it."""
+    """Shows that nothing moves before the approval, then approves."""
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     read_consent(deployment, [customer])
-    approval = approval_ledger.standing_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
+    approval = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
     if approval:
         console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")
         return
-    if deployment.left_aside:
-        others = ", ".join(deployment.left_aside)
+    if deployment.unknown_files:
+        others = ", ".join(deployment.unknown_files)
         console.print(f"left aside, of no dataset in the catalogue: {others}", soft_wrap=True)
     names = ", ".join(requested.dataset.name for requested in request.datasets)
     console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
@@ -107,7 +107,7 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
 
 
 def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> dict[str, int]:
-    """What has moved, after both sensors had their chance: the factory's, the lake's and the mart's own word."""
+    """Returns what the factory, the lake and the mart hold after both sensors have run."""
     headless.tick("landing_sensor")
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
@@ -117,28 +117,28 @@ def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> di
 
 
 def _move(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
-    """Tick the sensors until what the approval allows is in the mart."""
+    """Runs the sensors until everything that the approval allows is in the mart."""
     datasets = len(customer.data_request.datasets)
-    with progress(console, "Data Factory extracts datasets", datasets) as tell:
+    with progress(console, "Data Factory extracts datasets", datasets) as report:
         for request in headless.tick("consent_sensor"):
             headless.execute(request)
         patience_ends = time.monotonic() + PATIENCE_SECONDS
         while waiting := extraction_ledger.under_way(deployment.database, [customer.name]):
             if time.monotonic() > patience_ends:
                 raise O365PipelineError(f"{len(waiting)} factory runs are still under way after {PATIENCE_SECONDS} s")
-            tell(datasets - len(waiting))
+            report(datasets - len(waiting))
             time.sleep(TICK_SECONDS)
             headless.tick("landing_sensor")
-        tell(datasets)
+        report(datasets)
     for request in headless.tick("landing_sensor"):
         steps = headless.steps(request)
-        with progress(console, "From the lake to the mart, steps", steps) as tell:
-            headless.execute(request, tell)
-            tell(steps)
+        with progress(console, "From the lake to the mart, steps", steps) as report:
+            headless.execute(request, report)
+            report(steps)
 
 
 def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:
-    """The account of every landed row; it must add up."""
+    """Shows where every landed row is; the numbers must add up."""
     [day] = {customer.first_day}
     accounts = account(deployment.database, deployment.lakes.of(customer), customer, day)
     rows = [
@@ -176,6 +176,6 @@ def _row_counts(database: Database, customer: Customer) -> dict[str, int]:
 
 
 def _factory_runs(deployment: Deployment, customer: Customer) -> list[str]:
-    """The factory's own list of runs, not the pipeline's."""
+    """Returns the factory's own list of runs, not the pipeline's."""
     folder = f"raw/{customer.name}/"
     return [run.run_id for run in deployment.sandbox.factory_runs() if run.parameters["folder"].startswith(folder)]

@@ -1,7 +1,7 @@
 """The command `o365-pipeline dev`: the Dagster UI and daemon, and in the sandbox the approver's page, until Ctrl-C.
 
-What belongs here: what is checked before anything runs, what is started, and how all of it ends. What is told while it
-runs is `cli/dev_news.py`'s.
+What belongs here: the checks before anything runs, starting, and ending. The messages while it runs belong to
+`cli/dev_news.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,19 +26,19 @@ from o365_pipeline.cli.dev_news import News
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
-from o365_pipeline.web.server import listening, serving
+from o365_pipeline.web.server import address, listening, serving
 
 PORT = click.IntRange(1, 65535)
 LOOK_SECONDS = 2.0
 END_SECONDS = 20.0
-"""How long Dagster may take to end before it is killed, with all that it started."""
+"""How long Dagster may take to end before it is killed, with all processes that it started."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a plain `kill`, a terminal that closes. A shell lets what it starts in the background ignore the first."""
+"""Ctrl-C, a plain `kill`, a terminal that closes. A shell makes background processes ignore the first."""
 
 TOLD_LEVELS = ("warning", "error", "critical")
 OF_EVERY_START = ("Found a dagster instance configuration value", "No cursor for event type")
-"""Warnings of Dagster's that say nothing here: of a file that was copied into the home, and of a first start."""
+"""Dagster's warnings that do not matter here: about a file that was copied into the home, and about a first start."""
 
 
 @click.command()
@@ -51,12 +51,14 @@ def dev(port: int, approver_port: int, host: str) -> None:
     In the sandbox the approver's page is served too, and nothing moves before somebody approves there. Ctrl-C ends all.
     """
     deployment = load()
-    with _ended_by_a_signal(), ExitStack() as stack:
+    with ExitStack() as stack:
         lock = stack.enter_context(_alone_in(deployment.home))
-        listening(host, port).close()
         page = None
-        if deployment.is_sandbox:
-            listener = stack.enter_context(listening(host, approver_port, "--approver-port"))
+        with listening(host, port):
+            listener = listening(host, approver_port, "--approver-port") if deployment.is_sandbox else None
+        stack.enter_context(_ended_by_a_signal())
+        if listener:
+            stack.enter_context(listener)
             deployment.register_data_requests()
             page = stack.enter_context(serving(approver_app(deployment.sandbox), host, listener))
         deployment.use_dagster_home()
@@ -64,12 +66,12 @@ def dev(port: int, approver_port: int, host: str) -> None:
         dagster = stack.enter_context(_dagster(host, port, log, lock))
         click.echo(f"Dagster starts; what it logs is in {_short(log)}")
         _wait_for(dagster, host, port, log)
-        _tell_and_watch(deployment, dagster, f"http://{host}:{port}", page, log)
+        _tell_and_watch(deployment, dagster, address(host, port), page, log)
 
 
 @contextmanager
 def _ended_by_a_signal() -> Iterator[None]:
-    """Let Ctrl-C, a closed terminal and a plain `kill` end the block in order, once and without an error."""
+    """Ends the block in order after Ctrl-C, a closed terminal or a plain `kill`, once and without an error."""
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
@@ -80,9 +82,9 @@ def _ended_by_a_signal() -> Iterator[None]:
 
 @contextmanager
 def _alone_in(home: Path) -> Iterator[IO[str]]:
-    """Let no other daemon work in the home while the block runs; yields the file that is locked.
+    """Ensures that no other daemon works in the home while the block runs; yields the locked file.
 
-    The process that Dagster runs in inherits the lock, so that it holds although this one was killed.
+    Dagster's process inherits the lock, so that it holds even if this process is killed.
 
     Raises:
         UsageError: another one is at work.
@@ -95,22 +97,18 @@ def _alone_in(home: Path) -> Iterator[IO[str]]:
         except BlockingIOError:
             lock.seek(0)
             raise UsageError(
-                f"`o365-pipeline dev` is at work in {_short(home)} already, process {lock.read().strip()}: end it, or "
-                "set O365_HOME to another folder"
+                f"`o365-pipeline dev` is at work in {_short(home)} already, processes {lock.read()}: end them, or set "
+                "O365_HOME to another folder"
             ) from None
-        _write_down(lock, os.getpid())
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
         yield lock
-
-
-def _write_down(lock: IO[str], process: int) -> None:
-    lock.truncate(0)
-    lock.write(f"{process}\n")
-    lock.flush()
 
 
 @contextmanager
 def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subprocess.Popen[str]]:
-    """Dagster's webserver and daemon, in a group of processes of their own, ended with the block."""
+    """Runs Dagster's webserver and daemon in a process group of their own, and ends them with the block."""
     program = Path(sys.executable).with_name("dagster")
     command = [str(program), "dev", "-m", "o365_pipeline.definitions", "--host", host, "--port", str(port)]
     log.unlink(missing_ok=True)
@@ -125,18 +123,22 @@ def _dagster(host: str, port: int, log: Path, lock: IO[str]) -> Iterator[subproc
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
-        reader = threading.Thread(target=_pass_on, args=(dagster, written), daemon=True)
+        lock.write(f" and {dagster.pid}")
+        lock.flush()
+        reader = threading.Thread(target=repeat_warnings, args=(dagster, written), daemon=True)
         reader.start()
         try:
             yield dagster
         finally:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
+            with suppress(OSError):  # The terminal may be gone.
+                click.echo("Dagster ends ...")
             _end(dagster)
             reader.join(LOOK_SECONDS)
 
 
-def _pass_on(dagster: subprocess.Popen[str], written: IO[str]) -> None:
+def repeat_warnings(dagster: subprocess.Popen[str], written: IO[str]) -> None:
     """Write down what Dagster's services log, and repeat warnings and errors on stderr."""
     assert dagster.stdout
     for line in dagster.stdout:
@@ -151,7 +153,7 @@ def _pass_on(dagster: subprocess.Popen[str], written: IO[str]) -> None:
 
 
 def _end(dagster: subprocess.Popen[str]) -> None:
-    """Ask Dagster to end; what is left of its group after a while is killed."""
+    """Asks Dagster to end; processes of its group that are left after a while are killed."""
     if dagster.poll() is None:
         dagster.send_signal(signal.SIGINT)
     deadline = time.monotonic() + END_SECONDS
@@ -172,7 +174,7 @@ def _has_processes(dagster: subprocess.Popen[str]) -> bool:
 
 
 def _wait_for(dagster: subprocess.Popen[str], host: str, port: int, log: Path) -> None:
-    """Wait until the UI answers."""
+    """Waits until the UI answers."""
     while True:
         _check(dagster, log)
         try:
@@ -191,7 +193,7 @@ def _check(dagster: subprocess.Popen[str], log: Path) -> None:
 def _tell_and_watch(
     deployment: Deployment, dagster: subprocess.Popen[str], ui: str, page: str | None, log: Path
 ) -> None:
-    """Say what to do, then what happens, until a signal."""
+    """Prints what to do, then what happens, until a signal arrives."""
     click.echo(f"The Dagster UI:       {ui}")
     if page:
         click.echo(f"The approver's page:  {page}")
@@ -207,5 +209,5 @@ def _tell_and_watch(
 
 
 def _short(path: Path) -> str:
-    """A path as one types it: from here where it lies below."""
+    """Returns a path relative to the current folder if it is below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,22 +1,23 @@
-"""What `o365-pipeline dev` tells while it runs: who decided what, which runs begin and end.
+"""The messages of `o365-pipeline dev` while it runs: who decided what, and which runs begin and end.
 
-What belongs here: reading the ledger and Dagster's runs, and the words. Nothing is changed.
+What belongs here: reading the ledger and Dagster's runs, and the texts. Nothing is changed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import ConsentStatus, State
 from o365_pipeline.deployment import Deployment
 
 NAMED = 3
-"""How many waiting customers are named; of more, their number is told."""
+"""How many waiting customers are named; if there are more, their number is shown."""
 
 TOLD = {
     dg.DagsterRunStatus.STARTED: "begun",
@@ -27,7 +28,7 @@ TOLD = {
 
 
 class News(AbstractContextManager["News"]):
-    """Looks again and again, and tells what is new in one line each."""
+    """Looks repeatedly, and reports what is new in one line each."""
 
     def __init__(self, deployment: Deployment, ui: str) -> None:
         self._deployment = deployment
@@ -46,7 +47,7 @@ class News(AbstractContextManager["News"]):
 
     def waiting(self) -> Iterator[str]:
         """What is waited for, and what to do."""
-        waiting = [name for name, (approved, _) in self._standings.items() if not approved]
+        waiting = [name for name, consent_status in self._standings.items() if consent_status.approval is None]
         if not waiting:
             return
         who = ", ".join(waiting) if len(waiting) <= NAMED else f"{len(waiting)} customers"
@@ -54,11 +55,11 @@ class News(AbstractContextManager["News"]):
         yield f"Waiting for approval of {who}: " + (how if self._deployment.is_sandbox else "nothing moves before it")
 
     def since_the_last_look(self) -> Iterator[str]:
-        """The decisions that were read, and the runs that began or ended."""
+        """Returns the decisions that were read, and the runs that began or ended."""
         before, self._standings = self._standings, self._look_at_standings()
-        for name, standing in self._standings.items():
-            if standing != before.get(name):
-                yield f"{name}: {standing[1]}{self._approver(name) if standing[0] else ''}"
+        for name, consent_status in self._standings.items():
+            if consent_status != before.get(name) and consent_status.state is not State.PENDING:
+                yield f"{name}: {consent_status}{self._approver(name)}"
         runs = dg.RunsFilter(statuses=list(TOLD), updated_after=self._since)
         for record in self._instance.get_run_records(runs, ascending=True):
             run = record.dagster_run
@@ -73,14 +74,15 @@ class News(AbstractContextManager["News"]):
         line = f"{f'{customer}: ' if customer else ''}{what} {TOLD[run.status]}"
         return f"{line}: {self._ui}/runs/{run.run_id}" if run.status is dg.DagsterRunStatus.FAILURE else line
 
-    def _look_at_standings(self) -> dict[str, tuple[bool, str]]:
-        """Of each customer, if an approval is in force, and where its data request stands."""
-        found = approval_ledger.standings(
+    def _look_at_standings(self) -> Mapping[str, ConsentStatus[Any]]:
+        """Where each customer's data request stands."""
+        return approval_ledger.consent_statuses(
             self._deployment.database, self._deployment.customers, dt.datetime.now(dt.UTC)
         )
-        return {name: (standing.approval is not None, str(standing)) for name, standing in found.items()}
 
     def _approver(self, name: str) -> str:
         customer = self._deployment.customers[name]
-        approval = approval_ledger.standing_of(self._deployment.database, customer, dt.datetime.now(dt.UTC)).approval
+        approval = approval_ledger.consent_status_of(
+            self._deployment.database, customer, dt.datetime.now(dt.UTC)
+        ).approval
         return f", by {approval.approver}" if approval and approval.approver else ""

@@ -1,7 +1,7 @@
 """The command that writes the generated documents.
 
-What belongs here: which documents there are, and writing them. What they say is `datasets/dictionary.py`'s,
-`mart/dictionary.py`'s and `cli/reference.py`'s.
+What belongs here: the list of the documents, and writing them. Their content belongs to `datasets/dictionary.py`,
+`mart/dictionary.py` and `cli/reference.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The doctor: every connection that an extraction needs, tried one after the other; nothing is extracted or spent.
+"""The doctor: it tries every connection that an extraction needs, one after the other; nothing is extracted or paid
+for.
 
-What belongs here: what is tried, and what is told of it. How each connection is made is its stage's.
+What belongs here: which connections are tried, and the report. Making a connection belongs to its stage.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ PROBES = "doctor"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was tried, and what came of it; `works` is None where it cannot be tried from here."""
+    """What was tried, and the result; `works` is None if it cannot be tried from here."""
 
     what: str
     works: bool | None
-    told: str
+    message: str
 
 
 @click.command()
@@ -46,16 +47,16 @@ def doctor() -> None:
     failed = 0
     for finding in examine(load()):
         failed += finding.works is False
-        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.told}")
+        click.echo(f"{marks[finding.works]}  {finding.what}: {finding.message}")
     if failed:
         raise O365PipelineError(f"{failed} of the connections do not work")
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
-    """Try the connections of all customers, in the order in which an extraction needs them."""
+    """Tries the connections of all customers, in the order in which an extraction needs them."""
     customers, admitted = _customers(deployment), set[str]()
     for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
-        found = _tried(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
+        found = _check(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
         admitted |= {tenant_id} if found.works else set()
         yield found
     for customer in customers:
@@ -66,7 +67,7 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _customers(deployment: Deployment) -> list[Customer]:
-    """All customers; the configured ones where the ledger, which knows the others, cannot be opened."""
+    """Returns all customers; only the configured ones if the ledger, which knows the others, cannot be opened."""
     try:
         return list(deployment.customers)
     except (DatabaseError, DatabaseUnavailableError):
@@ -81,22 +82,22 @@ def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool)
         f"{name}: factory {customer.factory}": lambda: _factory(factory, customer),
     }
     for what, look in looks.items():
-        yield _tried(what, look) if is_signed_in else Finding(what, None, "not tried: the sign-in to its tenant failed")
+        yield _check(what, look) if is_signed_in else Finding(what, None, "not tried: the sign-in to its tenant failed")
     yield _secret(customer)
-    yield _tried(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
+    yield _check(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
 
 
 def _of_database(what: str, database: Database) -> Iterator[Finding]:
     if database.url.get_backend_name() == "mssql":
-        yield _tried(f"{what}: ODBC driver", lambda: _driver(database))
-    yield _tried(f"{what}: {database.name}", lambda: _database(database))
+        yield _check(f"{what}: ODBC driver", lambda: _driver(database))
+    yield _check(f"{what}: {database.name}", lambda: _database(database))
 
 
-def _tried(what: str, look: Callable[[], str]) -> Finding:
+def _check(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except (AzureError, O365PipelineError) as error:
-        return Finding(what, False, _explained(error))
+        return Finding(what, False, _describe_error(error))
 
 
 def _sign_in(deployment: Deployment, tenant_id: str) -> str:
@@ -158,8 +159,8 @@ def _database(database: Database) -> str:
     return "it answers, its schema is up to date"
 
 
-def _explained(error: Exception) -> str:
-    """An error in one line that says what to do."""
+def _describe_error(error: Exception) -> str:
+    """Describes an error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     if isinstance(error, ServiceRequestError):

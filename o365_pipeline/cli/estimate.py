@@ -1,7 +1,7 @@
-"""The commands that tell what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` it goes by.
+"""The commands that show what an offer costs: `managed-app estimate`, and the `rates` and `assumptions` that it uses.
 
-What belongs here: reading arguments and printing. The numbers are `cost/estimate.py`'s; `cli/managed_app.py`
-puts the commands under `managed-app`.
+What belongs here: reading arguments and printing. The numbers belong to `cost/estimate.py`; `cli/managed_app.py` puts
+the commands under `managed-app`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def estimate_command(
 
 
 def _show_datasets(sku: Sku, found: Estimate) -> None:
-    """What Data Connect charges for each dataset, in whole money: an estimate knows no cents."""
+    """Shows Data Connect's charge for each dataset, in whole units of money, since an estimate is not exact to the
+    cent.
+    """
     columns = ("dataset", "objects a month", "once", "daily", "weekly")
     bills = (found.history(), found.monthly[DAILY], found.monthly[WEEKLY])
     rows = [
@@ -95,7 +97,7 @@ def _show_datasets(sku: Sku, found: Estimate) -> None:
 
 
 def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
-    """What one SKU comes to, once and a month, by the days of a window."""
+    """Shows the cost of one SKU, once and per month, by the length of a window in days."""
     columns = (sku.currency, "once", *(f"a month, {_every(days, own)}" for days in found.monthly))
     history = found.history()
 
@@ -122,10 +124,10 @@ def _every(days: int, own: int) -> str:
 
 
 def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None:
-    """Say what a cost rests on, and which of it is old."""
+    """Prints the sources of a cost, and which of them are old."""
     click.echo(
         f"Rates in {rates.currency}, told for days between {rates.dated} and "
-        f"{max(told.dated for told in rates.told.values())}; an estimate is no offer of Microsoft's."
+        f"{max(fact.dated for fact in rates.facts.values())}; an estimate is no offer of Microsoft's."
     )
     factory, calendar = assumptions.factory, assumptions.calendar
     click.echo(
@@ -133,12 +135,12 @@ def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None
         f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
         "the file of assumptions says."
     )
-    if second_hand := [key for key, told in rates.told.items() if told.is_second_hand]:
+    if second_hand := [key for key, fact in rates.facts.items() if fact.is_second_hand]:
         click.echo(
             f"Told by third parties alone: {', '.join(second_hand)}; see what your agreement with Microsoft says."
         )
     if old := {**rates.old(today), **assumptions.old(today)}:
-        named = ", ".join(f"{key} ({told.dated})" for key, told in old.items())
+        named = ", ".join(f"{key} ({fact.dated})" for key, fact in old.items())
         click.echo(
             f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
             "them up there, and name files of your own with --rates and --assumptions."

@@ -1,7 +1,7 @@
 """The command `o365-pipeline extract`: days of data, from the factory to the mart, in a terminal.
 
-What belongs here: reading arguments, waiting and showing progress. What is submitted and what is executed is
-`cli/headless.py`'s and the stages'.
+What belongs here: reading arguments, waiting and showing progress. Submitting and executing belong to `cli/headless.py`
+and the stages.
 """
 
 from __future__ import annotations
@@ -51,6 +51,6 @@ def extract(
             except KeyboardInterrupt:
                 raise ExtractionError("interrupted; the factory goes on, and the same command finds its runs") from None
         steps = headless.steps(request)
-        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as tell:
-            headless.execute(request, tell)
-            tell(steps)
+        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as report:
+            headless.execute(request, report)
+            report(steps)

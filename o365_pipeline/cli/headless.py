@@ -1,6 +1,7 @@
-"""Dagster's daemon in small: ticks the same sensors and executes what they ask for, in this process.
+"""A small version of Dagster's daemon: it runs the same sensors and executes the runs that they request, in this
+process.
 
-What belongs here: ticking and executing, for commands that run in a terminal. What the sensors and jobs do is theirs.
+What belongs here: that, for commands that run in a terminal. What the sensors and jobs do belongs to the stages.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.extraction.windows import Window, out_of_reach, reach
+from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
 
@@ -44,17 +45,17 @@ StepsDone = Callable[[int], None]
 
 
 class Headless:
-    """Ticks a deployment's sensors and executes its runs on one Dagster instance."""
+    """Runs a deployment's sensors and executes its runs on one Dagster instance."""
 
     def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
         self._definitions = build_definitions(deployment)
         self._resources = dict(deployment.resources)
         self._instance = instance
         self._cursors: dict[str, str | None] = {}
-        self._bury_the_dead()
+        self._end_dead_runs()
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
-        """Evaluate a sensor once, as the daemon would; returns the runs that it asks for."""
+        """Evaluates a sensor once, as the daemon would; returns the runs that it requests."""
         sensor = self._definitions.resolve_sensor_def(sensor_name)
         with dg.build_sensor_context(
             instance=self._instance, cursor=self._cursors.get(sensor_name), resources=self._resources
@@ -72,16 +73,18 @@ class Headless:
         self._instance.add_dynamic_partitions(CUSTOMERS, [customer.name])
 
     def steps(self, request: dg.RunRequest) -> int:
-        """How many steps the run has: one per asset and raw asset's reconciliation; the mart's tables are one."""
+        """Returns how many steps the run has: one per asset and raw asset's reconciliation; the mart's tables are
+        one.
+        """
         keys = set(request.asset_selection or [])
         reconciled = keys & {raw_key(dataset) for dataset in catalogue().newest}
         return len(keys - set(MART_KEYS)) + bool(keys & set(MART_KEYS)) + len(reconciled)
 
     def execute(self, request: dg.RunRequest, steps_done: StepsDone = lambda _done: None) -> None:
-        """Execute a run, unless one with its key succeeded before.
+        """Executes a run, unless one with its key succeeded before.
 
         Raises:
-            O365PipelineError: the run failed; the message is that of the first step that did.
+            O365PipelineError: the run failed; the message is that of the first step that failed.
         """
         tags = {**request.tags, PROCESS: str(os.getpid())}
         if request.run_key:
@@ -104,8 +107,8 @@ class Headless:
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
 
-    def _bury_the_dead(self) -> None:
-        """Note runs whose terminal was killed as failed, and free the places that they held in pools."""
+    def _end_dead_runs(self) -> None:
+        """Marks runs whose terminal was killed as failed, and frees their slots in pools."""
         started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         for run in self._instance.get_runs(started):
             if (process := run.tags.get(PROCESS)) and not _is_alive(int(process)):
@@ -131,8 +134,8 @@ def extraction_of_days(
     first_day: dt.date,
     last_day: dt.date,
 ) -> tuple[list[Extraction], dg.RunRequest]:
-    """The factory runs that extract the days of some of the requested datasets (all where none is named), asked for,
-    and the run that takes them to the mart when they have ended.
+    """Requests the extraction of days of some of the requested datasets (all if none is named), and returns the factory
+    runs with the run that loads them into the mart when they have ended.
 
     Raises:
         UsageError: the customer's data request does not name one of the datasets.
@@ -148,7 +151,7 @@ def extraction_of_days(
     for dataset in datasets:
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
-    wanted = _there(customer, datasets, last_day, today)
+    wanted = _expected_partitions(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
@@ -165,22 +168,22 @@ def extraction_of_days(
     return asked, landing
 
 
-def _there(
+def _expected_partitions(
     customer: Customer, datasets: Sequence[Dataset], last_day: dt.date, today: dt.date
 ) -> list[RequestedDataset]:
-    """The requested datasets of those named (all where none is) that Data Connect has up to the last day.
+    """Returns those of the named requested datasets (all if none is named) that Data Connect has up to the last day.
 
     Raises:
-        UsageError: it does not have one that is named yet.
+        UsageError: Data Connect does not have a named one yet.
     """
     there = []
     for entry in customer.data_request.datasets:
         if datasets and entry.dataset not in datasets:
             continue
-        if last_day <= reach(entry.dataset, today).last_day:
+        if last_day <= available_days(entry.dataset, today).last_day:
             there.append(entry)
             continue
-        [line] = out_of_reach(entry.dataset, [last_day], today)
+        [line] = unavailable_days(entry.dataset, [last_day], today)
         if datasets:
             raise UsageError(line)
         LOG.warning(f"left out: {line}")
@@ -188,10 +191,10 @@ def _there(
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
-    """Read what the customers' approvers decided up to now.
+    """Reads the decisions of the customers' approvers up to now.
 
     Raises:
-        FeedError: the feed does not answer, or has more to tell than can be read in a minute.
+        FeedError: the feed does not answer, or has more records than can be read in a minute.
     """
     feed, now = deployment.resources["activity_feed"], dt.datetime.now(dt.UTC)
     progress = read_feeds(deployment.database, feed, Customers(customers), now, READING_SECONDS, LOG)
@@ -201,7 +204,7 @@ def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
 
 
 def _message(error: str) -> str:
-    """The message of a Dagster failure without class names and stack traces."""
+    """Returns the message of a Dagster failure without class names and stack traces."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     own = next((line for line in lines if "Failure: " in line or "Error: " in line), lines[0] if lines else "")
     return own.split("Failure: ", 1)[-1].split("Error: ", 1)[-1]
@@ -209,7 +212,7 @@ def _message(error: str) -> str:
 
 @contextmanager
 def _watching(instance: dg.DagsterInstance, run_id: str, steps_done: StepsDone) -> Iterator[None]:
-    """Tell how many of a run's steps are done, while it runs."""
+    """Reports how many of a run's steps are done, while it runs."""
     ended = threading.Event()
 
     def watch() -> None:

@@ -1,6 +1,6 @@
 """A group of commands that imports a command only when it is run.
 
-What belongs here: how a command is found by its name. Which commands there are is `cli/main.py`'s.
+What belongs here: finding a command by its name. The list of the commands belongs to `cli/main.py`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class LazyGroup(click.Group):
         self._lines = lines
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names, in the order in which they were given."""
+        """Returns the names, in the order in which they were given."""
         return list(self._lines)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command; None where there is none of the name."""
+        """Imports the command; None if there is none of that name."""
         if cmd_name not in self._lines:
             return None
         name = cmd_name.replace("-", "_")
@@ -38,11 +38,11 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the names with their lines."""
+        """Writes the names with their lines."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self._lines.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The names and options that begin so."""
+        """Returns the names and options that begin with the typed text."""
         names = [CompletionItem(name, help=line) for name, line in self._lines.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -32,9 +32,9 @@ COMMANDS = {
     "purge": "Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the "
     "record.",
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
-    "docs": "Write the data dictionaries of datasets and mart, from what the code says of them.",
+    "docs": "Write the reference of commands and settings and the data dictionaries, from what the code says of them.",
 }
-"""The commands, and what each does; a test compares it with what the command itself says."""
+"""The commands with their lines of help; a test compares these with the commands' own help."""
 
 
 def main() -> None:
@@ -67,5 +67,5 @@ def main() -> None:
 def cli() -> None:
     """Office 365 data through Microsoft Graph Data Connect, from an approver's yes to a SQL table.
 
-    Settings are environment variables that begin with O365_; the README lists them.
+    Settings are environment variables that begin with O365_; docs/settings.md lists them.
     """

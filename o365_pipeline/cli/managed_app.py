@@ -1,6 +1,6 @@
 """The commands about the managed application: `o365-pipeline managed-app ...`.
 
-What belongs here: reading arguments and printing answers. The work is `managed_app/`'s.
+What belongs here: reading arguments and printing answers. The work belongs to `managed_app/`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def listen(port: int, host: str) -> None:
 @click.option("--take-in", is_flag=True, help="First do what the installation sensor does, where none is at work.")
 def installations(take_in: bool) -> None:
     """List all installations: state, consent, the last extraction and error, rows and cost so far."""
-    from o365_pipeline.managed_app.installations.assets import table_of
+    from o365_pipeline.managed_app.installations.assets import installation_rows
 
     deployment = load()
     vendor = _vendor(deployment)
     if take_in:
         deployment.use_dagster_home()
-        _take_in(deployment)
-    lines = table_of(deployment.database, vendor, dt.datetime.now(dt.UTC))
+        _onboard(deployment)
+    lines = installation_rows(deployment.database, vendor, dt.datetime.now(dt.UTC))
     for line in lines:
         click.echo(f"{line.customer}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
         click.echo(f"  consent: {line.consent or 'none'}")
@@ -92,11 +92,11 @@ def write_secret(customer_name: str | None) -> None:
     delete the first.
     """
     from o365_pipeline.managed_app.installations.applications import Applications
-    from o365_pipeline.managed_app.installations.secret_rotation import write_again
+    from o365_pipeline.managed_app.installations.secret_rotation import rewrite_secrets
 
     deployment = load()
     vendor, failed = _vendor(deployment), 0
-    for written in write_again(deployment.database, vendor, Applications(deployment.cloud), customer_name):
+    for written in rewrite_secrets(deployment.database, vendor, Applications(deployment.cloud), customer_name):
         failed += written.error is not None
         click.echo(f"{written.customer}: {written.error or 'written'}")
     if failed:
@@ -109,7 +109,7 @@ def _vendor(deployment: Deployment) -> Vendor:
     return deployment.vendor
 
 
-def _take_in(deployment: Deployment) -> None:
+def _onboard(deployment: Deployment) -> None:
     """Tick the installation sensor once, and execute the uninstallations that it asks for."""
     from o365_pipeline.cli.headless import Headless
 

@@ -14,7 +14,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.diagram import er_diagram
-from o365_pipeline.mart.options import add_columnstore, grant_rows, restrict_rows
+from o365_pipeline.mart.sql_server_options import add_columnstore, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 
@@ -80,7 +80,7 @@ def _database(deployment: Deployment, customer_name: str | None) -> Database:
 
 
 def _held(database: Database, customer: Customer) -> list[tuple[str, int, int]]:
-    """(table, rows, days) of the customer's mart."""
+    """Returns (table, rows, days) of the customer's mart."""
     with database.begin() as connection:
         return [
             (

@@ -39,7 +39,7 @@ def validate(package: Path) -> None:
 
 
 def offer_of(path: Path | None) -> Offer:
-    """The offer in the file, or of the deployment."""
+    """Returns the offer in the file, or the deployment's."""
     if path:
         return read_offer(path)
     if sold := load().offer:
@@ -48,7 +48,7 @@ def offer_of(path: Path | None) -> Offer:
 
 
 def _refuse(package: packages.Package | Path) -> None:
-    """Print what is wrong with a package; where something is, nothing else is done."""
+    """Prints the problems of a package; if there are any, nothing else is done."""
     if problems := problems_of(package):
         for problem in problems:
             click.echo(str(problem))

@@ -1,6 +1,6 @@
 """The command `o365-pipeline plan`: what the next extraction would ask for, and cost.
 
-What belongs here: reading arguments and printing. The plan is `cost/next_extraction.py`'s.
+What belongs here: reading arguments and printing. The plan belongs to `cost/next_extraction.py`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
     stdout().print(table(title, columns, rows))
     for asked, datasets in _by_what_is_asked(planned).items():
         click.echo(f"{asked}: {', '.join(datasets) if len(datasets) < len(planned.datasets) else 'every dataset'}.")
-    landed = [entry.dataset for entry in planned.datasets if entry.windows and entry.goes_by_what_landed]
+    landed = [entry.dataset for entry in planned.datasets if entry.windows and entry.uses_history]
     click.echo(f"Objects as landed before: {', '.join(landed)}." if landed else "All objects are assumed.")
     if one.total:
         click.echo(
@@ -92,7 +92,7 @@ def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
     known = "" if planned.users_known else ", assumed; --users says how many there are"
     click.echo(f"Users: {planned.users:,}{known}.")
     for entry in planned.datasets:
-        for line in entry.out_of_reach:
+        for line in entry.unavailable_days:
             click.echo(f"left out: {line}")
     _show_refusals(customer, planned)
 
@@ -102,7 +102,7 @@ def _costs(entry: PlannedDataset) -> tuple[Decimal, Decimal]:
 
 
 def _by_what_is_asked(planned: NextExtraction) -> Mapping[str, list[str]]:
-    """The datasets, by the days that are asked of them."""
+    """Groups the datasets by the days that are requested of them."""
     days = (planned.last_day - planned.first_day).days + 1
     found: dict[str, list[str]] = {}
     for entry in planned.datasets:
@@ -113,8 +113,10 @@ def _by_what_is_asked(planned: NextExtraction) -> Mapping[str, list[str]]:
 
 
 def _show_refusals(customer: Customer, planned: NextExtraction) -> None:
-    if planned.standing.approval is None:
-        click.echo(f"{customer.name}: no approval is in force ({planned.standing}); an extraction would be refused.")
+    if planned.consent_status.approval is None:
+        click.echo(
+            f"{customer.name}: no approval is in force ({planned.consent_status}); an extraction would be refused."
+        )
         return
     for entry in planned.datasets:
         if entry.refusal:

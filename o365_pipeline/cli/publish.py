@@ -1,6 +1,6 @@
 """The command that publishes an offer: `o365-pipeline managed-app publish`.
 
-What belongs here: reading arguments and printing what differs and what was done. The work is `managed_app/`'s.
+What belongs here: reading arguments and printing what differs and what was done. The work belongs to `managed_app/`.
 """
 
 from __future__ import annotations
@@ -64,24 +64,28 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
     offer = _offered(deployment)
     if submit and deployment.is_sandbox:
         raise SettingsError("the sandbox has no Partner Center: --submit needs O365_DEPLOYMENT=azure")
-    told = payload(offer, _package(deployment, offer))
+    submission = payload(offer, _package(deployment, offer))
     folder = packages.folder(deployment.home, offer) / FOLDER
-    for name in told.differences(folder):
-        click.echo(f"{'-' if name not in told.files else '~' if (folder / name).exists() else '+'} {folder / name}")
-    for finding in told.findings:
+    for name in submission.differences(folder):
+        click.echo(
+            f"{'-' if name not in submission.files else '~' if (folder / name).exists() else '+'} {folder / name}"
+        )
+    for finding in submission.findings:
         click.echo(f"Partner Center would refuse {finding}")
     if dry_run:
         click.echo("nothing was written")
         return
-    different = told.write(folder)
+    different = submission.write(folder)
     click.echo(f"written: {len(different)} files" if different else "nothing differs")
     if submit:
-        click.echo(f"the draft is filled, job {PartnerCenter(deployment.cloud).submit(told)}; nothing is published yet")
-    click.echo("\n".join(["left to a person:", *(f"- {step}" for step in told.by_hand)]))
+        click.echo(
+            f"the draft is filled, job {PartnerCenter(deployment.cloud).submit(submission)}; nothing is published yet"
+        )
+    click.echo("\n".join(["left to a person:", *(f"- {step}" for step in submission.by_hand)]))
 
 
 def _package(deployment: Deployment, offer: Offer) -> Package:
-    """The offer's package, if Azure would take it."""
+    """Returns the offer's package if Azure would accept it."""
     package, signature = packages.build(offer), deployment.notification_signature
     if problems := validate(package, [signature] if signature and not deployment.is_sandbox else []):
         more = f", and {len(problems) - 1} more: `managed-app validate` names them" if len(problems) > 1 else ""

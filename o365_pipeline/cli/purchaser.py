@@ -1,6 +1,6 @@
-"""The commands that play a customer of the offer in the sandbox: `o365-pipeline sandbox install ...` and its like.
+"""The commands that play a customer of the offer in the sandbox: `o365-pipeline sandbox install ...` and the like.
 
-What belongs here: reading arguments and printing answers. The work is `sandbox/`'s.
+What belongs here: reading arguments and printing answers. The work belongs to `sandbox/`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def comply(application: str) -> None:
 
 
 def _deployed(path: Path | None) -> tuple[Deployment, Offer]:
-    """The sandbox's deployment, and the offer that it sells."""
+    """Returns the sandbox's deployment, and the offer that it sells."""
     deployment = load(offer=path)
     assert deployment.offer, "a sandbox has an offer, were it the example"
     return deployment, deployment.offer
@@ -119,7 +119,7 @@ def _installer(deployment: Deployment, sender: NotificationSender) -> Installer:
 
 
 def _sender(deployment: Deployment, offer: Offer, notify: str | None) -> NotificationSender:
-    """What tells the vendor, with the signature that the offer was published with, else the deployment's.
+    """Returns what notifies the vendor, with the signature in the published offer, or else the deployment's.
 
     Raises:
         UsageError: notifications cannot be sent there.

@@ -1,6 +1,6 @@
-"""The command `o365-pipeline purge`: what no approval covers any more, and the record of its deletion.
+"""The command `o365-pipeline purge`: it deletes data that no approval covers any more, and shows the record.
 
-What belongs here: reading arguments and printing. What is deleted and when is `purge/`'s.
+What belongs here: reading arguments and printing. Deciding and deleting belong to `purge/`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from o365_pipeline.cli.terminal import stdout, table
 from o365_pipeline.deployment import load
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.job import announced, purge_request
-from o365_pipeline.purge.plan import due, next_due
+from o365_pipeline.purge.plan import next_purge_at, plan_purge
 
 
 @click.command()
@@ -31,11 +31,11 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
     customer = deployment.customers.chosen(customer_name)
     read_consent_or_say_so(deployment, [customer])
     now = dt.datetime.now(dt.UTC)
-    plan = deletion.unfinished(deployment.database, customer) or due(
+    plan = deletion.unfinished(deployment.database, customer) or plan_purge(
         deployment.database, customer, now, although_in_doubt
     )
     if plan is None:
-        coming = next_due(deployment.database, customer, now)
+        coming = next_purge_at(deployment.database, customer, now)
         when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
         click.echo(f"{customer.name}: nothing is to be purged now{when}")
     elif dry_run:

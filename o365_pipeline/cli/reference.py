@@ -1,7 +1,7 @@
 """The reference of the command line and of the settings, as documents: `docs/commands.md` and `docs/settings.md`.
 
-What belongs here: how a command, an option and a setting are described. The descriptions themselves are the commands'
-help texts and the fields' descriptions in `deployment.Settings`.
+What belongs here: the form of the descriptions. Their content is the commands' help texts, and the fields' descriptions
+in `deployment/settings.py`.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ PARTS: Mapping[str, tuple[str, str]] = {
         "How large the organization is that the sandbox makes up, and how fast it answers.",
     ),
 }
-"""The sections of the settings: the word before the colon of a description, the section's title, what it says first."""
+"""The sections of the settings: the word before the colon of a description, the section's title, its introduction."""
 
 
 def commands_document(root: click.Command) -> str:
-    """Every command below the root, in the order of their names, with a table of contents."""
+    """Describes every command below the root, in the order of their names, with a table of contents."""
     whole = click.Context(root, info_name=PROGRAM)
     commands = [context for context in _below(whole) if not isinstance(context.command, click.Group)]
     contents = markdown_table(
@@ -78,13 +78,13 @@ def commands_document(root: click.Command) -> str:
 
 
 def settings_document() -> str:
-    """Every setting with its default and the values that it takes, by where it counts."""
+    """Describes every setting with its default and its possible values, by where it counts."""
     fields = Settings.model_json_schema()["properties"]
     return "\n\n".join([SETTINGS_INTRODUCTION.rstrip(), *(_part(word, fields) for word in PARTS)]) + "\n"
 
 
 def _below(context: click.Context) -> Iterator[click.Context]:
-    """A context for each visible command below a group, depth first."""
+    """Returns a context for each visible command below a group, depth first."""
     group = context.command
     assert isinstance(group, click.Group)
     for name in group.list_commands(context):
@@ -102,12 +102,12 @@ def _name(context: click.Context) -> str:
 
 
 def _help(command: click.Command) -> str:
-    """A command's help with each paragraph on a line of its own."""
+    """Returns a command's help with each paragraph on a line of its own."""
     return _text("\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n")).strip())
 
 
 def _text(text: str) -> str:
-    """Plain text in Markdown: what would begin a tag does not."""
+    """Escapes plain text for Markdown, so that no character begins a tag."""
     return text.replace("<", "\\<")
 
 
@@ -139,7 +139,7 @@ def _part(word: str, fields: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _split(description: str) -> tuple[str, str]:
-    """The word that says where a setting counts, and what the description says beyond it, as a sentence."""
+    """Returns the word that says where a setting counts, and the rest of the description as a sentence."""
     word, _, said = description.partition(": ")
     return (word, said[:1].upper() + said[1:]) if word in PARTS else ("", description)
 
@@ -152,7 +152,7 @@ def _default(field: Mapping[str, Any]) -> str:
 
 
 def _values(field: Mapping[str, Any]) -> str:
-    """What a setting may be, from its JSON schema."""
+    """Returns the possible values of a setting, from its JSON schema."""
     kinds = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
     [kind] = kinds
     if "enum" in kind:

@@ -1,7 +1,7 @@
 """The commands that play the people of the sandbox: `o365-pipeline sandbox approve` and its like.
 
 What belongs here: reading arguments and printing answers for the approver's part, and serving the sandbox's pages and
-APIs. The purchaser's part is `cli/purchaser.py`'s; the work is `sandbox/`'s.
+APIs. The purchaser's part belongs to `cli/purchaser.py`; the work belongs to `sandbox/`.
 """
 
 from __future__ import annotations

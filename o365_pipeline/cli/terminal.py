@@ -1,6 +1,6 @@
-"""How commands speak on a terminal: progress as a bar where there is one, as plain lines where there is none.
+"""Output of commands on a terminal: progress as a bar, or as plain lines if the output is not a terminal.
 
-What belongs here: progress, tables, days. What is told is the commands'.
+What belongs here: progress, tables, days. The content belongs to the commands.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 PLAIN_SECONDS = 2.0
-"""The shortest pause between two lines of progress where there is no terminal."""
+"""The shortest pause between two lines of progress if the output is not a terminal."""
 
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
-"""How commands take a day."""
+"""The type of a day in a command's arguments."""
 
 
 def stdout() -> Console:
-    """Where commands print what they were asked for, as it is."""
+    """Returns the console for a command's answers."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
 def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of something is done; the block calls what it gets with the number done so far."""
+    """Shows how much is done; the block calls the yielded function with the number done so far."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as bar:
@@ -40,7 +40,7 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int]
     started = told_at = time.monotonic()
     told = -1
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         nonlocal told, told_at
         now = time.monotonic()
         if done != told and (done == total or now - told_at >= PLAIN_SECONDS):
@@ -48,11 +48,11 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int]
             console.print(f"{what}: {done} of {total} ({now - started:.0f} s)")
 
     console.print(f"{what} ...")
-    yield tell
+    yield report
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table for the terminal; numbers are right-aligned, money (Decimal) has two decimals."""
+    """Makes a table for the terminal; numbers are right-aligned, money (Decimal) has two decimals."""
     body = [list(row) for row in rows]
     shown = Table(title=title, title_justify="left", title_style="bold")
     for place, name in enumerate(columns):

@@ -1,6 +1,6 @@
 """The command `o365-pipeline why-missing`: why a person's rows of a day are not there.
 
-What belongs here: reading arguments and printing. The search is `curated/missing_person.py`'s.
+What belongs here: reading arguments and printing. The search belongs to `curated/missing_person.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from o365_pipeline.curated import missing_person
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.mart.person_lookup import person_of
 
 
 @click.command("why-missing")

@@ -1,7 +1,7 @@
 """The Office 365 Management Activity API: the feed in which consent and operation records appear.
 
 What belongs here: calls, windows, pages and throttling, as Microsoft documents them (Office 365 Management Activity API
-reference). The meaning of records belongs to `records.py`; how far a feed was read belongs to `feed_reading.py`.
+reference). The meaning of records belongs to `feed_records.py`; how far a feed was read belongs to `feed_reading.py`.
 """
 
 import datetime as dt

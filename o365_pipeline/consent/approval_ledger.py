@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State, consent_status
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_dataset, approval_event, fitting, insert_new, naive_utc
+from o365_pipeline.database.ledger import approval_dataset, approval_event, insert_new, naive_utc, truncated
 from o365_pipeline.datasets import Dataset, catalogue, short_name
 from o365_pipeline.errors import NotAuthorizedError
 
@@ -55,12 +55,14 @@ def events(database: Database, customer: Customer) -> list[ApprovalEvent]:
         return [ApprovalEvent.model_validate_json(text) for text in connection.scalars(query)]
 
 
-def standing_of(database: Database, customer: Customer, at: dt.datetime) -> Standing[ApprovalEvent]:
+def consent_status_of(database: Database, customer: Customer, at: dt.datetime) -> ConsentStatus[ApprovalEvent]:
     """Returns the status of the customer's data request at a moment."""
-    return standing(events(database, customer), at)
+    return consent_status(events(database, customer), at)
 
 
-def standings(database: Database, customers: Customers, at: dt.datetime) -> dict[str, Standing[RecordedDecision]]:
+def consent_statuses(
+    database: Database, customers: Customers, at: dt.datetime
+) -> dict[str, ConsentStatus[RecordedDecision]]:
     """Returns the status of each customer's data request at a moment, with one query for all customers."""
     applications = {customer.name: customer.data_request.application_id for customer in customers}
     names = ("customer", "application_id", "event_id", "state", "created_at", "updated_at", "expires_at")
@@ -77,7 +79,7 @@ def standings(database: Database, customers: Customers, at: dt.datetime) -> dict
                         row.expires_at.replace(tzinfo=dt.UTC) if row.expires_at else None,
                     )
                 )
-    return {name: standing(found, at) for name, found in decisions.items()}
+    return {name: consent_status(found, at) for name, found in decisions.items()}
 
 
 def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -> ApprovalEvent:
@@ -86,13 +88,13 @@ def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -
     Raises:
         NotAuthorizedError: there is none; the message says what the status of the data request is.
     """
-    stands = standing_of(database, customer, at)
-    if stands.approval is None:
+    status = consent_status_of(database, customer, at)
+    if status.approval is None:
         raise NotAuthorizedError(
-            f"{customer.name}: no approval is in force ({stands}); its data stays where it is until an approver "
+            f"{customer.name}: no approval is in force ({status}); its data stays where it is until an approver "
             "says yes"
         )
-    return stands.approval
+    return status.approval
 
 
 def datasets_in_force(database: Database, customer: Customer, at: dt.datetime) -> list[Dataset]:
@@ -105,30 +107,18 @@ def datasets_in_force(database: Database, customer: Customer, at: dt.datetime) -
     return [dataset for dataset in catalogue() if approval.dataset(dataset.table_name)]
 
 
-def decided_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """Returns (sequence, customer) of at most `limit` events recorded after a sequence number."""
-    query = (
-        sa.select(approval_event.c.sequence, approval_event.c.customer)
-        .where(approval_event.c.sequence > sequence)
-        .order_by(approval_event.c.sequence)
-        .limit(limit)
-    )
-    with database.begin() as connection:
-        return [(row.sequence, row.customer) for row in connection.execute(query)]
-
-
 def _row(customer: Customer, event: ApprovalEvent, now: dt.datetime) -> dict[str, object]:
     return {
         "event_id": event.event_id,
         "customer": customer.name,
         "application_id": event.application_id,
-        "application_version": fitting(event.application_version, approval_event.c.application_version),
+        "application_version": truncated(event.application_version, approval_event.c.application_version),
         "state": event.state.value,
         "created_at": naive_utc(event.created_at),
         "updated_at": naive_utc(event.updated_at),
         "expires_at": naive_utc(event.expires_at) if event.expires_at else None,
-        "approver": fitting(event.approver or None, approval_event.c.approver),
-        "reason": fitting(event.reason or None, approval_event.c.reason),
+        "approver": truncated(event.approver or None, approval_event.c.approver),
+        "reason": truncated(event.reason or None, approval_event.c.reason),
         "event": event.model_dump_json(),
         "recorded_at": naive_utc(now),
     }

@@ -169,7 +169,7 @@ D = TypeVar("D", bound=Decision, covariant=True)
 
 
 @dataclass(frozen=True)
-class Standing(Generic[D]):
+class ConsentStatus(Generic[D]):
     """The status of a data request: its state, since when, and the approval in force if there is one."""
 
     state: State | None
@@ -185,7 +185,7 @@ class Standing(Generic[D]):
         return f"{self.state} since {self.since:%Y-%m-%d %H:%M} UTC" if self.state and self.since else "no decision yet"
 
 
-def standing(events: Iterable[D], at: dt.datetime) -> Standing[D]:
+def consent_status(events: Iterable[D], at: dt.datetime) -> ConsentStatus[D]:
     """Computes the status of one application at a moment from its events, which may be unordered and repeated.
 
     The previous approval stays in force after UpdateAvailable, and while a changed request is pending, until a new
@@ -204,8 +204,8 @@ def standing(events: Iterable[D], at: dt.datetime) -> Standing[D]:
         elif event.state in (State.DENIED, State.EXPIRED):
             approval = None
     if approval and _has_ended(approval, at):
-        return Standing(State.EXPIRED, None, approval.expires_at)
-    return Standing(state, approval, since)
+        return ConsentStatus(State.EXPIRED, None, approval.expires_at)
+    return ConsentStatus(state, approval, since)
 
 
 def _has_ended(approval: Decision | None, at: dt.datetime) -> bool:

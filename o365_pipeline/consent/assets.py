@@ -1,7 +1,7 @@
-"""The consent stage in the asset graph: each customer's approval, from which everything else follows.
+"""The consent stage in the asset graph: each customer's approval, on which everything else depends.
 
-What belongs here: the asset, one partition for each customer, its check, and what the sensor reports of both. Nobody
-materializes consent; approvers give it.
+What belongs here: the asset, with one partition for each customer, its check, and what the sensor reports of both.
+Nobody materializes consent; approvers give it.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State, consent_status
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_partitions
 from o365_pipeline.dagster_ui.labels import PRIVACY
@@ -20,11 +20,11 @@ from o365_pipeline.database.database import Database
 APPROVAL = dg.AssetKey(["consent", "approval"])
 IN_FORCE_CHECK = "approval_in_force"
 WARNING_DAYS = 30
-"""An approval that ends so soon is worth asking for again."""
+"""An approval that ends within so many days should be renewed."""
 
 SHOWN_CASES = 20
 HISTORY_ROWS = 50
-"""The newest decisions; `o365-pipeline consent show` shows all."""
+"""How many of the newest decisions are shown; `o365-pipeline consent show` shows all."""
 
 approval = dg.AssetSpec(
     APPROVAL,
@@ -51,18 +51,20 @@ def approval_in_force(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
     now = dt.datetime.now(dt.UTC)
-    return judged(approval_ledger.standings(database, customers, now), now)
+    return expiry_check_result(approval_ledger.consent_statuses(database, customers, now), now)
 
 
-def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckResult:
-    """The check of all customers' standings; it names those that need the approver, the most urgent first."""
-    ended = [f"{name}: {stands[name]}" for name in stands if stands[name].state in (State.DENIED, State.EXPIRED)]
+def expiry_check_result(
+    statuses: Mapping[str, ConsentStatus[RecordedDecision]], at: dt.datetime
+) -> dg.AssetCheckResult:
+    """Checks the consent of all customers; the result names those that need the approver, the most urgent first."""
+    ended = [f"{name}: {statuses[name]}" for name in statuses if statuses[name].state in (State.DENIED, State.EXPIRED)]
     undecided = [
-        f"{name}: {standing.state or 'no decision yet'}"
-        for name, standing in stands.items()
-        if standing.approval is None and standing.state not in (State.DENIED, State.EXPIRED)
+        f"{name}: {consent_status.state or 'no decision yet'}"
+        for name, consent_status in statuses.items()
+        if consent_status.approval is None and consent_status.state not in (State.DENIED, State.EXPIRED)
     ]
-    days_left = {name: left for name in stands if (left := stands[name].days_left(at)) is not None}
+    days_left = {name: left for name in statuses if (left := statuses[name].days_left(at)) is not None}
     ending = [
         f"{name}: ends in {left} days"
         for name, left in sorted(days_left.items(), key=lambda item: item[1])
@@ -71,13 +73,11 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     cases = [*ended, *ending, *undecided]
     more = f"; and {len(cases) - SHOWN_CASES} more" if len(cases) > SHOWN_CASES else ""
     return dg.AssetCheckResult(
-        asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
         passed=not cases,
         severity=dg.AssetCheckSeverity.ERROR if ended else dg.AssetCheckSeverity.WARN,
-        description=f"Ask the approver: {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
+        description=f"Ask the approvers. {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
         metadata={
-            "customers": len(stands),
+            "customers": len(statuses),
             "denied_or_expired": len(ended),
             "ending_soon": len(ending),
             "without_a_decision": len(undecided),
@@ -85,47 +85,31 @@ def judged(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) ->
     )
 
 
-def evaluated(stands: Mapping[str, Standing[RecordedDecision]], at: dt.datetime) -> dg.AssetCheckEvaluation:
-    """The same, as a sensor reports it.
-
-    It has no partition: outside of runs Dagster (1.13) records a check once for each partition, and never again.
-    """
-    result = judged(stands, at)
-    return dg.AssetCheckEvaluation(
-        asset_key=APPROVAL,
-        check_name=IN_FORCE_CHECK,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-    )
-
-
-def report(
-    customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, aside: int, missed: str | None
+def approval_report(
+    customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, unreadable: int, missed: str | None
 ) -> dg.AssetMaterialization:
-    """The present standing of a customer's data request and its history, for the UI; it names nobody.
+    """Returns the present status of a customer's data request and its history for the UI, without names of people.
 
     Args:
         aside: how many records of the customer's feed could not be read.
-        missed: the time of which decisions may have been missed.
+        missed: the time of which decisions may be missing.
     """
-    stands = standing(events, at)
-    ends = stands.approval.expires_at if stands.approval else None
+    status = consent_status(events, at)
+    ends = status.approval.expires_at if status.approval else None
     metadata: dict[str, dg.MetadataValue] = {
-        "state": dg.MetadataValue.text(str(stands.state or "no decision yet")),
-        "since": dg.MetadataValue.text(f"{stands.since:%Y-%m-%d %H:%M} UTC" if stands.since else "-"),
+        "state": dg.MetadataValue.text(str(status.state or "no decision yet")),
+        "since": dg.MetadataValue.text(f"{status.since:%Y-%m-%d %H:%M} UTC" if status.since else "-"),
         "expires": dg.MetadataValue.text(f"{ends:%Y-%m-%d}" if ends else "-"),
-        "days_left": dg.MetadataValue.int(stands.days_left(at) or 0),
+        "days_left": dg.MetadataValue.int(status.days_left(at) or 0),
         "application": dg.MetadataValue.text(customer.data_request.application_id),
-        "approved": dg.MetadataValue.md(_covered(stands.approval)),
+        "approved": dg.MetadataValue.md(_covered(status.approval)),
         "history": dg.MetadataValue.md(_history(events)),
-        "records_kept_aside": dg.MetadataValue.int(aside),
+        "records_kept_aside": dg.MetadataValue.int(unreadable),
     }
     if missed:
         metadata["decisions_may_be_missing"] = dg.MetadataValue.text(missed)
     return dg.AssetMaterialization(
-        APPROVAL, partition=customer.name, description=f"{customer.name}: {stands}", metadata=metadata
+        APPROVAL, partition=customer.name, description=f"{customer.name}: {status}", metadata=metadata
     )
 
 

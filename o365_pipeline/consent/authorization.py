@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.datasets import Dataset
@@ -18,7 +18,7 @@ from o365_pipeline.errors import NotAuthorizedError
 
 @dataclass(frozen=True)
 class Ask:
-    """What an extraction requests from Data Connect."""
+    """The data that an extraction requests from Data Connect."""
 
     application_id: str
     application_tenant_id: str
@@ -133,27 +133,27 @@ RULES: tuple[Rule, ...] = (
 """The rules in the order in which they are checked. Before all of them: an approval must be in force."""
 
 
-def refusal(ask: Ask, standing: Standing[ApprovalEvent]) -> Refusal | None:
+def refusal(ask: Ask, consent_status: ConsentStatus[ApprovalEvent]) -> Refusal | None:
     """Returns the first of Data Connect's rules that does not hold, or None if all hold."""
-    if standing.approval is None:
-        state = standing.state or "nothing: no approver has decided yet"
+    if consent_status.approval is None:
+        state = consent_status.state or "nothing: no approver has decided yet"
         return Refusal("the application's authorization is approved", f"application {ask.application_id}", str(state))
-    found = (rule(ask, standing.approval) for rule in RULES)
+    found = (rule(ask, consent_status.approval) for rule in RULES)
     return next((reason for reason in found if reason), None)
 
 
-def authorize(ask: Ask, standing: Standing[ApprovalEvent]) -> ApprovalEvent:
+def authorize(ask: Ask, consent_status: ConsentStatus[ApprovalEvent]) -> ApprovalEvent:
     """Returns the approval in force if it covers the extraction.
 
     Raises:
         NotAuthorizedError: a rule does not hold; the message names the rule and says what to do.
     """
-    reason = refusal(ask, standing)
-    if reason is None and standing.approval is not None:
-        return standing.approval
+    reason = refusal(ask, consent_status)
+    if reason is None and consent_status.approval is not None:
+        return consent_status.approval
     remedy = (
         "ask the customer's approver to approve the data request"
-        if standing.approval is None
+        if consent_status.approval is None
         else "change the data request, or have it approved anew; o365-pipeline consent diff shows the difference"
     )
     raise NotAuthorizedError(f"not authorized by {reason}; nothing was extracted: {remedy}")

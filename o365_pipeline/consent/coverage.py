@@ -9,12 +9,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, State, consent_status
 from o365_pipeline.consent.authorization import Ask, scope_fits
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldData:
     """The data that an extraction left: what was requested, and the groups that the approval of that time left out."""
 
     ask: Ask
@@ -30,7 +30,7 @@ class Lapse:
     reason: str
 
 
-def lapses(held: Held, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapping[str, Lapse]:
+def lapses(held: HeldData, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapping[str, Lapse]:
     """For each held column that is not covered at a moment: since when it has not been covered, without a break.
 
     A narrower scope, or further groups to leave out, affect all columns, since the rows do not show whose they are.
@@ -38,11 +38,11 @@ def lapses(held: Held, events: Sequence[ApprovalEvent], at: dt.datetime) -> Mapp
     found: dict[str, Lapse] = {}
     for moment in _turning_points(events, at):
         known = [event for event in events if event.updated_at <= moment]
-        stands = standing(known, moment)
-        covered = _covered_columns(held, stands.approval)
-        because = None if stands.state is State.EXPIRED and stands.since == moment else _last(known)
+        status = consent_status(known, moment)
+        covered = _covered_columns(held, status.approval)
+        because = None if status.state is State.EXPIRED and status.since == moment else _last(known)
         reason = (
-            str(stands) if stands.approval is None else f"not covered by the approval of {moment:%Y-%m-%d %H:%M} UTC"
+            str(status) if status.approval is None else f"not covered by the approval of {moment:%Y-%m-%d %H:%M} UTC"
         )
         for column in held.ask.columns:
             if column in covered:
@@ -58,7 +58,7 @@ def _turning_points(events: Sequence[ApprovalEvent], at: dt.datetime) -> list[dt
     return sorted(moment for moment in moments if moment <= at)
 
 
-def _covered_columns(held: Held, approval: ApprovalEvent | None) -> frozenset[str]:
+def _covered_columns(held: HeldData, approval: ApprovalEvent | None) -> frozenset[str]:
     approved = approval.dataset(held.ask.dataset) if approval else None
     if approval is None or approved is None or scope_fits(held.ask, approval):
         return frozenset()

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.consent.activity_feed import MAX_AGE, MAX_WINDOW, Position
-from o365_pipeline.consent.approvals import Decision, Standing
-from o365_pipeline.consent.records import SetAside
+from o365_pipeline.consent.approvals import ConsentStatus, Decision
+from o365_pipeline.consent.feed_records import UnreadableRecord
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import approval_event, insert_new, naive_utc, put
 from o365_pipeline.database.ledger import feed as feed_table
-from o365_pipeline.database.ledger import record_aside as aside_table
+from o365_pipeline.database.ledger import record_aside as unreadable_table
 
 MARGIN = dt.timedelta(minutes=1)
 """The oldest content that is requested is younger than seven days by this much."""
@@ -33,7 +33,7 @@ FRESH = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Place:
+class FeedState:
     """How far a customer's feed was read, and when it may be requested again. Times are UTC."""
 
     position: Position
@@ -52,20 +52,22 @@ class Place:
 class Summary:
     """A summary of a customer's feed: how many records were unreadable, and the time of which some may be missing."""
 
-    aside: int
+    unreadable: int
     missed: str | None
 
 
-def places_of(database: Database, customers: Customers, now: dt.datetime, log: logging.Logger) -> dict[str, Place]:
+def read_feed_states(
+    database: Database, customers: Customers, now: dt.datetime, log: logging.Logger
+) -> dict[str, FeedState]:
     """Reads how far each customer's feed was read. What is older than the feed reaches back is noted as missed."""
     with database.begin() as connection:
         rows = {row.customer: row for row in connection.execute(sa.select(feed_table))}
     oldest, begin = now - MAX_AGE + MARGIN, now - MAX_AGE + HEADROOM
-    places: dict[str, Place] = {}
+    states: dict[str, FeedState] = {}
     for customer in customers:
         row = rows.get(customer.name)
         if row is None:
-            places[customer.name] = Place(Position(begin))
+            states[customer.name] = FeedState(Position(begin))
             continue
         start = _utc(row.read_until)
         missed = (_utc(row.missed_from), _utc(row.missed_until)) if row.missed_from else None
@@ -76,16 +78,18 @@ def places_of(database: Database, customers: Customers, now: dt.datetime, log: l
                 f"so decisions before {begin:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
             )
             position, missed = Position(begin), (start, begin)
-        places[customer.name] = Place(
+        states[customer.name] = FeedState(
             position,
             _utc(row.looked_at) if row.looked_at else None,
             _utc(row.not_before) if row.not_before else None,
             missed,
         )
-    return places
+    return states
 
 
-def record_aside(connection: sa.Connection, customer: Customer, found: Sequence[SetAside], now: dt.datetime) -> int:
+def record_unreadable(
+    connection: sa.Connection, customer: Customer, found: Sequence[UnreadableRecord], now: dt.datetime
+) -> int:
     rows = [
         {
             "customer": customer.name,
@@ -96,36 +100,38 @@ def record_aside(connection: sa.Connection, customer: Customer, found: Sequence[
         }
         for entry in found
     ]
-    return len(insert_new(connection, aside_table, rows))
+    return len(insert_new(connection, unreadable_table, rows))
 
 
-def move(connection: sa.Connection, customer: Customer, place: Place) -> None:
-    position = place.position
+def save_feed_state(connection: sa.Connection, customer: Customer, feed_state: FeedState) -> None:
+    position = feed_state.position
     row = {
         "customer": customer.name,
         "read_until": naive_utc(position.start),
         "window_end": naive_utc(position.end) if position.end else None,
         "next_page": position.next_page,
-        "looked_at": naive_utc(place.looked_at) if place.looked_at else None,
-        "not_before": naive_utc(place.not_before) if place.not_before else None,
-        "missed_from": naive_utc(place.missed[0]) if place.missed else None,
-        "missed_until": naive_utc(place.missed[1]) if place.missed else None,
+        "looked_at": naive_utc(feed_state.looked_at) if feed_state.looked_at else None,
+        "not_before": naive_utc(feed_state.not_before) if feed_state.not_before else None,
+        "missed_from": naive_utc(feed_state.missed[0]) if feed_state.missed else None,
+        "missed_until": naive_utc(feed_state.missed[1]) if feed_state.missed else None,
     }
     put(connection, feed_table, row)
 
 
 def summaries(database: Database) -> dict[str, Summary]:
     """Returns the summary of every customer whose feed was ever read."""
-    aside = sa.select(aside_table.c.customer, sa.func.count().label("n")).group_by(aside_table.c.customer)
+    unreadable = sa.select(unreadable_table.c.customer, sa.func.count().label("n")).group_by(
+        unreadable_table.c.customer
+    )
     with database.begin() as connection:
-        counts = {row.customer: row.n for row in connection.execute(aside)}
+        counts = {row.customer: row.n for row in connection.execute(unreadable)}
         return {
             row.customer: Summary(counts.get(row.customer, 0), _missed(row))
             for row in connection.execute(sa.select(feed_table))
         }
 
 
-def doubt(database: Database, customer: Customer, since: dt.datetime, at: dt.datetime) -> str | None:
+def missing_decisions(database: Database, customer: Customer, since: dt.datetime, at: dt.datetime) -> str | None:
     """Says why the ledger may lack a decision made after a moment; None if it cannot.
 
     Decisions recorded after a gap end the doubt, since each describes the present state.
@@ -144,8 +150,8 @@ def doubt(database: Database, customer: Customer, since: dt.datetime, at: dt.dat
     return None
 
 
-def untold(
-    database: Database, stands: Mapping[str, Standing[Decision]], at: dt.datetime, limit: int
+def customers_with_news(
+    database: Database, statuses: Mapping[str, ConsentStatus[Decision]], at: dt.datetime, limit: int
 ) -> dict[str, Summary]:
     """Returns at most `limit` customers whose status the UI does not show yet, and marks them as shown.
 
@@ -159,11 +165,12 @@ def untold(
             row.customer: row.told for row in connection.execute(sa.select(feed_table.c.customer, feed_table.c.told))
         }
         news: dict[str, Summary] = {}
-        for name, standing in stands.items():
+        for name, consent_status in statuses.items():
             if name not in found or len(news) == limit:
                 continue
             summary = found[name]
-            text = f"{standing.state}|{standing.days_left(at)}|{events.get(name, 0)}|{summary.aside}|{summary.missed}"
+            left, count = consent_status.days_left(at), events.get(name, 0)
+            text = f"{consent_status.state}|{left}|{count}|{summary.unreadable}|{summary.missed}"
             if text != told[name]:
                 news[name] = summary
                 connection.execute(feed_table.update().where(feed_table.c.customer == name).values(told=text))

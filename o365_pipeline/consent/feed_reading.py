@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from o365_pipeline.azure.cloud import sign_in_failure
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed, Page
-from o365_pipeline.consent.feed_ledger import Place
-from o365_pipeline.consent.records import SetAside, Sorted, sort_out
+from o365_pipeline.consent.feed_ledger import FeedState
+from o365_pipeline.consent.feed_records import ClassifiedRecords, UnreadableRecord, classify_records
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.errors import FeedThrottledError
@@ -40,7 +40,7 @@ class Progress:
 
     approvals: int = 0
     operations: int = 0
-    aside: int = 0
+    unreadable: int = 0
     behind: frozenset[str] = frozenset()
     failures: tuple[str, ...] = ()
     """Why feeds were not read, one line each."""
@@ -51,8 +51,8 @@ class _Answer:
     """The answer of a customer's feed to one request."""
 
     customer: Customer
-    place: Place
-    found: Sorted = field(default_factory=Sorted)
+    feed_state: FeedState
+    found: ClassifiedRecords = field(default_factory=ClassifiedRecords)
     is_last: bool = True
     failure: str | None = None
 
@@ -70,12 +70,16 @@ def read_feeds(
     Args:
         seconds: after this time no further page is requested; the next call continues.
     """
-    places = feed_ledger.places_of(database, customers, now, log)
-    due = [customer for customer in customers if places[customer.name].is_due(now, feed.poll_seconds)]
+    states = feed_ledger.read_feed_states(database, customers, now, log)
+    due = [customer for customer in customers if states[customer.name].is_due(now, feed.poll_seconds)]
     queue = deque(
-        sorted(due, key=lambda customer: places[customer.name].looked_at or dt.datetime.min.replace(tzinfo=dt.UTC))
+        sorted(due, key=lambda customer: states[customer.name].looked_at or dt.datetime.min.replace(tzinfo=dt.UTC))
     )
-    paused = {name: place.not_before for name, place in places.items() if place.not_before and now < place.not_before}
+    paused = {
+        name: feed_state.not_before
+        for name, feed_state in states.items()
+        if feed_state.not_before and now < feed_state.not_before
+    }
     behind = {*paused, *(customer.name for customer in due)}
     progress = Progress(
         failures=tuple(
@@ -88,17 +92,17 @@ def read_feeds(
         while True:
             while queue and len(asked) < 2 * WORKERS and time.monotonic() < deadline:
                 customer = queue.popleft()
-                asked[pool.submit(feed.read, customer, places[customer.name].position, now)] = customer
+                asked[pool.submit(feed.read, customer, states[customer.name].position, now)] = customer
             if not asked:
                 return replace(progress, behind=frozenset(behind))
             done, _ = wait(asked, return_when=FIRST_COMPLETED)
             answers = [
-                _answer(customer, places[customer.name], future, now, feed.poll_seconds, log)
+                _answer(customer, states[customer.name], future, now, feed.poll_seconds, log)
                 for future, customer in [(future, asked.pop(future)) for future in done]
             ]
             progress = _keep(database, answers, now, progress, log)
             for answer in answers:
-                places[answer.customer.name] = answer.place
+                states[answer.customer.name] = answer.feed_state
                 if not answer.is_last:
                     queue.append(answer.customer)
                 elif answer.failure:
@@ -109,7 +113,7 @@ def read_feeds(
 
 def _answer(
     customer: Customer,
-    place: Place,
+    feed_state: FeedState,
     future: Future[Page],
     now: dt.datetime,
     poll_seconds: float,
@@ -122,19 +126,19 @@ def _answer(
         failure = f"{customer.name}: {error}; it is read on after that"
         log.info(failure)
         pause = dt.timedelta(seconds=error.seconds)
-        return _Answer(customer, replace(place, not_before=now + pause), failure=failure)
+        return _Answer(customer, replace(feed_state, not_before=now + pause), failure=failure)
     except (AzureError, ValueError, LookupError, TypeError) as error:
         failure = f"{customer.name}: the activity feed was not read, again next time: {_one_line(error)}"
         log.error(failure)
         pause = dt.timedelta(seconds=poll_seconds)
-        return _Answer(customer, replace(place, not_before=now + pause), failure=failure)
-    if page.subscribed and place.looked_at:
+        return _Answer(customer, replace(feed_state, not_before=now + pause), failure=failure)
+    if page.subscribed and feed_state.looked_at:
         log.warning(f"{customer.name}: somebody ended the subscription to the feed; it was started again")
-        place = replace(place, missed=(place.position.start, now))
-    place = replace(place, position=page.position, looked_at=now, not_before=None)
-    found = sort_out(page.records, customer.tenant_id)
-    lost = tuple(SetAside(content_id[:100], reason, "") for content_id, reason in page.unreadable)
-    return _Answer(customer, place, replace(found, aside=found.aside + lost), page.is_last)
+        feed_state = replace(feed_state, missed=(feed_state.position.start, now))
+    feed_state = replace(feed_state, position=page.position, looked_at=now, not_before=None)
+    found = classify_records(page.records, customer.tenant_id)
+    lost = tuple(UnreadableRecord(content_id[:100], reason, "") for content_id, reason in page.unreadable)
+    return _Answer(customer, feed_state, replace(found, unreadable=found.unreadable + lost), page.is_last)
 
 
 def _keep(
@@ -151,12 +155,12 @@ def _keep(
             break
     else:
         return _keep_one_by_one(database, answers, now, progress, log)
-    approvals, operations, aside = counts
+    approvals, operations, unreadable = counts
     return replace(
         progress,
         approvals=progress.approvals + approvals,
         operations=progress.operations + operations,
-        aside=progress.aside + aside,
+        unreadable=progress.unreadable + unreadable,
     )
 
 
@@ -175,16 +179,16 @@ def _keep_one_by_one(
 
 
 def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int]:
-    approvals = operations = aside = 0
+    approvals = operations = unreadable = 0
     with database.begin() as connection:
         # The places first: on SQLite the first write makes other sensors wait, so that they see what was recorded.
         for answer in sorted(answers, key=lambda answer: answer.customer.name):
-            feed_ledger.move(connection, answer.customer, answer.place)
+            feed_ledger.save_feed_state(connection, answer.customer, answer.feed_state)
         for answer in answers:
             approvals += approval_ledger.record(connection, answer.customer, answer.found.approvals, now)
             operations += operation_ledger.record(connection, answer.customer, answer.found.operations, now)
-            aside += feed_ledger.record_aside(connection, answer.customer, answer.found.aside, now)
-    return approvals, operations, aside
+            unreadable += feed_ledger.record_unreadable(connection, answer.customer, answer.found.unreadable, now)
+    return approvals, operations, unreadable
 
 
 def _one_line(error: Exception) -> str:

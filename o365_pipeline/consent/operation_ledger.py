@@ -1,6 +1,6 @@
 """The operation ledger: Microsoft's row counts of each extraction are recorded once and never changed.
 
-What belongs here: recording and reading `ledger_operation`. The comparison with the rows that landed belongs to
+What belongs here: recording in `ledger_operation`. The comparison with the rows that landed belongs to
 `raw/reconciliation.py`.
 """
 
@@ -14,8 +14,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, operation
+from o365_pipeline.database.ledger import insert_new, naive_utc, operation, truncated
 from o365_pipeline.datasets import short_name
 
 
@@ -31,26 +30,14 @@ def record(connection: sa.Connection, customer: Customer, operations: Sequence[O
     return len(insert_new(connection, operation, rows))
 
 
-def recorded_after(database: Database, sequence: int, limit: int) -> list[tuple[int, str]]:
-    """Returns (sequence, dataset) of at most `limit` operations recorded after a sequence number."""
-    query = (
-        sa.select(operation.c.sequence, operation.c.dataset)
-        .where(operation.c.sequence > sequence)
-        .order_by(operation.c.sequence)
-        .limit(limit)
-    )
-    with database.begin() as connection:
-        return [(row.sequence, row.dataset) for row in connection.execute(query)]
-
-
 def _row(customer: Customer, entry: Operation, now: dt.datetime) -> dict[str, object]:
     return {
         "customer": customer.name,
         "record_id": entry.record_id,
         "dataset": short_name(entry.dataset),
         "pipeline_run_id": entry.pipeline_run_id,
-        "status": fitting(entry.status, operation.c.status),
-        "reason": fitting(entry.reason or None, operation.c.reason),
+        "status": truncated(entry.status, operation.c.status),
+        "reason": truncated(entry.reason or None, operation.c.reason),
         "rows_counted": entry.rows,
         "people_requested": entry.people_requested,
         "people_delivered": entry.people_delivered,

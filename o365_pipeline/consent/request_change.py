@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import ApprovalEvent, ApprovedDataset, Standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ApprovedDataset, ConsentStatus
 from o365_pipeline.consent.authorization import Refusal, ask_of, refusal
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope
@@ -88,12 +88,12 @@ def request_change(approval: ApprovalEvent, request: DataRequest, sinks: Sequenc
     )
 
 
-def refusals(customer: Customer, standing: Standing[ApprovalEvent]) -> list[Refusal]:
+def refusals(customer: Customer, consent_status: ConsentStatus[ApprovalEvent]) -> list[Refusal]:
     """Returns why extractions of a customer's data request would be refused today, that is, what a new approval must
     cover.
     """
     found = (
-        refusal(ask_of(customer, entry.dataset, entry.columns, entry.scope), standing)
+        refusal(ask_of(customer, entry.dataset, entry.columns, entry.scope), consent_status)
         for entry in customer.data_request.datasets
     )
     return list(dict.fromkeys(reason for reason in found if reason))

@@ -13,14 +13,15 @@ from pydantic import BaseModel, Field
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.approval_ledger import RecordedDecision
-from o365_pipeline.consent.approvals import Decision, Standing
-from o365_pipeline.consent.assets import evaluated, report
+from o365_pipeline.consent.approvals import ConsentStatus, Decision
+from o365_pipeline.consent.assets import APPROVAL, IN_FORCE_CHECK, approval_report, expiry_check_result
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
+from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import approval_event, identity, recorded_after
 
 EXTRACTION_JOB = "extraction_job"
 READING_SECONDS = 3.0
@@ -33,7 +34,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 SHOWN_WAITING = 10
 
-Stands = Mapping[str, Standing[RecordedDecision]]
+ConsentStatuses = Mapping[str, ConsentStatus[RecordedDecision]]
 
 
 class Cursor(BaseModel):
@@ -71,20 +72,20 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
         progress = read_feeds(database, activity_feed, customers, now, READING_SECONDS, context.log)
-        if progress.aside:
+        if progress.unreadable:
             context.log.warning(
-                f"{progress.aside} records of the feed could not be read; the table ledger_record_aside keeps them"
+                f"{progress.unreadable} records of the feed could not be read; the table ledger_record_aside keeps them"
             )
-        stands = approval_ledger.standings(database, customers, now)
+        statuses = approval_ledger.consent_statuses(database, customers, now)
         cursor = _cursor(context.cursor, identity(database))
-        cursor, requests = _asked(database, customers, stands, cursor, now.date())
+        cursor, requests = _extractions_to_request(database, customers, statuses, cursor, now.date())
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [customer.name for customer in customers if customer.name not in known][:MAX_ADDED]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else _waiting(stands, progress.behind),
+            skip_reason=None if requests else _waiting(statuses, progress.behind),
             dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
-            asset_events=_told(database, customers, stands, now),
+            asset_events=_reports(database, customers, statuses, now),
             cursor=cursor.model_dump_json(),
         )
 
@@ -115,17 +116,17 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date, led
     ]
 
 
-def _asked(
-    database: Database, customers: Customers, stands: Stands, cursor: Cursor, today: dt.date
+def _extractions_to_request(
+    database: Database, customers: Customers, statuses: ConsentStatuses, cursor: Cursor, today: dt.date
 ) -> tuple[Cursor, list[dg.RunRequest]]:
     """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now."""
     requests: dict[str, list[dg.RunRequest]] = {}
     asked_up_to = cursor.asked_up_to
-    for sequence, name in approval_ledger.decided_after(database, asked_up_to, MAX_DECISIONS):
+    for sequence, name in recorded_after(database, approval_event.c.customer, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence
-        if asked := _of_customer(customers, stands, name, today, cursor):
+        if asked := _of_customer(customers, statuses, name, today, cursor):
             requests[name] = asked
     after = cursor.after if cursor.day == today else ""
     for customer in sorted(customers, key=lambda customer: customer.name):
@@ -133,37 +134,41 @@ def _asked(
         if customer.name <= after or not first_day <= today - ONE_DAY <= last_day or len(requests) == MAX_REQUESTS:
             continue
         after = customer.name
-        if customer.name not in requests and (asked := _of_customer(customers, stands, customer.name, today, cursor)):
+        if customer.name not in requests and (asked := _of_customer(customers, statuses, customer.name, today, cursor)):
             requests[customer.name] = asked
     reached = Cursor(ledger=cursor.ledger, asked_up_to=asked_up_to, day=today, after=after)
     return reached, [request for asked in requests.values() for request in asked]
 
 
 def _of_customer(
-    customers: Customers, stands: Stands, name: str, today: dt.date, cursor: Cursor
+    customers: Customers, statuses: ConsentStatuses, name: str, today: dt.date, cursor: Cursor
 ) -> list[dg.RunRequest]:
-    approval = stands[name].approval if name in stands else None
+    approval = statuses[name].approval if name in statuses else None
     return initial_requests(customers[name], approval, today, cursor.ledger or "") if approval else []
 
 
-def _told(
-    database: Database, customers: Customers, stands: Stands, now: dt.datetime
+def _reports(
+    database: Database, customers: Customers, statuses: ConsentStatuses, now: dt.datetime
 ) -> Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Reports the customers whose status, days left or history the UI does not show yet, and the check of all
     customers.
     """
-    news = feed_ledger.untold(database, stands, now, MAX_REPORTS)
+    news = feed_ledger.customers_with_news(database, statuses, now, MAX_REPORTS)
     reports = [
-        report(customers[name], approval_ledger.events(database, customers[name]), now, summary.aside, summary.missed)
+        approval_report(
+            customers[name], approval_ledger.events(database, customers[name]), now, summary.unreadable, summary.missed
+        )
         for name, summary in news.items()
     ]
-    return [*reports, evaluated(stands, now)] if reports else []
+    return [*reports, evaluation(APPROVAL, IN_FORCE_CHECK, expiry_check_result(statuses, now))] if reports else []
 
 
-def _waiting(stands: Stands, behind: Iterable[str]) -> str:
+def _waiting(statuses: ConsentStatuses, behind: Iterable[str]) -> str:
     """Says why nothing is requested: who has not approved, and whose feed is still being read."""
     waiting = [
-        f"{name}: {standing.state or 'no decision yet'}" for name, standing in stands.items() if not standing.approval
+        f"{name}: {consent_status.state or 'no decision yet'}"
+        for name, consent_status in statuses.items()
+        if not consent_status.approval
     ]
     parts = []
     if waiting:

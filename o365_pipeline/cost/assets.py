@@ -1,6 +1,6 @@
-"""Plan and actual in the asset graph: one asset, and the check that warns of what cost more than planned.
+"""Plan and actual in the asset graph: one asset, and the check that warns if an extraction cost more than planned.
 
-What belongs here: what Dagster sees of it. The comparison belongs to `plan_and_actual.py`.
+What belongs here: the asset as Dagster sees it. The comparison belongs to `plan_and_actual.py`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from o365_pipeline.cost.assumptions import read_assumptions
 from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import FINOPS
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
@@ -47,7 +47,7 @@ SHOWN_CUSTOMERS = 50
 def plan_and_actual_asset(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.MaterializeResult:
-    with explained():
+    with failures_in_one_line():
         rates, assumptions = read_rates(), read_assumptions()
         found = {customer.name: plan_and_actual(database, customer, rates, assumptions) for customer in customers}
     shown = dict(list(found.items())[:SHOWN_CUSTOMERS])

@@ -1,6 +1,6 @@
-"""Assumptions: how many objects there are, and how large, where nothing has been measured.
+"""Assumptions: how many objects there are, and how large, if nothing has been measured.
 
-What belongs here: the model and its reading. What is made of them belongs to `estimate.py`.
+What belongs here: the model, and reading it. Computing with it belongs to `estimate.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from o365_pipeline.cost.reference_data import DatedFacts, Told, read_facts, shipped_text
+from o365_pipeline.cost.reference_data import DatedFact, DatedFacts, read_facts, shipped_text
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
@@ -20,26 +20,26 @@ ASSUMPTIONS_FILE = "assumptions.toml"
 MINUTES_PER_HOUR = 60
 
 
-class Organisation(Told):
-    """How large an organisation is of which nothing is known."""
+class Organisation(DatedFact):
+    """The size of an organization of which nothing is known."""
 
     users: int = Field(ge=1)
 
 
-class Calendar(Told):
-    """When people work."""
+class Calendar(DatedFact):
+    """The days on which people work."""
 
     working_days_per_week: int = Field(ge=1, le=7)
     weekend_share: Decimal = Field(ge=0, le=1)
 
     def working_days(self, window: Window) -> Decimal:
-        """A window's days, those at weekends as the part of a working day that they are."""
+        """Counts a window's days; a weekend day counts as a fraction of a working day."""
         working = sum(day.weekday() < self.working_days_per_week for day in window.days)
         return working + (len(window.days) - working) * self.weekend_share
 
 
-class Factory(Told):
-    """What one run of a factory takes."""
+class Factory(DatedFact):
+    """The resources that one factory run uses."""
 
     activities_per_run: int = Field(ge=1)
     data_integration_units: int = Field(ge=2)
@@ -50,8 +50,8 @@ class Factory(Told):
         return self.data_integration_units * self.minutes_per_run / MINUTES_PER_HOUR
 
 
-class Holding(Told):
-    """How long and how large data is held, and how busy the mart's database is."""
+class Holding(DatedFact):
+    """How long data is kept, its size, and how busy the mart's database is."""
 
     months: Decimal = Field(ge=0)
     lake_share: Decimal = Field(ge=1)
@@ -60,8 +60,8 @@ class Holding(Told):
     database_share: Decimal = Field(gt=0, le=1)
 
 
-class Volume(Told):
-    """How many objects a dataset has."""
+class Volume(DatedFact):
+    """The number of objects of a dataset."""
 
     per_user_day: Decimal = Field(default=Decimal(0), ge=0)
     per_user: Decimal = Field(default=Decimal(0), ge=0)
@@ -73,7 +73,7 @@ class Volume(Told):
 
 
 class Assumptions(DatedFacts):
-    """All that is taken for granted until something has landed."""
+    """Everything that is assumed until something has landed."""
 
     organisation: Organisation
     calendar: Calendar
@@ -82,10 +82,10 @@ class Assumptions(DatedFacts):
     datasets: Mapping[str, Volume]
 
     def of(self, dataset: Dataset) -> Volume:
-        """The dataset's volume.
+        """Returns the dataset's volume.
 
         Raises:
-            SettingsError: nothing is assumed of it.
+            SettingsError: there is no assumption about it.
         """
         if volume := self.datasets.get(dataset.asset_name):
             return volume
@@ -96,14 +96,15 @@ class Assumptions(DatedFacts):
 
 
 def read_assumptions(path: Path | None = None) -> Assumptions:
-    """Read assumptions from TOML; the shipped ones if there is no path.
+    """Reads assumptions from TOML; the shipped ones if there is no path.
 
     Raises:
-        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and
+            key.
     """
     return read_facts(Assumptions, path, ASSUMPTIONS_FILE)
 
 
 def shipped_assumptions() -> str:
-    """The shipped assumptions as TOML."""
+    """Returns the shipped assumptions as TOML."""
     return shipped_text(ASSUMPTIONS_FILE)

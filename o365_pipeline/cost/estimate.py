@@ -1,7 +1,7 @@
 """The estimate: what extracting a data request is likely to cost, before anything is extracted.
 
-What belongs here: pure functions of a data request, a number of users, rates and assumptions. What a customer's next
-extraction costs belongs to `next_extraction.py`, what the past ones did belongs to `plan_and_actual.py`.
+What belongs here: pure functions of a data request, a number of users, rates and assumptions. The cost of a customer's
+next extraction belongs to `next_extraction.py`, that of past ones belongs to `plan_and_actual.py`.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from o365_pipeline.extraction.windows import ONE_DAY, Window
 
 SOME_MONDAY = dt.date(2024, 1, 1)
 YEAR_DAYS = 364
-"""Whole weeks, so that every window length meets its share of weekends."""
+"""A year of whole weeks, so that every window length meets its share of weekends."""
 
 GIGABYTE = Decimal(10**9)
 DATABASE = "GP_S_Gen5_2"
 MONTH = DAYS_PER_MONTH / YEAR_DAYS
-"""A month as a part of that year."""
+"""A month as a fraction of that year."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """What the runs of one dataset come to; in a month runs and units are averages."""
+class CostLine:
+    """The cost of one dataset's runs; for a month, the numbers of runs and units are averages."""
 
     dataset: str
     objects: Decimal
     runs: Decimal
     units: Decimal
     cost: Decimal
-    """What Data Connect charges for the units."""
+    """Data Connect's charge for the units."""
 
     factory: Decimal
-    """What Data Factory charges for the runs."""
+    """Data Factory's charge for the runs."""
 
-    def times(self, factor: Decimal) -> Line:
-        return Line(
+    def times(self, factor: Decimal) -> CostLine:
+        return CostLine(
             self.dataset,
             self.objects * factor,
             self.runs * factor,
@@ -58,7 +58,7 @@ class Line:
 class Bill:
     """The lines of all datasets."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
 
     @property
     def objects(self) -> Decimal:
@@ -83,27 +83,27 @@ class Bill:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a data request costs: once for the history, then every month, by the days that a window has."""
+    """The cost of a data request: once for the history, then every month, by the length of a window in days."""
 
     users: int
     history_days: int
     currency: str
     once: Mapping[int, Bill]
-    """The history, cut into windows of so many days; the pipeline asks for it in one."""
+    """The history, by the length of its windows in days; the pipeline requests it in one window."""
 
     monthly: Mapping[int, Bill]
     storage: Decimal
-    """A month of the lake and of the database's storage."""
+    """One month's storage, of lake and database."""
 
     database: Decimal
-    """A month of the database's compute."""
+    """One month's compute of the database."""
 
     def history(self) -> Bill:
-        """The history as the pipeline asks for it: one window."""
+        """The history as the pipeline requests it: in one window."""
         return self.once[self.history_days]
 
     def per_month(self, window_days: int) -> Decimal:
-        """A month of everything in Azure."""
+        """One month of everything in Azure."""
         return self.monthly[window_days].total + self.storage + self.database
 
 
@@ -116,17 +116,17 @@ def estimate(
     database: str = DATABASE,
     windows: Sequence[int] = (1, 7),
 ) -> Estimate:
-    """Estimate a data request's cost for an organisation of so many users, side by side for some window lengths.
+    """Estimates a data request's cost for an organization with that many users, for several window lengths.
 
     Raises:
-        SettingsError: the rates do not know the database, or nothing is assumed of a dataset.
+        SettingsError: the rates do not know the database, or there is no assumption about a dataset.
     """
     datasets = [requested.dataset for requested in request.datasets]
 
     def history(days: int) -> Bill:
         return Bill(
             tuple(
-                line_of(
+                cost_line(
                     dataset, history_windows(dataset, history_days, days), users, rates, assumptions, holds_nothing=True
                 )
                 for dataset in datasets
@@ -135,7 +135,7 @@ def estimate(
 
     def monthly(days: int) -> Bill:
         asked = year_windows(days)
-        return Bill(tuple(line_of(dataset, asked, users, rates, assumptions).times(MONTH) for dataset in datasets))
+        return Bill(tuple(cost_line(dataset, asked, users, rates, assumptions).times(MONTH) for dataset in datasets))
 
     once = {days: history(days) for days in sorted({*windows, history_days})}
     each = {days: monthly(days) for days in windows}
@@ -147,17 +147,17 @@ def estimate(
 
 
 def year_windows(days: int) -> list[Window]:
-    """A year in windows of so many days."""
-    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1)), days)
+    """Returns a year in windows of that many days."""
+    return split_window(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (YEAR_DAYS - 1)), days)
 
 
-def cut(whole: Window, days: int) -> list[Window]:
-    """A window in windows of so many days; the last may be shorter."""
+def split_window(whole: Window, days: int) -> list[Window]:
+    """Splits a window into windows of that many days; the last one may be shorter."""
     starts = range(0, len(whole.days), days)
     return [Window(whole.days[start], whole.days[min(start + days, len(whole.days)) - 1]) for start in starts]
 
 
-def line_of(
+def cost_line(
     dataset: Dataset,
     windows: Iterable[Window],
     users: int,
@@ -165,11 +165,12 @@ def line_of(
     assumptions: Assumptions,
     *,
     holds_nothing: bool = False,
-) -> Line:
-    """What one run for each window comes to.
+) -> CostLine:
+    """Returns the cost of one run for each window.
 
     Args:
-        holds_nothing: whether the first run of a snapshot dataset asks for the whole, as none is held before it.
+        holds_nothing: whether the first run of a snapshot dataset requests everything, as there is no snapshot
+            before it.
     """
     each = objects_of_runs(dataset, windows, users, assumptions, holds_nothing=holds_nothing)
     return priced(dataset, each, rates, assumptions)
@@ -178,7 +179,7 @@ def line_of(
 def objects_of_runs(
     dataset: Dataset, windows: Iterable[Window], users: int, assumptions: Assumptions, *, holds_nothing: bool
 ) -> list[Decimal]:
-    """How many objects one run for each window extracts."""
+    """Returns how many objects one run for each window extracts."""
     return [
         assumed_objects(dataset, window, users, assumptions, is_first=holds_nothing and place == 0)
         for place, window in enumerate(windows)
@@ -188,19 +189,21 @@ def objects_of_runs(
 def assumed_objects(
     dataset: Dataset, window: Window, users: int, assumptions: Assumptions, *, is_first: bool = False
 ) -> Decimal:
-    """How many objects one run extracts: what came in the window, or all there is where it cannot be sliced."""
+    """Returns how many objects one run extracts: those of the window, or all of them if the dataset cannot be
+    sliced.
+    """
     volume = assumptions.of(dataset)
     if dataset.slicing == "none" or (dataset.slicing == "snapshot" and is_first):
         return volume.at_any_time(users)
     return volume.per_user_day * users * assumptions.calendar.working_days(window)
 
 
-def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, assumptions: Assumptions) -> Line:
-    """What some runs of a dataset cost; each is rounded up to whole units by itself."""
+def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, assumptions: Assumptions) -> CostLine:
+    """Returns the cost of some runs of a dataset; each run is rounded up to whole units."""
     units = sum(rates.units(dataset, objects) for objects in objects_of_runs)
     runs = len(objects_of_runs)
     cost = rates.of(dataset).price * units
-    return Line(
+    return CostLine(
         dataset.name,
         sum(objects_of_runs, Decimal(0)),
         Decimal(runs),
@@ -211,7 +214,7 @@ def priced(dataset: Dataset, objects_of_runs: Sequence[Decimal], rates: Rates, a
 
 
 def cost_of_run(rates: Rates, assumptions: Assumptions) -> Decimal:
-    """What Data Factory charges for a run, whatever it extracts."""
+    """Returns Data Factory's charge for a run, whatever it extracts."""
     factory = assumptions.factory
     return rates.activity_run.cost(Decimal(factory.activities_per_run)) + rates.data_movement.cost(
         factory.unit_hours_per_run
@@ -219,15 +222,17 @@ def cost_of_run(rates: Rates, assumptions: Assumptions) -> Decimal:
 
 
 def history_windows(dataset: Dataset, history_days: int, window_days: int) -> list[Window]:
-    """The windows of the history, as far back as Data Connect has the dataset."""
+    """Returns the windows of the history, as far back as Data Connect has the dataset."""
     there = history_days
     if dataset.history_days is not None:
         there = min(history_days, dataset.history_days - max(dataset.delay_days, 1) + 1)
-    return cut(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (there - 1)), window_days)
+    return split_window(Window(SOME_MONDAY, SOME_MONDAY + ONE_DAY * (there - 1)), window_days)
 
 
 def _held(datasets: Sequence[Dataset], once: Bill, month: Bill, assumptions: Assumptions) -> dict[str, Decimal]:
-    """By dataset the objects that are held on average, what every run brings anew as well."""
+    """Returns, by dataset, the average number of objects that are kept, including those that every run delivers
+    again.
+    """
     return {
         dataset.name: first.objects + each.objects * assumptions.holding.months
         for dataset, first, each in zip(datasets, once.lines, month.lines, strict=True)
@@ -245,7 +250,9 @@ def _storage(
 
 
 def window_days(cron: str) -> int:
-    """How many days a schedule extracts at a time, on average; a day at least, since no day is extracted twice."""
+    """Returns how many days a schedule extracts at a time, on average; at least one, since no day is extracted
+    twice.
+    """
     end = SOME_MONDAY + ONE_DAY * YEAR_DAYS
     times = dg.TimeWindowPartitionsDefinition(
         start=f"{SOME_MONDAY}-00:00", end=f"{end}-00:00", cron_schedule=cron, fmt="%Y-%m-%d-%H:%M"

@@ -1,6 +1,6 @@
-"""What a customer's own extractions tell of the next ones: how many people, how many objects a run has.
+"""A customer's own extraction history, as a forecast: how many people there are, and how many objects a run has.
 
-What belongs here: reading that from the ledger. Where it tells nothing, `assumptions.py` is gone by.
+What belongs here: reading that from the ledger. If there is no history, `assumptions.py` is used.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class History:
     landings: Mapping[str, Sequence[Landed]]
 
     def objects(self, dataset: Dataset, window: Window, calendar: Calendar, *, is_first: bool) -> Decimal | None:
-        """How many objects a run of the window has, as far as what landed tells.
+        """Returns how many objects a run of the window will have, as far as earlier landings show.
 
         Args:
-            is_first: whether a snapshot dataset is asked for the whole.
+            is_first: whether a snapshot dataset is requested whole.
         """
         found = self.landings.get(dataset.name, ())
         if dataset.slicing == "none":
@@ -55,7 +55,7 @@ class History:
 
 
 def history_of(database: Database, customer: Customer) -> History:
-    """What landed of a customer and was not purged."""
+    """Returns the landings of a customer that were not purged."""
     query = (
         sa.select(extraction.c.dataset, extraction.c.first_day, extraction.c.last_day, landing.c.rows_landed)
         .join_from(landing, extraction, extraction.c.extraction_id == landing.c.extraction_id)
@@ -71,7 +71,9 @@ def history_of(database: Database, customer: Customer) -> History:
 
 
 def people_of(database: Database, customer: Customer) -> int | None:
-    """How many people the customer's extractions were for, as Microsoft counted; None where it did not yet."""
+    """Returns how many people the customer's extractions covered, as Microsoft counted; None if it has not counted
+    yet.
+    """
     query = sa.select(sa.func.max(operation.c.people_requested)).where(operation.c.customer == customer.name)
     with database.begin() as connection:
         people: int | None = connection.scalar(query)

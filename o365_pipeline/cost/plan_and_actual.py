@@ -1,6 +1,6 @@
-"""Plan and actual: what a customer's extractions were to cost by the assumptions, beside what they did cost.
+"""Plan and actual: what a customer's extractions should cost by the assumptions, compared with what they did cost.
 
-What belongs here: both, by dataset, from the ledger. What Dagster shows of it belongs to `cost/assets.py`.
+What belongs here: both, by dataset, from the ledger. Showing them in Dagster belongs to `cost/assets.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from o365_pipeline.cost.assumptions import Assumptions
-from o365_pipeline.cost.estimate import Line, assumed_objects, priced
+from o365_pipeline.cost.estimate import CostLine, assumed_objects, priced
 from o365_pipeline.cost.extraction_history import people_of
 from o365_pipeline.cost.rates import Rates
 from o365_pipeline.customers.customer import Customer
@@ -26,26 +26,26 @@ MORE_THAN_PLANNED = Decimal("0.25")
 
 @dataclass(frozen=True)
 class BilledRun:
-    """A factory run that delivered objects, whatever became of them."""
+    """A factory run that delivered objects, whatever happened to them later."""
 
     dataset: str
     window: Window | None
-    """Its days; None for a run that another has replaced since."""
+    """Its days; None for a run that another run has replaced."""
 
     objects: int
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What the runs of one dataset were to come to, and came to."""
+    """The planned and the actual cost of one dataset's runs."""
 
     dataset: str
-    planned: Line
-    actual: Line
+    planned: CostLine
+    actual: CostLine
 
     @property
     def percent(self) -> Decimal | None:
-        """By how much more (or less) was paid than planned; None where nothing was planned."""
+        """How many percent more (or less) was paid than planned; None if nothing was planned."""
         return more_than(self.planned.cost, self.actual.cost)
 
 
@@ -74,17 +74,17 @@ class PlanAndActual:
 
 
 def more_than(planned: Decimal, actual: Decimal) -> Decimal | None:
-    """By how many percent the actual cost is higher than planned; None where nothing was planned."""
+    """Returns by how many percent the actual cost is higher than planned; None if nothing was planned."""
     return (actual - planned) / planned * 100 if planned else None
 
 
 def plan_and_actual(
     database: Database, customer: Customer, rates: Rates, assumptions: Assumptions, users: int | None = None
 ) -> PlanAndActual:
-    """Compare what was extracted of a customer with what is assumed of the same days.
+    """Compares a customer's extractions with the assumptions for the same days.
 
     Args:
-        users: how many there are; else as many as Microsoft counted, or as are assumed.
+        users: the number of users; by default as many as Microsoft counted, or as are assumed.
     """
     users = users or people_of(database, customer) or assumptions.organisation.users
     compared = []
@@ -99,7 +99,9 @@ def plan_and_actual(
 
 
 def cost_so_far(database: Database, customer: Customer, rates: Rates) -> Decimal:
-    """What Data Connect has charged for a customer's extractions, in the rates' currency; Azure's part is not in it."""
+    """Returns Data Connect's charge for a customer's extractions, in the rates' currency; Azure's charges are not
+    included.
+    """
     return sum(
         (
             rates.of(dataset).price * rates.units(dataset, Decimal(run.objects))
@@ -112,10 +114,10 @@ def cost_so_far(database: Database, customer: Customer, rates: Rates) -> Decimal
 
 
 def billed_runs(database: Database, customer: Customer) -> list[BilledRun]:
-    """The runs that delivered objects, those of data that was purged since and of replaced runs among them.
+    """Returns the runs that delivered objects, including those of purged data and replaced runs.
 
-    Microsoft's own count goes before the factory's, and that before what landed. A record of Microsoft's that names no
-    run cannot be told from the factory's and is left out.
+    Microsoft's own count takes precedence over the factory's, and that over the landed rows. A record of Microsoft's
+    without a run id cannot be matched with a run and is left out.
     """
     runs = (
         sa.select(
@@ -147,7 +149,7 @@ def billed_runs(database: Database, customer: Customer) -> list[BilledRun]:
 
 
 def _by_dataset(runs: Iterable[BilledRun]) -> Mapping[str, Sequence[BilledRun]]:
-    """The runs of the datasets that the catalogue knows."""
+    """Returns the runs of datasets in the catalogue, by dataset."""
     found: dict[str, list[BilledRun]] = {}
     for run in runs:
         if run.dataset in catalogue():
@@ -156,7 +158,7 @@ def _by_dataset(runs: Iterable[BilledRun]) -> Mapping[str, Sequence[BilledRun]]:
 
 
 def _assumed(dataset: Dataset, runs: Sequence[BilledRun], users: int, assumptions: Assumptions) -> list[Decimal]:
-    """What is assumed of the runs' windows; a run that was replaced was not planned."""
+    """Returns the assumed cost of the runs' windows; a replaced run was not planned."""
     windows = [run.window for run in runs if run.window]
     ends = {window.last_day for window in windows}
     return [

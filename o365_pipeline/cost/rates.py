@@ -1,7 +1,6 @@
-"""Rates: what Data Connect and Azure charge, as dated data.
+"""Rates: the prices of Data Connect and Azure, as dated data.
 
-What belongs here: the model, its reading, and the price of an amount. How much there is to pay for belongs to
-`estimate.py`.
+What belongs here: the model, reading it, and the price of an amount. The amounts belong to `estimate.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from o365_pipeline.cost.reference_data import DatedFacts, Told, read_facts, shipped_text
+from o365_pipeline.cost.reference_data import DatedFact, DatedFacts, read_facts, shipped_text
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import SettingsError
 
@@ -24,8 +23,8 @@ RATES_FILE = "rates.toml"
 DAYS_PER_MONTH = Decimal(365) / 12
 
 
-class Rate(Told):
-    """The price of so many of something."""
+class Rate(DatedFact):
+    """The price of a number of units."""
 
     price: Decimal = Field(ge=0)
     per: int = Field(ge=1)
@@ -35,18 +34,18 @@ class Rate(Told):
         return self.price * amount / self.per
 
     def units(self, amount: Decimal) -> int:
-        """How many are billed where a part of a unit is billed as a whole one."""
+        """Returns how many units are billed if a part of a unit is billed as a whole one."""
         return math.ceil(amount / self.per)
 
 
-class Free(Told):
+class Free(DatedFact):
     """Datasets that cost nothing, by the names of their assets."""
 
     datasets: tuple[str, ...]
 
 
 class Rates(DatedFacts):
-    """All that an extraction and an installation are charged for."""
+    """All prices of an extraction and an installation."""
 
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     data_connect: Rate
@@ -63,19 +62,19 @@ class Rates(DatedFacts):
         return dataset.asset_name in self.data_connect_free.datasets
 
     def of(self, dataset: Dataset) -> Rate:
-        """What Data Connect charges for the dataset's objects, unless they are free."""
+        """Returns Data Connect's rate for the dataset's objects if they are not free."""
         return self.data_connect_datasets.get(dataset.asset_name, self.data_connect)
 
     def units(self, dataset: Dataset, objects: Decimal) -> int:
-        """How many units one run of so many objects is billed; none where the dataset is free."""
+        """Returns how many units are billed for one run of that many objects; none if the dataset is free."""
         return 0 if self.is_free(dataset) else self.of(dataset).units(objects)
 
     def database_month(self, objective: str, hours_per_day: Decimal, share: Decimal) -> Decimal:
-        """What a month of the database's compute costs.
+        """Returns one month's cost of the database's compute.
 
         Args:
             hours_per_day: how long a serverless database is awake.
-            share: how much of its vCores it then uses, of 1.
+            share: the share of its vCores that it uses then, up to 1.
 
         Raises:
             SettingsError: the rates do not know the service objective.
@@ -100,10 +99,10 @@ class Rates(DatedFacts):
         )
 
     def in_currency(self, amount: Decimal, currency: str) -> Decimal:
-        """An amount of the rates' money in another currency.
+        """Converts an amount into another currency.
 
         Raises:
-            SettingsError: the rates do not say what that currency is worth.
+            SettingsError: the rates have no exchange rate for that currency.
         """
         if currency == self.currency:
             return amount
@@ -116,19 +115,20 @@ class Rates(DatedFacts):
 
     @property
     def dated(self) -> dt.date:
-        """The oldest date among them."""
-        return min(told.dated for told in self.told.values())
+        """The oldest date among the rates."""
+        return min(fact.dated for fact in self.facts.values())
 
 
 def read_rates(path: Path | None = None) -> Rates:
-    """Read rates from TOML; the shipped ones if there is no path.
+    """Reads rates from TOML; the shipped ones if there is no path.
 
     Raises:
-        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and
+            key.
     """
     return read_facts(Rates, path, RATES_FILE)
 
 
 def shipped_rates() -> str:
-    """The shipped rates as TOML."""
+    """Returns the shipped rates as TOML."""
     return shipped_text(RATES_FILE)

@@ -1,7 +1,6 @@
 """Facts with a date and a source, read from files that a user can replace.
 
-What belongs here: what rates and assumptions have in common. What they say belongs to `rates.py` and belongs to
-`assumptions.py`.
+What belongs here: what rates and assumptions have in common. Their content belongs to `rates.py` and `assumptions.py`.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from o365_pipeline.errors import SettingsError
 
 FRESH = dt.timedelta(days=365)
-"""A fact that is older is told to be so."""
+"""An older fact is reported as old."""
 
 
 SECOND_HAND = ("third party", "unverified")
-"""How the source of a fact begins that was not read where it is made."""
+"""Beginnings of a source that is not the one that makes the fact."""
 
 
-class Told(BaseModel):
-    """What a source told on a day."""
+class DatedFact(BaseModel):
+    """A fact with its date and its source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +35,7 @@ class Told(BaseModel):
 
     @property
     def is_second_hand(self) -> bool:
-        """Whether somebody other than who charges says so."""
+        """Whether the source is somebody other than the company that charges."""
         return self.source.startswith(SECOND_HAND)
 
     def is_old(self, today: dt.date) -> bool:
@@ -52,33 +51,34 @@ class DatedFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
-    def told(self) -> Mapping[str, Told]:
-        """Everything that has a date, by its key in the file."""
-        return dict(self._told())
+    def facts(self) -> Mapping[str, DatedFact]:
+        """All dated facts, by their keys in the file."""
+        return dict(self._facts())
 
-    def old(self, today: dt.date) -> Mapping[str, Told]:
-        """Those that are older than a year."""
-        return {key: told for key, told in self.told.items() if told.is_old(today)}
+    def old(self, today: dt.date) -> Mapping[str, DatedFact]:
+        """Returns the facts that are older than a year."""
+        return {key: fact for key, fact in self.facts.items() if fact.is_old(today)}
 
-    def _told(self) -> Iterator[tuple[str, Told]]:
+    def _facts(self) -> Iterator[tuple[str, DatedFact]]:
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, Told):
+            if isinstance(value, DatedFact):
                 yield name, value
             elif isinstance(value, Mapping):
                 yield from ((f"{name}.{key}", entry) for key, entry in value.items())
 
 
 def shipped_text(name: str) -> str:
-    """A file of facts as it is shipped."""
+    """Returns the text of a shipped file of facts."""
     return (resources.files("o365_pipeline.cost") / name).read_text(encoding="utf-8")
 
 
 def read_facts(model: type[F], path: Path | None, shipped: str) -> F:
-    """Read a file of facts; the shipped one if there is no path.
+    """Reads a file of facts; the shipped one if there is no path.
 
     Raises:
-        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and key.
+        SettingsError: the file cannot be read, or something in it is missing or wrong; the message names file and
+            key.
     """
     where = path or Path(shipped)
     command = f"`managed-app {Path(shipped).stem}` prints one to begin with"

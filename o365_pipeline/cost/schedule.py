@@ -1,6 +1,6 @@
-"""The schedule of costs: plan and actual are worked out anew every hour, as Microsoft's counts of objects arrive.
+"""The schedule of costs: plan and actual are computed every hour, as Microsoft's counts of objects arrive.
 
-What belongs here: when. What is worked out is `assets.py`'s.
+What belongs here: the schedule. The computation belongs to `assets.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ cost_job = dg.define_asset_job(
 
 
 def build_cost_schedule(default_status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
-    """The schedule, on or off until somebody says otherwise in the UI."""
+    """Builds the schedule; `default_status` says whether it is on until somebody changes that in the UI."""
     return dg.ScheduleDefinition(
         name="hourly_cost",
         job=cost_job,

@@ -1,10 +1,10 @@
-"""Curated assets, one per dataset of the catalogue.
+"""The curated assets, one per dataset of the catalogue.
 
-What belongs here: what Dagster sees of curation. The work belongs to `curation.py`.
+What belongs here: curation as Dagster sees it. The work belongs to `curation.py`.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import dagster as dg
@@ -13,24 +13,26 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
-from o365_pipeline.dagster_ui.preview import file_page, table_schema
-from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.dagster_ui.preview import file_page
+from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import Landed, each_once, landings_of
-from o365_pipeline.raw.transfer import logged
+from o365_pipeline.raw.manifest import Landed, distinct_landings, landings_of
+from o365_pipeline.raw.transfer import log_progress
 
 KEYS_CHECK = "keys_are_unique"
 QUARANTINE_CHECK = "few_rows_in_quarantine"
@@ -42,11 +44,12 @@ def curated_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", dataset.asset_name])
 
 
-def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
-    """The asset that types and deduplicates the dataset's landed rows.
+def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dataset] = ()) -> dg.AssetsDefinition:
+    """Builds the asset that types and deduplicates the dataset's landed rows.
 
     Args:
-        people: datasets whose landed rows say whom a customer keeps out; they land before this one is curated.
+        asked: the curated names of the columns that a data request names.
+        people: datasets that are needed to deny people; they land before this one is curated.
     """
     key, key_names = curated_key(dataset), ", ".join(dataset.curated_key)
 
@@ -54,11 +57,11 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
         key=key,
         group_name="curated",
         kinds={"parquet", "duckdb"},
-        owners=["team:data-engineering"],
+        owners=[DATA_ENGINEERING],
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[raw_key(source) for source in dict.fromkeys([dataset, *people])],
-        metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.curated_key)},
+        metadata={"dagster/column_schema": curated_schema(dataset, dataset.curated_key, asked)},
         check_specs=[
             dg.AssetCheckSpec(
                 KEYS_CHECK,
@@ -90,10 +93,10 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
         customers: dg.ResourceParam[Customers],
         cloud: dg.ResourceParam[Cloud],
     ) -> dg.MaterializeResult:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
+            lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landings = newest_landings(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
@@ -103,7 +106,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
             people = people_of(database, lake, customer, cloud)
             counts: dict[dt.date, Counts] = {}
             drifts: list[Drift] = []
-            for landed in each_once(landings.values()):
+            for landed in distinct_landings(landings.values()):
                 days = [day for day in work.days if landings[day] is landed]
                 version = catalogue()[landed.manifest.dataset]
                 columns = approved_columns(database, customer, version)
@@ -115,7 +118,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
                 context.log.info(f"{dataset.name} {landed.extraction.window}: {sum(done.counts.values(), Counts())}")
             repeated = _show_days(context, lake, dataset, customer, counts)
         rows = {day: found.curated for day, found in counts.items()}
-        history = rows_of_days(context.instance, key, partial(partition_key, customer.name), rows)
+        history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), rows)
         context.add_asset_metadata(
             {"rows_per_day": rows_per_day(history, rows), "dagster/column_lineage": column_lineage(dataset)}
         )
@@ -128,7 +131,7 @@ def curated_asset(dataset: Dataset, people: Sequence[Dataset] = ()) -> dg.Assets
 def newest_landings(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
-    """For each day that has one, the newest landing of the newest version of the dataset that landed."""
+    """Returns, for each day, the newest landing of the newest version of the dataset that landed."""
     found: dict[dt.date, Landed] = {}
     for version in catalogue().versions(dataset):
         if missing := [day for day in days if day not in found]:
@@ -137,7 +140,7 @@ def newest_landings(
 
 
 def approved_columns(database: Database, customer: Customer, dataset: Dataset) -> tuple[str, ...]:
-    """The columns of the dataset that the approval in force covers.
+    """Returns the columns of the dataset that the approval in force covers.
 
     Raises:
         NotAuthorizedError: no approval is in force, or it does not name the dataset.
@@ -151,7 +154,7 @@ def approved_columns(database: Database, customer: Customer, dataset: Dataset) -
 
 
 def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
-    """The landings' schemas beside the published ones; names and types only."""
+    """Compares the landings' schemas with the published ones; names and types only."""
     unknown = sorted({name for drift in drifts for name in drift.unknown})
     return dg.AssetCheckResult(
         check_name=SCHEMA_CHECK,
@@ -172,11 +175,11 @@ def _show_days(
     customer: Customer,
     counts: Mapping[dt.date, Counts],
 ) -> int:
-    """Give each day's page that day's rows and file; returns how many rows repeat the key of another."""
+    """Gives each day's page that day's rows and file; returns how many rows repeat the key of another."""
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
     paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
             page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
             context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
@@ -187,7 +190,7 @@ def _show_days(
 
 
 def row_counts(counts: Counts) -> dict[str, int]:
-    """Where a day's rows went, as its page tells it."""
+    """Returns where a day's rows are, for its page."""
     return {
         "dagster/row_count": counts.curated,
         "user_rows": counts.user_rows,

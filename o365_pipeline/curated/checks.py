@@ -1,6 +1,6 @@
-"""Checks of a table's rows against its own past, on curated assets and those after them.
+"""Checks of a table's row counts against its own past, on curated assets and later ones.
 
-What belongs here: what Dagster sees of such a check. What is usual belongs to `row_history.py`.
+What belongs here: the check as Dagster sees it. What is usual belongs to `dagster_ui/row_history.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from o365_pipeline.dagster_ui.markdown import markdown_table
-from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, LEAST_DAYS, Usual, usual
+from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, MIN_DAYS, Usual, usual
 
 VOLUME_CHECK = "volume_as_usual"
-MOST_DAYS_TOLD = 31
+MAX_DAYS_SHOWN = 31
 
 
 def volume_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -23,7 +23,7 @@ def volume_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
         asset=key,
         description=(
             f"The day has about as many rows as the customer's days like it in the {HISTORY_DAYS} days before; passes "
-            f"while there are fewer than {LEAST_DAYS} of them."
+            f"while there are fewer than {MIN_DAYS} of them."
         ),
     )
 
@@ -31,17 +31,17 @@ def volume_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
 def volume_result(
     key: dg.AssetKey, counts: Mapping[dt.date, int], history: Mapping[dt.date, int]
 ) -> dg.AssetCheckResult:
-    """Whether the days' counts are as the days before them let expect; the run's own days count as history too."""
+    """Checks whether the days' counts are as expected from the days before; the run's own days count as history too."""
     known = {**history, **counts}
     judged = {day: usual(day, known) for day in sorted(counts)}
-    unusual = [day for day, found in judged.items() if found and not found.holds(counts[day])]
-    told = unusual or [day for day, found in judged.items() if found]
+    unusual = [day for day, found in judged.items() if found and not found.includes(counts[day])]
+    shown_days = unusual or [day for day, found in judged.items() if found]
     metadata: dict[str, int | str | dg.MetadataValue] = {
         "unusual_days": len(unusual),
         "judged_days": sum(map(bool, judged.values())),
     }
-    if told:
-        rows = [_line(day, counts[day], found) for day in told[-MOST_DAYS_TOLD:] if (found := judged[day])]
+    if shown_days:
+        rows = [_line(day, counts[day], found) for day in shown_days[-MAX_DAYS_SHOWN:] if (found := judged[day])]
         metadata["days"] = dg.MetadataValue.md(markdown_table(("day", "rows", "usual", "days compared"), rows))
     else:
         metadata["note"] = "not enough history"

@@ -1,7 +1,7 @@
-"""Curation: a landing's rows, typed and deduplicated, into one Parquet file per day; nothing is dropped.
+"""Curation: the rows of a landing, typed and deduplicated, become one Parquet file per day; no row is dropped.
 
-What belongs here: the order of the steps, and where each row ends: in the day's table, among the user rows (Data
-Connect's word on a mailbox without data), or in quarantine with a reason. The types belong to `typing_sql.py`.
+What belongs here: the order of the steps, and the place of each row: the day's table, the user rows (Data Connect's
+report on a mailbox without data), or quarantine with a reason. The types belong to `typing_sql.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.body_text import define_text
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
+from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.reading import Source, read, trace
 from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, UNKNOWN
 from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
-from o365_pipeline.curated.text import define_text
 from o365_pipeline.curated.typing_sql import fields_of
 from o365_pipeline.curated.value_sql import define_values
 from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
@@ -28,14 +28,14 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
 EXTRACTION_ID = "extraction_id"
-"""The key in each Parquet file's metadata under which stands whose rows it holds, also where it holds none."""
+"""The key in each Parquet file's metadata that names the extraction of its rows, also if the file is empty."""
 
 CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Where the rows of a dataset's day went."""
+    """Where the rows of a dataset's day are."""
 
     curated: int = 0
     user_rows: int = 0
@@ -58,7 +58,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Curated:
-    """What became of a landing: where the rows of each day went, and its schema beside the published one."""
+    """The result of curating a landing: where the rows of each day are, and how its schema differs from the published
+    one.
+    """
 
     counts: Mapping[dt.date, Counts]
     drift: Drift
@@ -66,7 +68,7 @@ class Curated:
 
 @dataclass(frozen=True)
 class Typed:
-    """Where a landing's rows are the table `typed`: the connection, its folder, the files read, the schema drift."""
+    """A landing's rows as the table `typed`: the connection, its folder, the files read, the schema drift."""
 
     connection: duckdb.DuckDBPyConnection
     directory: Path
@@ -75,14 +77,14 @@ class Typed:
 
 
 def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
-    """Where a dataset's day lies in the lake: curated/message/contoso/2026-11-16.parquet."""
+    """Returns the path of a dataset's day in the lake: curated/message/contoso/2026-11-16.parquet."""
     return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
 
 
 def rows_in(dataset: Dataset, files: Sequence[Path], with_file: bool = False) -> str:
-    """The SQL that reads some days' curated files of a dataset; of none it gives no row.
+    """Returns SQL that reads curated files of a dataset; without files it returns no rows.
 
-    A file that was curated before the catalogue knew a column does not have it: the column is null.
+    If a file was curated before the catalogue knew a column, the column is null.
 
     Args:
         with_file: add the column `filename`.
@@ -104,18 +106,18 @@ def curate(
     columns: Sequence[str],
     people: People = NOBODY,
 ) -> Curated:
-    """Write the days' Parquet files from one landing, read once.
+    """Writes the days' Parquet files from one landing, which is read once.
 
     Args:
-        columns: those that may go on; whatever else the landing holds stays in the lake's raw files.
-        people: whom the customer denies, and what it does with addresses from outside.
+        columns: the columns that may be used; all others stay in the lake's raw files.
+        people: the denied people, and what happens to addresses of other domains.
     """
     with typed_rows(lake, dataset, landed.manifest, columns, people) as typed:
         connection, directory = typed.connection, typed.directory
         removed = {day: _count_removed(connection, day) for day in days}
         connection.execute("DELETE FROM typed WHERE is_removed")
         _reject_repeated(connection, dataset)
-        trace(connection, typed.sources, directory)
+        locate_rejected_rows(connection, typed.sources, directory)
         if people.is_anybody:
             connection.execute("UPDATE rejected SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
         counts = {
@@ -129,8 +131,8 @@ def curate(
 def typed_rows(
     lake: Lake, dataset: Dataset, manifest: Manifest, columns: Sequence[str], people: People = NOBODY
 ) -> Iterator[Typed]:
-    """A landing's rows in the table `typed`."""
-    with duck() as (connection, directory):
+    """Reads a landing's rows into the table `typed`."""
+    with duckdb_session() as (connection, directory):
         define_values(connection)
         define_text(connection)
         define_json_values(connection, people, frozenset(path.rpartition(".")[2] for path in dataset.enums))
@@ -147,10 +149,10 @@ def _type(
     columns: Sequence[str],
     people: People,
 ) -> Drift:
-    """Make the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
+    """Creates the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
     requested = [name for name in manifest.columns if name in columns]
     fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, requested, people)
-    keys.define(connection)
+    keys.define_function(connection)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
     misfits = f"CASE WHEN contains(verdict, '{DOUBTFUL}') THEN misfits_of(plain::VARCHAR) END"
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
@@ -214,7 +216,7 @@ def _count_removed(connection: duckdb.DuckDBPyConnection, day: dt.date) -> int:
 
 
 def _day(dataset: Dataset, manifest: Manifest) -> str:
-    """A row's day, held within the window that it was delivered for; null where a row counts on every day."""
+    """Returns SQL for a row's day, within the window of its extraction; null if a row counts for every day."""
     first, last = f"DATE '{manifest.first_day}'", f"DATE '{manifest.last_day}'"
     if dataset.day_field is None:
         return "NULL::DATE"
@@ -222,9 +224,9 @@ def _day(dataset: Dataset, manifest: Manifest) -> str:
 
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Keep the latest of the rows with one key; the others are rejected with a reason.
+    """Keeps the latest of the rows with one key; the others are rejected with a reason.
 
-    What tells changes may tell one of each day.
+    A dataset that delivers changes may have one row of each key on each day.
     """
     if not dataset.curated_key:
         return
@@ -261,7 +263,7 @@ def _write_day(
     day: dt.date,
     directory: Path,
 ) -> Counts:
-    """Write the day's three files, the curated one last, each whole or not at all."""
+    """Writes the day's three files, the curated one last, each completely or not at all."""
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
     owner = dataset.owner_field or "NULL::VARCHAR"

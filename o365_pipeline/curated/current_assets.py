@@ -1,22 +1,25 @@
-"""The assets of what there is as of a day, one per dataset that tells of changes.
+"""The assets of the current state on a day, one for each dataset that delivers changes.
 
-What belongs here: what Dagster sees of them. The work belongs to `current_state.py`.
+What belongs here: these assets as Dagster sees them. The work belongs to `current_state.py`.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import current_path, fold, fold_later
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.current_state import build_current_state, current_path, rebuild_later_states
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import file_page, table_schema
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -27,18 +30,22 @@ def current_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["curated", str(dataset.current_name)])
 
 
-def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that folds the dataset's last full snapshot and the changes since."""
+def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
+    """Builds the asset that combines the dataset's last full snapshot and the changes since.
+
+    Args:
+        asked: the curated names of the columns that a data request names.
+    """
 
     @dg.asset(
         key=current_key(dataset),
         group_name="curated",
         kinds={"parquet", "duckdb"},
-        owners=["team:data-engineering"],
+        owners=[DATA_ENGINEERING],
         tags={"o365/family": dataset.family},
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[curated_key(dataset)],
-        metadata={"dagster/column_schema": table_schema(dataset.curated_schema, dataset.required_key)},
+        metadata={"dagster/column_schema": curated_schema(dataset, dataset.required_key, asked)},
         description=(
             f"{dataset.description} What there is as of the day: of curated/{dataset.asset_name} the last full "
             f"snapshot and the changes since, the last row of each {', '.join(dataset.curated_key)}, without what was "
@@ -51,7 +58,7 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> None:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer)
@@ -63,10 +70,10 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
                     "such a day is what there was as of the last day that landed"
                 )
             for day in work.days:
-                rows = fold(database, lake, dataset, customer.name, day, columns)
+                rows = build_current_state(database, lake, dataset, customer.name, day, columns)
                 page = _page(lake, dataset, customer.name, day, rows)
                 context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
-            for day, rows in fold_later(database, lake, dataset, customer.name, work.days, columns):
+            for day, rows in rebuild_later_states(database, lake, dataset, customer.name, work.days, columns):
                 context.log_event(
                     dg.AssetMaterialization(
                         asset_key=current_key(dataset),
@@ -80,8 +87,8 @@ def current_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
-    """What the day's page shows of what there is as of the day."""
+    """Returns what the day's page shows of the current state."""
     path = current_path(dataset, customer, day)
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         [file] = lake.stage([path], directory)
         return {"dagster/row_count": rows, **file_page(connection, file, path, lake.uri(path))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
@@ -13,16 +13,17 @@ from o365_pipeline.datasets import Dataset
 
 
 def curated_definitions(
-    partitioning: Partitioning, datasets: Sequence[Dataset], people: Sequence[Dataset]
+    partitioning: Partitioning, asked: Mapping[Dataset, Collection[str]], people: Sequence[Dataset]
 ) -> dg.Definitions:
-    """The definitions of this stage.
+    """Returns the definitions of this stage.
 
     Args:
         partitioning: gives each asset its customers and days.
-        people: those of the datasets that say whom a customer keeps out.
+        asked: the columns of each dataset that a data request names, by their curated names.
+        people: those of the datasets that are needed to deny people.
     """
     assets = [
-        *(curated_asset(dataset, people) for dataset in datasets),
-        *(current_asset(dataset) for dataset in datasets if dataset.current_name),
+        *(curated_asset(dataset, columns, people) for dataset, columns in asked.items()),
+        *(current_asset(dataset, columns) for dataset, columns in asked.items() if dataset.current_name),
     ]
     return dg.Definitions(assets=dg.map_asset_specs(partitioning, assets))

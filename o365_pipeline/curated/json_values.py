@@ -1,7 +1,7 @@
-"""Values that arrive as JSON of no documented shape, or as JSON within a string, for DuckDB.
+"""DuckDB functions for values that are JSON without a documented shape, or JSON within a string.
 
-What belongs here: what is done value by value in Python, since SQL needs a shape. It follows the rules that
-`typing_sql.py` makes into SQL.
+What belongs here: cleaning that is done value by value in Python, since SQL needs a shape. It follows the same rules as
+the SQL of `typing_sql.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.privacy import People, is_address, is_name
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
@@ -30,12 +30,12 @@ def define_json_values(
     Args:
         enums: keys whose values are documented enums.
     """
-    define(connection, "plain_json", plain_json)
-    define(connection, "clean_json", lambda text: clean_json(text, people, enums))
+    define_function(connection, "plain_json", plain_json)
+    define_function(connection, "clean_json", lambda text: clean_json(text, people, enums))
 
 
 def plain_json(text: str) -> str | None:
-    """The JSON without JSON inside strings, its keys in camelCase; what cannot be read stays as it is."""
+    """Returns the JSON without JSON inside strings, with keys in camelCase; unreadable text stays unchanged."""
     return _changed(text, _plain)
 
 
@@ -55,17 +55,17 @@ def cleaned(value: Any, name: str, people: People, enums: frozenset[str] = froze
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls the value's type."""
+    """Returns JSON's name of the value's type."""
     names = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object", list: "array"}
     return names.get(type(value), "null")
 
 
 def _cleaned_object(value: dict[str, Any], people: People, enums: frozenset[str]) -> dict[str, Any]:
-    is_outsiders = any(
+    is_outside_person = any(
         is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items()
     )
     return {
-        key: None if is_outsiders and is_name(key) else cleaned(entry, key, people, enums)
+        key: None if is_outside_person and is_name(key) else cleaned(entry, key, people, enums)
         for key, entry in value.items()
         if not people.are_denied(key)
     }
@@ -79,7 +79,7 @@ def _cleaned_text(text: str, name: str, people: People, enums: frozenset[str]) -
     shown = bare.group(1).strip(BLANKS) if bare else text
     if name in enums:
         shown = shown[:1].lower() + shown[1:]
-    return people.shown(shown.lower()) if is_address(name) else shown
+    return people.pseudonym_if_outside(shown.lower()) if is_address(name) else shown
 
 
 def _changed(text: str, change: Callable[[Any], Any]) -> str | None:

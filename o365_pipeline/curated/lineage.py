@@ -1,6 +1,6 @@
-"""Where each curated field comes from: the column of the raw rows, as the catalogue has it.
+"""The raw column that each curated field comes from, according to the catalogue.
 
-What belongs here: the lineage that the UI shows of curated assets.
+What belongs here: the column lineage that the UI shows for curated assets.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from o365_pipeline.raw.assets import raw_key
 
 
 def column_lineage(dataset: Dataset) -> dg.TableColumnLineage:
-    """The curated fields with the raw columns that they are made from; what curation adds itself has none."""
+    """Returns the curated fields with their raw columns; fields that curation adds have none."""
     sources: dict[str, str] = {dataset.owner_field: dataset.owner} if dataset.owner_field else {}
     sources |= {field: column.name for column in dataset.curated_columns for field, _ in column.curated_fields}
     return dg.TableColumnLineage(

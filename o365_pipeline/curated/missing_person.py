@@ -1,7 +1,7 @@
-"""Why rows of a person are missing: the one answer that counts for a dataset's day, from the lake and the ledgers.
+"""Explains why rows of a person are missing for a dataset's day, from the lake and the ledgers.
 
-What belongs here: what can be known of a person's day, and which of it is the answer. It names people, so it is for
-the terminal of whoever asks, never for a log or Dagster.
+What belongs here: collecting what is known of a person's day, and choosing the answer. It names people, so it is shown
+in a terminal, never in a log or in Dagster.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.typing_sql import ROW_INFORMATION
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
@@ -33,7 +33,7 @@ QUARANTINED = """
     SELECT count(*), string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM read_parquet($files)
     WHERE coalesce(lower(TRY(json_extract_string(raw, '$.puser'))) = $person, contains(lower(raw), $person))
 """
-"""A line that is no JSON is the person's where it names the person."""
+"""A line that is not JSON counts as the person's if it contains the person's name."""
 
 USER_ROWS_SAY = f"""
     SELECT
@@ -63,7 +63,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A reason, and what is known of it."""
+    """A reason, and its details."""
 
     reason: Reason
     details: str
@@ -73,7 +73,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Held:
+class LakeEvidence:
     """What the lake holds of the person."""
 
     is_curated: bool = False
@@ -86,8 +86,8 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """The extraction that holds the day, or was to hold it."""
+class ExtractionEvidence:
+    """The extraction that holds the day, or should hold it."""
 
     status: str
     window: Window
@@ -98,28 +98,28 @@ class Extracted:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """Microsoft's record of the extraction: its status, and the person or the request's groups that it left out."""
+class OperationEvidence:
+    """Microsoft's record of the extraction: its status, and the person or the request's groups if it left them out."""
 
     status: str
     left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Known:
-    """All that is known of a person's day in a dataset.
+class Evidence:
+    """Everything that is known of a person's day in a dataset.
 
-    Nothing is `extracted` where it was never asked for, nothing `recorded` before Microsoft's record arrives.
+    `extracted` is None if the day was never requested; `recorded` is None before Microsoft's record arrives.
     """
 
     is_requested: bool = True
-    extracted: Extracted | None = None
-    recorded: Recorded | None = None
-    held: Held = Held()
+    extracted: ExtractionEvidence | None = None
+    recorded: OperationEvidence | None = None
+    held: LakeEvidence = LakeEvidence()
 
 
-def answer(known: Known) -> Answer:
-    """The answer that counts: rows first, then what was never extracted, Data Connect's word, Microsoft's record."""
+def answer(known: Evidence) -> Answer:
+    """Chooses the answer: rows first, then missing extractions, then Data Connect's report, then Microsoft's record."""
     held, extracted, recorded = known.held, known.extracted, known.recorded
     if held.rows:
         more = f", {_rows(held.quarantined)} more in quarantine ({held.quarantine_reason})" if held.quarantined else ""
@@ -149,14 +149,16 @@ def answer(known: Known) -> Answer:
     if recorded and recorded.left_out:
         names = ", ".join(recorded.left_out)
         return Answer(Reason.UNDELIVERED, f"Microsoft's record of the extraction names {names}")
-    return Answer(Reason.UNKNOWN, "; ".join(_what_is_known(extracted, recorded, held)))
+    return Answer(Reason.UNKNOWN, "; ".join(_evidence_details(extracted, recorded, held)))
 
 
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _what_is_known(extracted: Extracted, recorded: Recorded | None, held: Held) -> list[str]:
+def _evidence_details(
+    extracted: ExtractionEvidence, recorded: OperationEvidence | None, held: LakeEvidence
+) -> list[str]:
     if not held.is_curated:
         return ["what landed is not curated yet, materialize the curated asset for this day"]
     word = (
@@ -172,7 +174,7 @@ def _what_is_known(extracted: Extracted, recorded: Recorded | None, held: Held) 
 def why_missing(
     database: Database, lake: Lake, customer: Customer, dataset: Dataset, person_id: str, day: dt.date
 ) -> Answer:
-    """Why the customer's dataset has no row of the person on a day, or how many it has."""
+    """Explains why the customer's dataset has no row of the person on a day, or says how many it has."""
     is_requested = customer.data_request.requested(dataset.name) is not None
     with database.begin() as connection:
         found = _extraction(connection, customer.name, dataset, day)
@@ -183,11 +185,11 @@ def why_missing(
             names = (person_id, *extracted.scope.groups)
             recorded = _recorded(connection, customer.name, found.factory_run_id, names)
     held = _held(lake, dataset, customer.name, person_id, day, found)
-    return answer(Known(is_requested, extracted, recorded, held))
+    return answer(Evidence(is_requested, extracted, recorded, held))
 
 
 def _extraction(connection: sa.Connection, customer: str, dataset: Dataset, day: dt.date) -> sa.Row | None:
-    """The extraction that the day's rows come from: the newest that landed; where none did, the newest."""
+    """Returns the extraction of the day's rows: the newest that landed, or the newest of all if none landed."""
     query = (
         sa.select(extraction, landing.c.sealed_at)
         .outerjoin(
@@ -205,13 +207,13 @@ def _is_landed(row: sa.Row) -> bool:
     return row.sealed_at is not None and row.status not in WITHOUT_DATA
 
 
-def _extracted(connection: sa.Connection, found: sa.Row) -> Extracted:
+def _extracted(connection: sa.Connection, found: sa.Row) -> ExtractionEvidence:
     denied = sa.select(approval_dataset.c.deny_groups).where(
         approval_dataset.c.customer == found.customer,
         approval_dataset.c.event_id == found.approval_event_id,
         approval_dataset.c.dataset == found.dataset,
     )
-    return Extracted(
+    return ExtractionEvidence(
         status=found.status,
         window=Window(found.first_day, found.last_day),
         is_landed=_is_landed(found),
@@ -221,8 +223,10 @@ def _extracted(connection: sa.Connection, found: sa.Row) -> Extracted:
     )
 
 
-def _recorded(connection: sa.Connection, customer: str, run_id: str | None, names: Sequence[str]) -> Recorded | None:
-    """The newest record of a factory run, and which of the names it says were not delivered."""
+def _recorded(
+    connection: sa.Connection, customer: str, run_id: str | None, names: Sequence[str]
+) -> OperationEvidence | None:
+    """Returns the newest record of a factory run, and which of the names it lists as undelivered."""
     query = (
         sa.select(operation.c.status, operation.c.undelivered)
         .where(operation.c.customer == customer, operation.c.pipeline_run_id == run_id)
@@ -232,12 +236,14 @@ def _recorded(connection: sa.Connection, customer: str, run_id: str | None, name
     if (row := connection.execute(query).first()) is None:
         return None
     undelivered = {name.strip().lower() for name in json.loads(row.undelivered)}
-    return Recorded(row.status, tuple(name for name in names if name.lower() in undelivered))
+    return OperationEvidence(row.status, tuple(name for name in names if name.lower() in undelivered))
 
 
-def _held(lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.date, found: sa.Row | None) -> Held:
-    """What the lake's files say of the person; the other days of the window are asked where the day says nothing."""
-    with duck() as (connection, directory):
+def _held(
+    lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.date, found: sa.Row | None
+) -> LakeEvidence:
+    """Searches the lake's files for the person; also the other days of the window if the day has nothing."""
+    with duckdb_session() as (connection, directory):
 
         def ask(query: str, stage: str, days: Iterable[dt.date], **parameters: str) -> tuple[Any, ...] | None:
             """The query's one row over a stage's files of some days; None where there are none."""
@@ -248,7 +254,7 @@ def _held(lake: Lake, dataset: Dataset, customer: str, person_id: str, day: dt.d
 
         rows = ask(ROWS, CURATED, [day])
         quarantined, quarantine_reason = ask(QUARANTINED, QUARANTINE, [day]) or (0, None)
-        held = Held(rows is not None, rows[0] if rows else 0, 0, quarantined, quarantine_reason)
+        held = LakeEvidence(rows is not None, rows[0] if rows else 0, 0, quarantined, quarantine_reason)
         if found is None:
             return held
         # A user row without a date lies with the first day of the window that it speaks of.

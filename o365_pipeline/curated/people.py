@@ -1,8 +1,7 @@
-"""Whom a customer's settings mean: ids and addresses of those it denies, and the domains that are its own.
+"""Resolves the people in a customer's settings: ids and addresses of denied people, and the customer's own domains.
 
-What belongs here: looking them up in the newest landed rows of users and of groups' members, read from the raw files,
-since what is curated has no denied people any more. What is done to a row belongs to `privacy.py` and belongs to
-`value_sql.py`.
+What belongs here: looking them up in the newest landed rows of users and of groups' members, in the raw files, since
+curated files no longer contain denied people. Applying the rules to rows belongs to `privacy.py` and `value_sql.py`.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ class Person:
 
 
 def people_of(database: Database, lake: Lake, customer: Customer, cloud: Cloud | None) -> People:
-    """Whom the customer's settings mean by what has landed.
+    """Resolves the customer's settings with the landed rows.
 
     Args:
-        cloud: how to sign in to a Key Vault, where the salt lies in one.
+        cloud: signs in to a Key Vault if the salt is in one.
 
     Raises:
-        LandingError: the rows that would tell have not landed, so somebody denied might go on.
+        LandingError: the needed rows have not landed, so denied people could not be recognized.
         SettingsError: the salt cannot be read.
     """
     if not customer.keeps_people_out:
@@ -65,7 +64,7 @@ def people_of(database: Database, lake: Lake, customer: Customer, cloud: Cloud |
 
 
 def datasets_about_people() -> tuple[Dataset, ...]:
-    """What has to be landed before rows are curated, where a customer keeps people out."""
+    """Returns the datasets that must land before rows are curated, if a customer denies people."""
     return (catalogue()[USERS], catalogue()[GROUP_MEMBERS])
 
 
@@ -78,7 +77,7 @@ def _members(database: Database, lake: Lake, customer: Customer) -> set[str]:
 
 
 def _landed(database: Database, lake: Lake, customer: Customer, asset_name: str) -> list[dict[str, Any]]:
-    """The rows of the newest landing, of the newest version that landed.
+    """Returns the rows of the newest landing, of the newest version that landed.
 
     Raises:
         LandingError: there is none.

@@ -1,7 +1,7 @@
-"""Whom a customer keeps out of its data, and whose addresses it shows only as hashes, for DuckDB.
+"""Privacy rules for DuckDB: which people a customer denies, and which addresses are replaced by hashes.
 
-What belongs here: what is told of a text: is it an address, does it name somebody denied, how is it shown. Who the
-people are belongs to `people.py`, where in a row they are looked for belongs to `typing_sql.py`.
+What belongs here: judging one text: is it an address, does it name a denied person, how is it shown. Resolving people
+belongs to `people.py`; where in a row they are searched belongs to `typing_sql.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 
 ADDRESS_NAMES = frozenset({"address", "mail", "upn", "userprincipalname", "proxyaddresses", "imaddresses"})
 ADDRESS_ENDINGS = ("email", "emailaddress", "emailaddresses", "smtpaddress")
@@ -28,54 +28,56 @@ PREFIX = re.compile(r"^(smtp|sip|mailto|x500|eum):", re.IGNORECASE)
 ENTRA_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ADDRESS = re.compile(r"[^\s<>\"'(),;:|/\\\[\]{}=?&]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 ONE_DRIVE = re.compile(r"\bpersonal/([^/?#\s\"']+)")
-"""The folder of somebody's OneDrive, in which the characters of the address that a folder cannot have are `_`."""
+"""The folder of a person's OneDrive: the person's address, with `_` for characters that a folder name cannot have."""
 
 
 def is_address(name: str) -> bool:
-    """Whether a column or a key of that name holds e-mail addresses; `emailAddress` does where it is a string."""
+    """Tells whether a column or a key of that name holds e-mail addresses; `emailAddress` does if its value is a
+    string.
+    """
     plain = name.replace("_", "").lower()
     return plain in ADDRESS_NAMES or plain.endswith(ADDRESS_ENDINGS)
 
 
 def is_name(name: str) -> bool:
-    """Whether a column or a key of that name holds what somebody is called."""
+    """Tells whether a column or a key of that name holds a person's name."""
     return NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
 class People:
-    """Whom a customer denies, by ids and addresses in lower case; what it does with addresses from outside."""
+    """The denied people, by ids and addresses in lower case, and the rule for addresses of other domains."""
 
     denied: frozenset[str] = frozenset()
     own_domains: frozenset[str] = frozenset()
     salt: str | None = None
-    """With one, addresses of other domains are shown as hashes."""
+    """If set, addresses of other domains are shown as hashes."""
 
     @property
     def is_anybody(self) -> bool:
         return bool(self.denied) or self.salt is not None
 
     def are_denied(self, text: str) -> bool:
-        """Whether a text is, or holds, an id or an address of somebody denied."""
+        """Tells whether a text is, or contains, an id or an address of a denied person."""
         if not self.denied:
             return False
         low = text.lower()
         return low in self.denied or any(found in self.denied for found in _identities(low))
 
     def are_in(self, value: dict[str, Any]) -> bool:
-        """Whether an object, or one within it that is in no list, names somebody denied."""
+        """Tells whether an object, or an object within it (but not in a list), names a denied person."""
         return bool(self.denied) and any(
             self.are_in(entry) if isinstance(entry, dict) else isinstance(entry, str) and self.are_denied(entry)
             for entry in value.values()
         )
 
     def is_outside(self, text: str) -> bool:
-        """Whether a text is an address of no domain of the customer's, where those are hashed."""
+        """Tells whether a text is an address of another domain than the customer's, if those are hashed."""
         _, at, domain = text.lower().rpartition("@")
         return self.salt is not None and bool(at) and domain not in self.own_domains
 
-    def shown(self, address: str) -> str:
-        """The address as it goes on: `<16 hex digits>@domain` where it is from outside."""
+    def pseudonym_if_outside(self, address: str) -> str:
+        """Returns the address as it is stored: `<16 hex digits>@domain` if it is from another domain."""
         if not self.is_outside(address):
             return address
         prefix = PREFIX.match(address)
@@ -85,7 +87,7 @@ class People:
         return f"{address[:start]}{digest}@{plain.rpartition('@')[2]}"
 
     def withhold(self, text: str) -> bool:
-        """Whether a row's raw text names somebody denied, or holds an address that goes on as a hash alone."""
+        """Tells whether a row's raw text names a denied person, or holds an address that is stored only as a hash."""
         low = text.lower().replace("\\u0040", "@")
         return self.are_denied(low) or (self.salt is not None and any(map(self.is_outside, ADDRESS.findall(low))))
 
@@ -94,12 +96,12 @@ NOBODY = People()
 
 
 def one_drive_name(address: str) -> str:
-    """What the folder of an address's OneDrive is called: `ann_contoso_com`."""
+    """Returns the folder name of an address's OneDrive: `ann_contoso_com`."""
     return re.sub(r"[^a-z0-9_-]", "_", address.lower())
 
 
 def _identities(low: str) -> list[str]:
-    """The ids and addresses that stand in a text of lower case."""
+    """Returns the ids and addresses in a text of lower case."""
     found: list[str] = []
     if "%" in low:
         low = unquote(low)
@@ -113,8 +115,8 @@ def _identities(low: str) -> list[str]:
 
 
 def define_people(connection: duckdb.DuckDBPyConnection, people: People) -> None:
-    """Make `is_denied(text)`, `is_outside(text)`, `shown_address(text)` and `is_withheld(text)` known to DuckDB."""
-    define(connection, "is_denied", people.are_denied, "BOOLEAN")
-    define(connection, "is_outside", people.is_outside, "BOOLEAN")
-    define(connection, "shown_address", people.shown)
-    define(connection, "is_withheld", people.withhold, "BOOLEAN")
+    """Registers `is_denied(text)`, `is_outside(text)`, `shown_address(text)` and `is_withheld(text)` with DuckDB."""
+    define_function(connection, "is_denied", people.are_denied, "BOOLEAN")
+    define_function(connection, "is_outside", people.is_outside, "BOOLEAN")
+    define_function(connection, "shown_address", people.pseudonym_if_outside)
+    define_function(connection, "is_withheld", people.withhold, "BOOLEAN")

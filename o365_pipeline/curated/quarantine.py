@@ -1,7 +1,7 @@
-"""Quarantine as a table: the rejected rows of some customers, for people who look into them.
+"""Quarantine as a table: the rejected rows of some customers, for people who investigate them.
 
-What belongs here: finding and reading quarantine's files. Rejecting rows belongs to `curation.py`, reading them anew
-belongs to `replay.py`. The rows are personal data: they go to a terminal, never into a log.
+What belongs here: finding and reading quarantine's files. Rejecting rows belongs to `curation.py`, reading them again
+belongs to `replay.py`. The rows are personal data: they are shown in a terminal, never in a log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import duckdb
 
 from o365_pipeline.curated.curation import QUARANTINE
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lakes import Lakes
@@ -23,7 +23,7 @@ from o365_pipeline.raw.lakes import Lakes
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows of quarantine are meant; what is None selects all."""
+    """A selection of rows in quarantine; a field that is None does not limit it."""
 
     dataset: Dataset | None = None
     first_day: dt.date | None = None
@@ -31,7 +31,7 @@ class Selection:
     reason: str | None = None
     """A part of the reason."""
 
-    def holds(self, asset_name: str, day: dt.date) -> bool:
+    def includes(self, asset_name: str, day: dt.date) -> bool:
         return (
             (self.dataset is None or self.dataset.asset_name == asset_name)
             and (self.first_day is None or self.first_day <= day)
@@ -52,8 +52,10 @@ class Rejected:
 
 @contextmanager
 def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason, raw)."""
-    with duck() as (connection, directory):
+    """Opens a connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason,
+    raw).
+    """
+    with duckdb_session() as (connection, directory):
         connection.execute("CREATE TABLE held (local VARCHAR, customer VARCHAR, dataset VARCHAR, day DATE)")
         for customer in customers:
             lake = lakes.of(customer)
@@ -61,7 +63,7 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
                 path
                 for folder in lake.folders(QUARANTINE)
                 for path, _ in lake.objects(f"{QUARANTINE}/{folder}/{customer.name}")
-                if selection.holds(folder, _day(path))
+                if selection.includes(folder, _day(path))
             ]
             for path, local in zip(paths, lake.stage(paths, directory) if paths else [], strict=True):
                 row = (str(local), customer.name, PurePosixPath(path).parts[1], _day(path))
@@ -78,7 +80,7 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
 
 
 def summary(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
-    """How many rows of each partition were rejected, by reason."""
+    """Counts the rejected rows of each partition, by reason."""
     rows = connection.execute(
         "SELECT customer, dataset, day, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY 1, 2, 3, 5 DESC, 4"
     )

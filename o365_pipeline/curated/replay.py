@@ -1,7 +1,7 @@
-"""Replay: rejected rows are read anew from the landing's files, after what was wrong with reading them was mended.
+"""Replay: rejected rows are read again from the landing's files, after the cause of their rejection was fixed.
 
-What belongs here: curating a customer's partitions anew. Loading the mart from them, and what Dagster sees of it,
-belongs to `mart/replay_job.py`.
+What belongs here: curating a customer's partitions again. Loading the mart from them, and the job as Dagster sees it,
+belong to `mart/replay_job.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import each_once
+from o365_pipeline.raw.manifest import distinct_landings
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A partition that was curated anew: how many of its rows were rejected before, and where they are now."""
+    """A partition that was curated again: how many of its rows were rejected before, and where they are now."""
 
     dataset: Dataset
     day: dt.date
@@ -33,7 +33,7 @@ class Replayed:
 
 
 def partitions(lakes: Lakes, customer: Customer, selection: Selection) -> dict[tuple[str, dt.date], int]:
-    """The customer's partitions with rejected rows that are selected, and how many rejected rows each has in all."""
+    """Returns the customer's partitions with selected rejected rows, and the total number of rejected rows in each."""
     with opened(lakes, [customer], selection) as connection:
         chosen = {(found.dataset, found.day) for found in summary(connection)}
     everything = Selection(selection.dataset, selection.first_day, selection.last_day)
@@ -45,7 +45,7 @@ def partitions(lakes: Lakes, customer: Customer, selection: Selection) -> dict[t
 def replay(
     database: Database, lakes: Lakes, customer: Customer, found: dict[tuple[str, dt.date], int], cloud: Cloud
 ) -> Iterator[Replayed]:
-    """Curate partitions anew, with the columns that the approval in force covers; those whose landing is gone stay.
+    """Curates partitions again, with the columns of the approval in force; skips those whose landing is gone.
 
     Raises:
         NotAuthorizedError: no approval in force covers one of the datasets.
@@ -55,7 +55,7 @@ def replay(
     for dataset in [catalogue()[name] for name in sorted({name for name, _ in found})]:
         days = sorted(day for name, day in found if name == dataset.asset_name)
         landings = newest_landings(database, lake, customer, dataset, days)
-        for landed in each_once(landings.values()):
+        for landed in distinct_landings(landings.values()):
             version = catalogue()[landed.manifest.dataset]
             columns = approved_columns(database, customer, version)
             of_landing = [day for day in days if landings.get(day) is landed]

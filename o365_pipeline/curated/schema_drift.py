@@ -1,6 +1,6 @@
-"""Schema drift: the columns that a landing's rows have, beside those that were published and requested.
+"""Schema drift: how the columns of a landing's rows differ from the published and requested ones.
 
-What belongs here: noting names and types while rows are typed, and comparing them; never a value.
+What belongs here: recording names and types while rows are typed, and comparing them; never a value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.curated.row_shape import RowShape
@@ -23,10 +23,10 @@ from o365_pipeline.datasets import Dataset
 
 @dataclass(frozen=True)
 class Drift:
-    """A landing's schema beside the published one; empty where nothing was looked at."""
+    """A landing's schema compared with the published one; empty if no row was examined."""
 
     rows: int = 0
-    """Rows that were looked at: items, not Data Connect's word on a mailbox."""
+    """How many rows were examined: items, not user rows."""
 
     published: Mapping[str, str] = field(default_factory=dict)
     """Requested columns and their documented types."""
@@ -57,7 +57,7 @@ class Drift:
 
 
 class RowKeys:
-    """What the rows of a landing are made of, noted while DuckDB reads them."""
+    """The keys and types of a landing's rows, recorded while DuckDB reads them."""
 
     def __init__(self, dataset: Dataset, requested: Sequence[str], people: People) -> None:
         self._shape, self._people = RowShape(dataset, requested), people
@@ -66,12 +66,12 @@ class RowKeys:
         self.retyped: dict[str, set[str]] = {}
         self._verdict = lru_cache(maxsize=16_384)(self._look)
 
-    def define(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def define_function(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `verdict_on(structure)`, `respelled(json)`, `unknown_columns_of(json)`, `misfits_of(json)` known."""
-        define(connection, "verdict_on", self._verdict)
-        define(connection, "respelled", self._respelled)
-        define(connection, "unknown_columns_of", self._unknown_columns)
-        define(connection, "misfits_of", self._misfits)
+        define_function(connection, "verdict_on", self._verdict)
+        define_function(connection, "respelled", self._respelled)
+        define_function(connection, "unknown_columns_of", self._unknown_columns)
+        define_function(connection, "misfits_of", self._misfits)
 
     def _look(self, structure: str) -> str:
         try:
@@ -118,7 +118,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
-    """Compare what was noted, and what table `typed` says of rows that did not fit, with the catalogue."""
+    """Compares the recorded keys, and the rejected rows of table `typed`, with the catalogue."""
     columns = [column for column in dataset.columns if column.name in requested]
     rows = connection.execute("SELECT count(*) FROM typed WHERE NOT is_user_row").fetchall()[0][0]
     missing = [

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import duckdb
 from tzlocal.windows_tz import win_tz
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 
 PLACES = re.compile(r"\((?:utc|gmt)[^)]*\) *(.+)")
 """(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna."""
@@ -32,9 +32,9 @@ def define_time_zones(connection: duckdb.DuckDBPyConnection) -> None:
     known = "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_name = 'zone_of'"
     if connection.execute(known).fetchall()[0][0]:
         return
-    define(connection, "zone_of", zone_of)
-    define(connection, "zone_of_bias", zone_of_bias)
-    define(connection, "flat_moment", flat_moment)
+    define_function(connection, "zone_of", zone_of)
+    define_function(connection, "zone_of_bias", zone_of_bias)
+    define_function(connection, "flat_moment", flat_moment)
 
 
 @lru_cache(maxsize=4_096)

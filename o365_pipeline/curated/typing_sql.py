@@ -1,7 +1,7 @@
-"""From a row's JSON to typed columns: the SQL of a dataset's rows, made from the catalogue by rule.
+"""Makes typed columns of a row's JSON: the SQL of a dataset's rows, generated from the catalogue.
 
-What belongs here: one expression and one test of fitness per column. What is done to a value wherever it stands belongs
-to `value_sql.py`, the order of the steps belongs to `curation.py`.
+What belongs here: one expression and one test of validity per column. Rules for single values belong to `value_sql.py`;
+the order of the steps belongs to `curation.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Fields:
     """The SQL of one dataset's row."""
 
     paths: tuple[str, ...]
-    """The JSON paths to extract; `v` is the list of what they find, as text."""
+    """The JSON paths to extract; `v` is the list of the values found, as text."""
 
     parsed: tuple[str, ...]
     """Structures and lists read from that text; times that come as objects as texts."""
@@ -37,10 +37,10 @@ class Fields:
     """The typed fields."""
 
     problems: tuple[str, ...]
-    """Conditions under which a row does not fit; each gives the reason as text, else null."""
+    """Conditions under which a row is invalid; each gives the reason as text, else null."""
 
     denied: tuple[str, ...]
-    """Conditions under which a row is of somebody whom the customer denies, or describes one."""
+    """Conditions under which a row belongs to a denied person, or describes one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Read:
 
 
 def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fields:
-    """The SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
+    """Builds the SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
     paths: list[str] = [f"$.{dataset.owner}", *ROW_INFORMATION.values()]
     cleaning, reads, shapes = Cleaning(people, frozenset(dataset.enums)), {}, []
     owner = "v[1]"
@@ -77,7 +77,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
         test
         for read in reads.values()
         if dataset.describes_person or dataset.owner == "none"
-        for test in cleaning.is_outsiders(read.column.type, read.column.name, read.value)
+        for test in cleaning.outside_address_tests(read.column.type, read.column.name, read.value)
     ]
     selected: list[str] = [f"clean({owner}) AS {dataset.owner_field}"] if dataset.owner_field else []
     for shaped in dataset.curated_columns:
@@ -92,7 +92,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
 
 
 def _text(paths: list[str], column: Column) -> str:
-    """Add the paths of a column, in all its spellings, and give the expression for its value as text."""
+    """Adds the paths of a column, in all its spellings, and returns the expression for its value as text."""
     found = []
     for name in column.spellings:
         paths.append(f'$."{name}"')
@@ -154,7 +154,9 @@ def _date_with_zone_problems(read: _Read) -> list[str]:
 
 
 def _denied(dataset: Dataset, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:
-    """Whose row it is says its owner; in rows about a person all columns, in rows of nobody those beside structures."""
+    """A row's owner decides; for rows about a person all columns are searched, for rows without an owner those beside
+    structures.
+    """
     if not cleaning.people.denied:
         return []
     tests = ["coalesce(is_denied(v[1]), false)"] if dataset.owner_field else []

@@ -1,8 +1,7 @@
-"""From a parsed value to a clean one: SQL made from the value's type, by recursion.
+"""Makes SQL that cleans a parsed value, by recursion over the value's type.
 
-What belongs here: the rules that hold for every value wherever it stands, as macros and as expressions over types.
-Which columns a row has belongs to `typing_sql.py`; the same rules for JSON of no documented shape belong to
-`json_values.py`.
+What belongs here: the rules for single values, as macros and as expressions over types. The columns of a row belong to
+`typing_sql.py`; the same rules for JSON without a documented shape belong to `json_values.py`.
 
 The rules: enum values are bare, and in the spelling of v1 where the catalogue calls them enums; texts hold no U+0000,
 which databases refuse, and no blanks at their ends, which some of them overlook; an empty text, "never" (0001-01-01 and
@@ -66,7 +65,7 @@ CREATE MACRO is_plain(value) AS
 
 
 def define_values(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the rules known to the connection, with Windows' and IANA's names of time zones."""
+    """Registers the rules with the connection, and Windows' and IANA's names of time zones."""
     define_time_zones(connection)
     connection.execute(MACROS)
 
@@ -92,7 +91,7 @@ def parsed(dataset: Dataset, kind: ColumnType, text: str) -> str:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """The recursion over types, for a customer's rules about people."""
+    """The recursion over types, with a customer's rules about people."""
 
     people: People
     enums: frozenset[str] = frozenset()
@@ -111,14 +110,14 @@ class Cleaning:
         return f"enum_value({value})" if path in self.enums else self.text(path.rpartition(".")[2], value)
 
     def text(self, name: str, value: str) -> str:
-        """A clean text; an address in lower case, hashed where the customer says so."""
+        """Returns a clean text; an address is in lower case, and hashed if the customer says so."""
         if not is_address(name):
             return f"clean({value})"
         address = f"lower(clean({value}))"
         return f"shown_address({address})" if self.people.salt is not None else address
 
     def names_denied(self, kind: ColumnType, value: str) -> list[str]:
-        """Conditions, each true where the value names somebody denied; lists within do not count."""
+        """Returns conditions that are true if the value names a denied person; lists within the value do not count."""
         if not self.people.denied:
             return []
         if kind.kind == "struct":
@@ -126,27 +125,29 @@ class Cleaning:
         return [f"coalesce(is_denied({value}), false)"] if kind.kind == "string" else []
 
     def has_denied(self, kind: ColumnType, value: str, depth: int = 0) -> list[str]:
-        """Conditions as those of `names_denied`, for lists too."""
+        """Returns the same conditions as `names_denied`, also for lists."""
         if kind.item is None:
             return self.names_denied(kind, value)
         entry = f"y{depth}"
         tests = " OR ".join(self.has_denied(kind.item, entry, depth + 1))
         return [f"coalesce(len(list_filter({value}, lambda {entry}: {tests})) > 0, false)"] if tests else []
 
-    def is_outsiders(self, kind: ColumnType, name: str, value: str) -> list[str]:
-        """Conditions, each true where the value holds an address from outside that goes on as a hash."""
+    def outside_address_tests(self, kind: ColumnType, name: str, value: str) -> list[str]:
+        """Returns conditions that are true if the value holds an address of another domain that must be hashed."""
         if self.people.salt is None:
             return []
         if kind.item is not None:
-            tests = " OR ".join(self.is_outsiders(kind.item, name, "z"))
+            tests = " OR ".join(self.outside_address_tests(kind.item, name, "z"))
             return [f"coalesce(len(list_filter({value}, lambda z: {tests})) > 0, false)"] if tests else []
         if kind.kind == "struct":
             fields = [(key, field) for key, field in kind.fields if field.kind == "string"]
-            return [test for key, field in fields for test in self.is_outsiders(field, key, f'{value}."{key}"')]
+            return [
+                test for key, field in fields for test in self.outside_address_tests(field, key, f'{value}."{key}"')
+            ]
         return [f"coalesce(is_outside({value}), false)"] if kind.kind == "string" and is_address(name) else []
 
     def _structure(self, kind: ColumnType, path: str, value: str, depth: int) -> str:
-        outsiders = " OR ".join(self.is_outsiders(kind, "", value))
+        outsiders = " OR ".join(self.outside_address_tests(kind, "", value))
         fields = []
         for key, field in kind.fields:
             made = self.value(field, f"{path}.{key}", f'{value}."{key}"', depth)

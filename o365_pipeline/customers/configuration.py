@@ -1,7 +1,7 @@
-"""Customers' configuration: one TOML or YAML file, or a folder of them, that names each customer and what is its own.
+"""The customers' configuration: one TOML or YAML file, or a folder of them, with each customer and its settings.
 
-What belongs here: the files' form, their reading, and one clear line for whatever is wrong in them. Secrets are never
-in them: `{ env = "NAME" }` or `{ key_vault = "https://..." }` says where one is.
+What belongs here: the format of the files, reading them, and one clear line for each error in them. Files never contain
+secrets: `{ env = "NAME" }` or `{ key_vault = "https://..." }` says where a secret is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Name = Annotated[str, StringConstraints(pattern=f"^{CUSTOMER_NAME}$")]
 
 
 class EnvironmentSecret(BaseModel):
-    """A secret that an environment variable holds."""
+    """A secret in an environment variable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +48,7 @@ class EnvironmentSecret(BaseModel):
 
 
 class CustomerEntry(CustomerSettings):
-    """One customer, as its file tells."""
+    """One customer as its file describes it."""
 
     tenant_id: Guid = Field(
         description="The customer's Microsoft Entra tenant.", examples=["72f988bf-0000-4000-8000-2d7cd011db47"]
@@ -99,7 +99,7 @@ class CustomerEntry(CustomerSettings):
 
 
 class CustomersFile(BaseModel):
-    """A file of customers, by their names."""
+    """A file of customers, by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Customers of o365_pipeline")
 
@@ -108,30 +108,31 @@ class CustomersFile(BaseModel):
 
 @dataclass(frozen=True)
 class Configured:
-    """What the files say: the customers, and the URLs of those marts that are a customer's own."""
+    """The content of the files: the customers, and the URLs of marts in databases of their own."""
 
     customers: tuple[Customer, ...]
     marts: Mapping[str, sa.URL]
 
 
 def example() -> str:
-    """The example that is shipped, as TOML."""
+    """Returns the shipped example, as TOML."""
     return (resources.files("o365_pipeline.customers") / "customers.example.toml").read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a file of customers, for editors."""
+    """Returns the JSON schema of a file of customers, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CustomersFile.model_json_schema()}
 
 
 def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
-    """Read a file of customers, or all files of a folder.
+    """Reads a file of customers, or all files of a folder.
 
     Args:
-        environment: where the secrets that are named by variables are looked up.
+        environment: the variables in which secrets are looked up.
 
     Raises:
-        SettingsError: a file cannot be read, or something in it is missing or wrong; the message names file and key.
+        SettingsError: a file cannot be read, or something in it is missing or wrong; the message names file and
+            key.
     """
     customers: dict[str, Customer] = {}
     marts: dict[str, sa.URL] = {}
@@ -151,10 +152,10 @@ def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
 
 
 def mart_url(text: str) -> sa.URL:
-    """A mart's address.
+    """Checks a mart's URL.
 
     Raises:
-        ValueError: the text is no SQLAlchemy URL; the message does not repeat it.
+        ValueError: the text is not an SQLAlchemy URL; the message does not repeat it.
     """
     try:
         url = sa.make_url(text)
@@ -166,13 +167,15 @@ def mart_url(text: str) -> sa.URL:
 
 
 def _holds_a_password(url: sa.URL) -> bool:
-    """Whether it does in its own place, or among the options, which may be a whole ODBC connection string."""
+    """Tells whether a URL has a password in its own place, or in its options, which may be a whole ODBC connection
+    string.
+    """
     options = "&".join([*url.query, str(url.query.get("odbc_connect", ""))])
     return url.password is not None or re.search(r"\b(pwd|password)\b", options, re.IGNORECASE) is not None
 
 
 def _contents(path: Path) -> list[tuple[Path, object]]:
-    """The files of customers with what stands in them; a folder may hold their data requests too."""
+    """Returns the files of customers with their content; a folder may also hold their data requests."""
     if not path.is_dir():
         return [(path, _content(path))]
     found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".toml", ".yaml", ".yml")]
@@ -185,7 +188,7 @@ def _contents(path: Path) -> list[tuple[Path, object]]:
 def _content(file: Path) -> object:
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _OnceEach)  # noqa: S506 - it is safe
+        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - it is safe
     except OSError as error:
         raise SettingsError(f"O365_CUSTOMERS={file}: {error.strerror}; for example customers.toml") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
@@ -203,8 +206,10 @@ def _parsed(file: Path, content: object) -> CustomersFile:
         raise SettingsError(f"{file}: {_first(error)}") from None
 
 
-class _OnceEach(yaml.SafeLoader):
-    """Safe YAML in which no key stands twice: the first customer of a name would be lost without a word."""
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Reads safe YAML and refuses repeated keys: otherwise the first customer of a name would be lost without a
+    message.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -249,7 +254,7 @@ def _looked_up(key: str, secret: EnvironmentSecret, environment: Mapping[str, st
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that is wrong: its key, what is wrong, an example; never a value that may be a secret."""
+    """Describes the first error: its key, what is wrong, an example; never a value that may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     # What follows a key of several types begins with the type that was tried.
     where = [str(part) for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret", "str", "[key]")]

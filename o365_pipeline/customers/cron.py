@@ -1,6 +1,6 @@
-"""Cron schedules: how customers' files write them, and how people read them.
+"""Cron schedules: checking them, and writing them in words.
 
-What belongs here: the check of one, and its words. What happens at these times is `extraction/schedules.py`'s.
+What belongs here: both. What runs at these times belongs to `extraction/schedules.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ ENGLISH = Options(use_24hour_time_format=True, locale_code="en_US")
 
 
 def cron_schedule(text: str) -> str:
-    """A cron schedule.
+    """Checks a cron schedule.
 
     Raises:
-        ValueError: the text is none, or none that can be said in words.
+        ValueError: the text is not one, or one that cannot be written in words.
     """
     try:
         dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=text)
@@ -29,5 +29,5 @@ def cron_schedule(text: str) -> str:
 
 @cache
 def in_words(cron: str) -> str:
-    """A cron schedule in words: "At 04:00, only on Monday"; what means the same reads the same."""
+    """Writes a cron schedule in words: "At 04:00, only on Monday"; equal schedules give equal words."""
     return get_description(cron, ENGLISH)

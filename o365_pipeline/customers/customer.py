@@ -1,7 +1,8 @@
-"""Customers: whose data is moved, from which tenant, by which factory, into which storage, on which data request.
+"""Customers: whose data is extracted, from which tenant, by which factory, into which storage, under which data
+request.
 
 What belongs here: the model and the look-up. Reading customers from files belongs to `configuration.py`; which file,
-and what stands in for one in the sandbox, `deployment.py`'s.
+and what stands in for one in the sandbox, belongs to `deployment/`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.customers.partitions import FIRST_DAY
-from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving
+from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving_regions
 from o365_pipeline.errors import UsageError
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
@@ -27,7 +28,7 @@ CUSTOMER_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 """Customers' names are partition keys and folders."""
 
 LAST_FIRST_DAY = dt.date(2999, 12, 31)
-"""A later one would end the calendar before its window ends."""
+"""With a later first day, the calendar would end before the customer's window."""
 
 NIGHTLY = "30 3 * * *"
 
@@ -38,7 +39,7 @@ GEN1_RETIRED = (
 
 
 class KeyVaultSecret(BaseModel):
-    """A secret that stays in its Key Vault: whoever needs it, the factory for one, reads it there."""
+    """A secret that stays in its Key Vault; whoever needs it, such as the factory, reads it there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +59,7 @@ class KeyVaultSecret(BaseModel):
 
 
 class CustomerSettings(BaseModel):
-    """What there is to say of a customer, but for its data request and its secret."""
+    """All settings of a customer except its data request and its secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -157,7 +158,7 @@ class CustomerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _regions_fit(self) -> Self:
-        if self.mailbox_region and self.region not in (fitting := receiving(self.mailbox_region)):
+        if self.mailbox_region and self.region not in (fitting := receiving_regions(self.mailbox_region)):
             raise ValueError(
                 f"region: Data Connect does not deliver mailboxes of {self.mailbox_region} into {self.region}; "
                 f"have factory and storage in {' or '.join(fitting)}"
@@ -166,7 +167,7 @@ class CustomerSettings(BaseModel):
 
 
 class Customer(CustomerSettings):
-    """One organisation whose approvers may let its data move."""
+    """One organization whose approvers may let its data move."""
 
     name: str = Field(pattern=f"^{CUSTOMER_NAME}$", description="The partition key: contoso.")
     application_secret: SecretStr | KeyVaultSecret = Field(
@@ -189,7 +190,7 @@ class Customer(CustomerSettings):
 
     @property
     def keeps_people_out(self) -> bool:
-        """Whether somebody is denied, or addresses from outside are hashed."""
+        """Whether people are denied, or addresses of other domains are hashed."""
         return bool(self.deny_people or self.deny_groups or self.hash_outside_addresses)
 
     @property
@@ -200,35 +201,35 @@ class Customer(CustomerSettings):
 
     @property
     def initial_days_range(self) -> tuple[dt.date, dt.date]:
-        """First and last day of the window agreed on with the customer."""
+        """First and last day of the window agreed with the customer."""
         return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
 
 
-class Joining(Protocol):
+class CustomerSource(Protocol):
     """Customers that come and go while the deployment runs: the installations of a managed application."""
 
     def present(self) -> Iterable[Customer]:
-        """Those whose data is moved now."""
+        """Returns the customers whose data is extracted now."""
 
     def find(self, name: str) -> Customer | None:
-        """The customer of that name; also one that has left, until its data is deleted."""
+        """Returns the customer of that name; also one that has left, until its data is deleted."""
 
 
 class Customers:
     """The customers of this deployment, by name.
 
     Args:
-        customers: those that are configured.
-        joining: those that come and go; asked each time, so that a new one is seen without a restart.
+        customers: the configured customers.
+        joining: customers that come and go; they are read each time, so a new one is seen without a restart.
     """
 
-    def __init__(self, customers: Iterable[Customer], joining: Joining | None = None) -> None:
+    def __init__(self, customers: Iterable[Customer], source: CustomerSource | None = None) -> None:
         self._customers = {customer.name: customer for customer in customers}
-        self._joining = joining
+        self._source = source
 
     @property
     def configured(self) -> Iterable[Customer]:
-        """Those that are there from the start; no ledger is asked for them."""
+        """The customers that exist from the start; this reads no ledger."""
         return self._customers.values()
 
     def __len__(self) -> int:
@@ -241,18 +242,18 @@ class Customers:
         return iter(self._present().values())
 
     def __getitem__(self, name: str) -> Customer:
-        """The customer of that name; one that has left is found until its data is deleted.
+        """Returns the customer of that name; one that has left is found until its data is deleted.
 
         Raises:
-            UsageError: there is none; the message lists those there are.
+            UsageError: there is none; the message lists the existing ones.
         """
-        customer = self._customers.get(name) or (self._joining.find(name) if self._joining else None)
+        customer = self._customers.get(name) or (self._source.find(name) if self._source else None)
         if customer is None:
             raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._present()) or 'none'}")
         return customer
 
     def chosen(self, name: str | None) -> Customer:
-        """The customer of that name; without a name, the only one there is.
+        """Returns the customer of that name; without a name, the only customer.
 
         Raises:
             UsageError: there is no such customer, or a name is needed.
@@ -265,5 +266,5 @@ class Customers:
         return next(iter(present.values()))
 
     def _present(self) -> dict[str, Customer]:
-        joined = {customer.name: customer for customer in self._joining.present()} if self._joining else {}
+        joined = {customer.name: customer for customer in self._source.present()} if self._source else {}
         return {**joined, **self._customers} if joined else self._customers

@@ -1,13 +1,14 @@
-"""The data request: what an application asks a customer's approvers for.
+"""The data request: the data for which an application asks a customer's approvers.
 
-What belongs here: the model, its reading from TOML, its checks against the catalogue. What the approvers answered is
-in `approvals.py`; whether an extraction is covered, in `authorization.py`.
+What belongs here: the model, reading it from TOML, and checking it against the catalogue. The approvers' answers belong
+to `consent/approvals.py`; whether they cover an extraction is decided in `consent/authorization.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -22,7 +23,9 @@ MAX_GROUPS = 10
 
 
 class Scope(BaseModel):
-    """Whose data: everyone's, that of the members of some groups, or that of the users a Graph filter selects."""
+    """Whose data is requested: everyone's, that of the members of some groups, or that of users selected by a Graph
+    filter.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,21 +40,21 @@ class Scope(BaseModel):
         return self
 
     def __str__(self) -> str:
-        """Whose data, for logs and the UI: a filter may name a person, so it is told by its fingerprint."""
+        """The scope for logs and the UI: a filter may name a person, so it is shown by its fingerprint."""
         if self.filter_uri:
             return f"FilterUri (fingerprint {hashlib.sha256(self.filter_uri.encode()).hexdigest()[:8]})"
         return self.in_full
 
     @property
     def in_full(self) -> str:
-        """Whose data, for the ledger and the terminal."""
+        """The scope for the ledger and the terminal."""
         if self.kind == "List":
             return f"List of groups {', '.join(self.groups)}"
         return f"FilterUri {self.filter_uri}" if self.kind == "FilterUri" else "All"
 
 
 class RequestedDataset(BaseModel):
-    """One dataset of a data request: which columns, of whom."""
+    """One dataset of a data request: its columns and its scope."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,12 +80,12 @@ class RequestedDataset(BaseModel):
 
     @property
     def content_columns(self) -> tuple[str, ...]:
-        """Those of the columns that hold what people wrote."""
+        """The requested columns that hold text written by people."""
         return tuple(column for column in self.columns if column in self.dataset.content_columns)
 
 
 class DataRequest(BaseModel):
-    """An application's registration with Data Connect: approval covers all of it or nothing."""
+    """An application's registration with Data Connect; an approval covers all of it or nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,13 +118,21 @@ class DataRequest(BaseModel):
         return datasets
 
     def requested(self, name: str) -> RequestedDataset | None:
-        """What is asked of that dataset, in the version that is asked for; None where the request does not name it."""
+        """Returns the requested columns of that dataset, in the requested version; None if the request does not name
+        it.
+        """
         table = catalogue()[name].asset_name
         return next((requested for requested in self.datasets if requested.dataset.asset_name == table), None)
 
 
+def asked_of(requests: Iterable[DataRequest], dataset: Dataset) -> frozenset[str]:
+    """The curated names of the dataset's columns that some request asks for, in whichever version."""
+    found = [requested for request in requests if (requested := request.requested(dataset.name))]
+    return frozenset(entry.dataset.column(name).curated_name for entry in found for name in entry.columns)
+
+
 def read_data_request(path: Path | None) -> DataRequest:
-    """Read a data request from TOML; without a path, the one that is shipped: no bodies, no subjects.
+    """Reads a data request from TOML; without a path, the shipped one, which has no bodies and no subjects.
 
     Raises:
         SettingsError: the file cannot be read or is not a data request; the message names file and field.

@@ -1,7 +1,7 @@
-"""Jobs that do one thing for a customer: purge, replay and uninstallation are such jobs.
+"""Jobs that do one thing for one customer: purge, replay and uninstallation.
 
-What belongs here: how such a job is made, so that its launchpad is filled, and how a run of it is asked for. What it
-does is its op's.
+What belongs here: building such a job with a filled-in launchpad, and requesting a run of it. The work belongs to the
+job's op.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from o365_pipeline.customers.partitions import CUSTOMER_TAG
 from o365_pipeline.dagster_ui.labels import stage_tag
 
 EXAMPLE = "contoso"
-"""The customer whom a launchpad is filled with: the sandbox's own; elsewhere one writes another name over it."""
+"""The customer in a filled-in launchpad: the sandbox's own; elsewhere, another name is written over it."""
 
 REPEATED = dg.RetryPolicy(max_retries=2, delay=30)
-"""For ops that do no harm when they are repeated."""
+"""The retry policy of ops that may safely be repeated."""
 
 
 def customer_job(
     name: str, op: dg.OpDefinition, launchpad: dg.Config, description: str, stage: str
 ) -> dg.JobDefinition:
-    """A job of one op, executed in the run's own process.
+    """Builds a job of one op, which is executed in the run's own process.
 
     Args:
-        launchpad: what the launchpad is filled with.
+        launchpad: the contents of the launchpad.
     """
 
     @dg.job(
@@ -45,7 +45,7 @@ def customer_job(
 def customer_run(
     job_name: str, op: dg.OpDefinition, config: dg.Config, customer: str | None, run_key: str | None = None
 ) -> dg.RunRequest:
-    """A run of such a job."""
+    """Requests a run of such a job."""
     return dg.RunRequest(
         run_key=run_key,
         job_name=job_name,
@@ -55,5 +55,5 @@ def customer_run(
 
 
 def _run_config(op: dg.OpDefinition, config: dg.Config) -> dict[str, Any]:
-    """The config with all of its fields, so that the launchpad shows those too that are left empty."""
+    """Returns the config with all of its fields, so that the launchpad also shows those that are empty."""
     return {"ops": {op.name: {"config": config.model_dump()}}}

@@ -1,7 +1,7 @@
-"""How everything is partitioned: customer x day.
+"""The partitions of the daily stages: customer x day.
 
-What belongs here: the definitions, whose assets have them, and the reading of a run's partition keys. Which days are
-extracted together is `extraction/windows.py`'s.
+What belongs here: the definitions, the assets that have them, and reading a run's partition keys. Which days are
+extracted together belongs to `extraction/windows.py`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import dagster as dg
 from o365_pipeline.dagster_ui.freshness import NIGHTLY
 
 FIRST_DAY = dt.date(2024, 1, 1)
-"""No customer's first day is earlier; each deployment's partitions begin at its own customers' first day."""
+"""The earliest possible first day of a customer; each deployment's partitions begin at its own customers' first day."""
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 CUSTOMER_TAG = "o365/customer"
-"""The tag of a run that works for a customer; instances limit by it how many do at once."""
+"""The tag of a run that works for a customer; instances use it to limit how many such runs work at once."""
 
 CUSTOMERS = "customer"
 """The name of the dynamic partitions: one for each customer."""
 
 DAILY_STAGES = ("extraction", "raw", "curated", "mart")
-"""The stages that work for one customer and some days; what their assets' keys begin with."""
+"""The stages that work for one customer and some days; their assets' keys begin with these names."""
 
 FRESH_STAGES = ("raw", "curated", "mart")
 """Those of them that hold rows."""
@@ -38,7 +38,8 @@ customer_partitions = dg.DynamicPartitionsDefinition(name=CUSTOMERS)
 def customers_and_days(first_day: dt.date) -> dg.MultiPartitionsDefinition:
     """A partition for each customer and day (UTC), from the first day on, as soon as the day is over.
 
-    Data Connect has some datasets' days later still; who asks for such a day is told when to ask again.
+    Data Connect has the days of some datasets even later; a request for such a day is answered with the date to try
+    again.
     """
     days = dg.DailyPartitionsDefinition(start_date=first_day.isoformat(), end_offset=0)
     return dg.MultiPartitionsDefinition({"customer": customer_partitions, "day": days})
@@ -49,9 +50,9 @@ Partitioning = Callable[[dg.AssetSpec], dg.AssetSpec]
 
 
 def partitioned(first_day: dt.date) -> Partitioning:
-    """What all assets of the daily stages have in common: their partitions, and how old their rows may get.
+    """Gives all assets of the daily stages their partitions, and the greatest age of their rows.
 
-    `dg.map_asset_specs` gives it to them: only the top knows the deployment's first day.
+    `dg.map_asset_specs` applies it, since only the top knows the deployment's first day.
     """
     partitions = customers_and_days(first_day)
 
@@ -68,19 +69,19 @@ def partitioned(first_day: dt.date) -> Partitioning:
 
 @dataclass(frozen=True)
 class CustomerDays:
-    """What one run works on: one customer, one or several days."""
+    """The work of one run: one customer, one or several days."""
 
     customer: str
     days: tuple[dt.date, ...]
 
 
 def partition_key(customer: str, day: dt.date) -> str:
-    """The key of one customer's day, as the UI shows it: contoso|2026-11-16."""
+    """Returns the key of one customer's day, as the UI shows it: contoso|2026-11-16."""
     return str(dg.MultiPartitionKey({"customer": customer, "day": day.isoformat()}))
 
 
 def range_tags(customer: str, first_day: dt.date, last_day: dt.date) -> Mapping[str, str]:
-    """Run tags that make one run cover a customer's days from first to last."""
+    """Returns run tags that make one run cover a customer's days from first to last."""
     return {
         CUSTOMER_TAG: customer,
         RANGE_START_TAG: partition_key(customer, first_day),
@@ -89,7 +90,7 @@ def range_tags(customer: str, first_day: dt.date, last_day: dt.date) -> Mapping[
 
 
 def customer_days(keys: Iterable[str]) -> CustomerDays:
-    """A run's partition keys as one customer and its days in order.
+    """Returns a run's partition keys as one customer and its days in order.
 
     Raises:
         dg.Failure: the keys are of several customers; a run works for one, so that data never mixes.

@@ -1,6 +1,6 @@
-"""Regions: where a factory and its storage may lie, so that Data Connect delivers the mailboxes' data into them.
+"""Regions in which a factory and its storage may be, so that Data Connect delivers the mailboxes' data there.
 
-What belongs here: Data Connect's table and looking things up in it. Source: Microsoft, Data Factory connector for
+What belongs here: Data Connect's table of regions, and look-ups in it. Source: Microsoft, Data Factory connector for
 Microsoft 365 (Data Connect's supported regions and mailboxes).
 """
 
@@ -38,7 +38,7 @@ AZURE_REGIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def region_code(name: str) -> str:
-    """A region's name as Azure's resources bear it: "West Europe" is westeurope."""
+    """Returns a region's name as Azure's resources have it: "West Europe" is westeurope."""
     return "".join(name.split()).lower()
 
 
@@ -47,7 +47,7 @@ REGION_NAMES: Mapping[str, str] = {region_code(name): name for names in AZURE_RE
 
 
 def azure_region(name: str) -> str:
-    """The code of one of these regions, however its name is written.
+    """Returns the code of one of these regions, however its name is written.
 
     Raises:
         ValueError: Data Connect delivers into no such region.
@@ -58,6 +58,6 @@ def azure_region(name: str) -> str:
     return code
 
 
-def receiving(office_region: str) -> tuple[str, ...]:
-    """The codes of the Azure regions that can receive the data of mailboxes in an Office region."""
+def receiving_regions(office_region: str) -> tuple[str, ...]:
+    """Returns the codes of the Azure regions that can receive the data of mailboxes in an Office region."""
     return tuple(region_code(name) for name in AZURE_REGIONS[office_region])

@@ -1,6 +1,6 @@
-"""Whose turn it is: sensors look at a bounded number of customers in a tick, and starve none of them.
+"""The order in which sensors handle customers: a bounded number in each tick, so that every customer gets a turn.
 
-What belongs here: the order. How many one tick looks at is each sensor's.
+What belongs here: the order. The number of customers per tick belongs to each sensor.
 """
 
 from __future__ import annotations
@@ -9,5 +9,5 @@ from collections.abc import Iterable
 
 
 def in_turn(names: Iterable[str], after: str) -> list[str]:
-    """All names in their order, beginning after the one with which the last tick stopped."""
+    """Returns all names in their order, beginning after the one at which the last tick stopped."""
     return sorted(names, key=lambda name: (name <= after, name))

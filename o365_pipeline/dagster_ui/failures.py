@@ -1,4 +1,7 @@
-"""How an error of the pipeline becomes a failure in Dagster: one clear line, retried only where a retry can help."""
+"""Turns the pipeline's errors into Dagster failures: one clear line, retried only if a retry can help.
+
+What belongs here: that translation. The errors belong to `errors.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from o365_pipeline.errors import (
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn the pipeline's errors into failures of one line; those that a repeat cannot cure are not retried."""
+def failures_in_one_line() -> Iterator[None]:
+    """Turns the pipeline's errors into failures of one line; those that a retry cannot fix are not retried."""
     try:
         yield
     except (LakeError, PublishError) as error:

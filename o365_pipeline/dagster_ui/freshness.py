@@ -1,7 +1,8 @@
-"""How old the newest data may get before the UI says so.
+"""How old the newest data may become before the UI warns.
 
 What belongs here: the policy that raw, curated and mart assets share. Dagster looks at an asset's newest
-materialization, whichever partition it is of: it sees that the nights have stopped, not that one customer's have.
+materialization, of whichever partition: it notices that the nightly runs have stopped, not that those of one customer
+have.
 """
 
 from __future__ import annotations
@@ -11,4 +12,4 @@ import datetime as dt
 import dagster as dg
 
 NIGHTLY = dg.FreshnessPolicy.time_window(warn_window=dt.timedelta(hours=30), fail_window=dt.timedelta(hours=54))
-"""A night that is late by some hours warns, a second night that is missing fails."""
+"""Warns if a night is late by some hours, and fails if a second night is missing."""

@@ -1,7 +1,7 @@
-"""How the UI labels what the stages define: who owns it, and which stage it is of.
+"""Labels of what the stages define in the UI: its owner and its stage.
 
-What belongs here: the names of the owners, and the tag. An owner is the team that is asked when an asset, a job, a
-sensor or a schedule fails; rename them to the teams of your organisation, each is said once.
+What belongs here: the names of the owners, and the tag. An owner is the team to ask when an asset, a job, a sensor or a
+schedule fails. Rename them here to the teams of your organization.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DATA_ENGINEERING = "team:data-engineering"
-"""Extraction, raw, curated, mart: who runs the pipeline."""
+"""Runs the pipeline: extraction, raw, curated, mart."""
 
 PRIVACY = "team:privacy"
-"""Consent and purge: who answers to approvers, and for what is deleted."""
+"""Answers to approvers, and for what is deleted: consent and purge."""
 
 FINOPS = "team:finops"
-"""Cost: who answers for what is spent."""
+"""Answers for what is spent: cost."""
 
 VENDOR = "team:vendor"
-"""The managed application: who sells it and looks after its installations."""
+"""Sells the managed application and looks after its installations."""
 
 
 def stage_tag(stage: str) -> Mapping[str, str]:
-    """The tag of a stage's jobs, which their runs bear as well, and of its sensors and schedules."""
+    """Returns the tag of a stage's jobs, whose runs have it too, and of its sensors and schedules."""
     return {"o365/stage": stage}

@@ -1,7 +1,8 @@
-"""Small pictures for the Dagster UI: drawn without a display, carried inside the metadata's Markdown.
+"""Small pictures for the Dagster UI: drawn without a display, and embedded in the metadata's Markdown.
 
-What belongs here: charts of numbers per day, and the way from a figure to Markdown. A picture names nobody.
-What draws is imported when it draws: it takes a second that sensors and commands need not wait.
+What belongs here: charts of numbers per day, and converting a figure into Markdown. A picture contains no names of
+people. The drawing library is imported only when it is used, since that takes a second that sensors and commands need
+not wait.
 """
 
 from __future__ import annotations
@@ -20,31 +21,31 @@ if TYPE_CHECKING:
 DAYS_SHOWN = 30
 DOTS_PER_INCH = 80
 COLOURS_KEPT = 64
-"""A third of the bytes of true colour; Dagster keeps them with the run."""
+"""So few colours need a third of the bytes; Dagster stores them with the run."""
 
 BLUE, PALE_BLUE, GREY = "#3367d6", "#a9c1f0", "#777777"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of its own, without pyplot's list of figures, which nobody would clear."""
+    """Makes an empty figure without pyplot, whose list of figures would have to be cleared."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def picture(figure: Figure, told: str) -> dg.MetadataValue:
-    """The figure as an image in Markdown; `told` is what readers without images get."""
+def picture(figure: Figure, caption: str) -> dg.MetadataValue:
+    """Returns the figure as an image in Markdown; `caption` is its text for readers without images."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
     Image.open(drawn).convert("RGB").quantize(COLOURS_KEPT).save(small, format="png", optimize=True)
     data = base64.b64encode(small.getvalue()).decode("ascii")
-    return dg.MetadataValue.md(f"![{told}](data:image/png;base64,{data})")
+    return dg.MetadataValue.md(f"![{caption}](data:image/png;base64,{data})")
 
 
 def rows_per_day(history: Mapping[dt.date, int], counts: Mapping[dt.date, int]) -> dg.MetadataValue:
-    """A bar for each of the last days that have rows counted; those of this run in full colour."""
+    """Draws a bar for each of the last days with a row count; those of this run have the full colour."""
     from matplotlib.ticker import MaxNLocator
 
     last = max(counts)

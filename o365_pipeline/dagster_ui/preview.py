@@ -1,4 +1,4 @@
-"""What the UI shows of a table without showing anybody: its schema, and a few rows with all text masked.
+"""Metadata that shows a table without showing any person: its schema, and a few rows with all text masked.
 
 What belongs here: metadata made from a DuckDB relation or a SQL table, for the stages' assets.
 """
@@ -23,7 +23,7 @@ SHOWN = (bool, int, float, dt.date, np.generic)
 def table_schema(
     columns: dict[str, str], keys: tuple[str, ...], descriptions: dict[str, str | None] | None = None
 ) -> TableSchema:
-    """A table's columns for the UI; keys are shown as not nullable."""
+    """Returns a table's columns for the UI; keys are shown as not nullable."""
     return TableSchema(
         columns=[
             TableColumn(
@@ -38,9 +38,9 @@ def table_schema(
 
 
 def masked_preview(rows: pd.DataFrame) -> MetadataValue:
-    """The first rows as Markdown: numbers, dates and truth values as they are, every text masked.
+    """Returns the first rows as Markdown: numbers, dates and truth values as they are, every text masked.
 
-    Names, addresses, subjects and ids identify people; Dagster's storage is not where they may lie.
+    Names, addresses, subjects and ids identify people, so they may not be stored in Dagster.
     """
     shown = rows.head(PREVIEW_ROWS)
     filled = [name for name in shown.columns if shown[name].notna().any()][:PREVIEW_COLUMNS]

@@ -1,6 +1,6 @@
-"""How the UI shows the deployment's objects: by their class and a sentence, without a value.
+"""Shows the deployment's objects as resources in the UI: their class and a sentence, without a value.
 
-What belongs here: the way from an object to a resource. Which objects there are is `deployment.py`'s.
+What belongs here: turning an object into a resource. The objects belong to `deployment/`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import dagster as dg
 
 
 def described(value: object, description: str) -> dg.ResourceDefinition:
-    """A resource that is this object; it has no configuration, since the UI would show passwords there."""
+    """Makes a resource of this object; it has no configuration, since the UI would show passwords there."""
 
     def given(_context: dg.InitResourceContext) -> object:
         return value

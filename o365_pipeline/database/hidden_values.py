@@ -1,6 +1,6 @@
-"""What a database's messages say of rows, taken out of its errors, which end up in logs.
+"""Removes the values of rows from a database's error messages, which end up in logs.
 
-What belongs here: the places in messages where servers repeat values. Which errors pass belongs to `transient.py`.
+What belongs here: the places in messages where servers repeat values. Transient errors belong to `transient.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VALUES = re.compile(
 
 
 def hide_values(context: ErrorContext) -> None:
-    """Take rows' values out of an error that SQLAlchemy is about to raise."""
+    """Removes rows' values from an error that SQLAlchemy is about to raise."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None:
             error.args = tuple(

@@ -1,6 +1,6 @@
 """The ledger's tables: what was approved, extracted, landed and purged, and how far the feed was read.
 
-What belongs here: the tables, and what recording in them has in common. Each is written by one stage: those of the
+What belongs here: the tables, and what writing to them has in common. Each table is written by one stage: those of the
 feed by `consent/`, then `extraction/extraction_ledger.py`, `raw/landing.py`, `purge/`, `managed_app/`. Times are UTC
 without offset.
 """
@@ -18,7 +18,7 @@ from o365_pipeline.database.database import Database, metadata, timestamp
 Row = Mapping[str, Any]
 
 IDS_PER_QUERY = 500
-"""SQL Server takes 2,100 parameters in a statement."""
+"""SQL Server accepts 2,100 parameters in a statement."""
 
 approval_event = sa.Table(
     "ledger_approval_event",
@@ -211,9 +211,9 @@ installation = sa.Table(
 
 
 def identity(database: Database) -> str:
-    """What tells a ledger from any other, at whatever address: when it first recorded a consent event; "" before that.
+    """Returns what distinguishes a ledger from any other: when it recorded its first consent event; "" before that.
 
-    Dagster outlives a database: what its cursors and run keys say of one ledger, they do not say of another.
+    Dagster may outlive a database: what its cursors and run keys say about one ledger does not hold for another.
     """
     query = sa.select(approval_event.c.recorded_at).where(approval_event.c.sequence == 1)
     with database.begin() as connection:
@@ -222,37 +222,38 @@ def identity(database: Database) -> str:
 
 
 def naive_utc(moment: dt.datetime) -> dt.datetime:
-    """A moment as the ledger keeps it: UTC without offset."""
+    """Returns a moment in the ledger's form: UTC without offset."""
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
-def fitting(text: str | None, column: sa.Column[str]) -> str | None:
-    """A text cut to what its column holds, in UTF-16's units, which SQL Server counts: an emoji takes two."""
+def truncated(text: str | None, column: sa.Column[str]) -> str | None:
+    """Cuts a text to its column's length, in UTF-16 units, which SQL Server counts: an emoji takes two."""
     length = getattr(column.type, "length", None)
     if text is None or length is None:
         return text
     return text.encode("utf-16-le", errors="replace")[: 2 * length].decode("utf-16-le", errors="ignore")
 
 
-def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The ids in portions, each of which one statement takes."""
+def id_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Splits ids into batches that fit into one statement."""
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> list[Row]:
-    """Insert the rows whose keys the table does not hold yet; returns these, in their order.
+    """Inserts the rows whose keys the table does not hold yet; returns these, in their order.
 
-    In an append-only table, which has a column `sequence`, they take the next places. Places and keys are unique, so of
-    two transactions that insert the same at the same time the later fails and is repeated: whoever has read up to a
-    place has missed nothing before it.
+    An append-only table has a column `sequence`, and the rows get the next numbers. Numbers and keys are unique, so of
+    two transactions that insert the same at the same time the later fails and is repeated. Therefore a reader that has
+    read up to a number has missed nothing before it.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: another process was faster; repeat the whole transaction, as `Database.run` does.
+        sqlalchemy.exc.IntegrityError: another process was faster; repeat the whole transaction, as `Database.run`
+            does.
     """
     *shared, own = table.primary_key.columns
     once = {tuple(row[column.name] for column in table.primary_key): row for row in rows}
     known: set[tuple[object, ...]] = set()
-    for some in portions([str(key[-1]) for key in once]):
+    for some in id_batches([str(key[-1]) for key in once]):
         query = sa.select(*table.primary_key).where(own.in_(some))
         for place, column in enumerate(shared):
             query = query.where(column.in_({key[place] for key in once}))
@@ -266,8 +267,16 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) 
     return new
 
 
+def recorded_after(database: Database, column: sa.Column[str], sequence: int, limit: int) -> list[tuple[int, str]]:
+    """(place, value of the column) of an append-only table's rows after a place, in their order, at most so many."""
+    places = column.table.c.sequence
+    query = sa.select(places, column).where(places > sequence).order_by(places).limit(limit)
+    with database.begin() as connection:
+        return [(place, value) for place, value in connection.execute(query)]
+
+
 def put(connection: sa.Connection, table: sa.Table, row: Row) -> None:
-    """Write a row in the place of the one that has its key, if there is one; columns that it does not name stay."""
+    """Writes a row, in place of the one with the same key if there is one; columns that it does not name stay."""
     of_key = [column == row[column.name] for column in table.primary_key]
     values = {name: value for name, value in row.items() if name not in table.primary_key.columns}
     if not connection.execute(table.update().where(*of_key).values(values)).rowcount:

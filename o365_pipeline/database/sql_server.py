@@ -1,6 +1,6 @@
-"""SQL Server and Azure SQL beneath SQLAlchemy: Microsoft's driver, sign-in by token, parameters' types.
+"""SQL Server and Azure SQL under SQLAlchemy: Microsoft's driver, sign-in by token, parameter types.
 
-What belongs here: what `mssql+pyodbc` needs and no other database does. pyodbc is imported for such a URL alone.
+What belongs here: what `mssql+pyodbc` needs and no other database does. pyodbc is imported only for such a URL.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ ACCESS_TOKEN_ATTRIBUTE = 1256
 
 DRIVER = "ODBC Driver 18 for SQL Server"
 PACKAGED_DRIVER = "libs/linux/debian_ubuntu/*/lib/libmsodbcsql-18*.so*"
-"""Where the package mssql-python-odbc carries Microsoft's driver; a wheel holds the one of its machine."""
+"""The place of Microsoft's driver in the package mssql-python-odbc; a wheel holds the driver for its machine."""
 
 SIGN_IN = {"uid", "pwd", "authentication", "trusted_connection"}
-"""Parameters of a URL that say how to sign in; each forbids a token beside it."""
+"""Parameters of a URL that define the sign-in; none of them may be combined with a token."""
 
 LONGEST_NVARCHAR = 4000
 
 
 def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
-    """An engine for `mssql+pyodbc`, encrypted; without user and password it signs in with the credential's tokens.
+    """Makes an engine for `mssql+pyodbc`, encrypted; without user and password it signs in with the credential's
+    tokens.
 
     Raises:
         DatabaseError: Microsoft's driver is missing; the message says what to install.
@@ -66,7 +67,7 @@ def _pyodbc(url: sa.URL) -> DBAPIModule:
 
 
 def _completed(url: sa.URL, dbapi: DBAPIModule) -> sa.URL:
-    """The URL with the driver and the encryption that it leaves open."""
+    """Adds the driver and the encryption to a URL that does not name them."""
     names = {name.lower(): name for name in url.query}
     if "odbc_connect" in names or "dsn" in names:
         return url
@@ -79,7 +80,7 @@ def _completed(url: sa.URL, dbapi: DBAPIModule) -> sa.URL:
 
 
 def _driver(dbapi: DBAPIModule) -> str:
-    """The name of Microsoft's installed driver, or the path of the packaged one."""
+    """Returns the name of Microsoft's installed driver, or the path of the packaged one."""
     if DRIVER in dbapi.drivers():
         return DRIVER
     package = find_spec("mssql_python_odbc")
@@ -99,7 +100,7 @@ def _names_no_sign_in(url: sa.URL) -> bool:
 
 def _sign_in_with(credential: TokenCredential) -> Any:
     def sign_in(_dialect: Dialect, _record: object, arguments: list[str], options: MutableMapping[str, Any]) -> None:
-        """Hand over a token instead of the Trusted_Connection that SQLAlchemy asks for where there is no user."""
+        """Passes a token instead of the Trusted_Connection that SQLAlchemy uses if there is no user."""
         arguments[0] = arguments[0].replace(";Trusted_Connection=Yes", "")
         try:
             token = credential.get_token(TOKEN_SCOPE).token.encode("utf-16-le")
@@ -116,10 +117,9 @@ def _sign_in_with(credential: TokenCredential) -> Any:
 def _say_types(
     _sizes: object, cursor: DBAPICursor, _statement: str, _parameters: object, context: ExecutionContext
 ) -> None:
-    """Say every parameter's type where many rows go at once.
+    """Declares every parameter's type if many rows are written at once.
 
-    SQLAlchemy leaves that to pyodbc, which asks the server and else guesses from the first row, where a null says
-    nothing.
+    Otherwise pyodbc asks the server, or guesses the type from the first row, in which a null shows nothing.
     """
     if context.execute_style is ExecuteStyle.EXECUTEMANY:
         compiled: Any = context.compiled
@@ -128,10 +128,10 @@ def _say_types(
 
 
 def odbc_type(kind: sa.types.TypeEngine[Any], dbapi: Any) -> tuple[int, int, int] | None:
-    """A type as pyodbc's setinputsizes takes it: ODBC's type, size, digits; the size 0 is `max`.
+    """Returns a type for pyodbc's setinputsizes: ODBC's type, size, digits; the size 0 is `max`.
 
-    A type is one that pyodbc takes a null and a value of alike, else it begins a new batch at the first value: for
-    text the Unicode one, and numbers for flags, which SQLAlchemy hands over as 1 and 0.
+    pyodbc must accept a null and a value of the type alike, or it begins a new batch at the first value: therefore text
+    is Unicode, and flags are numbers, which SQLAlchemy passes as 1 and 0.
     """
     if isinstance(kind, sa.String):
         length = kind.length if isinstance(kind.length, int) and kind.length <= LONGEST_NVARCHAR else 0

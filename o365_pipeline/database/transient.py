@@ -1,6 +1,6 @@
-"""Errors of a database that pass by themselves: which they are, and doing the work again when one comes.
+"""Transient errors of a database: recognizing them, and repeating the work after one.
 
-What belongs here: the errors and the pauses. What is done again, a whole transaction, belongs to `database.py`.
+What belongs here: the errors and the pauses. The repeated work, a whole transaction, belongs to `database.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from o365_pipeline.errors import DatabaseUnavailableError
 Result = TypeVar("Result")
 
 PAUSES = (1.0, 3.0, 9.0, 27.0)
-"""Seconds before the work is done again; most of Azure's reconfigurations end within a minute."""
+"""Pauses in seconds before the work is repeated; most of Azure's reconfigurations end within a minute."""
 
 PATIENCE_SECONDS = 40.0
-"""After so long, which a server that does not answer at all takes up by itself, nothing is begun again: a sensor's tick
-has a minute."""
+"""After this time nothing is repeated, since a sensor's tick has one minute. A server that does not answer at all uses
+it up.
+"""
 
 DEADLOCK = 1205
 ERROR_NUMBERS = frozenset(
@@ -36,14 +37,16 @@ ERROR_NUMBERS = frozenset(
     }
 )
 SQL_STATES = frozenset({"40001", "08S01", "HYT00"})
-"""A transaction chosen as a deadlock's victim, a connection that was lost, a login that took too long."""
+"""A transaction chosen as a deadlock's victim, a lost connection, a login that took too long."""
 
 NUMBER = re.compile(r"(?<=\s)\((\d+)\)(?=\s\(SQL|;|$)")
-"""How Microsoft's driver ends each part of its message, (1205) (SQLExecDirectW), unlike the size in nvarchar(64)."""
+"""The error number at the end of each part of the driver's message, (1205) (SQLExecDirectW), unlike the size in
+nvarchar(64).
+"""
 
 
-def passing(error: sa.exc.DBAPIError) -> str | None:
-    """The number or state of an error that passes; None where the work would fail in the same way again."""
+def transient_code(error: sa.exc.DBAPIError) -> str | None:
+    """Returns the number or state of a transient error; None if the work would fail in the same way again."""
     words = [str(word) for word in getattr(error.orig, "args", ())]
     numbers = [int(number) for word in words for number in NUMBER.findall(word)]
     if known := [number for number in numbers if number in ERROR_NUMBERS]:
@@ -51,18 +54,18 @@ def passing(error: sa.exc.DBAPIError) -> str | None:
     return words[0] if words and words[0] in SQL_STATES else None
 
 
-def repeated(work: Callable[[], Result], name: str) -> Result:
-    """What the work returns, which is done again from its beginning while errors come that pass.
+def retry_transient(work: Callable[[], Result], name: str) -> Result:
+    """Returns the result of the work, which is repeated from its beginning after each transient error.
 
     Raises:
-        DatabaseUnavailableError: they came each time.
+        DatabaseUnavailableError: every attempt ended with such an error.
     """
     pauses, started, tries = iter(PAUSES), time.monotonic(), 0
     while True:
         try:
             return work()
         except sa.exc.DBAPIError as error:
-            if (code := passing(error)) is None:
+            if (code := transient_code(error)) is None:
                 raise
             tries += 1
             if (pause := next(pauses, None)) is None or time.monotonic() - started > PATIENCE_SECONDS:

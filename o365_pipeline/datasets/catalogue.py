@@ -1,22 +1,25 @@
 """The catalogue: every dataset that the pipeline knows, read from `entries/*.toml`.
 
-Adding a dataset is adding one file there. What a dataset is is in `model.py`.
+What belongs here: reading and looking up datasets. Adding a dataset is adding one file to `entries/`. Descriptions of
+columns that many datasets have are in `columns.toml`; an entry's `[descriptions]` has its own. The model of a dataset
+belongs to `model.py`.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from o365_pipeline.datasets.model import Column, Dataset
 from o365_pipeline.errors import UsageError
 
 
 class Catalogue:
-    """Datasets by name; looking one up takes Message_v1, BasicDataSet_v0.Message_v1 or the asset's name, message."""
+    """Datasets by name: a look-up accepts Message_v1, BasicDataSet_v0.Message_v1 or the asset's name, message."""
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         given = list(datasets)
@@ -44,7 +47,7 @@ class Catalogue:
         return self._find(name) is not None
 
     def __getitem__(self, name: str) -> Dataset:
-        """The dataset of that name.
+        """Returns the dataset of that name.
 
         Raises:
             UsageError: the catalogue has none; the message names the nearest or all.
@@ -70,7 +73,7 @@ def _by_asset(datasets: Iterable[Dataset]) -> dict[str, tuple[Dataset, ...]]:
 
 
 def _shape(versions: Iterable[Dataset]) -> tuple[Column, ...]:
-    """The columns of all versions, each in the newest version that has it."""
+    """Returns the columns of all versions, each from the newest version that has it."""
     columns: dict[str, Column] = {}
     for dataset in versions:
         for column in dataset.columns:
@@ -88,4 +91,12 @@ def shipped() -> Catalogue:
     """The datasets shipped with the pipeline, in the order of their files."""
     entries = resources.files("o365_pipeline.datasets") / "entries"
     files = sorted((entry for entry in entries.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
-    return Catalogue(Dataset.model_validate(tomllib.loads(entry.read_text(encoding="utf-8"))) for entry in files)
+    known = tomllib.loads((resources.files("o365_pipeline.datasets") / "columns.toml").read_text(encoding="utf-8"))
+    read = (tomllib.loads(entry.read_text(encoding="utf-8")) for entry in files)
+    return Catalogue(Dataset.model_validate({**entry, "descriptions": _described(entry, known)}) for entry in read)
+
+
+def _described(entry: Mapping[str, Any], known: Mapping[str, str]) -> Mapping[str, str]:
+    """What the entry says of its columns; else what columns of that name hold in all datasets, however spelled."""
+    shared = {name: known[name.lower()] for name in entry["columns"] if name.lower() in known}
+    return {**shared, **entry.get("descriptions", {})}

@@ -1,6 +1,6 @@
-"""The data dictionary of what Data Connect publishes, as a document made from the catalogue.
+"""The data dictionary of Data Connect's datasets, as a document generated from the catalogue.
 
-What belongs here: how a dataset is described. What is described is in `entries/`.
+What belongs here: the form of the description. Its content is in `entries/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ data request does not ask for it.
 
 
 def catalogue_document() -> str:
-    """Every dataset of the catalogue, by family, with a table of contents."""
+    """Describes every dataset of the catalogue, by family, with a table of contents."""
     datasets = sorted(catalogue(), key=lambda dataset: (dataset.family, dataset.name))
     contents = [
         f"- {family}: " + ", ".join(section_link(dataset.name) for dataset in members)
@@ -55,7 +55,7 @@ def _section(dataset: Dataset) -> str:
         ("goes back", f"{dataset.history_days} days" if dataset.history_days else "without a known limit"),
     ]
     columns = markdown_table(
-        ("column", "documented type", "curated field", "curated type"),
+        ("column", "what it holds", "documented type", "curated field", "curated type"),
         (_column(dataset, column) for column in dataset.columns),
     )
     return "\n\n".join([f"## {dataset.name}", dataset.description, markdown_table(("", ""), facts), columns])
@@ -68,12 +68,13 @@ def _date_filters(dataset: Dataset) -> str:
     return code(*dataset.date_filters) + used + (", required" if dataset.date_filter_required else "")
 
 
-def _column(dataset: Dataset, column: Column) -> tuple[str, str, str, str]:
+def _column(dataset: Dataset, column: Column) -> tuple[str, str, str, str, str]:
     name = f"**{code(column.name)}**" if column.name in dataset.content_columns else code(column.name)
     shaped = next((one for one in dataset.curated_columns if one.curated_name == column.curated_name), column)
     fields = shaped.curated_fields
     return (
         name,
+        column.description,
         code(column.documented_type),
         code(*(field for field, _ in fields)),
         code(*(kind for _, kind in fields)),

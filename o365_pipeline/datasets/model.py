@@ -1,7 +1,7 @@
-"""What a Data Connect dataset is: its columns and types, how it is sliced, keyed, scoped and priced.
+"""The model of a Data Connect dataset: its columns and types, how it is sliced, keyed, scoped and priced.
 
-What belongs here: the model alone. The entries are the TOML files in `entries/`; what a stage makes of a dataset
-(copy definitions, DuckDB schemas, assets) is that stage's.
+What belongs here: the model alone. The entries are the TOML files in `entries/`; what a stage makes of a dataset (copy
+definitions, DuckDB schemas, assets) belongs to that stage.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def snake_case(name: str) -> str:
 
 
 def other_case(name: str) -> str:
-    """v0 datasets write PascalCase what v1 datasets write camelCase: `Id` for `id`, and the other way round."""
+    """v0 datasets write in PascalCase what v1 datasets write in camelCase: `Id` for `id`, and vice versa."""
     return name[0].swapcase() + name[1:]
 
 
@@ -50,6 +50,7 @@ class Column(BaseModel):
         description="string, boolean, datetime, int32, double, json, ARRAY<...> or STRUCT<...>."
     )
 
+    description: str = Field(default="", description="What it holds, in one line.")
     curated_as: str = Field(default="", description="What the curated shape calls it; empty where it has that name.")
     undocumented: str = Field(default="", description="A type with the keys that rows have and the document lacks.")
 
@@ -64,23 +65,23 @@ class Column(BaseModel):
 
     @property
     def is_date_with_zone(self) -> bool:
-        """A meeting's time: a dateTime without offset beside the name of its time zone."""
+        """Whether it is a meeting's time: a dateTime without offset beside the name of its time zone."""
         return tuple(name for name, _ in self.type.fields) == DATE_TIME_ZONE_FIELDS
 
     @property
     def is_text(self) -> bool:
-        """A body: what somebody wrote, beside how it is written (text, HTML)."""
+        """Whether it is a body: text, and its format (text, HTML)."""
         return tuple(name for name, _ in self.type.fields) == TEXT_FIELDS
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """The names under which a row may have it, the documented one first."""
+        """The names that it may have in a row, the documented one first."""
         names = [name for name in (self.name, self.curated_as) if name]
         return tuple(spelling for name in names for spelling in (name, other_case(name)))
 
     @property
     def curated_fields(self) -> list[tuple[str, str]]:
-        """(name, DuckDB type) of what this column becomes in the curated table."""
+        """(name, DuckDB type) of the fields in the curated table that come from this column."""
         if self.is_date_with_zone:
             return [
                 (f"{self.curated_name}_utc", "TIMESTAMP"),
@@ -94,7 +95,7 @@ class Column(BaseModel):
 
 
 class Dataset(BaseModel):
-    """A dataset that Data Connect publishes; the source of everything that the stages build from it."""
+    """A dataset that Data Connect publishes; the stages build everything from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -141,18 +142,20 @@ class Dataset(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _renamed_columns(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = dict(values)
         columns, renamed, more = values.get("columns"), values.get("renamed", {}), values.get("undocumented", {})
+        described = values.pop("descriptions", {})
         if isinstance(columns, dict):
-            made = [
+            values["columns"] = [
                 {
                     "name": name,
                     "documented_type": kind,
+                    "description": described.get(name, ""),
                     "curated_as": renamed.get(name, ""),
                     "undocumented": more.get(name, ""),
                 }
                 for name, kind in columns.items()
             ]
-            return {**values, "columns": made}
         return values
 
     @model_validator(mode="after")
@@ -188,12 +191,12 @@ class Dataset(BaseModel):
 
     @property
     def current_name(self) -> str | None:
-        """The name of the table of what there is as of a day, of a dataset whose rows tell changes; else None."""
+        """The name of the table of the current state, for a dataset whose rows are changes; else None."""
         return f"{self.asset_name}_current" if self.slicing == "snapshot" else None
 
     @property
     def day_field(self) -> str | None:
-        """The curated field (UTC timestamp) whose date is a row's day; None where every row counts on every day."""
+        """The curated field (UTC timestamp) whose date is a row's day; None if every row counts for every day."""
         name = self.day_column or self.date_filter
         return self.column(name).curated_fields[0][0] if name else None
 
@@ -228,12 +231,12 @@ class Dataset(BaseModel):
 
     @property
     def known_names(self) -> frozenset[str]:
-        """Every name, in every spelling, that a row's column may have without being unknown."""
+        """Every name, in every spelling, that a known column may have in a row."""
         columns = {spelling for column in (*self.columns, *self.shape) for spelling in column.spellings}
         return frozenset({*columns, *SYSTEM_COLUMNS, *map(other_case, SYSTEM_COLUMNS)})
 
     def spellings_of(self, names: Iterable[str]) -> frozenset[str]:
-        """The names under which a row may have some of the dataset's documented columns."""
+        """Returns the names that some of the dataset's documented columns may have in a row."""
         wanted = set(names)
         return frozenset(spelling for column in self.columns if column.name in wanted for spelling in column.spellings)
 
@@ -241,18 +244,14 @@ class Dataset(BaseModel):
         """The names under which a structure in a row may have a key, the catalogue's own first."""
         return (key, other_case(key), *self.aliases.get(key, ()))
 
-    def curated_field(self, field: str) -> Column | None:
-        """This version's column that becomes the shape's column of that curated name."""
-        return next((column for column in self.columns if column.curated_name == field), None)
-
     def _curated(self, name: str) -> str:
         return next((column.curated_name for column in self.columns if column.name == name), snake_case(name))
 
     def column(self, name: str) -> Column:
-        """The column of that documented name.
+        """Returns the column of that documented name.
 
         Raises:
-            UsageError: there is none; the message lists the columns there are.
+            UsageError: there is none; the message lists the existing columns.
         """
         for column in self.columns:
             if column.name == name:

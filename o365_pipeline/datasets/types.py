@@ -1,7 +1,7 @@
-"""Data Connect's documented column types, read and turned into DuckDB types.
+"""Parses Data Connect's documented column types and translates them into DuckDB types.
 
-What belongs here: the grammar of the types (`STRUCT<a: STRING>`, `ARRAY<...>`, scalars) and their translation.
-Which dataset has which column does not: that is data, in `entries/`.
+What belongs here: the grammar of the types (`STRUCT<a: STRING>`, `ARRAY<...>`, scalars) and their translation. Which
+dataset has which column does not belong here: that is data, in `entries/`.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class ColumnType:
 
     @property
     def json_structure(self) -> str:
-        """DuckDB's `from_json` structure; times are read as text, since "never" is none that DuckDB knows."""
+        """DuckDB's `from_json` structure; times are read as text, since DuckDB has no value for "never"."""
         return json.dumps(self._structure())
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """The structure keys inside this type, outermost first, each once."""
+        """The structure keys inside this type, outermost first, without repeats."""
         if self.item is not None:
             return self.item.key_names
         names = [name for name, _ in self.fields]
@@ -75,7 +75,7 @@ class ColumnType:
 
 
 def parse_type(text: str) -> ColumnType:
-    """Read a documented type such as `ARRAY<STRUCT<name: STRING, size: INT>>`.
+    """Parses a documented type such as `ARRAY<STRUCT<name: STRING, size: INT>>`.
 
     Raises:
         ValueError: the text is not a type of the grammar; the message shows it.

@@ -1,7 +1,7 @@
-"""The deployment: the environment's settings turned into customers and resources.
+"""The deployment: it turns the environment's settings into customers and resources.
 
-What belongs here: which settings there are, and what is built of them. No other folder reads the environment. What a
-stage does with its resource belongs to the stage.
+What belongs here: the settings, and everything that is built from them. No other folder reads the environment. Using a
+resource belongs to the stages.
 """
 
 from o365_pipeline.deployment.build import SANDBOX_SIGNATURE, Deployment, load

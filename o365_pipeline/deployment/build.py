@@ -1,8 +1,7 @@
-"""What is built of the settings: customers, and the resources that the stages work with.
+"""Builds the customers and the stages' resources from the settings.
 
-What belongs here: which cloud lies beneath the stages, where the lake and the mart are, who the customers are, what is
-offered to new ones. Which settings there are is `settings.py`'s; what a file of customers may say is
-`customers/configuration.py`'s.
+What belongs here: choosing the cloud, the lake, the mart, the customers and the offer. The settings belong to
+`settings.py`; the format of a file of customers belongs to `customers/configuration.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from o365_pipeline.azure.cloud import AzureCloud, Cloud, SignIn
+from o365_pipeline.azure.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
 from o365_pipeline.customers.customer import Customers, KeyVaultSecret
@@ -31,6 +30,7 @@ from o365_pipeline.deployment.settings import (
     Environment,
     Settings,
     check_names,
+    check_sign_in,
     read_settings,
 )
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
@@ -52,29 +52,19 @@ from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
 SANDBOX_SIGNATURE = SecretStr("sandbox")
 
 FEED_POLL_SECONDS = 60
-"""Microsoft grants a publisher some 2,000 requests to the feed a minute; a thousand customers stay below that."""
+"""Microsoft allows a publisher some 2,000 requests to the feed per minute; a thousand customers stay below that."""
 
 PROJECT = Path(__file__).parents[2]
 AZURE_NEEDS = {
     "customers": "customers.toml, as `o365-pipeline customers example` prints one",
     "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
 }
-"""Settings without which there is no deployment on Azure, with an example of each."""
-
-AN_APPLICATION = {
-    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
-    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
-}
-SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
-    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
-    "service-principal": AN_APPLICATION,
-}
-"""Variables that azure-identity reads itself; what is missing is told at the start, not hours later."""
+"""Settings that a deployment on Azure must have, with an example of each."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the environment asks for, ready to use."""
+    """Everything that the environment configures, ready to use."""
 
     home: Path
     customers: Customers
@@ -82,25 +72,25 @@ class Deployment:
     lakes: Lakes
     cloud: Cloud
     own_marts: Mapping[str, Database] = field(default_factory=dict)
-    """The databases of customers whose mart does not lie in the deployment's."""
+    """The databases of customers whose mart is not in the deployment's database."""
 
     offer: Offer | None = None
-    """What is sold as a managed application; None where nothing is."""
+    """The offer that is sold as a managed application; None if there is none."""
 
     notification_signature: SecretStr | None = None
-    """What Azure signs its notifications of installations with; None where none was agreed on."""
+    """The secret with which Azure signs its notifications of installations; None if there is none."""
 
     vendor: Vendor | None = None
-    """Who sells it: the same offer, with what its installations need."""
+    """The vendor of the offer, with what its installations need."""
 
     @property
     def marts(self) -> Marts:
-        joining = self.vendor.installed.mart if self.vendor else None
-        return Marts(default=self.database, own=self.own_marts, joining=joining)
+        installed_mart = self.vendor.installed.mart if self.vendor else None
+        return Marts(default=self.database, own=self.own_marts, installed_mart=installed_mart)
 
     @property
     def resources(self) -> Mapping[str, Any]:
-        """The stages' resources, by the names under which assets and sensors ask for them."""
+        """Returns the stages' resources, by the names under which assets and sensors request them."""
         return {
             "database": self.database,
             "marts": self.marts,
@@ -116,7 +106,7 @@ class Deployment:
 
     @property
     def service_catalog(self) -> ServiceCatalog:
-        """Where the offer is published."""
+        """The service catalog in which the offer is published."""
         return ServiceCatalog(self.cloud, self.lakes, self.notification_signature)
 
     @property
@@ -130,10 +120,10 @@ class Deployment:
 
     @property
     def sandbox_cloud(self) -> SandboxCloud:
-        """The cloud that the sandbox is.
+        """The sandbox as a cloud.
 
         Raises:
-            SettingsError: as above.
+            SettingsError: there is none; this deployment runs on Azure.
         """
         if not isinstance(self.cloud, SandboxCloud):
             raise SettingsError("there is no sandbox where O365_DEPLOYMENT=azure; unset it, or set it to sandbox")
@@ -141,10 +131,10 @@ class Deployment:
 
     @property
     def first_day(self) -> dt.date:
-        """The day that the partitions begin with: the first of all customers.
+        """The first day of the partitions, which is the earliest first day of all customers.
 
-        Of customers that install an offer the ledger knows it, and of the sandbox's, whose week moves on, what was
-        extracted before. Where the ledger cannot be read, no customer's first day is left out.
+        For customers that install an offer, the ledger knows it; for the sandbox's customer, whose week moves on,
+        earlier extractions count too. If the ledger cannot be read, the day is early enough for every customer.
         """
         days = [customer.first_day for customer in self.customers.configured]
         if self.is_sandbox or self.offer:
@@ -161,17 +151,17 @@ class Deployment:
 
     @property
     def has_tenant_data(self) -> bool:
-        """True where files stand in for the tenant's data."""
+        """True if files replace the synthetic tenant's data."""
         return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
 
     @property
-    def left_aside(self) -> tuple[str, ...]:
-        """Files of tenant data that are of no dataset in the catalogue."""
+    def unknown_files(self) -> tuple[str, ...]:
+        """Files of tenant data that belong to no dataset in the catalogue."""
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
         return tenant_files.datasets_in(Path(data)).others if data else ()
 
     def register_data_requests(self) -> None:
-        """Put the data requests of all customers before the sandbox's approvers.
+        """Registers the data requests of all customers with the sandbox's approvers.
 
         Raises:
             SettingsError: there is no sandbox.
@@ -180,9 +170,9 @@ class Deployment:
             self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
 
     def use_dagster_home(self) -> None:
-        """Let Dagster, here and in child processes, keep its runs in the home, as the project's dagster.yaml says.
+        """Makes Dagster, here and in child processes, store its runs in the home, as the project's dagster.yaml says.
 
-        On Azure an instance that the environment names is used as it is.
+        On Azure, an instance that the environment names is used unchanged.
         """
         if not self.is_sandbox and os.environ.get("DAGSTER_HOME"):
             return
@@ -193,7 +183,7 @@ class Deployment:
 
 
 def load(**overrides: Any) -> Deployment:
-    """Read the settings and build the deployment; overrides take the place of environment variables.
+    """Reads the settings and builds the deployment; overrides replace environment variables.
 
     Raises:
         SettingsError: a setting is missing or wrong; the message names it.
@@ -212,7 +202,7 @@ def load(**overrides: Any) -> Deployment:
 
 
 def _named_by(offer: Offer | None) -> set[str]:
-    """The variable that an offer's file names."""
+    """Returns the variable that an offer's file names."""
     if offer is None or isinstance(offer.application_secret, KeyVaultSecret):
         return set()
     return {offer.application_secret.env}
@@ -263,7 +253,7 @@ def _sandbox_customers(settings: Settings) -> Configured:
 
 
 def _lakes(settings: Settings, signs_in: AzureCloud, default: str | None = None) -> Lakes:
-    """One lake for all customers where the settings or the default name one, else each customer's container."""
+    """Returns one lake for all customers if the settings or the default name one, else each customer's container."""
     return Lakes(
         settings.lake_url or default, settings.storage_url or ENDPOINT, settings.storage_key, signs_in.credential
     )
@@ -279,7 +269,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
             raise SettingsError(
                 f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
             )
-    _check_sign_in(settings.credential)
+    check_sign_in(settings.credential)
     assert settings.customers
     assert settings.mart_url
     configured = read_customers(settings.customers, environment)
@@ -316,18 +306,18 @@ def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configure
 
 
 def _installed_mart(cloud: Cloud, known: Installation) -> Database:
-    """The mart that a managed application installed; its server is administered by the application."""
+    """Returns the mart that a managed application installed; the application is the administrator of its server."""
     url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
     return mart_database(url, cloud.credential(known.tenant_id))
 
 
 def _file_name(known: Installation) -> str:
-    """The sandbox's stand-in for the database of an installation: a file with its server's name."""
+    """Returns the file that replaces an installation's database in the sandbox, named after its server."""
     return f"{(known.sql_server or known.customer).split('.')[0]}.db"
 
 
 def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
-    """The secret of the application that an offer's data request is of; the sandbox makes do with any.
+    """Returns the secret of the application in an offer's data request; the sandbox accepts any.
 
     Raises:
         SettingsError: it is not where the offer says.
@@ -340,15 +330,3 @@ def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
     if isinstance(cloud, SandboxCloud):
         return SecretStr("sandbox")
     raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")
-
-
-def _check_sign_in(credential: SignIn) -> None:
-    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
-        if not os.environ.get(name):
-            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
-    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
-    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
-        raise SettingsError(
-            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
-            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
-        )

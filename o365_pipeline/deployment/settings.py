@@ -1,7 +1,8 @@
-"""The settings: the environment variables that begin with O365_, and what is wrong with them.
+"""The settings: the environment variables that begin with O365_, and the errors in them.
 
-What belongs here: names, defaults, descriptions (the page of settings is made of them) and rules for single values.
-What is built of them is `build.py`'s; what a file of customers may say is `customers/configuration.py`'s.
+What belongs here: names, defaults, descriptions (the page of settings is generated from them) and rules for single
+values. Building from them belongs to `build.py`; the format of a file of customers belongs to
+`customers/configuration.py`.
 """
 
 from __future__ import annotations
@@ -36,32 +37,45 @@ SECRET_SETTINGS = (
 """Settings whose values no message repeats."""
 
 PATTERN_CHARACTERS = "*?[]'#%"
-"""Characters of file patterns, SQL and URLs; local paths stand in all of them, Dagster's own included."""
+"""Characters with a meaning in file patterns, SQL and URLs; local paths are used in all of them, also by Dagster."""
 
 SIGNATURE_CHARACTERS = 32
-"""How long the signature of notifications is at least: anybody can reach their endpoint, and it alone tells Azure."""
+"""The least length of the notifications' signature: anybody can reach the endpoint, and only the signature proves it is
+Azure.
+"""
 
 OF_OTHERS = ("O365_CODE_SERVER", "O365_TEST_MART_URL")
 """Variables that the deployment's Dagster and the tests read."""
 
 OF_A_SERVICE = "O365_PIPELINE_"
-"""How Kubernetes begins the variables that tell each pod of the service o365-pipeline."""
+"""The prefix of variables that Kubernetes sets in each pod for the service o365-pipeline."""
 
 ALIKE = 0.75
-"""How alike a variable's name and a setting's are, from 0 to 1, where the one is taken for the other misspelled."""
+"""How similar, from 0 to 1, a variable's name must be to a setting's to count as a misspelling of it."""
 
 FOR_THE_SANDBOXES_CUSTOMER = (
     *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days"),
     *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
 )
-"""Settings that a file of customers has for each of them."""
+"""Settings that a file of customers has for each customer."""
 
 Names = Annotated[tuple[str, ...], NoDecode]
-"""Names with commas between them."""
+"""Names separated by commas."""
+
+
+AN_APPLICATION = {
+    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
+    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
+}
+SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
+    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
+    "service-principal": AN_APPLICATION,
+}
+"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
 class Settings(BaseSettings):
-    """The environment variables that the project reads, each O365_ and the field's name."""
+    """The environment variables that the project reads: O365_ and the field's name."""
 
     model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
 
@@ -142,7 +156,7 @@ class Settings(BaseSettings):
         default=False, description="Customer: whether addresses from outside go on as hashes."
     )
     own_domains: Names = Field(
-        default=(), description="Customer: domains that are not outside; else those of the members' addresses."
+        default=(), description="Customer: the tenant's own mail domains; else those in the newest User rows."
     )
     address_salt: SecretStr | None = Field(
         default=None, description="Customer: secret that addresses from outside are hashed with."
@@ -206,7 +220,7 @@ class Settings(BaseSettings):
     @field_validator("arm_url", "feed_url")
     @classmethod
     def _service_is_at_an_https_address(cls, url: str | None) -> str | None:
-        """A token is sent there, so nobody may read it on the way; paths are put behind the address as it is."""
+        """A token is sent there, so the address must be HTTPS; paths are appended to the address."""
         if url and not re.fullmatch(r"https://[^\s/?#]+/*", url):
             raise ValueError(f"an address such as {ARM_URL} is needed")
         return url.rstrip("/") if url else None
@@ -239,7 +253,7 @@ class Environment(UserDict[str, str]):
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:
-    """The settings of the environment; overrides that are not None take the place of variables.
+    """Reads the settings of the environment; overrides that are not None replace variables.
 
     Raises:
         SettingsError: one is missing or wrong; the message names it.
@@ -256,11 +270,11 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
 
 
 def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
-    """See that no setting is misspelled; variables that are like none are told in a line, and left alone.
+    """Checks that no setting is misspelled; unknown variables that are not similar to a setting are only reported.
 
     Args:
         environment: the names of all variables.
-        looked_up: those that are no settings, and were found by the name that a file gives them.
+        looked_up: variables that are not settings and were looked up because a file names them.
 
     Raises:
         SettingsError: a variable's name is almost that of a setting.
@@ -274,3 +288,20 @@ def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
             raise SettingsError(f"{name}: there is no such setting; did you mean {PREFIX}{meant}?")
     if unknown:
         LOG.warning(f"{', '.join(unknown)}: no setting of this project is called so")
+
+
+def check_sign_in(credential: SignIn) -> None:
+    """Checks that the variables of a way to sign in are there.
+
+    Raises:
+        SettingsError: one is missing; the message names it.
+    """
+    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
+        if not os.environ.get(name):
+            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
+    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
+        raise SettingsError(
+            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
+            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
+        )

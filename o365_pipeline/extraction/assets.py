@@ -9,7 +9,7 @@ import dagster as dg
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -49,15 +49,15 @@ def extraction(
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
-    with explained():
+    with failures_in_one_line():
         customer = customers[work.customer]
     submitter = Submitter(database, data_factory, claimant(context), "extraction", log=context.log)
     lines, created = [], 0
     changes: list[DefinitionChange] = []
-    with explained():
+    with failures_in_one_line():
         submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
     for requested in customer.data_request.datasets:
-        with explained():
+        with failures_in_one_line():
             submission = submitter.submit_days(customer, requested, work.days, leave_out=True)
         ledger.adopt(database, submission.extractions)
         created += submission.created

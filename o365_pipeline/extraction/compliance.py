@@ -56,7 +56,7 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
     except AzureError as error:
         raise ExtractionError(
             f"{customer.name}: whether {customer.resource_group} complies with its policies is not known, so nothing "
-            f"was extracted: {_explained(error)}"
+            f"was extracted: {_describe_error(error)}"
         ) from error
     violations = {
         f"'{name}' by {_named(state)}" for state in states if (name := known.get(_definition(state))) in shown
@@ -93,7 +93,7 @@ def _named(state: PolicyState) -> str:
     return (state.resource_id or "").rpartition("/")[2]
 
 
-def _explained(error: AzureError) -> str:
+def _describe_error(error: AzureError) -> str:
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     status = error.status_code if isinstance(error, HttpResponseError) else None

@@ -29,7 +29,7 @@ from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtEr
 from o365_pipeline.extraction import factory_definitions as definitions
 from o365_pipeline.extraction.factory_changes import DefinitionChange, change
 from o365_pipeline.extraction.factory_errors import explained_error
-from o365_pipeline.extraction.factory_retries import LOOK_SECONDS, FactoryRetryPolicy, repeatable, wanted_pause
+from o365_pipeline.extraction.factory_retries import LOOK_SECONDS, FactoryRetryPolicy, repeatable, requested_pause
 
 API_VERSION = "2018-06-01"
 SUCCEEDED = "Succeeded"
@@ -88,7 +88,9 @@ class DataFactory(dg.ConfigurableResource):
         try:
             found = self._client(customer).factories.get(*where, timeout=LOOK_SECONDS)
         except AzureError as error:
-            raise ExtractionError(f"Data Factory {customer.factory} does not answer: {_explained(error)}") from error
+            raise ExtractionError(
+                f"Data Factory {customer.factory} does not answer: {_describe_error(error)}"
+            ) from error
         return found.location if found else None
 
     def deploy(
@@ -116,7 +118,7 @@ class DataFactory(dg.ConfigurableResource):
                 different = self._deploy(customer, definition)
             except AzureError as error:
                 raise ExtractionError(
-                    f"Data Factory did not take {definition.kind} {definition.name}: {_explained(error)}"
+                    f"Data Factory did not take {definition.kind} {definition.name}: {_describe_error(error)}"
                 ) from error
             compared.add(mark)
             changes += [different] if different else []
@@ -257,13 +259,13 @@ def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFa
 
 def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionError:
     """Returns the error for a failed call that starts a run: busy, in doubt, or refused."""
-    text = f"Data Factory did not start {requested.dataset.name}: {_explained(error)}"
+    text = f"Data Factory did not start {requested.dataset.name}: {_describe_error(error)}"
     if isinstance(error, ClientAuthenticationError):
         return ExtractionError(text)
     if isinstance(error, ServiceResponseError):
         return RunInDoubtError(text)
     if isinstance(error, HttpResponseError):
-        pause = wanted_pause(error)
+        pause = requested_pause(error)
         if error.status_code in (429, 503) and pause is not None:
             return FactoryBusyError(text, pause)
         if error.status_code not in REFUSALS:
@@ -287,7 +289,7 @@ def _code(error: AzureError) -> str:
     return str(answered.code or "") if answered else ""
 
 
-def _explained(error: AzureError) -> str:
+def _describe_error(error: AzureError) -> str:
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     return explained_error(_code(error), error.message) or type(error).__name__

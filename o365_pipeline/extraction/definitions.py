@@ -19,12 +19,12 @@ def extraction_definitions(
     sensors: dg.DefaultSensorStatus,
     schedules: dg.DefaultScheduleStatus,
 ) -> dg.Definitions:
-    """The definitions of this stage.
+    """Returns the definitions of this stage.
 
     Args:
         partitioning: gives each asset its customers and days.
-        times: the cron schedules that customers have, or may come with.
-        mart_assets: what follows every landing.
+        times: the cron schedules that customers have, or may bring.
+        mart_assets: the assets that are materialized after every landing.
     """
     return dg.Definitions(
         assets=dg.map_asset_specs(partitioning, [extraction]),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, fitting, insert_new, landing, portions
+from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, truncated
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -130,9 +130,10 @@ def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.d
 
 
 def first_day(database: Database) -> dt.date | None:
-    """The earliest day that was ever asked for; None where none was."""
+    """The earliest day that was extracted or is under way; None where none is."""
+    query = sa.select(sa.func.min(extraction.c.first_day)).where(extraction.c.status.not_in(WITHOUT_DATA))
     with database.begin() as connection:
-        return connection.scalar(sa.select(sa.func.min(extraction.c.first_day)))
+        return connection.scalar(query)
 
 
 def claim(database: Database, wanted: Extraction) -> bool:
@@ -197,7 +198,7 @@ def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
     too.
     """
     ids = [entry.extraction_id for entry in extractions]
-    for some in portions(ids):
+    for some in id_batches(ids):
         database.execute(
             extraction.update().where(extraction.c.extraction_id.in_(some)).values(requested_by="extraction")
         )
@@ -208,17 +209,17 @@ def set_status(database: Database, extraction_id: str, run_id: str, status: str,
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
-        .values(status=status, error=sa.func.coalesce(extraction.c.error, fitting(error or None, extraction.c.error)))
+        .values(status=status, error=sa.func.coalesce(extraction.c.error, truncated(error or None, extraction.c.error)))
     )
 
 
-def note_cancelled(database: Database, extraction_id: str, run_id: str, reason: str) -> None:
+def mark_cancelled(database: Database, extraction_id: str, run_id: str, reason: str) -> None:
     """Records that the factory was asked to cancel the window's run, and why."""
     database.execute(
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.factory_run_id == run_id)
         .where(extraction.c.status.in_(UNDER_WAY))
-        .values(status=CANCELING, error=fitting(reason, extraction.c.error))
+        .values(status=CANCELING, error=truncated(reason, extraction.c.error))
     )
 
 
@@ -227,11 +228,11 @@ def give_up(database: Database, customer: str, reason: str) -> None:
     database.execute(
         extraction.update()
         .where(extraction.c.customer == customer, extraction.c.status.in_(UNDER_WAY))
-        .values(status="Cancelled", error=fitting(reason, extraction.c.error))
+        .values(status="Cancelled", error=truncated(reason, extraction.c.error))
     )
 
 
-def note_look(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
+def mark_checked(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
     """Records when the copy activity of a run in progress was checked, and its status."""
     database.execute(
         extraction.update()
@@ -269,7 +270,7 @@ def _select_of(database: Database, customers: Sequence[str], *conditions: sa.Col
     """Returns the extractions of any number of customers, in the order of `_select`."""
     found = [
         entry
-        for names in portions(customers)
+        for names in id_batches(customers)
         for entry in _select(database, extraction.c.customer.in_(names), *conditions)
     ]
     return sorted(found, key=lambda entry: (entry.claimed_at, entry.extraction_id))

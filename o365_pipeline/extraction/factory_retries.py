@@ -58,7 +58,7 @@ def repeatable() -> dict[str, Any]:
     return {"timeout": LOOK_SECONDS, "retry_on_methods": frozenset({"GET", "POST"})}
 
 
-def wanted_pause(error: HttpResponseError) -> float | None:
+def requested_pause(error: HttpResponseError) -> float | None:
     """Returns the pause in seconds that the answer asks for, or None."""
     headers = getattr(error.response, "headers", {})
     after = headers.get("Retry-After")

@@ -12,7 +12,7 @@ from itertools import groupby
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import range_tags
@@ -61,21 +61,22 @@ def build_landing_sensor(
     ) -> dg.SensorResult:
         names = [customer.name for customer in customers]
         now = dt.datetime.now(dt.UTC)
-        stands = approval_ledger.standings(database, customers, now)
+        statuses = approval_ledger.consent_statuses(database, customers, now)
         under_way = ledger.under_way(database, names)
-        cancel_revoked(database, data_factory, customers, under_way, stands, now, context.log)
+        cancel_revoked(database, data_factory, customers, under_way, statuses, now, context.log)
         under_way = ledger.under_way(database, names)
         stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []
-        full: dict[str, Standing[ApprovalEvent]] = {}
+        full: dict[str, ConsentStatus[ApprovalEvent]] = {}
         for window in _windows(ledger.not_loaded(database, names)):
             if any(entry.is_under_way for entry in window):
                 waiting.append(_progress(window))
                 continue
-            if stands[window[0].customer].approval is None:
+            if statuses[window[0].customer].approval is None:
                 waiting.append(
-                    f"{window[0].customer} {window[0].window}: no approval is in force ({stands[window[0].customer]}), "
+                    f"{window[0].customer} {window[0].window}: no approval is in force "
+                    f"({statuses[window[0].customer]}), "
                     "what landed stays where it is"
                 )
                 continue
@@ -87,7 +88,7 @@ def build_landing_sensor(
             landed = [entry for entry in window if entry.status == SUCCEEDED]
             customer = customers[window[0].customer]
             if customer.name not in full:
-                full[customer.name] = approval_ledger.standing_of(database, customer, now)
+                full[customer.name] = approval_ledger.consent_status_of(database, customer, now)
             refused = _refused(customer, landed, full[customer.name])
             waiting += [
                 f"{window[0].customer} {dataset} {window[0].window} stays where it is: {reason}"
@@ -107,14 +108,16 @@ def build_landing_sensor(
     return landing_sensor
 
 
-def _refused(customer: Customer, landed: Sequence[Extraction], stands: Standing[ApprovalEvent]) -> Mapping[str, str]:
+def _refused(
+    customer: Customer, landed: Sequence[Extraction], status: ConsentStatus[ApprovalEvent]
+) -> Mapping[str, str]:
     """Dataset -> why its landed data may not be used: it is no longer requested, or no longer approved."""
     found: dict[str, str] = {}
     for entry in landed:
         requested = customer.data_request.requested(entry.dataset)
         if requested is None:
             found[entry.dataset] = "the data request does not name it"
-        elif reason := refusal(ask_of(customer, requested.dataset, requested.columns, requested.scope), stands):
+        elif reason := refusal(ask_of(customer, requested.dataset, requested.columns, requested.scope), status):
             found[entry.dataset] = str(reason)
     return found
 

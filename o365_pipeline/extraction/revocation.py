@@ -14,7 +14,7 @@ from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, consent_status
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import Scope
@@ -33,7 +33,7 @@ def cancel_revoked(
     factory: DataFactory,
     customers: Customers,
     under_way: Iterable[Extraction],
-    stands: Mapping[str, Standing[RecordedDecision]],
+    statuses: Mapping[str, ConsentStatus[RecordedDecision]],
     at: dt.datetime,
     log: logging.Logger,
 ) -> int:
@@ -46,7 +46,7 @@ def cancel_revoked(
     silent: set[str] = set()
     cancelled = 0
     for entry in under_way:
-        approval = stands[entry.customer].approval
+        approval = statuses[entry.customer].approval
         if approval and approval.event_id == entry.approval_event_id:
             continue
         if not entry.factory_run_id or entry.status == ledger.CANCELING or entry.customer in silent:
@@ -56,7 +56,7 @@ def cancel_revoked(
         customer = customers[entry.customer]
         if entry.customer not in histories:
             histories[entry.customer] = approval_ledger.events(database, customer)
-        reason = _why_not(customer, entry, histories[entry.customer], at)
+        reason = _reason_to_cancel(customer, entry, histories[entry.customer], at)
         if reason is None:
             continue
         error = f"cancelled, since it is no longer authorized: {reason}"
@@ -87,20 +87,22 @@ def _cancel(
     except AzureError as refused:
         log.error(f"{entry.customer}: the factory does not cancel {entry.factory_run_id}, again soon: {refused}")
         return False
-    ledger.note_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
+    ledger.mark_cancelled(database, entry.extraction_id, entry.factory_run_id, error)
     return True
 
 
-def _why_not(customer: Customer, entry: Extraction, events: list[ApprovalEvent], at: dt.datetime) -> str | None:
+def _reason_to_cancel(
+    customer: Customer, entry: Extraction, events: list[ApprovalEvent], at: dt.datetime
+) -> str | None:
     """Says why an extraction under way is not covered any more, or None if it is."""
     dataset = catalogue()[entry.dataset]
     ask = ask_of(customer, dataset, entry.columns, Scope.model_validate_json(entry.scope))
-    stands = standing(events, at)
-    if reason := refusal(ask, stands):
+    status = consent_status(events, at)
+    if reason := refusal(ask, status):
         return str(reason)
     allowed_by = next((event for event in events if event.event_id == entry.approval_event_id), None)
     first = allowed_by.dataset(dataset.table_name) if allowed_by else None
-    now = stands.approval.dataset(dataset.table_name) if stands.approval else None
+    now = status.approval.dataset(dataset.table_name) if status.approval else None
     if now and first and not set(now.deny_groups) <= set(first.deny_groups):
         return "the approval leaves out the members of further groups"
     return None

@@ -17,7 +17,7 @@ from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.assets import extraction_job
-from o365_pipeline.extraction.windows import ONE_DAY, reach
+from o365_pipeline.extraction.windows import ONE_DAY, available_days
 
 MAX_DAYS = 31
 """How many days a schedule goes back; older days are requested by hand, so that nobody pays for them by accident."""
@@ -66,10 +66,10 @@ def _schedule(name: str, cron: str, default_status: dg.DefaultScheduleStatus) ->
         moment = context.scheduled_execution_time
         yesterday = (moment - ONE_DAY).date()
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
-        stands = approval_ledger.standings(database, customers, moment)
+        statuses = approval_ledger.consent_statuses(database, customers, moment)
         scheduled = [customer for customer in customers if schedule_name(customer.schedule) == name]
-        approved = [customer for customer in scheduled if customer.name in known and stands[customer.name].approval]
-        skipped = [f"{customer.name}: {stands[customer.name]}" for customer in scheduled if customer not in approved]
+        approved = [customer for customer in scheduled if customer.name in known and statuses[customer.name].approval]
+        skipped = [f"{customer.name}: {statuses[customer.name]}" for customer in scheduled if customer not in approved]
         if not approved:
             return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
@@ -91,7 +91,7 @@ def days_due(
     nothing = customer.first_day - ONE_DAY
     spans: list[tuple[dt.date, dt.date]] = []
     for dataset in (requested.dataset for requested in customer.data_request.datasets):
-        there = reach(dataset, today)
+        there = available_days(dataset, today)
         last_held = held.get((customer.name, dataset.name), nothing)
         first_day = max(last_held + ONE_DAY, there.first_day, today - ONE_DAY * MAX_DAYS)
         if first_day <= there.last_day:

@@ -39,11 +39,11 @@ from o365_pipeline.extraction.factory_changes import DefinitionChange
 from o365_pipeline.extraction.windows import (
     ONE_DAY,
     Window,
-    asked_times,
+    available_days,
     extraction_id,
     missing_windows,
-    out_of_reach,
-    reach,
+    requested_times,
+    unavailable_days,
 )
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
@@ -79,7 +79,7 @@ class _Cover(NamedTuple):
 
     existing: set[Extraction]
     missing: list[Window]
-    out_of_reach: list[str]
+    unavailable_days: list[str]
     """Messages about missing days that Data Connect does not have, not yet or not any more."""
 
 
@@ -161,8 +161,8 @@ class Submitter:
                 raise ExtractionError(f"{_named(entry)} is being submitted by another run: retry in a minute")
         existing = {entry for entry in chosen if entry.status != ledger.CLAIMED}
         held = {day for entry in existing for day in entry.window.days}
-        there = reach(requested.dataset, today)
-        lacking = out_of_reach(requested.dataset, set(days) - held, today)
+        there = available_days(requested.dataset, today)
+        lacking = unavailable_days(requested.dataset, set(days) - held, today)
         return _Cover(existing, missing_windows((day for day in days if day in there), held), lacking)
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
@@ -172,9 +172,9 @@ class Submitter:
             NotAuthorizedError: no approval in force covers it.
         """
         ask = ask_of(customer, requested.dataset, requested.columns, requested.scope)
-        standing = approval_ledger.standing_of(self.database, customer, self.clock())
+        consent_status = approval_ledger.consent_status_of(self.database, customer, self.clock())
         try:
-            return authorize(ask, standing).event_id
+            return authorize(ask, consent_status).event_id
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
 
@@ -245,7 +245,7 @@ class Submitter:
             ExtractionError: the factory refused, or another process has taken the window over.
         """
         snapshot = self._snapshot_before(wanted) if requested.dataset.slicing == "snapshot" else None
-        start, end = asked_times(requested.dataset, wanted.window, snapshot)
+        start, end = requested_times(requested.dataset, wanted.window, snapshot)
         parameters = {
             "windowKey": wanted.extraction_id,
             "startTime": start,
@@ -276,7 +276,7 @@ class Submitter:
         The result is in the factory run's parameters; a retry that finds the run uses them unchanged.
         """
         day = wanted.first_day - ONE_DAY
-        if day not in reach(catalogue()[wanted.dataset], self.clock().date()):
+        if day not in available_days(catalogue()[wanted.dataset], self.clock().date()):
             return None
         found = ledger.overlapping(self.database, wanted.customer, wanted.dataset, day, day)
         alike = (

@@ -52,13 +52,11 @@ def refresh(
     extractions: Iterable[Extraction],
     log: logging.Logger,
     after: str = "",
-    seconds: float = REFRESH_SECONDS,
 ) -> str:
     """Writes the factories' present status of these extractions to the ledger, with one query per customer's factory.
 
     Args:
         after: the customer at which the last call stopped; this call continues after it, in the order of names.
-        seconds: after this time no further factory is queried.
 
     Returns:
         The last customer whose factory was queried if time ran out, "" if all were.
@@ -67,7 +65,7 @@ def refresh(
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    deadline, looks, last = time.monotonic() + seconds, LOOKS_PER_CALL, after
+    deadline, looks, last = time.monotonic() + REFRESH_SECONDS, LOOKS_PER_CALL, after
     for name in in_turn(submitted, after):
         if time.monotonic() > deadline:
             return last
@@ -130,7 +128,7 @@ def _look(database: Database, factory: DataFactory, customer: Customer, entry: E
     """Checks the copy activity of a run in progress, and records whether it waits for consent."""
     run_id, now = entry.factory_run_id or "", _now()
     status = ledger.CONSENT_PENDING if factory.is_waiting_for_consent(customer, run_id) else IN_PROGRESS
-    ledger.note_look(database, entry.extraction_id, run_id, status, now)
+    ledger.mark_checked(database, entry.extraction_id, run_id, status, now)
 
 
 def _as_the_factory_says(entry: Extraction) -> str:
@@ -153,7 +151,7 @@ def wait(
             f"{entry.customer} {entry.dataset} {entry.window} has no factory run yet: retry in a minute"
         )
     pause, longest = POLL_SECONDS
-    started, told, answered_at = time.monotonic(), "", time.monotonic()
+    started, last_status, answered_at = time.monotonic(), "", time.monotonic()
     while True:
         try:
             status, has_ended = _present(database, factory, customer, entry)
@@ -164,10 +162,10 @@ def wait(
             if time.monotonic() - answered_at > LOST_AFTER.total_seconds():
                 raise
             status, has_ended = f"unknown, the factory does not answer ({error.message})", False
-        if status != told:
-            told = status
+        if status != last_status:
+            last_status = status
             waited = time.monotonic() - started
-            log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {told} ({waited:.0f} s waited)")
+            log.info(f"{entry.dataset} {entry.window}: factory run {run_id} is {last_status} ({waited:.0f} s waited)")
         if has_ended:
             return entry
         time.sleep(pause)

@@ -45,7 +45,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Reach:
+class AvailableDays:
     """The days that Data Connect has of a dataset; it deletes days that are too old."""
 
     first_day: dt.date
@@ -55,19 +55,19 @@ class Reach:
         return self.first_day <= day <= self.last_day
 
 
-def reach(dataset: Dataset, today: dt.date) -> Reach:
+def available_days(dataset: Dataset, today: dt.date) -> AvailableDays:
     """Returns the days that Data Connect has of a dataset on a day (UTC); a day that is not over is never among
     them.
     """
     first_day = dt.date.min if dataset.history_days is None else today - ONE_DAY * dataset.history_days
-    return Reach(first_day, today - ONE_DAY * max(dataset.delay_days, 1))
+    return AvailableDays(first_day, today - ONE_DAY * max(dataset.delay_days, 1))
 
 
-def out_of_reach(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> list[str]:
+def unavailable_days(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> list[str]:
     """Returns one line for the days that Data Connect does not have yet, with their date, and one for those that are
     too old.
     """
-    there, asked = reach(dataset, today), list(days)
+    there, asked = available_days(dataset, today), list(days)
     lines = []
     if early := [day for day in asked if day > there.last_day]:
         named = " to ".join(dict.fromkeys(str(day) for day in (min(early), max(early))))
@@ -84,7 +84,7 @@ def out_of_reach(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> l
     return lines
 
 
-def asked_times(dataset: Dataset, window: Window, snapshot_before: dt.date | None) -> tuple[str, str]:
+def requested_times(dataset: Dataset, window: Window, snapshot_before: dt.date | None) -> tuple[str, str]:
     """Returns startTime and endTime of the window's run.
 
     For a snapshot dataset these request the changes since the last snapshot that was extracted, or else the whole

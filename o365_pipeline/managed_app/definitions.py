@@ -1,6 +1,7 @@
-"""The definitions of the managed application: its releases, its installations, and what looks after them.
+"""The definitions of the managed application: its releases, its installations, and the jobs and sensors that look after
+them.
 
-They exist only where an offer is sold.
+They exist only if an offer is sold.
 """
 
 from __future__ import annotations

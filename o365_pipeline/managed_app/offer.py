@@ -25,7 +25,7 @@ from o365_pipeline.errors import SettingsError
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]
 ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$")]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
-Line = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
+SingleLine = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
 VENDOR_ROLE = "Owner"
 """The role of the vendor's principal in the managed resource group: the least role that can install.
@@ -49,8 +49,10 @@ class Sku(Part):
     """One of the sizes that a purchaser chooses from."""
 
     name: ShortName = Field(description="Its id: a plan of the marketplace.", examples=["standard"])
-    display_name: Line = Field(examples=["Standard"])
-    description: Line = Field(description="What the purchaser gets.", examples=["30 days of history, every night"])
+    display_name: SingleLine = Field(examples=["Standard"])
+    description: SingleLine = Field(
+        description="What the purchaser gets.", examples=["30 days of history, every night"]
+    )
     price_per_month: Decimal = Field(ge=0, description="The vendor's price of an installation.", examples=["500.00"])
     price_per_user_month: Decimal = Field(
         default=Decimal(0), ge=0, description="The vendor's price of each user whose data is read.", examples=["0.50"]
@@ -71,10 +73,10 @@ class Sku(Part):
 class Support(Part):
     """The vendor's contact for purchasers."""
 
-    name: Line = Field(examples=["Fabrikam support"])
+    name: SingleLine = Field(examples=["Fabrikam support"])
     email: EmailAddress = Field(examples=["support@fabrikam.example"])
     url: HttpsUrl = Field(examples=["https://fabrikam.example/support"])
-    phone: Line | None = Field(default=None, examples=["+49 30 1234567"])
+    phone: SingleLine | None = Field(default=None, examples=["+49 30 1234567"])
 
 
 class Management(Part):
@@ -121,8 +123,8 @@ class OfferFile(Part):
     """An offer as its file describes it."""
 
     name: ShortName = Field(description="The offer's id.", examples=["office365-insights"])
-    display_name: Line = Field(examples=["Office 365 insights"])
-    publisher: Line = Field(examples=["Fabrikam"])
+    display_name: SingleLine = Field(examples=["Office 365 insights"])
+    publisher: SingleLine = Field(examples=["Fabrikam"])
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")] = Field(examples=["1.0.0"])
     summary: Annotated[str, StringConstraints(min_length=10, max_length=200, pattern=r"^[^\r\n]+$")]
     description: str = Field(min_length=10, max_length=2_000)

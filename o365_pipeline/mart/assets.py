@@ -1,11 +1,11 @@
 """The mart's assets: one per table, loaded together, a customer's day in one transaction.
 
-What belongs here: what Dagster sees of the mart. The tables are in `tables/`, the SQL in `sql/`, the loading in
+What belongs here: the mart as Dagster sees it. The tables belong to `tables/`, the SQL to `sql/`, the loading to
 `loading.py`.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,24 +16,31 @@ from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
-from o365_pipeline.dagster_ui.row_history import rows_of_days
+from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
-from o365_pipeline.datasets import Dataset
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.build import TABLE_NAMES
-from o365_pipeline.mart.checks import mart_check_results, mart_check_specs, of_days
+from o365_pipeline.mart.checks import in_partitions, mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import collaboration_picture
 from o365_pipeline.mart.lineage import column_lineage
-from o365_pipeline.mart.loading import DayLoaded, load_day, note_loaded, stale_days
+from o365_pipeline.mart.loading import DayLoaded, load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.mart.sql_files import reads
-from o365_pipeline.mart.tables import MART_TABLES, fact_message
+from o365_pipeline.mart.sql_files import fed_by, reads
+from o365_pipeline.mart.tables import MART_TABLES, SUBJECTS, fact_message
 from o365_pipeline.raw.lakes import Lakes
 
 TRACE_CHECK = "rows_trace_to_a_landing"
+
+UNFED = "No data request names a dataset that this table is made of, so it stays empty and has no checks."
+UNFED_GROUP = "mart_empty"
+
+KINDS = {"dim": "dimension", "fact": "fact", "bridge": "bridge", "agg": "aggregate"}
+"""What the tables are, by how their names begin."""
 
 
 def mart_key(table: sa.Table) -> dg.AssetKey:
@@ -44,17 +51,16 @@ MART_KEYS = [mart_key(table) for table in MART_TABLES]
 
 
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
-    """The mart's tables as assets, over these datasets; what the SQL reads of others counts as empty."""
-    curated = frozenset(
-        name for dataset in datasets for name in (dataset.asset_name, dataset.current_name) if name is not None
-    )
+    """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty."""
+    curated = _curated_names(datasets)
+    checked = [table for table in MART_TABLES if is_fed(table, curated)]
 
     @dg.multi_asset(
         name="mart",
         specs=[_spec(table, curated) for table in MART_TABLES],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
-        check_specs=[spec for table in MART_TABLES for spec in _check_specs(table)],
+        check_specs=[spec for table in checked for spec in _check_specs(table)],
     )
     def mart(
         context: dg.AssetExecutionContext,
@@ -63,7 +69,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
@@ -91,22 +97,34 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             for event in materialized(day_loaded, customer.name, day):
                 context.log_event(event)
             context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
-        note_loaded(database, customer.name, loaded)
+        mark_loaded(database, customer.name, loaded)
         for table in MART_TABLES:
-            history = rows_of_days(context.instance, mart_key(table), partial(partition_key, customer.name), work.days)
-            lineage = column_lineage(table, curated)
-            context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=mart_key(table))
+            key = mart_key(table)
+            context.add_asset_metadata({"dagster/column_lineage": column_lineage(table, curated)}, asset_key=key)
+            if table not in checked:
+                yield dg.MaterializeResult(asset_key=key)
+                continue
+            history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
             if table.name.startswith("fact_"):
-                drawn = rows_per_day(history, counts[table])
-                context.add_asset_metadata({"rows_per_day": drawn}, asset_key=mart_key(table))
-            yield _result(marts[customer.name], table, customer, work.days)
-            yield volume_result(mart_key(table), counts[table], history)
+                context.add_asset_metadata({"rows_per_day": rows_per_day(history, counts[table])}, asset_key=key)
+            yield dg.MaterializeResult(asset_key=key)
+            yield from _checks(marts[customer.name], table, customer, work.days)
+            yield volume_result(key, counts[table], history)
 
     return mart
 
 
+def is_fed(table: sa.Table, curated: Collection[str]) -> bool:
+    """Whether one of these curated datasets can give the table rows."""
+    return not fed_by(table.name, _curated_names(catalogue().newest)).isdisjoint(curated)
+
+
+def _curated_names(datasets: Iterable[Dataset]) -> frozenset[str]:
+    return frozenset(name for dataset in datasets for name in (dataset.asset_name, dataset.current_name) if name)
+
+
 def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster is told of a day that was loaded outside its partitions' run."""
+    """Reports a day that was loaded outside a run of its partition."""
     for table in loaded.rows:
         yield dg.AssetMaterialization(
             asset_key=mart_key(table), partition=partition_key(customer, day), metadata=_page(loaded, table)
@@ -114,7 +132,7 @@ def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.
 
 
 def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
-    """What the day's page shows of a table."""
+    """Returns what the day's page shows of a table."""
     return {"dagster/row_count": loaded.rows[table], "preview": masked_preview(loaded.first_rows[table])}
 
 
@@ -125,16 +143,19 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         {column.name: column.comment for column in table.columns},
     )
     read = reads(table.name, curated | TABLE_NAMES)
+    [subject] = [name for name, tables in SUBJECTS.items() if table in tables]
+    fed = is_fed(table, curated)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
             *(dg.AssetKey(["curated", name]) for name in sorted(read & curated)),
             *(dg.AssetKey(["mart", name]) for name in sorted(read & TABLE_NAMES)),
         ],
-        description=f"{table.comment}. Join on customer, day and the key.",
-        group_name="mart",
-        kinds={"sql", "table"},
-        owners=["team:data-engineering"],
+        description=f"{table.comment}. Join on customer, day and the key." if fed else f"{UNFED} {table.comment}.",
+        group_name=f"mart_{subject}" if fed else UNFED_GROUP,
+        kinds={"sql", KINDS[table.name.partition("_")[0]]},
+        tags={"o365/subject": subject},
+        owners=[DATA_ENGINEERING],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
     )
 
@@ -147,19 +168,17 @@ def _check_specs(table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
     yield from mart_check_specs(key, table)
 
 
-def _result(database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]) -> dg.MaterializeResult:
-    of_partition = of_days(table, customer.name, days)
+def _checks(
+    database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]
+) -> Iterator[dg.AssetCheckResult]:
     known = sa.select(landing.c.extraction_id)
-    untraceable = sa.select(sa.func.count()).select_from(table).where(of_partition, table.c.extraction_id.not_in(known))
+    strays = in_partitions(table, customer.name, days) & table.c.extraction_id.not_in(known)
     with database.begin() as connection:
-        strays = connection.scalar(untraceable) or 0
-        checked = list(mart_check_results(connection, mart_key(table), table, customer.name, days))
-    return dg.MaterializeResult(
-        asset_key=mart_key(table),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=TRACE_CHECK, asset_key=mart_key(table), passed=strays == 0, metadata={"untraceable": strays}
-            ),
-            *checked,
-        ],
-    )
+        untraceable = connection.scalar(sa.select(sa.func.count()).select_from(table).where(strays)) or 0
+        yield dg.AssetCheckResult(
+            check_name=TRACE_CHECK,
+            asset_key=mart_key(table),
+            passed=untraceable == 0,
+            metadata={"untraceable": untraceable},
+        )
+        yield from mart_check_results(connection, mart_key(table), table, customer.name, days)

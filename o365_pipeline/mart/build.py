@@ -1,7 +1,7 @@
-"""The mart's rows, built in DuckDB from one customer's day of curated datasets.
+"""Builds the mart's rows in DuckDB from one customer's day of curated datasets.
 
-What belongs here: running the SQL of `sql/` in order and handing out its rows in frames. What a table holds is in that
-SQL and in `tables/`; writing the frames to the database belongs to `loading.py`.
+What belongs here: running the SQL of `sql/` in order, and returning its rows in frames. The content of a table belongs
+to that SQL and to `tables/`; writing the frames to the database belongs to `loading.py`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from o365_pipeline.mart.tables import MART_TABLES
 TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
 
 VECTORS_PER_CHUNK = 10
-"""Of 2,048 rows each, DuckDB's unit: frames of some 20,000 rows."""
+"""Vectors of 2,048 rows, DuckDB's unit: this gives frames of some 20,000 rows."""
 
 NULLABLE_TYPES = {sa.Integer: "Int64", sa.BigInteger: "Int64", sa.Boolean: "boolean"}
-"""What pandas needs for columns with nulls, which DuckDB hands out as floats and objects."""
+"""The pandas types of columns with nulls, which DuckDB would return as floats and objects."""
 
 CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
-"""Which datasets are curated for which days, with however few rows: an empty calendar is not an unknown one."""
+"""Lists which datasets are curated for which days, even with no rows: an empty calendar is not an unknown one."""
 
 
 @cache
 def relations() -> Mapping[str, str]:
-    """The files of `sql/` that the tables need, in the order in which they build on each other, as TABLE or VIEW.
+    """Returns the files of `sql/` that the tables need, in the order of their dependencies, as TABLE or VIEW.
 
-    What others read is a table: computed once, in half the time and two thirds of the memory that queries over views
-    alone take. The copies of all mailboxes are views, since they are as large as what they read.
+    A file that others read becomes a table, which is computed once: half the time and two thirds of the memory of
+    views. The copies of all mailboxes are views, since they are as large as what they read.
     """
     graph: dict[str, frozenset[str]] = {}
     open_names = list(TABLE_NAMES)
@@ -62,9 +62,10 @@ def prepare(
     """Build every mart table as a temporary relation over the curated ones.
 
     Args:
-        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and day;
-            one per lookback, for the days before; of those that tell of changes also what there is as of the day,
-            named by their current_name; and `curated_day`.
+        connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and
+            day;
+        one per lookback, for the days before; for datasets that deliver changes also the current state on the day,
+        named by their current_name; and `curated_day`.
         customer: the customer of the partition.
         day: the day of the partition.
         everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
@@ -80,7 +81,7 @@ def prepare(
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
-    """The rows of a mart table in its primary key's order, in frames of its columns and types.
+    """Returns the rows of a mart table in its primary key's order, in frames with its columns and types.
 
     The connection serves one such iterator at a time: exhaust it before the connection runs anything else.
     """

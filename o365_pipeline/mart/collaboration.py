@@ -1,4 +1,4 @@
-"""The shape of a day's collaboration: who wrote mail to whom, as a picture of dots and lines that names nobody.
+"""Draws a day's collaboration: who wrote mail to whom, as dots and lines without names.
 
 What belongs here: the strongest pairs of a customer's day, and their drawing. People are dots without a label; their
 colour is their department's, which is not named either.
@@ -21,13 +21,13 @@ from o365_pipeline.mart.tables import bridge_message_recipient, dim_person, fact
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_PEOPLE, MOST_PAIRS = 150, 300
-LEAST_PEOPLE = 5
-"""Fewer dots than these are people that somebody could tell apart."""
+MAX_PEOPLE, MAX_PAIRS = 150, 300
+MIN_PEOPLE = 5
+"""With fewer dots than these, somebody could recognize people."""
 
 COLOURS = 10
 UNCOLOURED = "#bbbbbb"
-"""Of people without a department, and of departments beyond the largest."""
+"""The colour of people without a department, and of departments beyond the largest ones."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pair:
 
 
 def strongest_pairs(connection: sa.Connection, customer: str, day: dt.date) -> list[Pair]:
-    """The pairs of people with the most mails between them, of few enough people to be drawn."""
+    """Returns the pairs of people with the most mails between them, limited to as many people as can be drawn."""
     sender, recipient = fact_message.c.sender_id, bridge_message_recipient.c.person_id
     one = sa.case((sender < recipient, sender), else_=recipient).label("one")
     other = sa.case((sender < recipient, recipient), else_=sender).label("other")
@@ -56,25 +56,25 @@ def strongest_pairs(connection: sa.Connection, customer: str, day: dt.date) -> l
     query = sa.select(pair.c.one, pair.c.other, mails).group_by(pair.c.one, pair.c.other)
     people: set[str] = set()
     found = []
-    for row in connection.execute(query.order_by(mails.desc(), pair.c.one, pair.c.other).limit(MOST_PAIRS)):
-        if len(people | {row.one, row.other}) <= MOST_PEOPLE:
+    for row in connection.execute(query.order_by(mails.desc(), pair.c.one, pair.c.other).limit(MAX_PAIRS)):
+        if len(people | {row.one, row.other}) <= MAX_PEOPLE:
             people |= {row.one, row.other}
             found.append(Pair(row.one, row.other, row.mails))
     return found
 
 
 def collaboration_picture(connection: sa.Connection, customer: str, day: dt.date) -> dg.MetadataValue | None:
-    """The day's network; None where too few people wrote to each other."""
+    """Draws the day's network; None if too few people wrote to each other."""
     pairs = strongest_pairs(connection, customer, day)
     people = sorted({person for pair in pairs for person in (pair.one, pair.other)})
-    if len(people) < LEAST_PEOPLE:
+    if len(people) < MIN_PEOPLE:
         return None
     query = sa.select(dim_person.c.person_id, dim_person.c.department).where(
         dim_person.c.customer == customer, dim_person.c.day == day, dim_person.c.person_id.in_(people)
     )
     departments = {row.person_id: row.department for row in connection.execute(query) if row.department}
-    told = f"{len(people)} people, {len(pairs)} pairs who wrote to each other; a colour is a department"
-    return picture(_drawn(pairs, people, departments), told)
+    caption = f"{len(people)} people, {len(pairs)} pairs who wrote to each other; a colour is a department"
+    return picture(_drawn(pairs, people, departments), caption)
 
 
 def _drawn(pairs: Sequence[Pair], people: Sequence[str], departments: Mapping[str, str]) -> Figure:

@@ -1,4 +1,4 @@
-"""The definitions of the mart stage: its tables, and the job that reads rejected rows anew."""
+"""The definitions of the mart stage: its tables, and the job that reads rejected rows again."""
 
 from __future__ import annotations
 

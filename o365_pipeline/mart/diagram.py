@@ -1,6 +1,6 @@
-"""The mart as a picture: Mermaid's entity-relationship diagrams, one for each subject, made from the tables.
+"""Draws the mart as Mermaid's entity-relationship diagrams, one for each subject, generated from the tables.
 
-What belongs here: the subjects and the notation. What refers to what belongs to `references.py`.
+What belongs here: the subjects and the notation. The references between tables belong to `references.py`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from o365_pipeline.mart.references import PARTITION, own_key, references
 from o365_pipeline.mart.tables import MART_TABLES
 
 NOT_DRAWN = (*PARTITION, "extraction_id")
-"""What every table has: said once, beside the diagrams."""
+"""Columns that every table has; the text beside the diagrams mentions them once."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Tables that belong together: a module of `tables/`, with what its docstring says."""
+    """Tables that belong together: a module of `tables/`, with the text of its docstring."""
 
     name: str
     description: str
@@ -31,7 +31,7 @@ class Subject:
 
 
 def subjects() -> tuple[Subject, ...]:
-    """The mart's tables by subject, each table once, in the order in which they are loaded."""
+    """Returns the mart's tables by subject, each table once, in the order in which they are loaded."""
     found = []
     for module_info in pkgutil.iter_modules(subjects_package.__path__):
         module = import_module(f"{subjects_package.__name__}.{module_info.name}")
@@ -43,7 +43,7 @@ def subjects() -> tuple[Subject, ...]:
 
 
 def er_diagram(tables: tuple[sa.Table, ...] = MART_TABLES) -> str:
-    """Mermaid's erDiagram of these tables; what they refer to outside of them is drawn without its columns."""
+    """Returns Mermaid's erDiagram of these tables; other tables that they refer to are drawn without columns."""
     lines = ["erDiagram"]
     for table in tables:
         lines += [f"    {table.name} {{", *(f"        {line}" for line in _attributes(table)), "    }"]

@@ -1,6 +1,6 @@
-"""The data dictionary of the mart, made from its tables and views: a document, and rows for the database itself.
+"""The data dictionary of the mart, generated from its tables and views: a document, and rows for the database itself.
 
-What belongs here: how they are described. The descriptions are the comments in `tables/` and `views/`.
+What belongs here: the form of the descriptions. The descriptions themselves are the comments in `tables/` and `views/`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.views import VIEWS, View
 
 WHOLE_ROW = "*"
-"""What stands for the column where a table or view as a whole is described."""
+"""The column name in the description of a whole table or view."""
 
 INTRODUCTION = """# Data dictionary: the mart
 
@@ -44,13 +44,13 @@ data_dictionary = sa.Table(
 
 
 def write_dictionary(connection: sa.Connection) -> None:
-    """Let the database describe its tables and views as they are now, in the caller's transaction."""
+    """Writes the descriptions of the present tables and views into the database, in the caller's transaction."""
     connection.execute(sa.delete(data_dictionary))
     connection.execute(sa.insert(data_dictionary), list(dictionary_rows()))
 
 
 def dictionary_rows() -> Iterator[dict[str, str | None]]:
-    """What the table `data_dictionary` holds."""
+    """Returns the rows of the table `data_dictionary`."""
     for table in metadata.tables.values():
         keys = {reference.column.name: reference.key for reference in references(table)}
         yield _row(table.name, WHOLE_ROW, None, None, table.comment)
@@ -64,7 +64,9 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
 
 
 def mart_document() -> str:
-    """A table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the views."""
+    """Returns a table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the
+    views.
+    """
     contents = [
         (section_link(subject.name), section_link(table.name), _first_words(table.comment or ""))
         for subject in subjects()
@@ -132,6 +134,6 @@ def _view(view: View) -> str:
 
 
 def _columns_of(view: View) -> Iterator[tuple[str, str, str]]:
-    """Each column's name, type, and what it holds."""
+    """Returns each column's name, type and description."""
     for column in view.select.selected_columns:
         yield column.name, str(column.type), view.comments[column.name]

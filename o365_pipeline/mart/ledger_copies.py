@@ -1,7 +1,7 @@
-"""Copies of ledger rows in a mart that lies apart, so that its rows can be traced to their approval there alone.
+"""Copies ledger rows into a mart in a database of its own, so that its rows can be traced to their approval there.
 
-What belongs here: which rows explain an extraction, writing them and taking them away. The ledger itself is in the
-deployment's database; copies hold of an approval what `ledger_row_provenance` shows, without the event as it was told.
+What belongs here: choosing the ledger rows for an extraction, writing and deleting the copies. The ledger itself is in
+the deployment's database. A copied approval has only what `ledger_row_provenance` shows, not the text of the event.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, landing, portions, put
+from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, id_batches, landing, put
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 
 Copies = Mapping[sa.Table, Sequence[dict[str, Any]]]
 
 NOT_COPIED = {"event": "{}", "reason": None}
-"""What stands in a copy for what an approver said beyond the decision."""
+"""Replacements for an approver's texts, which are not copied."""
 
 
 def copies_of(ledger: Database, extraction_ids: Collection[str]) -> Copies:
-    """The ledger's rows that explain some extractions."""
+    """Returns the ledger rows that explain some extractions."""
 
     def rows(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
         return (dict(row) for row in connection.execute(query).mappings())
 
     with ledger.begin() as connection:
         copies: dict[sa.Table, list[dict[str, Any]]] = {table: [] for table in (extraction, landing)}
-        for ids in portions(sorted(extraction_ids)):
+        for ids in id_batches(sorted(extraction_ids)):
             for table, found in copies.items():
                 found += rows(connection, sa.select(table).where(table.c.extraction_id.in_(ids)))
         approvals = {(row["customer"], row["approval_event_id"]) for row in copies[extraction]}
@@ -44,14 +44,16 @@ def copies_of(ledger: Database, extraction_ids: Collection[str]) -> Copies:
 
 
 def write(connection: sa.Connection, copies: Copies) -> None:
-    """Replace the copies by newer ones, in the caller's transaction."""
+    """Replaces the copies by newer ones, in the caller's transaction."""
     for table, rows in copies.items():
         for row in rows:
             put(connection, table, row)
 
 
-def forget(connection: sa.Connection, ledger: Database, customer: str) -> None:
-    """Take away the copies that explain nothing any more: of extractions without data, and approvals of those alone."""
+def remove_unused(connection: sa.Connection, ledger: Database, customer: str) -> None:
+    """Deletes copies that are no longer needed: of extractions without data, and of approvals that only those
+    refer to.
+    """
     of_customer = extraction.c.customer == customer
     with ledger.begin() as reading:
         kept = set(
@@ -60,7 +62,7 @@ def forget(connection: sa.Connection, ledger: Database, customer: str) -> None:
             )
         )
     copied = set(connection.scalars(sa.select(extraction.c.extraction_id).where(of_customer)))
-    for ids in portions(sorted(copied - kept)):
+    for ids in id_batches(sorted(copied - kept)):
         for table in (landing, extraction):
             connection.execute(sa.delete(table).where(table.c.extraction_id.in_(ids)))
     needed = sa.select(extraction.c.approval_event_id).where(of_customer)

@@ -1,7 +1,7 @@
-"""Where each column of the mart comes from, read out of the SQL that makes it.
+"""The origin of each column of the mart, derived from the SQL that makes it.
 
 What belongs here: following columns through the files of `sql/` to curated fields and to columns of other mart tables.
-A column whose way cannot be followed has no lineage; that is never an error.
+A column that cannot be followed has no lineage; that is never an error.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from o365_pipeline.mart.sql_files import text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
 EARLIER = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
-"""Days before the partition's are days of the same asset."""
+"""Relations of days before the partition's, with the asset that holds those days."""
 
 Sources = frozenset[tuple[str, str]]
-"""(relation, column): of curated assets and of mart tables, by their names."""
+"""(relation, column) of curated assets and of mart tables, by their names."""
 
 
 def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
-    """The table's columns with what they come from, of mart tables and of these curated datasets."""
+    """Returns the table's columns with their origins in mart tables and in these curated datasets."""
     return dg.TableColumnLineage(
         {
             column: [
@@ -53,9 +53,9 @@ def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumn
 
 @cache
 def sources_of(table: sa.Table) -> Mapping[str, Sources]:
-    """What each column of the table comes from, the partition's own columns left out.
+    """Returns the origins of each column of the table, without the partition's own columns.
 
-    A count of rows comes from no column; it is told to come from what makes the key of the row that counts.
+    A count of rows has no column as its origin; the key columns of the counted row are given instead.
     """
     traced = {
         column.name: _resolved(table.name, column.name) for column in table.columns if column.name not in PARTITION
@@ -65,7 +65,7 @@ def sources_of(table: sa.Table) -> Mapping[str, Sources]:
 
 
 def _resolved(relation: str, column: str) -> Sources:
-    """What a file's column comes from, through the files that are neither datasets nor tables."""
+    """Returns the origins of a file's column, through files that are neither datasets nor tables."""
     found: set[tuple[str, str]] = set()
     for source, field in _traced()[relation].get(column, frozenset()):
         if source in TABLE_NAMES or source not in relations():
@@ -77,7 +77,7 @@ def _resolved(relation: str, column: str) -> Sources:
 
 @cache
 def _traced() -> Mapping[str, Mapping[str, Sources]]:
-    """For each file its columns, with the columns of the relations that it reads."""
+    """Returns, for each file, its columns with the columns of the relations that it reads."""
     # It tells of every subquery that it cannot look into.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     schema = MappingSchema(dialect="duckdb")
@@ -121,9 +121,9 @@ def _sources(column: str, scope: Scope, schema: MappingSchema) -> Sources:
 
 
 def _by_value(tree: exp.Expr) -> exp.Expr:
-    """The query with arg_min(value, order) written as its value, and structures as columns.
+    """Rewrites the query: arg_min(value, order) becomes its value, and structures become columns.
 
-    What decides between values is no source of them.
+    What only decides between values is not their origin.
     """
     for chosen in list(tree.find_all(exp.ArgMin, exp.ArgMax)):
         chosen.replace(chosen.this)
@@ -145,9 +145,9 @@ def _by_value(tree: exp.Expr) -> exp.Expr:
 
 
 def _by_position(tree: exp.Expr) -> exp.Expr:
-    """The query with UNION BY NAME written as UNION: columns in one order, null where a part has none.
+    """Rewrites UNION BY NAME as UNION: columns in one order, null where a part has none.
 
-    A union with a star in it stays as it is, until the star is known.
+    A union with a star stays unchanged until the star is expanded.
     """
     for union in list(tree.find_all(exp.SetOperation)):
         if isinstance(union.parent, exp.SetOperation):
@@ -176,9 +176,9 @@ def _parts(query: exp.Expr) -> Iterator[exp.Select]:
 
 
 def _names(part: exp.Select, known: list[str]) -> list[str]:
-    """The part's columns by the names that they have in the union; new names are added to those known.
+    """Returns the part's columns by the names that they have in the union; adds new names to the known ones.
 
-    A part that follows without BY NAME has the names of those before it, in their order.
+    A part that follows without BY NAME takes the names of the parts before it, by position.
     """
     union, own = part.parent, part.named_selects
     if known and isinstance(union, exp.SetOperation) and union.right is part and not union.args.get("by_name"):

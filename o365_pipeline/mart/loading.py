@@ -1,7 +1,7 @@
-"""Loading the mart, at any SQLAlchemy database: a customer's day in every table, in one transaction.
+"""Loads the mart in any database that SQLAlchemy supports: a customer's day in every table, in one transaction.
 
-What belongs here: delete-and-insert of a partition, and what a frame's values are to a database. Building the frames
-belongs to `build.py`.
+What belongs here: replacing the rows of a partition, and converting a frame's values for the database. Building the
+frames belongs to `build.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, naive_utc, portions
-from o365_pipeline.database.transient import passing
+from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
-from o365_pipeline.mart.current import define_current
+from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
@@ -39,7 +39,7 @@ MOST_TOLD = 3
 
 @dataclass(frozen=True)
 class DayLoaded:
-    """What loading a customer's day came to: rows per table, and the extractions whose rows are in it."""
+    """The result of loading a customer's day: rows per table, and the extractions of the rows."""
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
@@ -57,15 +57,16 @@ def load_day(
 ) -> DayLoaded:
     """Replace the customer's day in every table of its mart by what is curated for it.
 
-    A dataset that has nothing curated for the day counts as empty. Readers see the old day or the new one, never half.
-    A mart that lies apart gets, in the same transaction, copies of the ledger rows that explain the day's rows.
+    A dataset without curated rows for the day counts as empty. Readers see the old day or the new one, never half of
+    it. A mart in a database of its own gets, in the same transaction, copies of the ledger rows that explain the day's
+    rows.
 
     Args:
         datasets: those that may be used; the others count as empty, whatever is curated of them.
         everyone_names: what the customer calls the claim of all its members.
     """
     extractions: set[str] = set()
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         usable = {dataset.asset_name for dataset in datasets}
         for dataset in catalogue().newest:
@@ -79,7 +80,7 @@ def load_day(
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         prepare(connection, customer, day, everyone_names)
-        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.lies_apart(customer) else {}
+        copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
         def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
@@ -105,7 +106,7 @@ def _stage(
     days: Collection[dt.date],
     directory: Path,
 ) -> list[Path]:
-    """Local copies of the days' curated files, those that there are, which are noted."""
+    """Returns local copies of the existing curated files of the days, and records which days have one."""
     paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
     held = {day: path for day, path in paths.items() if lake.exists(path)}
     for day in held:
@@ -120,8 +121,8 @@ def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
     return str(value.decode())
 
 
-def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
-    """Note of the extractions whose days are all in the mart that they are; `loaded` says which are in which day."""
+def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
+    """Records extractions whose days are all in the mart; `loaded` says which extractions are in which day."""
     held = sa.select(extraction.c.extraction_id, extraction.c.first_day, extraction.c.last_day).where(
         extraction.c.customer == customer,
         extraction.c.first_day >= min(loaded),
@@ -135,14 +136,14 @@ def note_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             for row in connection.execute(held)
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
-        for ids in portions(whole):
+        for ids in id_batches(whole):
             connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
 
     database.run(note)
 
 
 def loaded_days(mart: Database, customer: str) -> set[dt.date]:
-    """The days of which the customer has rows in the mart."""
+    """Returns the days of which the customer has rows in the mart."""
     with mart.begin() as connection:
         return {
             day
@@ -152,28 +153,28 @@ def loaded_days(mart: Database, customer: str) -> set[dt.date]:
 
 
 def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.date]) -> list[dt.date]:
-    """The customer's other days in the mart whose rows depend on some days that are loaded anew.
+    """Returns the customer's other days in the mart whose rows depend on the days that are loaded again.
 
-    Rows look back some days; what there is as of a day depends on every day before it that tells of changes.
+    Rows depend on some days before; the current state on a day depends on every day before it that has changes.
     """
     others = loaded_days(mart, customer) - set(days)
-    telling = [dataset for dataset in catalogue().newest if dataset.current_name]
-    told = [
+    change_datasets = [dataset for dataset in catalogue().newest if dataset.current_name]
+    changed_days = [
         day
         for day in days
         if any(later > day for later in others)
-        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in telling)
+        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in change_datasets)
     ]
-    after = {day for day in others if told and day > min(told)}
+    after = {day for day in others if changed_days and day > min(changed_days)}
     return sorted(after | (depending(days) & others))
 
 
 def load_partition(
     connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[pd.DataFrame]
 ) -> int:
-    """Replace the partition's rows by those of the chunks, in the caller's transaction; returns how many.
+    """Replaces the partition's rows with those of the chunks, in the caller's transaction; returns how many.
 
-    The rows go one per execution of one statement (executemany), so SQL Server's 2,100 parameters are never near.
+    One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
 
     Raises:
         DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
@@ -195,7 +196,7 @@ def _insert(
     try:
         connection.execute(sa.insert(table), records)
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
-        if isinstance(error, sa.exc.DBAPIError) and passing(error):
+        if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
             raise
         found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
         told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
@@ -207,7 +208,7 @@ def _insert(
 
 
 def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows as Python values: None for every kind of missing value, and dates rather than timestamps."""
+    """Returns the rows as Python values: None for every kind of missing value, and dates instead of timestamps."""
     values = {}
     for name in chunk.columns:
         series = chunk[name]

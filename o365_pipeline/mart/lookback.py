@@ -1,4 +1,4 @@
-"""The days before a partition's that its rows depend on: which datasets the SQL of `sql/` reads of them, how far back.
+"""Lookbacks: datasets of which the SQL in `sql/` also reads some days before the partition's day.
 
 What belongs here: the declarations, as relations beside those of the day. Staging the files belongs to `loading.py`.
 """
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Lookback:
-    """A dataset's rows of some days before the partition's, under a name of their own."""
+    """A dataset's rows of some days before the partition's, under a relation name of their own."""
 
     relation: str
     asset_name: str
     days: int
 
     def before(self, day: dt.date) -> tuple[dt.date, ...]:
-        """The days, the earliest first."""
+        """Returns the days, the earliest first."""
         return tuple(day - dt.timedelta(days=back) for back in range(self.days, 0, -1))
 
 
@@ -30,11 +30,11 @@ LOOKBACKS = (
 
 
 def lookbacks_at(asset_name: str) -> list[Lookback]:
-    """Those of a dataset."""
+    """Returns the lookbacks of a dataset."""
     return [lookback for lookback in LOOKBACKS if lookback.asset_name == asset_name]
 
 
 def depending(days: Iterable[dt.date]) -> frozenset[dt.date]:
-    """The days, and those after them whose rows depend on them."""
+    """Returns the days, and the days after them whose rows depend on them."""
     reach = max(lookback.days for lookback in LOOKBACKS)
     return frozenset(day + dt.timedelta(days=after) for day in days for after in range(reach + 1))

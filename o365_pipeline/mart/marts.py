@@ -1,6 +1,6 @@
-"""The marts: the database that holds each customer's mart, the deployment's or one of the customer's own.
+"""The database of each customer's mart: the deployment's, or one of the customer's own.
 
-What belongs here: the look-up alone. The ledger is in the deployment's database, whoever's mart lies elsewhere.
+What belongs here: the look-up alone. The ledger is always in the deployment's database.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from o365_pipeline.database.database import Database
 
 @dataclass(frozen=True)
 class Marts:
-    """The mart of each customer; no configurable resource, since Dagster would show passwords.
+    """The mart of each customer. It is not a configurable resource, since Dagster would show passwords.
 
     Args:
-        default: the deployment's database, which holds the ledger and the marts of all others.
-        own: the databases of customers whose mart lies elsewhere, by the customers' names.
-        joining: gives that of a customer that came while the deployment runs, by its name; None where it has none.
+        default: the deployment's database, which holds the ledger and the marts of all other customers.
+        own: the databases of customers with a mart of their own, by the customers' names.
+        joining: finds the mart of a customer that came while the deployment runs; None if it has none of its own.
     """
 
     default: Database
     own: Mapping[str, Database] = field(default_factory=dict)
-    joining: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
+    installed_mart: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, customer: str) -> Database:
-        """The database of the customer's mart."""
-        joined = self.joining(customer) if self.joining else None
+        """Returns the database of the customer's mart."""
+        joined = self.installed_mart(customer) if self.installed_mart else None
         return self.own.get(customer) or joined or self.default
 
     @property
@@ -35,6 +35,6 @@ class Marts:
         """The database of the ledger."""
         return self.default
 
-    def lies_apart(self, customer: str) -> bool:
-        """Whether the customer's mart is in another database than the ledger."""
+    def has_own_mart(self, customer: str) -> bool:
+        """Tells whether the customer's mart is in another database than the ledger."""
         return self[customer] != self.default

@@ -1,6 +1,6 @@
-"""Three questions that the demonstration asks the mart, for any database.
+"""Three example questions that the demonstration asks the mart, for any database.
 
-What belongs here: queries, as examples of how the tables join. Showing the answers belongs to `demo.py`.
+What belongs here: queries, as examples of how the tables join. Showing the answers belongs to `cli/demo.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ UNKNOWN: sa.ColumnElement[str] = sa.literal_column("'(unknown)'", sa.Unicode())
 
 
 def questions(customer: str) -> Mapping[str, sa.Select]:
-    """The questions about one customer, by their titles."""
+    """Returns the queries about one customer, by title."""
     return {
         "Busiest senders": _busiest_senders(customer),
         "Meeting hours by department": _meeting_hours(customer),
@@ -65,7 +65,7 @@ def _mails_per_day(customer: str) -> sa.Select:
 
 
 def _is_of(table: sa.Table, person_id: sa.Column[str]) -> sa.ColumnElement[bool]:
-    """Joins a table's person to the person as of the same day."""
+    """Joins a table's person to the person on the same day."""
     same_partition = sa.and_(dim_person.c.customer == table.c.customer, dim_person.c.day == table.c.day)
     return sa.and_(same_partition, dim_person.c.person_id == person_id)
 

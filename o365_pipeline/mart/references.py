@@ -1,13 +1,14 @@
-"""Which columns of the mart lead to which table's key, so that checks, diagrams and documents say the same.
+"""References between the mart's tables, for checks, diagrams and documents alike.
 
-What belongs here: the rule. A key of one column beside customer and day, as `message_id` of `fact_message`, is what
-columns of that name refer to; a column that is called otherwise says in its `info` what it refers to.
+What belongs here: the rule. If a table's key, beside customer and day, is one column, such as `message_id` of
+`fact_message`, then columns of that name refer to it; a column of another name declares its reference in its `info`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -15,7 +16,7 @@ from o365_pipeline.mart.tables import MART_TABLES
 
 PARTITION = ("customer", "day")
 HOMES = ("dim_", "fact_")
-"""What is referred to: dimensions before facts. A bridge or an aggregate is nobody's home."""
+"""Tables that can be referred to, dimensions before facts; bridges and aggregates cannot."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,18 @@ class Reference:
 
     @property
     def name(self) -> str:
-        """How checks and documents call it: sender_id -> dim_person.person_id."""
+        """The name in checks and documents: sender_id -> dim_person.person_id."""
         return f"{self.column.name} -> {self.key.table.name}.{self.key.name}"
 
 
 def own_key(table: sa.Table) -> tuple[str, ...]:
-    """The table's key within a partition."""
+    """Returns the table's key within a partition."""
     return tuple(column.name for column in table.primary_key if column.name not in PARTITION)
 
 
-def references(table: sa.Table, tables: Sequence[sa.Table] = MART_TABLES) -> tuple[Reference, ...]:
-    """What the table's columns refer to, in the order of the columns."""
-    homes = _homes(tables)
+def references(table: sa.Table) -> tuple[Reference, ...]:
+    """Returns the references of the table's columns, in the order of the columns."""
+    homes = _homes()
     found = []
     for column in table.columns:
         key = homes.get(column.info.get("references", column.name))
@@ -47,11 +48,12 @@ def references(table: sa.Table, tables: Sequence[sa.Table] = MART_TABLES) -> tup
     return tuple(found)
 
 
-def _homes(tables: Sequence[sa.Table]) -> Mapping[str, sa.Column]:
-    """The keys that can be referred to, by their names and by `table.column`."""
+@cache
+def _homes() -> Mapping[str, sa.Column]:
+    """Returns the keys that can be referred to, by name and by `table.column`."""
     homes: dict[str, sa.Column] = {}
     for prefix in HOMES:
-        for table in tables:
+        for table in MART_TABLES:
             if table.name.startswith(prefix) and len(own_key(table)) == 1:
                 [name] = own_key(table)
                 homes.setdefault(name, table.c[name])

@@ -1,6 +1,6 @@
-"""The replay job: partitions with rejected rows are curated anew, and the mart's days loaded from them.
+"""The replay job: it curates partitions with rejected rows again, and loads the mart's days from them.
 
-What belongs here: what Dagster sees of it. Which partitions, and curating them, belongs to `curated/replay.py`.
+What belongs here: the job as Dagster sees it. Choosing and curating partitions belongs to `curated/replay.py`.
 """
 
 import datetime as dt
@@ -17,12 +17,12 @@ from o365_pipeline.curated.replay import Replayed, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.assets import materialized
-from o365_pipeline.mart.loading import load_day, note_loaded, stale_days
+from o365_pipeline.mart.loading import load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lakes import Lakes
 
@@ -30,7 +30,7 @@ REPLAY_JOB = "replay_job"
 
 
 class ReplayConfig(dg.Config):
-    """Which rejected rows are read anew; what is left out selects all."""
+    """The rejected rows to read again; a field that is left out does not limit them."""
 
     customer: str | None = Field(default=None, description="Whose rows; those of all customers where it is null.")
     dataset: str | None = Field(default=None, description="Of which dataset, as Message_v1; of all where it is null.")
@@ -39,10 +39,10 @@ class ReplayConfig(dg.Config):
     reason: str | None = Field(default=None, description="A part of the reason that the rows were rejected for.")
 
     def selection(self) -> Selection:
-        """What is selected.
+        """Returns the selection.
 
         Raises:
-            UsageError: a day is none.
+            UsageError: a day is not a date.
         """
         return Selection(
             catalogue()[self.dataset] if self.dataset else None, _day(self.first_day), _day(self.last_day), self.reason
@@ -59,7 +59,7 @@ def replay_rejected_rows(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with explained():
+    with failures_in_one_line():
         selection = config.selection()
         for customer in [customers[config.customer]] if config.customer else customers:
             found = partitions(lakes, customer, selection)
@@ -86,14 +86,14 @@ replay_job = customer_job(
 
 
 def replay_request(config: ReplayConfig) -> dg.RunRequest:
-    """The run that reads the selected rows anew."""
+    """Requests the run that reads the selected rows again."""
     return customer_run(REPLAY_JOB, replay_rejected_rows, config, config.customer)
 
 
 def _load(
     context: dg.OpExecutionContext, marts: Marts, lakes: Lakes, customer: Customer, days: Iterable[dt.date]
 ) -> None:
-    """Load days of the customer's mart anew from what is curated and approved."""
+    """Loads days of the customer's mart again from curated and approved data."""
     loaded: dict[dt.date, frozenset[str]] = {}
     changed = sorted(days)
     stale = stale_days(marts[customer.name], lakes.of(customer), customer.name, changed) if changed else []
@@ -104,7 +104,7 @@ def _load(
         for event in materialized(day_loaded, customer.name, day):
             context.log_event(event)
     if loaded:
-        note_loaded(marts.ledger, customer.name, loaded)
+        mark_loaded(marts.ledger, customer.name, loaded)
 
 
 def _materialization(customer: Customer, entry: Replayed) -> dg.AssetMaterialization:

@@ -1,7 +1,7 @@
-"""The schema of ledger and mart in a database: made where there is none, brought up to date where it is older.
+"""The schema of ledger and mart in a database: it is created if there is none, and upgraded if it is older.
 
-What belongs here: the steps and their order, and that processes which start together take them once. The migrations
-are in `migrations/`, the views in `views/`.
+What belongs here: the steps and their order, and the lock that lets processes which start together upgrade once. The
+migrations belong to `migrations/`, the views belong to `views/`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from azure.core.credentials import TokenCredential
 from filelock import FileLock
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.transient import passing
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.dictionary import write_dictionary
 from o365_pipeline.mart.views import schema as views
@@ -34,19 +34,19 @@ LOCKS = {
     "mssql": "EXEC sp_getapplock @Resource = 'o365_pipeline schema', @LockMode = 'Exclusive', @LockOwner = 'Session'",
     "postgresql": "SELECT pg_advisory_xact_lock(hashtext('o365_pipeline schema'))",
 }
-"""The statement that makes an upgrade one transaction that others wait for; what they find then is done."""
+"""The statement that makes an upgrade one transaction for which other processes wait; they then find it done."""
 
 UNLOCKS = {"mssql": "EXEC sp_releaseapplock @Resource = 'o365_pipeline schema', @LockOwner = 'Session'"}
-"""What ends a lock that does not end with the transaction."""
+"""Releases a lock that does not end with the transaction."""
 
 
 def mart_database(url: sa.URL, credential: TokenCredential | None = None) -> Database:
-    """A database with the tables and views of ledger and mart: they are brought up to date before its first use."""
+    """Opens a database with the tables and views of ledger and mart, which are upgraded before its first use."""
     return Database(url, credential, prepare=upgrade)
 
 
 def migrations() -> Config:
-    """Alembic's configuration of this project's migrations."""
+    """Returns Alembic's configuration of this project's migrations."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -54,10 +54,10 @@ def migrations() -> Config:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Make the schema or bring it up to date, its views too; processes that start together do it once.
+    """Creates or upgrades the schema with its views; processes that start together do it once.
 
     Raises:
-        DatabaseError: another version made it, from which no migration leads on.
+        DatabaseError: another version created it, and there is no migration from that version.
     """
     config = migrations()
     scripts = ScriptDirectory.from_config(config)
@@ -88,19 +88,19 @@ def _is_up_to_date(connection: sa.Connection, scripts: ScriptDirectory) -> bool:
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseError(
-            f"the schema of {Database(connection.engine.url).name} was made by another version of o365-pipeline (it "
-            f"says {revision}), and none leads from there to here: name an empty database in O365_MART_URL, or for the "
-            "sandbox a new folder in O365_HOME"
+            f"the mart {Database(connection.engine.url).name} was made by another version of o365-pipeline (revision "
+            f"{revision}) and cannot be upgraded: start with an empty database, by another O365_MART_URL or, in the "
+            "sandbox, another O365_HOME"
         )
     return revision == scripts.get_current_head() and views.are_current(connection)
 
 
 def _make_with_comments(config: Config, connection: sa.Connection) -> None:
-    """Make the schema; where a server refuses the comments of tables and columns, without these."""
+    """Creates the schema; if a server refuses the comments of tables and columns, without comments."""
     try:
         _make(config, connection)
     except sa.exc.DBAPIError as error:
-        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or passing(error):
+        if connection.dialect.name != "mssql" or not connection.dialect.supports_comments or transient_code(error):
             raise
         # Servers that only speak as SQL Server does list extended properties, and refuse to take some.
         connection.rollback()

@@ -1,7 +1,7 @@
-"""What Dagster remembers of purged data: previews, schemas and counts in the events of runs.
+"""Deletes Dagster's memory of purged data: previews, schemas and counts in the events of runs.
 
-What belongs here: deleting those events, and telling the UI what is left. Dagster deletes events run by run; it keeps
-an asset's latest materialization until there is a later one.
+What belongs here: deleting those events, and reporting to the UI what is left. Dagster deletes events only with their
+whole run; it keeps an asset's latest materialization until there is a later one.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ PARTITIONS_PER_QUERY = 200
 RECORDS_PER_QUERY = 500
 
 AT_WORK_REPEATS, AT_WORK_SECONDS = 10, 30.0
-"""How often, and after how long, it is looked again whether another run still works for the customer."""
+"""How often, and after which pause, the job checks whether another run still works for the customer."""
 
 
-def forget(
+def delete_runs(
     instance: dg.DagsterInstance, customer: str, days: Collection[dt.date], live: Collection[tuple[Dataset, dt.date]]
 ) -> int:
-    """Delete the runs whose events tell of a customer's days; returns how many.
+    """Deletes the runs with events about a customer's days; returns how many.
 
-    Partitions that still hold data are reported anew, without a preview.
+    Partitions that still hold data are reported again, without a preview.
     """
     keys, known = _keys(), {*days, *(day for _, day in live)}
-    told = {key: list(_materialized(instance, key, customer, known)) for key in keys}
+    materialized = {key: list(_materialized(instance, key, customer, known)) for key in keys}
     purged = {partition_key(customer, day) for day in days}
-    runs = {run_id for found in told.values() for partition, run_id in found if partition in purged}
+    runs = {run_id for found in materialized.values() for partition, run_id in found if partition in purged}
     runs = {run_id for run_id in runs if instance.has_run(run_id)}
     # Told first: a kill in between is made good by the next, which finds the runs still there.
     for key in keys:
-        lost = {partition for partition, run_id in told[key] if run_id in runs}
+        lost = {partition for partition, run_id in materialized[key] if run_id in runs}
         _report(instance, key, customer, lost, _kept(key, customer, live))
     for run_id in runs:
         instance.delete_run(run_id)
@@ -48,10 +48,10 @@ def forget(
 
 
 def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
-    """Put the op off while another run works for the customer, whose events would come too late to be forgotten.
+    """Postpones the op while another run works for the customer, whose events would come too late to be deleted.
 
     Raises:
-        dg.RetryRequested: one does; the op is repeated after a while.
+        dg.RetryRequested: another run does; the op is repeated after a while.
     """
     statuses = [
         dg.DagsterRunStatus.STARTING,
@@ -75,7 +75,7 @@ def _keys_of(dataset: Dataset) -> list[dg.AssetKey]:
 def _materialized(
     instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, days: Collection[dt.date]
 ) -> Iterator[tuple[str, str]]:
-    """(partition, run id) of the materializations of a customer's days."""
+    """Returns (partition, run id) of the materializations of a customer's days."""
     partitions = [partition_key(customer, day) for day in sorted(days)]
     for start in range(0, len(partitions), PARTITIONS_PER_QUERY):
         wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions[start : start + PARTITIONS_PER_QUERY])
@@ -89,16 +89,18 @@ def _materialized(
 
 
 def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.date]]) -> set[str]:
-    """The partitions of an asset that still hold data."""
+    """Returns the partitions of an asset that still hold data."""
     datasets = {dataset for dataset, _ in live if key in _keys_of(dataset)}
     if key in MART_KEYS:
         return {partition_key(customer, day) for _, day in live}
     return {partition_key(customer, day) for dataset, day in live if dataset in datasets}
 
 
-def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told: set[str], kept: set[str]) -> None:
-    """Tell of partitions that hold data still; and where the latest that is known of an asset is gone, tell that."""
-    for partition in sorted(told & kept):
+def _report(
+    instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, materialized: set[str], kept: set[str]
+) -> None:
+    """Reports the partitions that still hold data; if an asset's latest materialization is purged, reports that."""
+    for partition in sorted(materialized & kept):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 key, partition=partition, description="Written anew when what is no longer approved was purged."
@@ -106,7 +108,7 @@ def _report(instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, told:
         )
     latest = instance.get_latest_materialization_event(key)
     event = latest.asset_materialization if latest else None
-    if event and event.partition in told - kept and event.metadata.get("purged") is None:
+    if event and event.partition in materialized - kept and event.metadata.get("purged") is None:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 key,

@@ -1,8 +1,9 @@
-"""The deletion that a plan asks for, in the lake and in the mart: recorded first, then done, repeatable at any moment.
+"""Carries out a plan in the lake and in the mart: the deletion is recorded first, then done, and can be repeated at any
+moment.
 
-What belongs here: the order of the steps. The plan belongs to `plan.py`; what Dagster remembers belongs to
-`dagster_history.py`. A purge that is killed is found unfinished in the ledger and done again to its end, whatever was
-decided since.
+What belongs here: the order of the steps. The plan belongs to `plan.py`; Dagster's memory belongs to
+`dagster_history.py`. If a purge is interrupted, the ledger shows it as unfinished, and it is repeated to its end,
+whatever was decided since.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
-from o365_pipeline.curated.current_state import current_path, fold
+from o365_pipeline.curated.current_state import build_current_state, current_path
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, insert_new, landing, naive_utc, portions
+from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
@@ -31,10 +32,10 @@ from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.purge.columns import manifest_of, take_out
+from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import each_once, landings_of
+from o365_pipeline.raw.manifest import distinct_landings, landings_of
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
 
@@ -42,7 +43,7 @@ Days = set[tuple[Dataset, dt.date]]
 
 
 def unfinished(database: Database, customer: Customer) -> Plan | None:
-    """A purge of the customer that was begun and not ended."""
+    """Returns a purge of the customer that was begun and not finished."""
     query = sa.select(purge_table).where(purge_table.c.customer == customer.name, purge_table.c.purged_at.is_(None))
     with database.begin() as connection:
         row = connection.execute(query.order_by(purge_table.c.started_at)).first()
@@ -53,14 +54,14 @@ def unfinished(database: Database, customer: Customer) -> Plan | None:
 
 
 def records(database: Database, customer: Customer) -> Sequence[sa.Row[Any]]:
-    """What was purged of the customer's data, the first purge first."""
+    """Returns what was purged of the customer's data, the first purge first."""
     query = sa.select(purge_table).where(purge_table.c.customer == customer.name).order_by(purge_table.c.started_at)
     with database.begin() as connection:
         return connection.execute(query).all()
 
 
 def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
-    """Record what is going to be deleted, and from this moment count it as not there; beginning again is harmless."""
+    """Records what is going to be deleted; from now on it counts as deleted. Beginning again is harmless."""
     row = {
         "purge_id": plan.purge_id,
         "customer": plan.customer,
@@ -74,7 +75,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
     def note(connection: sa.Connection) -> None:
         if not insert_new(connection, purge_table, [row]):
             return
-        for ids in portions(plan.whole):
+        for ids in id_batches(plan.whole):
             # What was asked for again since the plan was made is not part of it any more.
             of_plan = extraction.c.extraction_id.in_(ids), extraction.c.status.not_in(UNDER_WAY)
             connection.execute(extraction.update().where(*of_plan).values(status=PURGED))
@@ -85,7 +86,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
 
 
 def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Cloud | None = None) -> set[dt.date]:
-    """Delete what the plan says, and whatever else the ledgers do not know; returns the days that were touched."""
+    """Deletes what the plan names, and objects that the ledgers do not know; returns the affected days."""
     database = marts.ledger
     touched = _days_of(database, plan)
     _count(marts, lake, customer, plan)
@@ -93,7 +94,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     for deletion in plan.deletions:
         if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
             dataset, window = found
-            take_out(lake, database, deletion.extraction_id, deletion.columns)
+            remove_columns(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
@@ -104,7 +105,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
 
 
 def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) -> None:
-    """Record that the purge came to its end."""
+    """Records that the purge is finished."""
     database.execute(
         purge_table.update()
         .where(purge_table.c.purge_id == plan.purge_id, purge_table.c.purged_at.is_(None))
@@ -113,7 +114,7 @@ def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) 
 
 
 def live_days(database: Database, customer: Customer) -> Days:
-    """The (dataset, day) pairs of the customer that a sealed landing holds."""
+    """Returns the (dataset, day) pairs of the customer that a sealed landing holds."""
     query = (
         sa.select(extraction.c.dataset, extraction.c.first_day, extraction.c.last_day)
         .join(landing, landing.c.extraction_id == extraction.c.extraction_id)
@@ -129,9 +130,9 @@ def live_days(database: Database, customer: Customer) -> Days:
 
 
 def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tuple[str, int]]:
-    """The customer's objects that no extraction or landing accounts for.
+    """Returns the customer's objects that belong to no extraction or landing.
 
-    They are listed before the ledgers are asked: what lands meanwhile is in the ledgers before it is in the lake.
+    They are listed before the ledgers are read: data that lands meanwhile is in the ledgers before it is in the lake.
     """
     name = customer.name
     raw = lake.objects(f"raw/{name}")
@@ -145,13 +146,13 @@ def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tu
 
 
 def _parents(path: str, folders: set[str]) -> list[str]:
-    """Those of the folders that a raw object can lie in: its window's and its run's."""
+    """Returns those of the folders that may contain a raw object: its window's and its run's."""
     parts = path.split("/")
     return [folder for folder in ("/".join(parts[:4]), "/".join(parts[:5])) if folder in folders]
 
 
 def _live_folders(database: Database, customer: Customer) -> set[str]:
-    """The folders of factory runs that count; of a window whose run is being asked for, the whole window's."""
+    """Returns the folders of valid factory runs; if a window's run is being created, the whole window's folder."""
     query = sa.select(extraction).where(
         extraction.c.customer == customer.name, extraction.c.status.not_in(WITHOUT_DATA)
     )
@@ -166,22 +167,23 @@ def _live_folders(database: Database, customer: Customer) -> set[str]:
 
 
 def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days, cloud: Cloud | None) -> None:
-    """Write the days' curated files anew from landings whose columns changed."""
+    """Writes the days' curated files again, from landings whose columns changed."""
     if not days:
         return
     people = people_of(database, lake, customer, cloud)
     for dataset in {dataset for dataset, _ in days}:
         of_dataset = sorted(day for found, day in days if found == dataset)
         landings = landings_of(database, lake, customer.name, dataset, of_dataset)
-        for landed in each_once(landings.values()):
+        for landed in distinct_landings(landings.values()):
             held = [day for day in of_dataset if landings.get(day) is landed]
             curate(lake, dataset, landed, held, landed.manifest.columns, people)
 
 
 def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) -> set[dt.date]:
-    """Write anew what there is as of each day from the first of the plan's on, of datasets that tell of changes.
+    """Writes the current state again, from the plan's first day on, for datasets that deliver changes.
 
-    Returns the days whose mart shows it: all from that day on, since a day that has none shows the last one there is.
+    Returns the days whose mart shows it: all from that day on, since a day without a table shows the newest one before
+    it.
     """
     first_days: dict[Dataset, dt.date] = {}
     for deletion in plan.deletions:
@@ -194,12 +196,12 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
         landings = landings_of(database, lake, customer.name, dataset, days) if days else {}
         for day in days:
             if lake.exists(current_path(dataset, customer.name, day)):
-                fold(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
+                build_current_state(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
     return {day for _, day in live if day >= min(first_days.values())} if first_days else set()
 
 
 def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
-    """Load the touched days anew from what is left in the lake, and delete days of which nothing is."""
+    """Loads the affected days again from what is left in the lake, and deletes days of which nothing is left."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
     # Later days hold what was counted from the touched ones' mail.
     stale = touched | (depending(touched) & loaded_days(mart, customer.name))
@@ -208,8 +210,8 @@ def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.
         load_day(marts, lake, customer.name, day, held, customer.everyone_names)
     for day in sorted(loaded_days(mart, customer.name) - {day for _, day in live}):
         mart.run(partial(_delete_day, customer=customer, day=day))
-    if marts.lies_apart(customer.name):
-        mart.run(partial(ledger_copies.forget, ledger=marts.ledger, customer=customer.name))
+    if marts.has_own_mart(customer.name):
+        mart.run(partial(ledger_copies.remove_unused, ledger=marts.ledger, customer=customer.name))
         # What was loaded before the customer had a mart of its own.
         for day in sorted(loaded_days(marts.default, customer.name)):
             marts.default.run(partial(_delete_day, customer=customer, day=day))
@@ -222,7 +224,7 @@ def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> 
 
 
 def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
-    """Record how much the plan's deletion concerns, before anything of it is deleted."""
+    """Records how much the plan deletes, before anything is deleted."""
     database = marts.ledger
     of_plan = purge_table.c.purge_id == plan.purge_id
     with database.begin() as connection:
@@ -241,12 +243,12 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
 
 
 def _rows_of(mart: Database, extraction_ids: Sequence[str]) -> int:
-    """How many of the mart's rows come from some extractions."""
+    """Counts the mart's rows that come from some extractions."""
     with mart.begin() as connection:
         return sum(
             connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))) or 0
             for table in MART_TABLES
-            for ids in portions(extraction_ids)
+            for ids in id_batches(extraction_ids)
         )
 
 

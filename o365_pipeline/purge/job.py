@@ -1,6 +1,7 @@
-"""The purge job, and the sensor that launches it when a grace is over.
+"""The purge job, and the sensor that launches it when a grace period is over.
 
-What belongs here: what Dagster sees of purging. What is deleted belongs to `plan.py`, how belongs to `deletion.py`.
+What belongs here: purging as Dagster sees it. What is deleted is decided in `plan.py`; deleting belongs to
+`deletion.py`.
 """
 
 import datetime as dt
@@ -12,26 +13,26 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.turns import in_turn
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.dagster_history import forget, wait_for_others
-from o365_pipeline.purge.plan import Plan, due, in_doubt, next_due
+from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
+from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 
 PURGE_JOB = "purge_job"
 MAX_CUSTOMERS = 50
-"""How many customers one tick looks at; the next goes on after them."""
+"""How many customers one tick looks at; the next tick continues after them."""
 
 MAX_ROUNDS = 10
-"""How many plans one run carries out: an unfinished one first, then what is due."""
+"""How many plans one run carries out: an unfinished one first, then those that are due."""
 
 
 class PurgeConfig(dg.Config):
-    """Whose data."""
+    """The customer whose data is purged."""
 
     customer: str = Field(description="The customer of whose data is deleted what no approval covers any more.")
     although_in_doubt: bool = Field(
@@ -52,12 +53,12 @@ def purge(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with explained():
+    with failures_in_one_line():
         customer = customers[config.customer]
     wait_for_others(context, customer.name)
     for _ in range(MAX_ROUNDS):
         now = dt.datetime.now(dt.UTC)
-        plan = deletion.unfinished(database, customer) or due(database, customer, now, config.although_in_doubt)
+        plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now, config.although_in_doubt)
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
@@ -73,11 +74,11 @@ def carry_out(
     plan: Plan,
     cloud: Cloud | None = None,
 ) -> None:
-    """Begin a purge, or go on with one that was begun, and end it."""
+    """Begins a purge, or continues one that was begun, and finishes it."""
     database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
     days = deletion.delete(marts, lake, customer, plan, cloud)
-    runs = forget(instance, customer.name, days, deletion.live_days(database, customer))
+    runs = delete_runs(instance, customer.name, days, deletion.live_days(database, customer))
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 
 
@@ -92,20 +93,20 @@ purge_job = customer_job(
 
 
 def announced(database: Database, customer: Customer, day: dt.datetime, at: dt.datetime) -> str:
-    """What there is to say of a purge that is not carried out now."""
-    if day <= at and (doubt := in_doubt(database, customer, at)):
+    """Says why a purge is not carried out now, or when it will be."""
+    if day <= at and (doubt := missing_decisions(database, customer, at)):
         return f"not purged, since {doubt}; ask the approver, then: o365-pipeline purge --although-in-doubt"
     return f"what is no longer approved is purged on {day:%Y-%m-%d}"
 
 
 def purge_request(customer: str, run_key: str | None = None, although_in_doubt: bool = False) -> dg.RunRequest:
-    """The run that purges what is due of a customer."""
+    """Requests the run that purges what is due of a customer."""
     config = PurgeConfig(customer=customer, although_in_doubt=although_in_doubt)
     return customer_run(PURGE_JOB, purge, config, customer, run_key)
 
 
 def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor, on or off until somebody says otherwise in the UI."""
+    """Builds the sensor; `default_status` says whether it is on until somebody changes that in the UI."""
 
     @dg.sensor(
         job_name=PURGE_JOB,
@@ -128,11 +129,11 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         coming: list[str] = []
         for name in chosen:
             customer = customers[name]
-            plan = deletion.unfinished(database, customer) or due(database, customer, now)
+            plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
             if plan:
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
                 requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
-            elif day := next_due(database, customer, now):
+            elif day := next_purge_at(database, customer, now):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
         return dg.SensorResult(
             run_requests=requests,

@@ -1,6 +1,7 @@
-"""The plan of a purge: which extractions, or which of their columns, no approval has covered for longer than the grace.
+"""The plan of a purge: the extractions, or their columns, that no approval has covered for longer than the grace
+period.
 
-What belongs here: reading the ledgers and deciding. Nothing is deleted here; that belongs to `deletion.py`.
+What belongs here: reading the ledgers and deciding. Deleting belongs to `deletion.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.consent.authorization import ask_of
-from o365_pipeline.consent.coverage import Held, Lapse, lapses
+from o365_pipeline.consent.coverage import HeldData, Lapse, lapses
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.database.database import Database
@@ -28,7 +29,7 @@ from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY
 
 
 class Deletion(BaseModel):
-    """One extraction of which something is deleted: some of its columns, or all of it where none is named."""
+    """One extraction of which something is deleted: some columns, or everything if no column is named."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +38,7 @@ class Deletion(BaseModel):
 
 
 class Plan(BaseModel):
-    """What is to be deleted of one customer, and why."""
+    """The data of one customer that is to be deleted, and the reason."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,17 +49,19 @@ class Plan(BaseModel):
 
     @property
     def purge_id(self) -> str:
-        """The same for the same plan, so that two that purge at once do it once."""
+        """An id that is the same for equal plans, so that two processes that purge at once do it once."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
     @property
     def whole(self) -> list[str]:
-        """The extractions of which nothing is left."""
+        """The extractions of which nothing is kept."""
         return [deletion.extraction_id for deletion in self.deletions if not deletion.columns]
 
 
-class Alike(NamedTuple):
-    """What extractions have in common; of what is not landed, and so has no manifest, columns cannot be taken out."""
+class ExtractionGroup(NamedTuple):
+    """What a group of extractions has in common. Columns can only be removed from landed ones, which have a
+    manifest.
+    """
 
     dataset: str
     columns: str
@@ -69,22 +72,22 @@ class Alike(NamedTuple):
 
 @dataclass(frozen=True)
 class Uncovered:
-    """Extractions alike in what they hold, the columns that are not covered (none named: all), and since when."""
+    """A group of extractions, the columns that are not covered (none named: all), and since when."""
 
     extraction_ids: tuple[str, ...]
     columns: tuple[str, ...]
     lapse: Lapse
 
 
-def due(database: Database, customer: Customer, at: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
-    """What is to be deleted of a customer's data at a moment, or None.
+def plan_purge(database: Database, customer: Customer, at: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
+    """Plans what is to be deleted of a customer's data at a moment; None if nothing is.
 
     Args:
-        although_in_doubt: also where a renewal may have been missed, because the feed was not read.
+        although_in_doubt: also if a renewal may have been missed because the feed was not read.
     """
     grace = dt.timedelta(days=customer.purge_grace_days)
     found = [entry for entry in uncovered(database, customer, at) if entry.lapse.since + grace <= at]
-    if not found or (in_doubt(database, customer, at) and not although_in_doubt):
+    if not found or (missing_decisions(database, customer, at) and not although_in_doubt):
         return None
     columns: dict[str, set[str]] = {}
     whole: set[str] = set()
@@ -104,8 +107,8 @@ def due(database: Database, customer: Customer, at: dt.datetime, although_in_dou
     return Plan(customer=customer.name, reason=first.reason, event_id=first.event_id, deletions=tuple(deletions))
 
 
-def everything(database: Database, customer: Customer, reason: str) -> Plan:
-    """The deletion of all that is held of a customer, whatever was approved."""
+def plan_whole_purge(database: Database, customer: Customer, reason: str) -> Plan:
+    """Plans the deletion of all data of a customer, whatever was approved."""
     query = (
         sa.select(extraction.c.extraction_id)
         .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
@@ -116,31 +119,31 @@ def everything(database: Database, customer: Customer, reason: str) -> Plan:
     return Plan(customer=customer.name, reason=reason, event_id=None, deletions=deletions)
 
 
-def in_doubt(database: Database, customer: Customer, at: dt.datetime) -> str | None:
-    """Why a decision that allows what seems to have lapsed may have been missed; None where that cannot be."""
+def missing_decisions(database: Database, customer: Customer, at: dt.datetime) -> str | None:
+    """Says why a decision that still allows the data may have been missed; None if none can have been."""
     since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)
-    return feed_ledger.doubt(database, customer, since, at) if since else None
+    return feed_ledger.missing_decisions(database, customer, since, at) if since else None
 
 
-def next_due(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:
-    """When the first of what is not covered becomes due; None where all that is held is covered."""
+def next_purge_at(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:
+    """Returns when the first deletion becomes due; None if all data is covered."""
     grace = dt.timedelta(days=customer.purge_grace_days)
     return min((entry.lapse.since + grace for entry in uncovered(database, customer, at)), default=None)
 
 
 def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[Uncovered]:
-    """What is held of a customer's data and not covered at a moment."""
+    """Returns which of a customer's data is not covered at a moment."""
     events = approval_ledger.events(database, customer)
     by_id = {event.event_id: event for event in events}
     found: list[Uncovered] = []
-    for alike, ids in _held(database, customer).items():
-        if alike.dataset not in catalogue():
+    for group, ids in _held(database, customer).items():
+        if group.dataset not in catalogue():
             continue
-        dataset = catalogue()[alike.dataset]
-        ask = ask_of(customer, dataset, tuple(json.loads(alike.columns)), Scope.model_validate_json(alike.scope))
-        held = Held(ask, _deny_groups(by_id.get(alike.approval_event_id), dataset.table_name))
+        dataset = catalogue()[group.dataset]
+        ask = ask_of(customer, dataset, tuple(json.loads(group.columns)), Scope.model_validate_json(group.scope))
+        held = HeldData(ask, _deny_groups(by_id.get(group.approval_event_id), dataset.table_name))
         lapsed = lapses(held, events, at)
-        if not alike.is_landed and lapsed:
+        if not group.is_landed and lapsed:
             found.append(Uncovered(tuple(ids), (), min(lapsed.values(), key=lambda lapse: lapse.since)))
             continue
         if whole := _whole(dataset, ask.columns, lapsed):
@@ -150,7 +153,9 @@ def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[U
 
 
 def _whole(dataset: Dataset, columns: Sequence[str], lapsed: Mapping[str, Lapse]) -> Lapse | None:
-    """Since when nothing of the rows may be kept: without a column of the key, or without any, a row is none."""
+    """Returns since when no row may be kept: a row cannot be kept without a column of its key, or without any
+    column.
+    """
     key = [name for name in dataset.natural_key if name in columns]
     if of_key := [lapsed[name] for name in key if name in lapsed]:
         return min(of_key, key=lambda lapse: lapse.since)
@@ -166,19 +171,21 @@ def _by_lapse(ids: tuple[str, ...], lapsed: Mapping[str, Lapse]) -> Iterator[Unc
     return (Uncovered(ids, tuple(names), lapse) for lapse, names in groups.items())
 
 
-def _held(database: Database, customer: Customer) -> dict[Alike, list[str]]:
-    """The extractions that left, or may have left, data in the lake, by what they hold."""
+def _held(database: Database, customer: Customer) -> dict[ExtractionGroup, list[str]]:
+    """Returns the extractions that left, or may have left, data in the lake, grouped by what they hold."""
     query = (
         sa.select(extraction, landing.c.manifest)
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
         .order_by(extraction.c.extraction_id)
     )
-    found: dict[Alike, list[str]] = {}
+    found: dict[ExtractionGroup, list[str]] = {}
     with database.begin() as connection:
         for row in connection.execute(query):
-            alike = Alike(row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None)
-            found.setdefault(alike, []).append(row.extraction_id)
+            group = ExtractionGroup(
+                row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None
+            )
+            found.setdefault(group, []).append(row.extraction_id)
     return found
 
 

@@ -1,10 +1,10 @@
-"""Lake-landed raw assets, one per dataset of the catalogue.
+"""The raw assets, one per dataset of the catalogue: they seal what landed in the lake.
 
-What belongs here: what Dagster sees of a landing. Verifying and sealing belongs to `landing.py`; submitting and
-waiting, where an asset is materialized by hand, is the extraction stage's.
+What belongs here: a landing as Dagster sees it. Verifying and sealing belong to `landing.py`; submitting and waiting,
+for an asset that is materialized by hand, belong to `extraction/`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,11 @@ import dagster as dg
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import explained
-from o365_pipeline.dagster_ui.preview import table_schema
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets.column_schema import raw_schema
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -28,7 +29,7 @@ from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Manifest
-from o365_pipeline.raw.transfer import logged
+from o365_pipeline.raw.transfer import log_progress
 
 ROWS_CHECK = "rows_landed_as_reported"
 FOLDERS_CHECK = "known_datasets_only"
@@ -38,20 +39,24 @@ def raw_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["raw", dataset.asset_name])
 
 
-def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset that seals the dataset's landings."""
+def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
+    """Builds the asset that seals the dataset's landings.
+
+    Args:
+        asked: the curated names of the columns that a data request names.
+    """
     key = raw_key(dataset)
 
     @dg.asset(
         key=key,
         group_name="raw",
         kinds={"json", "datalake"},
-        owners=["team:data-engineering"],
-        tags={"o365/family": dataset.family},
+        owners=[DATA_ENGINEERING],
+        tags={"o365/family": dataset.family, "o365/billed": "free" if dataset.free_of_charge else "by-row"},
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=REATTACHING_RETRY,
         deps=[EXTRACTION],
-        metadata={"dagster/column_schema": _schema(dataset)},
+        metadata={"dagster/column_schema": raw_schema(dataset, asked)},
         check_specs=[
             dg.AssetCheckSpec(
                 ROWS_CHECK,
@@ -78,10 +83,10 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        with explained():
+        with failures_in_one_line():
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
-            lake = lakes.of(customer).telling(logged(context.log, dataset.name))
+            lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landed: dict[Extraction, tuple[Manifest, str]] = {}
             requested = _requested(customer, dataset)
             for entry in _extractions(context, database, data_factory, customer, requested, work):
@@ -106,17 +111,8 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return raw
 
 
-def _schema(dataset: Dataset) -> dg.TableSchema:
-    """The documented columns of all versions, and those that Data Connect adds by itself."""
-    columns = {
-        **dict.fromkeys(SYSTEM_COLUMNS, "string, added by Data Connect"),
-        **{column.name: column.documented_type for column in dataset.curated_columns},
-    }
-    return table_schema(columns, dataset.natural_key)
-
-
 def _requested(customer: Customer, dataset: Dataset) -> RequestedDataset:
-    """What the customer's data request asks of the dataset, in the version that it names."""
+    """Returns what the customer's data request asks of the dataset, in the version that it names."""
     requested = customer.data_request.requested(dataset.name)
     if requested is None:
         raise UsageError(f"{customer.name}'s data request does not name {dataset.name}; add it and have it approved")
@@ -131,7 +127,7 @@ def _extractions(
     requested: RequestedDataset,
     work: CustomerDays,
 ) -> list[Extraction]:
-    """The finished extractions that hold the days; submits what is missing and waits for what is under way."""
+    """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
     me = claimant(context)
     submitter = Submitter(database, factory, me, "raw", log=context.log)
     submitter.authorized_by(customer, requested)
@@ -152,9 +148,10 @@ def _extractions(
 def _submit_others(
     context: dg.AssetExecutionContext, submitter: Submitter, customer: Customer, dataset: Dataset, work: CustomerDays
 ) -> None:
-    """Ask for the run's other datasets too before waiting: each takes 45 minutes, and steps follow each other.
+    """Also submits the run's other datasets before waiting, since each takes 45 minutes and the steps follow each
+    other.
 
-    What is wrong with one of them is told by its own step.
+    An error in one of them is reported by its own step.
     """
     selected = context.run.asset_selection
     for requested in customer.data_request.datasets:
@@ -165,7 +162,7 @@ def _submit_others(
 
 
 def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:
-    """What the factory reported; of a landing that was sealed before, as its manifest has it."""
+    """Returns the factory's report; for a landing that was sealed before, the counts in its manifest."""
     if manifest := landing.sealed(lake, dataset, entry):
         return CopyOutcome(manifest.rows_reported, None, None)
     run = factory.run(customer, entry.factory_run_id or "")
@@ -175,7 +172,9 @@ def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Data
 
 
 def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
-    """What a day's page shows: the landing that holds it. In the lake a window's rows are not told apart by day."""
+    """Returns what a day's page shows: the landing that holds the day. The lake does not separate a window's rows by
+    day.
+    """
     is_of_one_day = manifest.first_day == manifest.last_day
     return {
         "dagster/row_count" if is_of_one_day else "rows_of_the_window": manifest.rows,

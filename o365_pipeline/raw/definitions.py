@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 
 import dagster as dg
 
@@ -13,10 +13,10 @@ from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, 
 
 
 def raw_definitions(
-    partitioning: Partitioning, datasets: Sequence[Dataset], sensors: dg.DefaultSensorStatus
+    partitioning: Partitioning, asked: Mapping[Dataset, Collection[str]], sensors: dg.DefaultSensorStatus
 ) -> dg.Definitions:
     return dg.Definitions(
-        assets=dg.map_asset_specs(partitioning, [raw_asset(dataset) for dataset in datasets]),
-        asset_checks=[reconciliation_check(dataset) for dataset in datasets],
+        assets=dg.map_asset_specs(partitioning, [raw_asset(dataset, columns) for dataset, columns in asked.items()]),
+        asset_checks=[reconciliation_check(dataset) for dataset in asked],
         sensors=[build_reconciliation_sensor(sensors)],
     )

@@ -1,8 +1,8 @@
-"""Reading what Data Connect writes: JSON Lines, with the oddities that real files have.
+"""Reads JSON Lines as Data Connect writes them, with the oddities of real files.
 
-What belongs here: telling clean files from odd ones (DuckDB, in bulk) and taking the odd ones apart, a window of text
-at a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays, large objects, lines that are
-no JSON. Where a large object ends belongs to `large_json.py`; what the rows mean is the curated stage's.
+What belongs here: telling clean files from odd ones (DuckDB, in bulk) and splitting the odd ones, one window of text at
+a time: several objects on a line, byte-order marks, UTF-16, JSON across lines, arrays, large objects, lines that are
+not JSON. Finding the end of a large object belongs to `large_json.py`; the meaning of the rows belongs to `curated/`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import duckdb
 from o365_pipeline.raw.large_json import Scan
 
 WINDOW = 1024 * 1024
-"""How many characters are looked at together; what is longer counts as large."""
+"""How many characters are read at once; a longer value counts as large."""
 
 LARGEST_OBJECT = 128 * 1024 * 1024
-"""Objects of more characters are not read."""
+"""Objects with more characters are not read."""
 
 KEPT_CHARACTERS = 1_000_000
-"""How many characters of what cannot be read are kept; the whole is in the lake, in the file."""
+"""How many characters of unreadable text are kept; the whole text stays in the lake's file."""
 
 LARGE_BYTES = 4 * 1024 * 1024
-"""Objects of more bytes are large: they are read one by one, and a file that has one is odd."""
+"""Objects with more bytes are large: they are read one by one, and a file that has one counts as odd."""
 
 CLOSE_TO_THE_END = 16
-"""So near a window's end an error may be a word or an escape that the end cuts off."""
+"""An error this close to a window's end may only be a word or an escape that the end cuts off."""
 
 BLANK = b" \t\r\n\xef\xbb\xbf"
 BETWEEN = re.compile("[ \t\r\n,\\]\ufeff]*")
@@ -44,8 +44,9 @@ NOT_UTF_8 = "not UTF-8 text"
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: rows (objects, plus one for each line that is none), and whether every line is one object that
-    is not large."""
+    """The contents of a file: its rows (objects, plus one for each line that is none), and whether every line is one
+    object that is not large.
+    """
 
     rows: int
     is_clean: bool
@@ -53,17 +54,17 @@ class Contents:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an odd file: an object's text on one line, or what could not be read, with the reason."""
+    """A part of an odd file: the text of an object on one line, or unreadable text with the reason."""
 
     line: int
-    """Where it begins in the file, from 1."""
+    """The line in the file where it begins, from 1."""
 
     text: str
     reason: str | None
 
 
 def contents(connection: duckdb.DuckDBPyConnection, path: Path) -> Contents:
-    """Count a file's rows."""
+    """Counts the rows of a file."""
     try:
         lines, objects = connection.execute(
             f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT' AND strlen(json) <= {LARGE_BYTES}) "
@@ -77,10 +78,10 @@ def contents(connection: duckdb.DuckDBPyConnection, path: Path) -> Contents:
 
 
 def objects_in(paths: list[Path], largest: int = 0) -> str:
-    """The table function that reads these clean files, one column `json`, one row per line.
+    """Returns the table function that reads these clean files, one column `json`, one row per line.
 
     Args:
-        largest: the bytes of the largest line, where it may be more than DuckDB's default, 16 MB.
+        largest: the bytes of the largest line, if it may exceed DuckDB's default, 16 MB.
     """
     names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     size = f", maximum_object_size = {largest + 1024}" if largest else ""
@@ -88,7 +89,7 @@ def objects_in(paths: list[Path], largest: int = 0) -> str:
 
 
 def is_line_by_line(path: Path) -> bool:
-    """Whether a file is UTF-8 whose objects are on lines of their own: not UTF-16, not across lines, no arrays."""
+    """Tells whether a file is UTF-8 with each object on its own line: not UTF-16, not across lines, no arrays."""
     if _encoding(path) != "utf-8":
         return False
     with path.open("rb") as file:
@@ -97,9 +98,9 @@ def is_line_by_line(path: Path) -> bool:
 
 
 def pieces(path: Path) -> Iterator[Piece]:
-    """Take a file apart; what is not blank gives at least one piece, so that nothing is lost.
+    """Splits a file into pieces; text that is not blank gives at least one piece, so that nothing is lost.
 
-    A line on which something cannot be read is one piece, whole as far as it is within one window.
+    A line with unreadable text is one piece, which holds the whole line as far as it is within one window.
     """
     encoding = _encoding(path)
     errors = "surrogateescape" if encoding == "utf-8" else "replace"
@@ -137,7 +138,7 @@ class _LargeError(Exception):
 
 
 class _BrokenError(Exception):
-    """What is no JSON."""
+    """Text that is not JSON."""
 
     def __init__(self, reason: str, is_across_lines: bool) -> None:
         super().__init__(reason)
@@ -145,7 +146,7 @@ class _BrokenError(Exception):
 
 
 class _Window:
-    """A part of a file's text, and a place in it."""
+    """A part of a file's text, and a position in it."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -157,18 +158,18 @@ class _Window:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """Which window, which line, where."""
+        """The window, the line and the position."""
         return self._moves, self.line, self.at
 
     def go_back(self, place: tuple[int, int, int]) -> bool:
-        """Go to an earlier place on the line; False where it is not in the window any more."""
+        """Goes to an earlier position on the line; False if it is not in the window any more."""
         if place[0] != self._moves:
             return False
         _, self.line, self.at = place
         return True
 
     def find_next(self) -> bool:
-        """Go to what is next after blanks, commas and ends of arrays; False where nothing is."""
+        """Goes past blanks, commas and ends of arrays; False if nothing follows."""
         while True:
             self._go(BETWEEN.match(self._text, self.at).end())  # type: ignore[union-attr]
             if self.at < len(self._text):
@@ -177,7 +178,7 @@ class _Window:
                 return False
 
     def enter_array(self) -> bool:
-        """Go past the bracket that opens an array of objects or of arrays; False where none does."""
+        """Goes past the bracket that opens an array of objects or of arrays; False if there is none here."""
         found = ARRAY.match(self._text, self.at)
         if found is None:
             return False
@@ -189,11 +190,11 @@ class _Window:
         return True
 
     def take_value(self) -> Piece:
-        """The value here, and go past it.
+        """Returns the value at the position, and goes past it.
 
         Raises:
             _LargeError: it is longer than a window.
-            _BrokenError: it is no JSON.
+            _BrokenError: it is not JSON.
         """
         while True:
             broken = None
@@ -216,7 +217,7 @@ class _Window:
             self._move()
 
     def take_large(self) -> Piece:
-        """The large value, or the rest of the large line, and go past it."""
+        """Returns the large value, or the rest of its line if it is unreadable, and goes past it."""
         line, scan = self.line, Scan(LARGEST_OBJECT, KEPT_CHARACTERS)
         is_object = self._text[self.at] == "{"
         while (end := scan.feed(self._text, self.at)) is None:
@@ -229,7 +230,7 @@ class _Window:
         return _piece(line, scan.text(), reason)
 
     def take_broken(self, error: _BrokenError) -> Piece:
-        """The rest of the line, or of the object across lines, and go past it."""
+        """Returns the rest of the line, or of the object across lines, and goes past it."""
         end = self._end_of_object() if error.is_across_lines else self._text.find("\n", self.at)
         return self._piece(end if end >= 0 else len(self._text), str(error))
 
@@ -238,7 +239,9 @@ class _Window:
         return _BrokenError(reason, 0 <= end < place and self._text[self.at : end].strip() == "{")
 
     def _end_of_object(self) -> int:
-        """Where the next object or array begins on a line, as far to the left as the one here; -1 where none does."""
+        """Returns where the next object or array begins on a line with the same or a smaller indent; -1 if there is
+        none.
+        """
         indent = self.at - self._text.rfind("\n", 0, self.at) - 1
         found = re.compile(f"\n(?=[ \t]{{0,{indent}}}[{{\\[\\]])").search(self._text, self.at)
         return found.start() if found else -1
@@ -253,7 +256,7 @@ class _Window:
         self.at = place
 
     def _move(self) -> bool:
-        """Let the window begin here; False where there is no more text."""
+        """Makes the window begin at the position; False if there is no more text."""
         more = "" if self._is_last else self._file.read(WINDOW)
         self._is_last = len(more) < WINDOW
         self._text, self.at = self._text[self.at :] + more, 0
@@ -262,7 +265,9 @@ class _Window:
 
 
 def _piece(line: int, text: str, reason: str | None) -> Piece:
-    """Text as a piece of one line; half a character, which other readers refuse, becomes a question mark."""
+    """Makes a piece of text on one line; half of a surrogate pair, which other readers refuse, becomes a question
+    mark.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

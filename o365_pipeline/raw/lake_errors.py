@@ -1,6 +1,6 @@
-"""What the lake's refusals mean: obstore's long errors as one line that names the container and what to do.
+"""Explains errors of the lake: obstore's long texts become one line that names the container and what to do.
 
-What belongs here: reading errors. An error's own text is never repeated: it may hold a signed address.
+What belongs here: reading errors. An error's own text is never repeated, since it may hold a signed address.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ UNREACHABLE = re.compile(r"HTTP error|error sending request|timed out|kind: (Con
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a lake is, and what it is entered with."""
+class LakeAccess:
+    """The address of a lake, and how it is signed in to."""
 
     address: str
     """The container's URL, or the folder's."""
@@ -34,20 +34,20 @@ class Place:
 
 
 @contextmanager
-def explained(place: Place, path: str = "") -> Iterator[None]:
-    """Turn what obstore raises into a LakeError."""
+def as_lake_errors(access: LakeAccess, path: str = "") -> Iterator[None]:
+    """Turns obstore's exceptions into a LakeError."""
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError) as error:
-        raise LakeError(_message(error, place, path)) from None
+        raise LakeError(_message(error, access, path)) from None
 
 
-def _message(error: Exception, place: Place, path: str) -> str:
+def _message(error: Exception, access: LakeAccess, path: str) -> str:
     text = str(error)
     codes, statuses = CODE.search(text), STATUS.search(text)
     code = codes[1] if codes else ""
     status = (statuses[1] or statuses[2]) if statuses else ""
-    where = place.address
+    where = access.address
     if NO_CONTAINER.search(text):
         return f"{where}: there is no such container; make it, or correct the customer's storage account and container"
     if code == "ResourceNotFound":
@@ -57,9 +57,9 @@ def _message(error: Exception, place: Place, path: str) -> str:
     if isinstance(error, PreconditionError):
         return f"{where}: {path} was replaced while it was read; run the step again"
     if isinstance(error, UnauthenticatedError) or status == "401":
-        return f"{where}: {_not_signed_in(place, code)}"
+        return f"{where}: {_not_signed_in(access, code)}"
     if status == "403":
-        return f"{where}: {_forbidden(place, code)}"
+        return f"{where}: {_forbidden(access, code)}"
     if isinstance(error, PermissionError) or "Permission denied" in text:
         return f"{where}: this process has no right to {path or 'the folder'}; grant it, or choose another folder"
     if UNREACHABLE.search(text):
@@ -67,8 +67,8 @@ def _message(error: Exception, place: Place, path: str) -> str:
     return f"{where}: {path} failed ({' '.join(filter(None, (status, code, type(error).__name__)))}); try again"
 
 
-def _not_signed_in(place: Place, code: str) -> str:
-    if place.by_key:
+def _not_signed_in(access: LakeAccess, code: str) -> str:
+    if access.by_key:
         return f"the storage key was refused ({code or '401'}); correct O365_STORAGE_KEY"
     return (
         f"nobody is signed in, or the sign-in is over ({code or 'no token'}); sign in again: a managed identity, "
@@ -76,10 +76,10 @@ def _not_signed_in(place: Place, code: str) -> str:
     )
 
 
-def _forbidden(place: Place, code: str) -> str:
+def _forbidden(access: LakeAccess, code: str) -> str:
     if code == NO_KEYS:
         return "the storage account takes no keys; unset O365_STORAGE_KEY and sign in with a role"
     network = "; or the account's firewall keeps this machine out" if code in (FOREIGN_NETWORK, "") else ""
-    if place.by_key:
+    if access.by_key:
         return f"the storage key was refused ({code or '403'}); correct O365_STORAGE_KEY{network}"
     return f"whoever is signed in may not do this ({code or '403'}); it needs the role {ROLE} on the container{network}"

@@ -1,7 +1,6 @@
-"""The customers' lakes: one for all of them, or each one's own container on Azure.
+"""The customers' lakes: one for all customers, or each customer's own container on Azure.
 
-What belongs here: which lake is whose, and how it is reached and signed in to. What is done with it belongs to
-`lake.py`.
+What belongs here: which customer has which lake, its address and its sign-in. Reading and writing belong to `lake.py`.
 """
 
 from __future__ import annotations
@@ -22,40 +21,43 @@ from pydantic import SecretStr
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import LakeError, SettingsError
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.lake_errors import Place
+from o365_pipeline.raw.lake_errors import LakeAccess
 
 if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
     from obstore.store import AzureConfig, ClientConfig, RetryConfig
 
 ENDPOINT = "https://{account}.blob.core.windows.net"
-"""Where the Blob API of an account answers; of Data Lake Storage Gen2 as well."""
+"""The address of an account's Blob API, which also serves Data Lake Storage Gen2."""
 
 OPEN_LAKES = 100
-"""How many lakes are kept open: each has connections of its own."""
+"""How many lakes are kept open; each has its own connections."""
 
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(minutes=2)}
-"""How long a connection, and the whole of a request of one piece of an object, may take."""
+"""The time limits of a connection, and of a whole request for one piece of an object."""
 
 RETRIES: RetryConfig = {
     "max_retries": 6,
     "retry_timeout": timedelta(minutes=2),
     "backoff": {"init_backoff": timedelta(milliseconds=250), "max_backoff": timedelta(seconds=8), "base": 2},
 }
-"""How often what failed at the server or on the way is tried again: for some ten seconds, longer where it hangs."""
+"""How often a request is repeated after a failure of the server or the network: for about ten seconds, longer after a
+timeout.
+"""
 
 SignIn = Callable[[str | None], TokenCredential]
-"""What signs in to a tenant, or to one's own where none is named."""
+"""Signs in to a tenant, or to the deployment's own tenant if none is named."""
 
 
 class Lakes:
     """The lake of each customer.
 
     Args:
-        url: the one lake of all customers, file:///path or az://account/container; without it each has its container.
-        endpoint: where accounts answer; {account} stands for the account's name.
-        account_key: what signs requests to all accounts, instead of a sign-in.
-        credential: what signs in where there is no key: to a customer's container in the customer's tenant.
+        url: the one lake of all customers, file:///path or az://account/container; without it each has its
+            container.
+        endpoint: the address of accounts; {account} is replaced by the account's name.
+        account_key: the key that signs requests to all accounts, instead of a sign-in.
+        credential: the sign-in if there is no key: to a customer's container in the customer's tenant.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Lakes:
         return self.at(customer.storage_account, customer.container, customer.tenant_id)
 
     def at(self, storage_account: str, container: str, tenant_id: str | None = None) -> Lake:
-        """The lake in a container; the one of all customers where they share one."""
+        """Returns the lake in a container, or the one of all customers if they share one."""
         if self._url:
             return self._opened(self._url, None)
         return self._opened(f"az://{storage_account}/{container}", tenant_id)
@@ -90,13 +92,13 @@ class Lakes:
             return Lake.in_folder(Path(unquote(parts.path)))
         account, container = parts.netloc, parts.path.strip("/")
         endpoint = self._endpoint.replace("{account}", account).rstrip("/")
-        place = Place(f"{endpoint}/{container}", by_key=self._key is not None)
-        return Lake(url, self._store(account, container, endpoint, tenant_id), place)
+        access = LakeAccess(f"{endpoint}/{container}", by_key=self._key is not None)
+        return Lake(url, self._store(account, container, endpoint, tenant_id), access)
 
     def _store(self, account: str, container: str, endpoint: str, tenant_id: str | None) -> AzureStore:
-        """The container's store; what is given here wins over what obstore reads from the environment.
+        """Opens the container's store; these settings take precedence over obstore's environment variables.
 
-        Over HTTP a token could be read on the way; a key is not sent, only what it signed.
+        A token is never sent over HTTP, where it could be read; a key is not sent at all, only signatures made with it.
         """
         config: AzureConfig = {
             "account_name": account,

@@ -1,7 +1,7 @@
-"""Landing: what the factory wrote is counted, compared with what it reported, and sealed by a manifest.
+"""Landing: the files that the factory wrote are counted, compared with its report, and sealed by a manifest.
 
-What belongs here: verifying and sealing. The manifest is written last and once, so a half-copied or repeated run
-stays invisible.
+What belongs here: verifying and sealing. The manifest is written last and once, so a half-copied or repeated run stays
+invisible.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, Part
 
 
 def folder(dataset: Dataset, entry: Extraction) -> str:
-    """Where the extraction's factory run wrote its files."""
+    """Returns the folder of the files that the extraction's factory run wrote."""
     return f"{entry.folder(dataset.asset_name)}/{entry.factory_run_id}"
 
 
 def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome) -> Manifest:
-    """Count what the extraction's factory run left in the lake. Nothing is written."""
+    """Counts the files and rows that the extraction's factory run left in the lake; writes nothing."""
     files = [
         (path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")
     ]
@@ -53,7 +53,7 @@ def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome)
 
 
 def difference(manifest: Manifest, outcome: CopyOutcome) -> str | None:
-    """How the landing differs from the factory's report, or None where they agree."""
+    """Says how the landing differs from the factory's report, or None if they agree."""
     if outcome.files is not None and outcome.files != len(manifest.parts):
         return f"{len(manifest.parts)} files landed, the factory reported {outcome.files}"
     if outcome.rows is not None and outcome.rows != manifest.rows:
@@ -62,10 +62,10 @@ def difference(manifest: Manifest, outcome: CopyOutcome) -> str | None:
 
 
 def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, manifest: Manifest) -> str:
-    """Write the manifest, then note the landing; sealing again changes nothing. Returns the manifest's path.
+    """Writes the manifest, then records the landing; sealing again changes nothing. Returns the manifest's path.
 
     Raises:
-        LandingError: the run was sealed before with other contents; its files were changed since.
+        LandingError: the run was sealed before with other contents, so its files have been changed.
     """
     path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
     content = manifest.model_dump_json(indent=2).encode()
@@ -92,6 +92,6 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
 
 
 def sealed(lake: Lake, dataset: Dataset, entry: Extraction) -> Manifest | None:
-    """The manifest of the extraction's factory run, if it was sealed."""
+    """Returns the manifest of the extraction's factory run, if it was sealed."""
     path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
     return Manifest.model_validate_json(lake.read(path)) if lake.exists(path) else None

@@ -1,6 +1,6 @@
-"""Large JSON values: finding where one ends, in text that comes in parts.
+"""Finds the end of a large JSON value in text that comes in parts.
 
-What belongs here: brackets and strings. Whether what is between them is JSON is told by who reads the value.
+What belongs here: brackets and strings. Whether the text between them is JSON is found out by whoever reads the value.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import re
 
 MARK = re.compile(r'["{}\[\]]')
 IN_STRING = re.compile(r'(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+')
-MOST_PARTS = 8_000_000
-"""How many brackets and strings an object may have: readers need memory for each of them."""
+MAX_PARTS = 8_000_000
+"""The most brackets and strings that an object may have, since readers need memory for each of them."""
 
 BROKEN = "not JSON: it breaks off"
 
 
 class Scan:
-    """Reads one value; of one that breaks off on a line, that line and what comes before it.
+    """Reads one value; if it breaks off on a line, that line and everything before it.
 
     Args:
-        largest: up to how many characters a value is held whole.
-        kept: how many characters are held of a larger one, or of one that breaks off.
+        largest: the most characters for which a value is kept whole.
+        kept: how many characters are kept of a larger value, or of one that breaks off.
     """
 
     def __init__(self, largest: int, kept: int) -> None:
@@ -33,7 +33,7 @@ class Scan:
         self._is_in_string = self._is_escaped = self._is_broken = False
 
     def feed(self, text: str, at: int) -> int | None:
-        """Read on from this place; returns where the value ends, None where it does not end in this text."""
+        """Continues at this position; returns where the value ends, None if it does not end in this text."""
         end = self._end(text, at)
         self._hold(text[at:end])
         if end is not None and not self._is_broken:
@@ -41,13 +41,13 @@ class Scan:
         return end
 
     def text(self) -> str:
-        """The value, or the beginning of what cannot be read."""
+        """Returns the value, or the beginning of an unreadable one."""
         return "".join(self._held)[: self._kept if self.reason else None]
 
     def _too_large(self) -> str | None:
         if self._length > self._largest:
             return f"more than {self._largest:,} characters"
-        return f"more than {MOST_PARTS:,} brackets and strings" if self._parts > MOST_PARTS else None
+        return f"more than {MAX_PARTS:,} brackets and strings" if self._parts > MAX_PARTS else None
 
     def _end(self, text: str, at: int) -> int | None:
         self._is_broken = self._is_broken or (not self._open and text[at] not in "{[")
@@ -69,13 +69,15 @@ class Scan:
         return _end_of_line(text, at)
 
     def _may_open(self, before: str) -> bool:
-        """Whether a bracket may open after this sign: in an object after a colon, in an array where a value begins."""
+        """Tells whether a bracket may open after this sign: in an object after a colon, in an array where a value
+        begins.
+        """
         if not self._open:
             return True
         return before == ":" if self._open[-1] == ord("{") else before in ("[", ",")
 
     def _go_past(self, mark: str) -> bool:
-        """Go past a bracket or the beginning of a string; True where the value ends with it."""
+        """Goes past a bracket or the beginning of a string; True if the value ends with it."""
         self._parts += 1
         self._before = mark
         self._is_in_string = mark == '"'
@@ -86,7 +88,7 @@ class Scan:
         return not self._open
 
     def _end_of_string(self, text: str, at: int) -> int:
-        """Where the string ends that goes on here, or the text; a control character breaks the value off."""
+        """Returns where the current string ends, or the text; a control character breaks the value off."""
         if self._is_escaped:
             self._is_escaped = False
             at += 1

@@ -1,4 +1,4 @@
-"""Manifests: the sealed account of a landing; readers read manifests, never listings.
+"""Manifests: the sealed list of a landing's files. Readers of the lake read manifests, never listings of folders.
 
 What belongs here: the model, and finding the landings that hold a customer's days. Making one belongs to `landing.py`.
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, portions
+from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
@@ -34,7 +34,7 @@ class Part(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What landed for one extraction."""
+    """The files that landed for one extraction."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,7 +68,7 @@ class Landed:
 def landings_of(
     database: Database, lake: Lake, customer: str, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
-    """For each day that has one, the newest sealed landing that holds it."""
+    """Returns, for each day, the newest sealed landing that holds it."""
     manifests = _sealed(database, customer, dataset, min(days), max(days))
     chosen = extraction_ledger.covering(manifests, days)
     landed = {
@@ -78,13 +78,13 @@ def landings_of(
     return {day: landed[entry] for day, entry in chosen.items()}
 
 
-def each_once(landings: Iterable[Landed]) -> list[Landed]:
-    """The landings in their order, each once however many days it holds."""
+def distinct_landings(landings: Iterable[Landed]) -> list[Landed]:
+    """Returns the landings in their order without repeats: one landing may hold several days."""
     return list({landed.extraction.extraction_id: landed for landed in landings}.values())
 
 
 def newest_landing(database: Database, lake: Lake, customer: str, dataset: Dataset) -> Landed | None:
-    """The newest sealed landing of a dataset, whatever its days."""
+    """Returns the newest sealed landing of a dataset, whatever its days are."""
     query = (
         sa.select(landing.c.extraction_id, landing.c.manifest)
         .join(extraction, extraction.c.extraction_id == landing.c.extraction_id)
@@ -100,7 +100,7 @@ def newest_landing(database: Database, lake: Lake, customer: str, dataset: Datas
 
 
 def landed_days(database: Database, customer: str, dataset: Dataset, last_day: dt.date) -> list[dt.date]:
-    """The days up to one that sealed landings hold, in order: what the ledger says, without their manifests."""
+    """Returns, in order, the days up to a day that sealed landings hold; reads the ledger, not the manifests."""
     sealed = _sealed(database, customer, dataset, dt.date.min, last_day)
     return sorted({day for entry in sealed for day in entry.window.days if day <= last_day})
 
@@ -108,13 +108,13 @@ def landed_days(database: Database, customer: str, dataset: Dataset, last_day: d
 def _sealed(
     database: Database, customer: str, dataset: Dataset, first_day: dt.date, last_day: dt.date
 ) -> dict[Extraction, str]:
-    """The manifests of sealed landings that share a day with the span, by extraction, the newest last."""
+    """Returns the manifests of sealed landings that share a day with the span, by extraction, the newest last."""
     found = extraction_ledger.overlapping(database, customer, dataset.name, first_day, last_day)
     query = sa.select(landing.c.extraction_id, landing.c.manifest)
     with database.begin() as connection:
         manifests = {
             row.extraction_id: row.manifest
-            for some in portions([entry.extraction_id for entry in found])
+            for some in id_batches([entry.extraction_id for entry in found])
             for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
         }
     return {entry: manifests[entry.extraction_id] for entry in found if entry.extraction_id in manifests}

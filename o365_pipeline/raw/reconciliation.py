@@ -1,6 +1,6 @@
-"""Reconciliation: what landed, compared with what Microsoft itself counted of the same factory run (record 183).
+"""Reconciliation: landed rows are compared with Microsoft's own count of the same factory run (record 183).
 
-What belongs here: how a comparison ends, and the ledger's landings sorted by it. What Dagster shows of it belongs to
+What belongs here: the result of a comparison, and the ledger's landings grouped by it. Showing it in Dagster belongs to
 `reconciliation_check.py`.
 """
 
@@ -17,19 +17,21 @@ import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, naive_utc, operation, portions
+from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc, operation
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
 
 RECORD_HOURS = 48
-"""Microsoft gives the feed's first records 12 hours; a record that has not come after this is worth a look."""
+"""Microsoft's feed may need 12 hours for the first records; a record that is missing after this time needs
+attention.
+"""
 
 MAX_CASES = 20
 
 
 class Outcome(StrEnum):
-    """How the comparison of a landing with Microsoft's record ends, the worst first."""
+    """The results of comparing a landing with Microsoft's record, the worst first."""
 
     DIFFERENT = "row counts differ"
     NOT_SUCCEEDED = "rows landed without success"
@@ -44,7 +46,7 @@ FINE = (Outcome.AWAITING, Outcome.RECONCILED)
 
 @dataclass(frozen=True)
 class Compared:
-    """What a landing beside Microsoft's record of it shows; a count that the record leaves out differs from nothing."""
+    """The facts of a landing beside Microsoft's record of it; a count that the record omits is not a difference."""
 
     is_recorded: bool = False
     is_overdue: bool = False
@@ -54,7 +56,7 @@ class Compared:
 
 
 def outcome(compared: Compared) -> Outcome:
-    """How the comparison ends; of several faults the worst counts."""
+    """Returns the result of the comparison; of several faults, the worst."""
     if not compared.is_recorded:
         return Outcome.OVERDUE if compared.is_overdue else Outcome.AWAITING
     if compared.rows_differ:
@@ -66,7 +68,7 @@ def outcome(compared: Compared) -> Outcome:
 
 @dataclass(frozen=True)
 class Case:
-    """A landing that somebody should look at, in numbers; it names nobody."""
+    """A landing that somebody should look at, in numbers, without names of people."""
 
     outcome: Outcome
     customer: str
@@ -81,7 +83,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """All landings of a dataset: how many ended how, how many miss people, and some that did not end well."""
+    """All landings of a dataset: how many have which result, how many lack people, and some with a bad result."""
 
     landings: Mapping[Outcome, int]
     with_people_missing: int
@@ -96,9 +98,9 @@ class Reconciliation:
 
 
 def reconcile(database: Database, customers: Customers, dataset: Dataset, now: dt.datetime) -> Reconciliation:
-    """Compare the dataset's landings of these customers, counted in SQL however many there are."""
+    """Compares the dataset's landings of these customers; the counting is done in SQL, however many there are."""
     overdue_before = now - dt.timedelta(hours=RECORD_HOURS)
-    found = [_facts(names, dataset, overdue_before) for names in portions([customer.name for customer in customers])]
+    found = [_facts(names, dataset, overdue_before) for names in id_batches([customer.name for customer in customers])]
     groups: Counter[Compared] = Counter()
     with database.begin() as connection:
         for facts in found:
@@ -121,7 +123,7 @@ def _badness(compared: Compared) -> int:
 
 
 def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.datetime) -> sa.Subquery:
-    """Each landing beside the newest record of its factory run; what `Compared` asks for, as 1 or 0."""
+    """Returns each landing beside the newest record of its factory run, with the fields of `Compared` as 1 or 0."""
     names = [version.name for version in catalogue().versions(dataset)]
     counted = operation.alias("counted")
     newest = sa.select(sa.func.max(operation.c.sequence)).where(
@@ -161,7 +163,7 @@ def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.dateti
 
 
 def _cases(connection: sa.Connection, facts: sa.Subquery, compared: Compared, limit: int) -> list[Case]:
-    """The newest landings that compare so."""
+    """Returns the newest landings with these facts."""
     alike = [facts.c[field.name] == int(getattr(compared, field.name)) for field in fields(Compared)]
     query = sa.select(facts).where(*alike).order_by(facts.c.sealed_at.desc()).limit(limit)
     return [
@@ -181,7 +183,7 @@ def _cases(connection: sa.Connection, facts: sa.Subquery, compared: Compared, li
 
 
 def _undelivered(requested: int | None, delivered: int | None, names: str | None) -> int | None:
-    """How many were not delivered: people, or what the record names where it counts no people."""
+    """Returns how many were not delivered: people, or the names in the record if it counts no people."""
     if requested is not None and delivered is not None and delivered < requested:
         return requested - delivered
     return None if names is None else len(json.loads(names))

@@ -1,28 +1,31 @@
-"""Reconciliation in the asset graph: a check on each raw asset, and the sensor that evaluates it as records arrive.
+"""Reconciliation in the asset graph: a check on each raw asset, and the sensor that evaluates it when records arrive.
 
-What belongs here: what Dagster sees of it, in numbers that name nobody. The comparison belongs to `reconciliation.py`.
+What belongs here: the check as Dagster sees it, in numbers without names of people. The comparison belongs to
+`reconciliation.py`.
 """
 
 import datetime as dt
 
 import dagster as dg
 
-from o365_pipeline.consent import operation_ledger
 from o365_pipeline.customers.customer import Customers
+from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import identity
+from o365_pipeline.database.ledger import identity, operation, recorded_after
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
 
 COUNTED_CHECK = "rows_as_microsoft_counted"
 MAX_RECORDS = 10_000
-"""How many new records one tick looks at; the rest follows in the next."""
+"""How many new records one tick reads; the rest follows in the next tick."""
 
 
 def reconciliation_check(dataset: Dataset) -> dg.AssetChecksDefinition:
-    """The check of the dataset's raw asset; it blocks nothing, since Microsoft's records come hours after a landing."""
+    """Builds the check of the dataset's raw asset; it does not block, since Microsoft's records come hours after a
+    landing.
+    """
 
     @dg.asset_check(
         asset=raw_key(dataset),
@@ -36,13 +39,15 @@ def reconciliation_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     def rows_as_microsoft_counted(
         database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
     ) -> dg.AssetCheckResult:
-        return judged(reconcile(database, customers, dataset, dt.datetime.now(dt.UTC)))
+        return counted_check_result(reconcile(database, customers, dataset, dt.datetime.now(dt.UTC)))
 
     return rows_as_microsoft_counted
 
 
 def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """The sensor; its cursor is the place up to which records were looked at, and in which ledger: 17@<identity>."""
+    """Builds the sensor; its cursor is the last sequence number that it read, and the ledger's identity:
+    17@<identity>.
+    """
 
     @dg.sensor(
         minimum_interval_seconds=60,
@@ -61,14 +66,19 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
         ledger = identity(database)
         place, _, looked_in = (context.cursor or "0").partition("@")
         after = int(place) if looked_in in ("", ledger) else 0
-        recorded = operation_ledger.recorded_after(database, after, MAX_RECORDS)
+        recorded = recorded_after(database, operation.c.dataset, after, MAX_RECORDS)
         names = {name for _, name in recorded}
         tables = {catalogue()[name].asset_name for name in names if name in catalogue()}
         datasets = [dataset for dataset in catalogue().newest if dataset.asset_name in tables]
         evaluated = ", ".join(dataset.name for dataset in datasets)
         now = dt.datetime.now(dt.UTC)
         return dg.SensorResult(
-            asset_events=[evaluation(dataset, reconcile(database, customers, dataset, now)) for dataset in datasets],
+            asset_events=[
+                evaluation(
+                    raw_key(dataset), COUNTED_CHECK, counted_check_result(reconcile(database, customers, dataset, now))
+                )
+                for dataset in datasets
+            ],
             skip_reason=f"Reconciled anew: {evaluated}." if datasets else "No new record of what Microsoft counted.",
             cursor=f"{recorded[-1][0] if recorded else after}@{ledger}",
         )
@@ -76,8 +86,8 @@ def build_reconciliation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Se
     return reconciliation_sensor
 
 
-def judged(found: Reconciliation) -> dg.AssetCheckResult:
-    """Whether a reconciliation passes the check, how bad it is if not, and the numbers."""
+def counted_check_result(found: Reconciliation) -> dg.AssetCheckResult:
+    """Returns whether a reconciliation passes the check, how bad it is if not, and the numbers."""
     counts = ", ".join(f"{entry}: {count:,}" for entry in Outcome if (count := found.landings.get(entry)))
     is_wrong = found.worst is Outcome.DIFFERENT
     return dg.AssetCheckResult(
@@ -91,19 +101,6 @@ def judged(found: Reconciliation) -> dg.AssetCheckResult:
             "landings_with_people_undelivered": found.with_people_missing,
             "cases": dg.MetadataValue.md(_table(found.cases)),
         },
-    )
-
-
-def evaluation(dataset: Dataset, found: Reconciliation) -> dg.AssetCheckEvaluation:
-    """The check's result outside a run."""
-    result = judged(found)
-    return dg.AssetCheckEvaluation(
-        asset_key=raw_key(dataset),
-        check_name=COUNTED_CHECK,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
     )
 
 

@@ -1,6 +1,6 @@
-"""Many bytes between a store and the local disk: pieces, several at a time, in bounded memory, with progress.
+"""Transfers between a store and the local disk: in pieces, several at a time, in bounded memory, with progress reports.
 
-What belongs here: moving whole objects. What a lake is, and what its errors mean, is not.
+What belongs here: moving whole objects. What a lake is belongs to `lake.py`; its errors belong to `lake_errors.py`.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 8 * 1024 * 1024
 WORKERS = 8
-"""How many pieces are under way at a time: 64 MB, whatever the objects' sizes."""
+"""How many pieces are transferred at a time: 64 MB in all, whatever the objects' sizes are."""
 
-TELL_SECONDS = 10
+PROGRESS_SECONDS = 10
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is done, and how many bytes of how many."""
+"""Is called with the action, the bytes done and the bytes in all."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def untold(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody hears of."""
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Ignores progress."""
 
 
-def logged(log: logging.Logger, of: str) -> Progress:
-    """Progress as lines of a log, one every few seconds."""
-    told = time.monotonic()
+def log_progress(log: logging.Logger, of: str) -> Progress:
+    """Reports progress as lines of a log, one every few seconds."""
+    last_report = time.monotonic()
 
-    def tell(what: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal last_report
+        if time.monotonic() - last_report >= PROGRESS_SECONDS:
+            last_report = time.monotonic()
             log.info(f"{of}: {what} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-    return tell
+    return report
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A range of an object, and the file that it goes to."""
+    """A range of an object, and the file that it is written to."""
 
     path: str
     version: str | None
@@ -65,8 +65,8 @@ class Piece:
     end: int
 
 
-def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress = untold) -> None:
-    """Copy objects to local files, each whole or not there.
+def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress = no_progress) -> None:
+    """Copies objects to local files; each file is complete or missing.
 
     Raises:
         LakeError: the disk has no room for them; nothing was copied.
@@ -102,16 +102,16 @@ def download(store: ObjectStore, targets: Mapping[str, Path], progress: Progress
                 file.unlink(missing_ok=True)
 
 
-def upload(store: ObjectStore, path: str, source: Path, progress: Progress = untold) -> None:
-    """Put a local file, whole or not at all: in blocks that become the object once all of them are there."""
+def upload(store: ObjectStore, path: str, source: Path, progress: Progress = no_progress) -> None:
+    """Uploads a local file, completely or not at all: in blocks that become the object when all of them are there."""
     total = source.stat().st_size
     if total <= PIECE_BYTES:
         obstore.put(store, path, source.read_bytes())
     else:
-        obstore.put(store, path, _told(source, total, progress), chunk_size=PIECE_BYTES, max_concurrency=WORKERS)
+        obstore.put(store, path, _counted(source, total, progress), chunk_size=PIECE_BYTES, max_concurrency=WORKERS)
 
 
-def _told(source: Path, total: int, progress: Progress) -> Iterator[bytes]:
+def _counted(source: Path, total: int, progress: Progress) -> Iterator[bytes]:
     done = 0
     with source.open("rb") as file:
         while piece := file.read(PIECE_BYTES):
@@ -140,7 +140,7 @@ def _fetch(store: ObjectStore, piece: Piece) -> Piece:
 
 @contextmanager
 def _workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads; when the work is broken off, what has not begun is not begun any more."""
+    """Opens a pool of threads; if the work is interrupted, items that have not begun are cancelled."""
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="lake") as pool:
         try:
             yield pool
@@ -149,7 +149,7 @@ def _workers() -> Iterator[ThreadPoolExecutor]:
 
 
 def _as_done(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the work in the order of their coming, with few items ahead of those under way."""
+    """Returns the results of the work in the order of their completion, with few items queued ahead."""
     waiting: set[Future[Result]] = set()
     for item in items:
         waiting.add(pool.submit(work, item))

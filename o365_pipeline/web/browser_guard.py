@@ -1,6 +1,6 @@
-"""What guards a page from other sites: the headers that browsers obey, and which posts come from elsewhere.
+"""Guards a page against other sites: headers for browsers, and the recognition of requests from other sites.
 
-What belongs here: rules that hold for any page of the sandbox. What a page shows and does is its own.
+What belongs here: rules for any page that this machine serves. The content of a page belongs to its own module.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class GuardingHeaders:
 
 
 def comes_from_elsewhere(request: Request) -> bool:
-    """True where a browser says that another site's page sent the request; what is no browser says nothing."""
+    """True if a browser says that another site's page sent the request; clients other than browsers do not say."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True
     origin = request.headers.get("origin")

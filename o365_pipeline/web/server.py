@@ -1,6 +1,6 @@
-"""Serves a web application on this machine: until it is interrupted, or beside something else.
+"""Serves a web application on this machine, until it is interrupted or during a block of code.
 
-What belongs here: listening and serving. What is served is the caller's.
+What belongs here: listening and serving. The application belongs to the caller.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from starlette.types import ASGIApp
 from o365_pipeline.errors import UsageError
 
 END_SECONDS = 2
-"""How long requests under way are waited for when the block ends."""
+"""How long the server waits for requests under way when the block ends."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What HTTPS is served with: a certificate and its key, each a PEM file."""
+    """A certificate for HTTPS and its key, each a PEM file."""
 
     certificate: Path
     key: Path
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, tell: Callable[[str], None], certificate: Certificate | None = None
+    app: ASGIApp, host: str, port: int, announce: Callable[[str], None], certificate: Certificate | None = None
 ) -> None:
-    """Tell the address, then serve until Ctrl-C; over HTTPS where there is a certificate.
+    """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use; or the certificate is none.
+        UsageError: it cannot listen there, for example because the port is in use; or the certificate is invalid.
     """
     config = _configured(app, certificate)
     with listening(host, port) as listener:
-        tell(_address(listener, host, "https" if certificate else "http"))
+        announce(address(host, listener.getsockname()[1], "https" if certificate else "http"))
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
@@ -48,25 +48,25 @@ def serve(
 
 @contextmanager
 def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
-    """Serve in a thread, on a socket that listens already, while the block runs; yields the address."""
+    """Serves in a thread, on a socket that is listening already, while the block runs; yields the address."""
     server = uvicorn.Server(_configured(app, None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield _address(listener, host, "http")
+        yield address(host, listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join(END_SECONDS)
 
 
 def listening(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A socket that listens there.
+    """Opens a socket that listens there.
 
     Args:
-        option: what the user says another port with.
+        option: the option with which the user names another port.
 
     Raises:
-        UsageError: nothing can listen there, as when the port is in use.
+        UsageError: it cannot listen there, for example because the port is in use.
     """
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -75,9 +75,9 @@ def listening(host: str, port: int, option: str = "--port") -> socket.socket:
         raise UsageError(f"nothing can listen on {host} port {port}: {reason}; give another {option}") from error
 
 
-def _address(listener: socket.socket, host: str, scheme: str) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{listener.getsockname()[1]}"
+def address(host: str, port: int, scheme: str = "http") -> str:
+    """Where a browser finds what listens there."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:

@@ -114,7 +114,7 @@ def test_the_purchaser_is_told_what_the_estimate_comes_to_rounded_up(
     monkeypatch.delenv("O365_DATA_REQUEST")
     wizard = ui_definition(read_offer(None), example_costs())
     chosen = answers(wizard, "westeurope", {"sku": sku, "users": str(users)})
-    texts = [chosen.worked_out(one["options"]["text"]) for _, one in elements(wizard) if one["name"].startswith("cost")]
+    texts = [chosen.evaluate(one["options"]["text"]) for _, one in elements(wizard) if one["name"].startswith("cost")]
 
     _, told, _ = command("managed-app", "estimate", "--users", str(users), "--sku", sku)
 

@@ -72,7 +72,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
 
 def told(deployment: Deployment) -> Iterator[tuple[str, bool | None, str]]:
     return (
-        (finding.what.partition("contoso: ")[2] or finding.what, finding.works, finding.told)
+        (finding.what.partition("contoso: ")[2] or finding.what, finding.works, finding.message)
         for finding in examine(deployment)
     )
 
@@ -80,7 +80,7 @@ def told(deployment: Deployment) -> Iterator[tuple[str, bool | None, str]]:
 def test_everything_works_in_the_sandbox(deployment: Deployment) -> None:
     findings = list(examine(deployment))
 
-    assert [finding.told for finding in findings if finding.works is False] == []
+    assert [finding.message for finding in findings if finding.works is False] == []
     assert len([finding for finding in findings if finding.works]) == 5
     assert deployment.sandbox.factory_runs() == []
 
@@ -90,7 +90,7 @@ def test_a_sandbox_without_a_mart_is_told(tmp_path: Path) -> None:
 
     *_, mart = examine(load(home=tmp_path / "home", mart_url=f"sqlite:///{tmp_path}/file/mart.db"))
 
-    assert (mart.works, "check O365_MART_URL" in mart.told) == (False, True)
+    assert (mart.works, "check O365_MART_URL" in mart.message) == (False, True)
 
 
 @pytest.fixture

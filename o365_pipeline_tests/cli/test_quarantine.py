@@ -14,6 +14,7 @@ from o365_pipeline.cli import main as cli
 from o365_pipeline.curated import curation
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import with_wrong_type
+from o365_pipeline_tests.finished_homes import FinishedHomes
 
 Command = Callable[..., tuple[int, str, str]]
 REASON = "importance is not of type boolean"
@@ -39,11 +40,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 
 @pytest.fixture
-def moved(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+def moved(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, finished_homes: FinishedHomes) -> Command:
     """A day in the mart, whose messages could not be read for a fault that was mended since."""
+    finished_homes.copy_days(1, tmp_path / "home")
     with monkeypatch.context() as fault:
         fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
-        status, _, error = command("demo", "--days", "1")
+        status, _, error = command("extract", "--dataset", "Message_v1", "--from", str(DAY))
     assert status == 0, error
     return command
 

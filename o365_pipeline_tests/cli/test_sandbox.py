@@ -18,7 +18,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.managed_app.installations.applications import Applications
-from o365_pipeline.managed_app.installations.onboarding import TakingIn
+from o365_pipeline.managed_app.installations.onboarding import Onboarding
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
@@ -44,13 +44,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return command
 
 
-def take_in() -> Deployment:
+def onboard() -> Deployment:
     """The deployment, once it has taken in what Azure told it, as its sensor does."""
     deployment = load()
     assert deployment.vendor
     applications, factory = Applications(deployment.cloud), deployment.resources["data_factory"]
     now, log = dt.datetime.now(dt.UTC), logging.getLogger("test")
-    TakingIn(deployment.database, deployment.vendor, applications, factory, now, log).run()
+    Onboarding(deployment.database, deployment.vendor, applications, factory, now, log).run()
     return deployment
 
 
@@ -80,7 +80,7 @@ def test_what_is_installed_becomes_a_customer_that_is_extracted_from(command: Co
     assert told.splitlines()[0] == f"{NAME}: Accepted"
     assert told.splitlines()[-1] == f"{NAME}: Succeeded"
 
-    deployment = take_in()
+    deployment = onboard()
 
     [customer] = installed(deployment)
     assert customer.name.startswith(f"{NAME}-")
@@ -94,7 +94,7 @@ def test_what_is_installed_becomes_a_customer_that_is_extracted_from(command: Co
 def test_a_violated_policy_holds_up_one_customer_until_it_complies(command: Command) -> None:
     command("install", "--name", NAME)
     command("install", "--name", "wide-world-importers")
-    deployment = take_in()
+    deployment = onboard()
     violating, complying = sorted(installed(deployment), key=lambda customer: customer.name)
     for customer in (violating, complying):
         approve(deployment, customer)
@@ -114,12 +114,12 @@ def test_a_violated_policy_holds_up_one_customer_until_it_complies(command: Comm
 
 def test_what_is_uninstalled_is_no_customer_any_more(command: Command) -> None:
     command("install", "--name", NAME)
-    take_in()
+    onboard()
 
     status, told, error = command("uninstall", NAME)
 
     assert (status, told, error) == (0, f"{NAME}: Deleting\n{NAME}: Deleted\n", "")
-    assert installed(take_in()) == []
+    assert installed(onboard()) == []
 
 
 def test_an_installation_that_azure_fails_is_no_customer(command: Command) -> None:
@@ -127,14 +127,14 @@ def test_an_installation_that_azure_fails_is_no_customer(command: Command) -> No
 
     assert (status, error) == (0, "")
     assert "Failed: The resource operation completed with terminal provisioning state 'Failed'." in told
-    assert installed(take_in()) == []
+    assert installed(onboard()) == []
 
 
 def test_what_is_bought_at_the_marketplace_becomes_a_customer_too(command: Command) -> None:
     status, _, error = command("install", "--name", NAME, "--marketplace")
 
     assert (status, error) == (0, "")
-    assert len(installed(take_in())) == 1
+    assert len(installed(onboard())) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
 def test_a_vendor_that_does_not_answer_is_told_and_the_installation_stands(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("o365_pipeline.cli.sandbox.NotificationSender", partial(NotificationSender, pauses=()))
+    monkeypatch.setattr("o365_pipeline.cli.purchaser.NotificationSender", partial(NotificationSender, pauses=()))
 
     status, told, error = command("install", "--name", NAME, "--notify", "http://127.0.0.1:9/notifications")
 

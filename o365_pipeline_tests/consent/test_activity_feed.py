@@ -15,7 +15,7 @@ from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ROOTS, ActivityFeed, Page, Position
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
-from o365_pipeline.consent.records import sort_out
+from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
@@ -64,7 +64,7 @@ def pages(feed: ActivityFeed, customer: Customer, position: Position) -> list[Pa
 
 def consents(found: list[Page], customer: Customer) -> list[str]:
     records = [record for page in found for record in page.records]
-    return sorted({event.event_id for event in sort_out(records, customer.tenant_id).approvals})
+    return sorted({event.event_id for event in classify_records(records, customer.tenant_id).approvals})
 
 
 def test_seven_days_are_read_in_windows_of_a_day_and_pages(
@@ -177,8 +177,8 @@ def test_crowded_and_strange_blobs_lead_to_the_same_standing(
     progress = read_feeds(deployment.database, feed, Customers([customer]), now(), 60, log)
 
     assert progress.approvals == 8
-    assert progress.aside == len([record for record in faults.extra_records if not _is_another_matter(record)])
-    assert approval_ledger.standing_of(deployment.database, customer, now()).state is State.APPROVED
+    assert progress.unreadable == len([record for record in faults.extra_records if not _is_another_matter(record)])
+    assert approval_ledger.consent_status_of(deployment.database, customer, now()).state is State.APPROVED
 
 
 def _is_another_matter(record: Any) -> bool:
@@ -199,7 +199,7 @@ def test_a_subscription_that_somebody_ended_is_started_again_and_the_gap_is_told
 
     assert "somebody ended the subscription" in caplog.text
     assert feed_ledger.summaries(deployment.database)[customer.name].missed
-    assert approval_ledger.standing_of(deployment.database, customer, now()).state is State.DENIED
+    assert approval_ledger.consent_status_of(deployment.database, customer, now()).state is State.DENIED
 
 
 def test_each_kind_of_plan_has_its_own_api(feed: ActivityFeed, faults: FeedFaults, customer: Customer) -> None:

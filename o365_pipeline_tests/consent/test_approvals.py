@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, State, consent_status
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAYS = st.integers(min_value=0, max_value=400)
@@ -39,14 +39,14 @@ def test_order_and_repeats_of_delivery_change_nothing(events: list[ApprovalEvent
     delivered = [*events, *events[::2]]
     random.shuffle(delivered)  # type: ignore[attr-defined]
 
-    assert standing(delivered, at) == standing(events, at)
+    assert consent_status(delivered, at) == consent_status(events, at)
 
 
 @given(HISTORIES, DAYS)
 def test_an_approval_in_force_was_given_before_and_has_not_ended(events: list[ApprovalEvent], day: int) -> None:
     at = START + dt.timedelta(days=day)
 
-    approval = standing(events, at).approval
+    approval = consent_status(events, at).approval
 
     if approval:
         assert approval.expires_at
@@ -70,7 +70,7 @@ def test_an_approval_in_force_was_given_before_and_has_not_ended(events: list[Ap
 def test_the_documented_states_follow_from_the_events(states: list[State], state: State | None, in_force: bool) -> None:
     events = [event(day, step, day) for day, step in enumerate(states)]
 
-    found = standing(events, START + dt.timedelta(days=10))
+    found = consent_status(events, START + dt.timedelta(days=10))
 
     assert found.state == state
     assert (found.approval is not None) == in_force
@@ -79,15 +79,15 @@ def test_the_documented_states_follow_from_the_events(states: list[State], state
 def test_an_approval_ends_after_180_days() -> None:
     events = [event(0, State.APPROVED, 0)]
 
-    assert standing(events, START + dt.timedelta(days=179)).approval
-    assert standing(events, START + dt.timedelta(days=180)).state is State.EXPIRED
+    assert consent_status(events, START + dt.timedelta(days=179)).approval
+    assert consent_status(events, START + dt.timedelta(days=180)).state is State.EXPIRED
 
 
 def test_what_has_expired_stays_so_until_a_new_decision() -> None:
     events = [event(0, State.APPROVED, 0), event(1, State.UPDATE_AVAILABLE, 200)]
 
-    assert standing(events, START + dt.timedelta(days=210)).state is State.EXPIRED
-    renewed = standing([*events, event(2, State.APPROVED, 220)], START + dt.timedelta(days=230))
+    assert consent_status(events, START + dt.timedelta(days=210)).state is State.EXPIRED
+    renewed = consent_status([*events, event(2, State.APPROVED, 220)], START + dt.timedelta(days=230))
     assert (renewed.state, renewed.since) == (State.APPROVED, START + dt.timedelta(days=220))
 
 
@@ -112,7 +112,7 @@ def test_of_decisions_of_one_moment_the_stricter_counts() -> None:
         [event(1, State.APPROVED, 5), event(2, State.DENIED, 5)],
         [event(2, State.APPROVED, 5), event(1, State.DENIED, 5)],
     ):
-        assert standing(events, START + dt.timedelta(days=6)).state is State.DENIED
+        assert consent_status(events, START + dt.timedelta(days=6)).state is State.DENIED
 
 
 def test_a_record_in_microsofts_format_is_read() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from o365_pipeline.consent import authorization as rules
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State
 from o365_pipeline.consent.authorization import RULES, Ask, Rule, authorize, refusal
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.errors import NotAuthorizedError
@@ -105,7 +105,7 @@ def name_of(value: object) -> str:
 @pytest.mark.parametrize(("rule", "case"), ALLOWED, ids=name_of)
 def test_the_rule_lets_pass_what_it_allows(rule: Rule, case: Case) -> None:
     assert rule(*case) is None
-    assert refusal(case[0], Standing(State.APPROVED, case[1])) is None
+    assert refusal(case[0], ConsentStatus(State.APPROVED, case[1])) is None
 
 
 @pytest.mark.parametrize(("rule", "case"), REFUSED, ids=name_of)
@@ -113,9 +113,9 @@ def test_the_rule_refuses_what_it_forbids_and_is_named(rule: Rule, case: Case) -
     found = rule(*case)
 
     assert found is not None
-    assert refusal(case[0], Standing(State.APPROVED, case[1])) == found
+    assert refusal(case[0], ConsentStatus(State.APPROVED, case[1])) == found
     with pytest.raises(NotAuthorizedError) as raised:
-        authorize(case[0], Standing(State.APPROVED, case[1]))
+        authorize(case[0], ConsentStatus(State.APPROVED, case[1]))
     assert f"rule '{found.rule}': asked for {found.asked}; approved is {found.approved}" in str(raised.value)
 
 
@@ -127,16 +127,16 @@ def test_every_rule_has_a_case_on_either_side() -> None:
 @pytest.mark.parametrize("state", [None, State.PENDING, State.DENIED, State.EXPIRED])
 def test_without_an_approval_in_force_nothing_is_authorized(state: State | None) -> None:
     with pytest.raises(NotAuthorizedError, match=r"authorization is approved.* ask the customer's approver"):
-        authorize(ASK, Standing(state, None))
+        authorize(ASK, ConsentStatus(state, None))
 
 
 def test_after_an_update_the_earlier_approval_still_counts_for_what_it_covered() -> None:
-    stands = Standing(State.UPDATE_AVAILABLE, APPROVAL)
+    status = ConsentStatus(State.UPDATE_AVAILABLE, APPROVAL)
 
-    assert authorize(ASK, stands) == APPROVAL
-    assert refusal(replace(ASK, columns=("id", "subject")), stands) is not None
+    assert authorize(ASK, status) == APPROVAL
+    assert refusal(replace(ASK, columns=("id", "subject")), status) is not None
 
 
 def test_a_refused_column_is_named_beside_the_approved_ones() -> None:
     with pytest.raises(NotAuthorizedError, match=r"asked for .*Message_v1 subject; approved is id, sentDateTime, from"):
-        authorize(replace(ASK, columns=("id", "subject")), Standing(State.APPROVED, APPROVAL))
+        authorize(replace(ASK, columns=("id", "subject")), ConsentStatus(State.APPROVED, APPROVAL))

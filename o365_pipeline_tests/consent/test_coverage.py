@@ -8,12 +8,12 @@ from typing import Any
 
 from o365_pipeline.consent.approvals import ApprovalEvent, State
 from o365_pipeline.consent.authorization import Ask
-from o365_pipeline.consent.coverage import Held, lapses
+from o365_pipeline.consent.coverage import HeldData, lapses
 from o365_pipeline.customers.data_request import Scope
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TABLE = "BasicDataSet_v0.Message_v1"
-HELD = Held(Ask("app", "vendor", "customer", "https://a/lake", TABLE, ("id", "subject"), Scope()), ())
+HELD = HeldData(Ask("app", "vendor", "customer", "https://a/lake", TABLE, ("id", "subject"), Scope()), ())
 
 
 def day(number: int) -> dt.datetime:
@@ -38,7 +38,7 @@ def event(number: int, state: Any = State.APPROVED, columns: Any = "id, subject"
     )
 
 
-def since(held: Held, *events: ApprovalEvent, at: int = 300) -> dict[str, int]:
+def since(held: HeldData, *events: ApprovalEvent, at: int = 300) -> dict[str, int]:
     return {name: (lapse.since - START).days for name, lapse in lapses(held, events, day(at)).items()}
 
 

@@ -17,9 +17,9 @@ from azure.core.exceptions import ServiceRequestError
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_reading import Progress, read_feeds
-from o365_pipeline.consent.records import sort_out
+from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.database.ledger import operation, record_aside
+from o365_pipeline.database.ledger import approval_event, operation, record_aside, recorded_after
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, many, record
@@ -86,10 +86,10 @@ def test_reading_goes_on_at_the_page_where_a_tick_stopped(
 ) -> None:
     feed = PagedFeed(*(record(customer, f"e{number}") for number in range(3)))
     customers = Customers([customer])
-    place = feed_ledger.places_of(deployment.database, customers, NOW, LOG)[customer.name]
+    place = feed_ledger.read_feed_states(deployment.database, customers, NOW, LOG)[customer.name]
     page = feed.read(customer, place.position, NOW)
     with deployment.database.begin() as connection:
-        feed_ledger.move(connection, customer, feed_ledger.Place(page.position, NOW))
+        feed_ledger.save_feed_state(connection, customer, feed_ledger.FeedState(page.position, NOW))
     feed.asked.clear()
 
     read(feed, customers)
@@ -175,7 +175,7 @@ def test_sensors_started_twice_record_each_event_once(deployment: Deployment, cu
 
     for one in customers:
         assert ids(deployment, one) == [f"{one.name}-{number}" for number in range(3)]
-    recorded = approval_ledger.decided_after(deployment.database, 0, 1000)
+    recorded = recorded_after(deployment.database, approval_event.c.customer, 0, 1000)
     assert [sequence for sequence, _ in recorded] == list(range(1, 121))
 
 
@@ -203,7 +203,7 @@ def test_what_cannot_be_read_is_kept_aside_with_a_reason_that_repeats_no_value(
     progress = read(FakeFeed(*broken, record(customer, "good")), Customers([customer]))
     again = read(FakeFeed(*broken), Customers([customer]), NOW + MINUTE)
 
-    assert (progress.aside, again.aside) == (4, 0)
+    assert (progress.unreadable, again.unreadable) == (4, 0)
     assert ids(deployment, customer) == ["good"]
     with deployment.database.begin() as connection:
         kept = connection.execute(sa.select(record_aside).order_by(record_aside.c.record_id)).all()
@@ -231,7 +231,7 @@ def test_no_value_however_strange_stops_the_feed(
 ) -> None:
     progress = read(FakeFeed(record(customer, "bad", **changes), record(customer, "good")), Customers([customer]))
 
-    assert (progress.approvals, progress.aside) == (1, 1)
+    assert (progress.approvals, progress.unreadable) == (1, 1)
     assert ids(deployment, customer) == ["good"]
 
 
@@ -260,11 +260,13 @@ def test_a_first_window_of_many_pages_is_read_over_several_ticks(
     feed, customers = PagedFeed(*(record(customer, f"e{number}") for number in range(3))), Customers([customer])
     for number in range(3):
         now = NOW + number * 10 * MINUTE
-        place = feed_ledger.places_of(deployment.database, customers, now, LOG)[customer.name]
+        place = feed_ledger.read_feed_states(deployment.database, customers, now, LOG)[customer.name]
         page = feed.read(customer, place.position, now)
         with deployment.database.begin() as connection:
-            approval_ledger.record(connection, customer, sort_out(page.records, customer.tenant_id).approvals, now)
-            feed_ledger.move(connection, customer, replace(place, position=page.position, looked_at=now))
+            approval_ledger.record(
+                connection, customer, classify_records(page.records, customer.tenant_id).approvals, now
+            )
+            feed_ledger.save_feed_state(connection, customer, replace(place, position=page.position, looked_at=now))
 
     assert ids(deployment, customer) == ["e0", "e1", "e2"]
     assert feed_ledger.summaries(deployment.database)[customer.name].missed is None

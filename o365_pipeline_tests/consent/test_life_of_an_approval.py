@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.consent import approval_ledger
-from o365_pipeline.consent.approvals import ApprovalEvent, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, State, consent_status
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import NotAuthorizedError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.extraction.test_submission import FakeFactory
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -87,7 +88,7 @@ def told_slowly(events: list[ApprovalEvent], at: dt.datetime) -> Told:
     return Told(state, approval)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few(3)
 @given(SEEDS)
 def test_ten_thousand_events_fold_to_one_standing_in_any_order_of_delivery(customer: Customer, seed: int) -> None:
     chance = random.Random(seed)
@@ -99,11 +100,11 @@ def test_ten_thousand_events_fold_to_one_standing_in_any_order_of_delivery(custo
     for moment in moments:
         expected = told_slowly(events, moment)
         for order in orders:
-            found = standing(order, moment)
+            found = consent_status(order, moment)
             assert (found.state, found.approval) == (expected.state, expected.approval)
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few(2)
 @given(SEEDS)
 def test_no_extraction_is_created_outside_an_approval_in_force(
     deployment: Deployment, customer: Customer, seed: int
@@ -136,7 +137,10 @@ def test_no_extraction_is_created_outside_an_approval_in_force(
             assert len(factory.runs) == before + 1
 
     final = max(event.updated_at for event in events)
-    assert approval_ledger.standing_of(deployment.database, customer, final).state == told_slowly(events, final).state
+    assert (
+        approval_ledger.consent_status_of(deployment.database, customer, final).state
+        == told_slowly(events, final).state
+    )
     assert len(approval_ledger.events(deployment.database, customer)) == EVENTS
     assert allowed
     assert refused

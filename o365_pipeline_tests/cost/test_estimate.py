@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.cost.assumptions import read_assumptions, shipped_assumptions
-from o365_pipeline.cost.estimate import cut, estimate, line_of, priced, window_days
+from o365_pipeline.cost.estimate import cost_line, estimate, priced, split_window, window_days
 from o365_pipeline.cost.rates import read_rates, shipped_rates
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.datasets import catalogue
@@ -19,6 +19,7 @@ from o365_pipeline.errors import SettingsError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.package.cost_by_users import cost_parts
+from o365_pipeline_tests.conftest import few
 
 RATES, ASSUMPTIONS = read_rates(), read_assumptions()
 MESSAGE, FILES = catalogue()["Message_v1"], catalogue()["SharePointFiles_v1"]
@@ -72,7 +73,7 @@ def test_something_is_assumed_of_every_dataset_and_of_nothing_else() -> None:
 
 
 def test_a_weekend_counts_as_little_as_is_assumed() -> None:
-    line = line_of(MESSAGE, [WEEK], 10, RATES, ASSUMPTIONS)
+    line = cost_line(MESSAGE, [WEEK], 10, RATES, ASSUMPTIONS)
 
     assert line.objects == 10 * 150 * (5 + 2 * Decimal("0.1"))
 
@@ -80,7 +81,7 @@ def test_a_weekend_counts_as_little_as_is_assumed() -> None:
 def test_what_cannot_be_sliced_is_paid_whole_with_every_run() -> None:
     contacts = catalogue()["Contact_v1"]
 
-    weekly, daily = (line_of(contacts, cut(WEEK, days), 100, RATES, ASSUMPTIONS) for days in (7, 1))
+    weekly, daily = (cost_line(contacts, split_window(WEEK, days), 100, RATES, ASSUMPTIONS) for days in (7, 1))
 
     assert (weekly.runs, weekly.objects) == (1, 3_000)
     assert (daily.runs, daily.objects, daily.units) == (7, 21_000, 21)
@@ -89,7 +90,7 @@ def test_what_cannot_be_sliced_is_paid_whole_with_every_run() -> None:
 def test_a_first_snapshot_is_whole_and_what_follows_is_what_changed() -> None:
     sites = catalogue()["SharePointSites_v1"]
 
-    daily = line_of(sites, cut(WEEK, 1), 100, RATES, ASSUMPTIONS, holds_nothing=True)
+    daily = cost_line(sites, split_window(WEEK, 1), 100, RATES, ASSUMPTIONS, holds_nothing=True)
 
     changes = 100 * Decimal("0.2") * (4 + 2 * Decimal("0.1"))
     assert daily.objects == 100 * Decimal("1.5") + 500 + changes
@@ -104,7 +105,7 @@ def test_history_goes_no_further_back_than_data_connect_does() -> None:
     assert all(line.runs == 1 for line in found.history().lines)
 
 
-@settings(deadline=None, max_examples=15)
+@few(15)
 @given(users=st.integers(1, 20_000), history_days=st.integers(1, 60))
 def test_weekly_windows_are_never_dearer_than_daily_ones(users: int, history_days: int) -> None:
     found = estimate(EVERY_DATASET, users, history_days, RATES, ASSUMPTIONS)
@@ -147,7 +148,7 @@ def test_assumptions_of_ones_own_take_the_place_of_the_shipped_ones(tmp_path: Pa
     path = tmp_path / "assumptions.toml"
     path.write_text(shipped_assumptions().replace("per_user_day = 150", "per_user_day = 15"))
 
-    assert line_of(MESSAGE, [Window(MONDAY, MONDAY)], 10, RATES, read_assumptions(path)).objects == 150
+    assert cost_line(MESSAGE, [Window(MONDAY, MONDAY)], 10, RATES, read_assumptions(path)).objects == 150
 
 
 def test_rates_older_than_a_year_are_told() -> None:
@@ -156,7 +157,7 @@ def test_rates_older_than_a_year_are_told() -> None:
     assert "data_connect" in RATES.old(TODAY)
     assert "databases.S0" not in RATES.old(TODAY)
     assert max(year_old) < TODAY - dt.timedelta(days=365)
-    assert set(RATES.old(dt.date(2030, 1, 1))) == set(RATES.told)
+    assert set(RATES.old(dt.date(2030, 1, 1))) == set(RATES.facts)
 
 
 def test_a_database_is_priced_by_its_service_objective() -> None:
@@ -178,7 +179,7 @@ def test_a_database_without_a_rate_is_told_with_the_key_to_add(objective: str) -
 
 
 def test_rates_that_were_not_read_where_they_are_made_are_told_apart() -> None:
-    told = {key for key, rate in RATES.told.items() if rate.is_second_hand}
+    told = {key for key, rate in RATES.facts.items() if rate.is_second_hand}
 
     assert {"database_storage", "activity_run", "databases.S0"} <= told
     assert not told & {"data_connect", "data_connect_datasets.share_point_files", "exchange.EUR"}

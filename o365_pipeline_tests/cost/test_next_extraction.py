@@ -79,7 +79,7 @@ def test_without_history_all_days_are_asked_for_by_the_assumptions(deployment: D
     messages = of(planned(deployment))
 
     assert messages.windows == (Window(*WEEK),)
-    assert not messages.goes_by_what_landed
+    assert not messages.uses_history
     assert messages.one_window.objects == 100 * 150 * Decimal("5.2")
     assert (messages.one_window.units, messages.one_window.cost) == (78, Decimal("58.50"))
 
@@ -114,7 +114,7 @@ def test_objects_are_those_of_the_customers_own_days(deployment: Deployment) -> 
 
     messages = of(planned(deployment))
 
-    assert messages.goes_by_what_landed
+    assert messages.uses_history
     assert messages.one_window.objects == 500 * (3 + 2 * Decimal("0.1"))
     assert (messages.one_window.units, messages.daily.units) == (2, 5)
 
@@ -134,7 +134,7 @@ def test_a_snapshot_that_follows_one_is_planned_by_what_changed_before(deploymen
 def test_days_that_data_connect_does_not_have_are_told_and_cost_nothing(deployment: Deployment) -> None:
     found = planned(deployment, (WEEK[1], WEEK[1] + ONE_DAY))
 
-    [line] = of(found).out_of_reach
+    [line] = of(found).unavailable_days
     assert f"Message_v1 {WEEK[1] + ONE_DAY}: Data Connect has a day after" in line
     assert of(found).windows == (Window(WEEK[1], WEEK[1]),)
     assert of(found, "SharePointSites_v1").windows == ()
@@ -155,13 +155,13 @@ def test_a_plan_says_that_no_approval_is_in_force_and_what_one_does_not_cover(
         deployment.database, wider, WEEK, dt.datetime.now(dt.UTC), read_rates(), read_assumptions()
     )
 
-    assert before.standing.approval is None
-    assert approved.standing.approval
+    assert before.consent_status.approval is None
+    assert approved.consent_status.approval
     assert [entry.refusal for entry in approved.datasets] == [None, None]
     assert "the columns are a subset" in (of(beyond).refusal or "")
     assert of(beyond, "SharePointSites_v1").refusal is None
     decide(State.DENIED)
-    assert planned(deployment, now=dt.datetime.now(dt.UTC)).standing.approval is None
+    assert planned(deployment, now=dt.datetime.now(dt.UTC)).consent_status.approval is None
 
 
 def test_people_are_those_that_microsoft_counted_else_assumed(deployment: Deployment, customer: Customer) -> None:

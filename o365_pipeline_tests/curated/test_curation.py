@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
@@ -213,7 +213,6 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(st.lists(ROWS, max_size=8), st.lists(st.text(alphabet='{}[]":, a1', max_size=12), max_size=3))
 def test_whatever_lands_every_row_is_somewhere(landing: Landing, rows: list[dict[str, Any]], noise: list[str]) -> None:
     lines = [*(json.dumps(entry) for entry in rows), *noise]

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
-from o365_pipeline.curated.current_state import current_path, fold_later, newest_current
+from o365_pipeline.curated.current_state import current_path, newest_current, rebuild_later_states
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.upgrade import mart_database
@@ -74,9 +74,9 @@ def test_of_two_rows_of_one_day_with_one_key_one_is_in_quarantine(history: Histo
 
 
 def test_folding_again_gives_the_same_bytes(four_days: History) -> None:
-    before = {day: four_days.fold(SITES, day) for day in (MON, TUE, WED, THU)}
+    before = {day: four_days.build_current_state(SITES, day) for day in (MON, TUE, WED, THU)}
 
-    assert {day: four_days.fold(SITES, day) for day in (THU, WED, TUE, MON)} == before
+    assert {day: four_days.build_current_state(SITES, day) for day in (THU, WED, TUE, MON)} == before
 
 
 def test_a_day_before_the_first_full_snapshot_shows_what_was_told_since(history: History) -> None:
@@ -104,7 +104,7 @@ def test_columns_that_may_not_go_on_are_left_out_of_earlier_days_too(history: Hi
     history.tell(SITES, TUE)
     fewer = tuple(name for name in names(catalogue()[SITES]) if name != "Url")
 
-    history.fold(SITES, TUE, fewer)
+    history.build_current_state(SITES, TUE, fewer)
 
     [row] = history._rows(current_path(catalogue()[SITES], CUSTOMER, TUE))
     assert (row["id"], row["url"]) == ("a", None)
@@ -112,7 +112,7 @@ def test_columns_that_may_not_go_on_are_left_out_of_earlier_days_too(history: Hi
 
 def test_a_day_without_a_landing_shows_the_last_table_that_there_is(four_days: History) -> None:
     dataset = catalogue()[SITES]
-    four_days.fold(SITES, TUE)
+    four_days.build_current_state(SITES, TUE)
 
     def newest(day: dt.date) -> str | None:
         return newest_current(four_days.database, four_days.lake, dataset, CUSTOMER, day)
@@ -155,10 +155,10 @@ def test_a_day_that_comes_late_changes_the_days_after_it(history: History) -> No
     history.tell(SITES, WED, site("a", "a3", "Updated"))
     early = {day: titles(history.current(SITES, day)) for day in (MON, WED)}
     history.tell(SITES, TUE, site("b", "b2", "Deleted"), site("c", "c2", "Created"))
-    history.fold(SITES, TUE)
+    history.build_current_state(SITES, TUE)
 
     sites = catalogue()[SITES]
-    later = dict(fold_later(history.database, history.lake, sites, CUSTOMER, [TUE], names(sites)))
+    later = dict(rebuild_later_states(history.database, history.lake, sites, CUSTOMER, [TUE], names(sites)))
 
     assert early == {MON: ["a1", "b1"], WED: ["a3", "b1"]}
     assert later == {WED: 2}

@@ -39,10 +39,11 @@ def test_versions_of_a_dataset_make_the_same_row_of_the_same_content(
     landing: Landing, versions: tuple[Dataset, ...]
 ) -> None:
     newer, older = versions
+    named = {column.curated_name: column for column in newer.columns}
     shared = [
         (column, other)
         for column in older.columns
-        if (other := newer.curated_field(column.curated_name)) and other.documented_type == column.documented_type
+        if (other := named.get(column.curated_name)) and other.documented_type == column.documented_type
     ]
     owner: dict[str, Any] = {} if newer.owner == "none" else {newer.owner: "u1"}
     values = {column.name: value_of(column.type, column.curated_name, pascal=True) for column, _ in shared}

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.curated.missing_person import Answer, Extracted, Held, Known, Reason, Recorded, answer, why_missing
+from o365_pipeline.curated.missing_person import (
+    Answer,
+    Evidence,
+    ExtractionEvidence,
+    LakeEvidence,
+    OperationEvidence,
+    Reason,
+    answer,
+    why_missing,
+)
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.database.ledger import approval_dataset
@@ -19,59 +28,69 @@ from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing
 from o365_pipeline_tests.ledger_rows import note_extraction, note_landing, note_operation
 
 SECOND = FIRST + dt.timedelta(days=1)
-LANDED = Extracted("Succeeded", Window(FIRST, SECOND), is_landed=True)
-DENIED = Extracted("Succeeded", Window(FIRST, SECOND), is_landed=True, deny_groups="g9")
-OF_A_GROUP = Extracted("Succeeded", Window(FIRST, SECOND), is_landed=True, scope=Scope(kind="List", groups=("g1",)))
-NAMED, SILENT = Recorded("Succeeded", ("u1",)), Recorded("Succeeded")
-CURATED = Held(is_curated=True)
+LANDED = ExtractionEvidence("Succeeded", Window(FIRST, SECOND), is_landed=True)
+DENIED = ExtractionEvidence("Succeeded", Window(FIRST, SECOND), is_landed=True, deny_groups="g9")
+OF_A_GROUP = ExtractionEvidence(
+    "Succeeded", Window(FIRST, SECOND), is_landed=True, scope=Scope(kind="List", groups=("g1",))
+)
+NAMED, SILENT = OperationEvidence("Succeeded", ("u1",)), OperationEvidence("Succeeded")
+CURATED = LakeEvidence(is_curated=True)
 
 
 ANSWERS = [
-    (Known(extracted=LANDED, held=Held(True, rows=12)), Reason.THERE, "12 rows"),
-    (Known(held=Held(True, rows=1, error="quota")), Reason.THERE, "1 row; not all, Data Connect reports: quota"),
+    (Evidence(extracted=LANDED, held=LakeEvidence(True, rows=12)), Reason.THERE, "12 rows"),
     (
-        Known(extracted=LANDED, held=Held(True, rows=2, quarantined=1, quarantine_reason="no id")),
+        Evidence(held=LakeEvidence(True, rows=1, error="quota")),
+        Reason.THERE,
+        "1 row; not all, Data Connect reports: quota",
+    ),
+    (
+        Evidence(extracted=LANDED, held=LakeEvidence(True, rows=2, quarantined=1, quarantine_reason="no id")),
         Reason.THERE,
         "2 rows, 1 row more in quarantine (no id)",
     ),
     (
-        Known(extracted=LANDED, held=Held(True, quarantined=3, quarantine_reason="no id")),
+        Evidence(extracted=LANDED, held=LakeEvidence(True, quarantined=3, quarantine_reason="no id")),
         Reason.IN_QUARANTINE,
         "3 rows: no id",
     ),
-    (Known(is_requested=False), Reason.NOT_COVERED, "the data request does not name this dataset"),
-    (Known(), Reason.NOT_EXTRACTED, "nothing was asked for on this day"),
+    (Evidence(is_requested=False), Reason.NOT_COVERED, "the data request does not name this dataset"),
+    (Evidence(), Reason.NOT_EXTRACTED, "nothing was asked for on this day"),
     (
-        Known(extracted=Extracted("Failed", Window(FIRST, FIRST), error="store is down")),
+        Evidence(extracted=ExtractionEvidence("Failed", Window(FIRST, FIRST), error="store is down")),
         Reason.NOT_EXTRACTED,
         "the factory run is Failed: store is down",
     ),
-    (Known(extracted=Extracted("Purged", Window(FIRST, FIRST))), Reason.PURGED, "deleted"),
+    (Evidence(extracted=ExtractionEvidence("Purged", Window(FIRST, FIRST))), Reason.PURGED, "deleted"),
     (
-        Known(extracted=LANDED, held=Held(True, error="Mailbox is in another Region")),
+        Evidence(extracted=LANDED, held=LakeEvidence(True, error="Mailbox is in another Region")),
         Reason.OUT_OF_REGION,
         "Data Connect reports: Mailbox is in another Region",
     ),
-    (Known(extracted=LANDED, held=Held(True, error="regional quota")), Reason.ERROR, "regional quota"),
-    (Known(extracted=LANDED, held=Held(True, error="denied", returned_no_data=True)), Reason.ERROR, "denied"),
+    (Evidence(extracted=LANDED, held=LakeEvidence(True, error="regional quota")), Reason.ERROR, "regional quota"),
     (
-        Known(extracted=LANDED, recorded=NAMED, held=Held(True, returned_no_data=True)),
+        Evidence(extracted=LANDED, held=LakeEvidence(True, error="denied", returned_no_data=True)),
+        Reason.ERROR,
+        "denied",
+    ),
+    (
+        Evidence(extracted=LANDED, recorded=NAMED, held=LakeEvidence(True, returned_no_data=True)),
         Reason.NO_DATA,
         "nothing of the person in 2026-11-16_2026-11-17",
     ),
     (
-        Known(extracted=LANDED, held=Held(True, rows_on_other_days=4)),
+        Evidence(extracted=LANDED, held=LakeEvidence(True, rows_on_other_days=4)),
         Reason.NO_DATA,
         "4 rows of the person on other days of 2026-11-16_2026-11-17",
     ),
-    (Known(extracted=DENIED, recorded=NAMED, held=CURATED), Reason.DENIED, "leaves out the members of g9"),
-    (Known(extracted=LANDED, recorded=NAMED, held=CURATED), Reason.UNDELIVERED, "names u1"),
-    (Known(extracted=LANDED, held=Held()), Reason.UNKNOWN, "not curated yet"),
-    (Known(extracted=LANDED, held=CURATED), Reason.UNKNOWN, "the operation record has not arrived"),
-    (Known(extracted=LANDED, recorded=SILENT, held=CURATED), Reason.UNKNOWN, "does not name the person"),
-    (Known(extracted=DENIED, recorded=SILENT, held=CURATED), Reason.UNKNOWN, "leaves out the members of g9"),
+    (Evidence(extracted=DENIED, recorded=NAMED, held=CURATED), Reason.DENIED, "leaves out the members of g9"),
+    (Evidence(extracted=LANDED, recorded=NAMED, held=CURATED), Reason.UNDELIVERED, "names u1"),
+    (Evidence(extracted=LANDED, held=LakeEvidence()), Reason.UNKNOWN, "not curated yet"),
+    (Evidence(extracted=LANDED, held=CURATED), Reason.UNKNOWN, "the operation record has not arrived"),
+    (Evidence(extracted=LANDED, recorded=SILENT, held=CURATED), Reason.UNKNOWN, "does not name the person"),
+    (Evidence(extracted=DENIED, recorded=SILENT, held=CURATED), Reason.UNKNOWN, "leaves out the members of g9"),
     (
-        Known(extracted=OF_A_GROUP, recorded=SILENT, held=CURATED),
+        Evidence(extracted=OF_A_GROUP, recorded=SILENT, held=CURATED),
         Reason.UNKNOWN,
         "only this was asked for: List of groups g1; guests, shared",
     ),
@@ -79,7 +98,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("known", "reason", "details"), ANSWERS)
-def test_the_answer_is_the_one_that_counts(known: Known, reason: Reason, details: str) -> None:
+def test_the_answer_is_the_one_that_counts(known: Evidence, reason: Reason, details: str) -> None:
     found = answer(known)
 
     assert found.reason is reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -16,10 +15,12 @@ from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import FIRST, Landing, row, with_wrong_type
 from o365_pipeline_tests.runner import Runner, failure, mart_rows
 
+MESSAGES = dg.AssetKey(["curated", "message"])
 REPEATED = "repeats the key puser, id of a row that was kept"
 
 
@@ -99,18 +100,12 @@ def test_a_large_object_that_is_rejected_has_its_line_and_the_beginning_of_its_t
 
 
 @pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
-
-
-@pytest.fixture
-def faulty(runner: Runner, decide: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """A day in the mart that was curated while the catalogue had a wrong type for a column of messages."""
-    decide()
+def faulty(moved: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """A day in the mart whose messages were curated while the catalogue had a wrong type for a column of them."""
     with monkeypatch.context() as fault:
         fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
-        runner.move()
-    return runner
+        assert moved.execute_day("landing_job", [MESSAGES, *MART_KEYS]).success
+    return moved
 
 
 def held(deployment: Deployment, customer: Customer, selection: Selection | None = None) -> dict[str, int]:
@@ -140,7 +135,7 @@ def test_rows_that_a_fault_of_the_catalogue_rejected_are_replayed_into_curated_a
     assert result.success
     assert held(deployment, customer).get("message", 0) < rejected_before
     assert len(mart_rows(deployment)["fact_message"]) > len(mart_before["fact_message"])
-    latest = instance.get_latest_materialization_event(dg.AssetKey(["curated", "message"]))
+    latest = instance.get_latest_materialization_event(MESSAGES)
     assert latest
     assert latest.asset_materialization
     metadata = latest.asset_materialization.metadata

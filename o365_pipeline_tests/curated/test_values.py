@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from o365_pipeline.curated.body_text import text_of_html
 from o365_pipeline.curated.privacy import is_address
-from o365_pipeline.curated.text import text_of_html
 from o365_pipeline_tests.curated.conftest import FIRST, Landing, row
 
 CuratedRow = Callable[..., dict[str, Any]]

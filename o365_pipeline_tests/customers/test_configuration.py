@@ -136,6 +136,8 @@ def test_a_blob_account_is_a_sink_at_its_own_address(write: Write) -> None:
         ({"storage": "tape"}, "customers.contoso.storage: Input should be 'adls-gen2' or 'blob'"),
         ({"storage_account": "Sto_365"}, "customers.contoso.storage_account: .*for example: storage_account = "),
         ({"schedule": "daily"}, "customers.contoso.schedule: 'daily' is no cron schedule .*30 3"),
+        ({"schedule": "@daily"}, "customers.contoso.schedule: '@daily' is no cron schedule .*30 3"),
+        ({"schedule": "R R * * *"}, "customers.contoso.schedule: 'R R .*' is no cron schedule"),
         ({"factory": ""}, "customers.contoso.factory: .*for example: factory = "),
         ({"factory": "a/b"}, "customers.contoso.factory: .*for example: factory = "),
         ({"resource_group": ""}, "customers.contoso.resource_group: .*for example: resource_group = "),

@@ -36,3 +36,19 @@ def test_every_table_shows_its_columns_with_their_types(specs: dict[str, dg.Asse
     assert shown["puser"] == "string, added by Data Connect"
     for column in catalogue()["Message_v1"].columns:
         assert shown[column.name] == column.documented_type
+
+
+def test_a_column_says_what_it_holds_and_whether_anybody_asked_for_it(specs: dict[str, dg.AssetSpec]) -> None:
+    def told(asset: str, column: str) -> str:
+        columns = specs[asset].metadata["dagster/column_schema"].columns
+        return str(next(one.description for one in columns if one.name == column))
+
+    for asset, asked, not_asked in (
+        ("raw/message", "sentDateTime", "subject"),
+        ("curated/message", "sent_date_time", "subject"),
+        ("curated/share_point_sites_current", "id", "geo_location"),
+    ):
+        assert "Not in the data request" not in told(asset, asked)
+        assert told(asset, not_asked).endswith("Not in the data request, so it is empty.")
+    assert told("raw/message", "sentDateTime") == "When it was sent, in UTC."
+    assert told("curated/message", "puser") == "The object id of the person whose row it is."

@@ -14,7 +14,7 @@ import pytest
 from o365_pipeline.curated.checks import volume_result
 from o365_pipeline.customers.partitions import partition_key
 from o365_pipeline.dagster_ui.pictures import rows_per_day
-from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, MOST_RECORDS, rows_of_days, usual
+from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, MAX_RECORDS, row_counts_by_day, usual
 
 MONDAY = dt.date(2026, 11, 16)
 KEY = dg.AssetKey(["curated", "message"])
@@ -67,7 +67,7 @@ def test_without_enough_history_the_check_passes_and_says_so(days: int) -> None:
 def test_a_few_rows_more_or_less_of_few_are_usual() -> None:
     found = usual(MONDAY, dict.fromkeys(past(28), 3))
 
-    assert found and found.holds(0) and found.holds(20) and not found.holds(50)
+    assert found and found.includes(0) and found.includes(20) and not found.includes(50)
 
 
 def test_a_backfills_own_days_are_history_for_the_later_ones() -> None:
@@ -95,7 +95,7 @@ def test_the_history_is_the_customers_own_and_its_newest_counts(instance: dg.Dag
         dg.AssetMaterialization(KEY, partition=partition_key("contoso", sunday - dt.timedelta(1)))
     )
 
-    assert rows_of_days(instance, KEY, partial(partition_key, "contoso"), [MONDAY]) == {sunday: 2, MONDAY: 3}
+    assert row_counts_by_day(instance, KEY, partial(partition_key, "contoso"), [MONDAY]) == {sunday: 2, MONDAY: 3}
 
 
 def test_the_history_is_one_query_of_bounded_size(
@@ -110,11 +110,11 @@ def test_the_history_is_one_query_of_bounded_size(
 
     monkeypatch.setattr(instance, "fetch_materializations", noted)
 
-    rows_of_days(instance, KEY, partial(partition_key, "contoso"), [MONDAY - dt.timedelta(n) for n in range(300)])
+    row_counts_by_day(instance, KEY, partial(partition_key, "contoso"), [MONDAY - dt.timedelta(n) for n in range(300)])
 
     [(wanted, more)] = asked
     assert len(wanted.asset_partitions or ()) == HISTORY_DAYS + 1
-    assert more["limit"] == MOST_RECORDS
+    assert more["limit"] == MAX_RECORDS
 
 
 def test_the_picture_of_rows_per_day_is_a_small_png_with_an_alternative_text() -> None:

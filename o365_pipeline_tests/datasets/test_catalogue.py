@@ -54,6 +54,20 @@ def test_an_unknown_column_is_answered_with_those_there_are() -> None:
         catalogue()["Manager_v0"].column("boss")
 
 
+def test_every_column_is_described_in_one_line() -> None:
+    for dataset in catalogue():
+        for column in dataset.columns:
+            assert column.description.endswith("."), (dataset.name, column.name)
+            assert len(column.description) < 100, (dataset.name, column.name)
+
+
+def test_an_entry_describes_what_its_columns_hold_where_others_hold_something_else() -> None:
+    assert catalogue()["Message_v1"].column("id").description == "Id of the row's item."
+    assert catalogue()["Message_v0"].column("SentDateTime").description == "When it was sent, in UTC."
+    assert catalogue()["User_v0"].column("Title").description == "Job title."
+    assert catalogue()["PlannerTasks_v0"].column("title").description == "Title of the task, as it was written."
+
+
 def test_an_event_message_or_sent_item_needs_a_date_filter() -> None:
     assert all(catalogue()[name].date_filter_required for name in ("Event_v1", "Message_v1", "SentItem_v1"))
 

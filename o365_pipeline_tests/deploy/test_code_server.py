@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from o365_pipeline_tests.deploy.conftest import DEPLOY
 from o365_pipeline_tests.deploy.services import free_port
 from o365_pipeline_tests.deploy.test_container_file import PROGRAMS, command, health_check
 
-TRIES = 60
+PATIENCE_SECONDS, POLL_SECONDS = 180, 0.1
 
 
 @pytest.fixture
@@ -29,20 +32,23 @@ def port(environment: dict[str, str]) -> Iterator[str]:
     program, *arguments = [port if part == "4000" else part for part in command("code-server")]
     server = subprocess.Popen([PROGRAMS / program, *arguments], env=environment, stdout=subprocess.DEVNULL)
     try:
+        _await_listening(server, int(port))
         checker, *options = [port if part == "4000" else part for part in health_check("code-server")]
-        for _ in range(TRIES):
-            if (
-                subprocess.run([PROGRAMS / checker, *options], env=environment, stderr=subprocess.DEVNULL).returncode
-                == 0
-            ):
-                break
-            assert server.poll() is None, "the code server ended"
-        else:
-            pytest.fail("the code server never came up")
+        subprocess.run([PROGRAMS / checker, *options], env=environment, check=True)
         yield port
     finally:
         server.terminate()
         server.wait()
+
+
+def _await_listening(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        with suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"the code server ended with status {server.wait(POLL_SECONDS)}")
+    pytest.fail("the code server never came up")
 
 
 def test_the_workspace_finds_the_code_server_where_the_environment_says(

@@ -15,7 +15,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction.data_factory import CopyOutcome, FactoryRun
 from o365_pipeline.extraction.landing_sensor import build_landing_sensor
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.mart.loading import note_loaded
+from o365_pipeline.mart.loading import mark_loaded
 from o365_pipeline.raw import landing
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
@@ -130,7 +130,7 @@ def test_a_launch_is_asked_for_under_one_key_until_its_days_are_in_the_mart(
     [sealed] = tick(deployment, instance, factory).run_requests or []
     assert sealed.run_key == first.run_key
 
-    note_loaded(deployment.database, "contoso", {DAY: [entry.extraction_id]})
+    mark_loaded(deployment.database, "contoso", {DAY: [entry.extraction_id]})
 
     assert not tick(deployment, instance, factory).run_requests
 

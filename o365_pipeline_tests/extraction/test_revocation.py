@@ -40,11 +40,6 @@ def deployment(tmp_path: Path) -> Deployment:
     return replace(loaded, cloud=cloud)
 
 
-@pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
-
-
 def statuses(deployment: Deployment) -> set[str]:
     return {run.status for run in deployment.sandbox.factory_runs()}
 
@@ -80,10 +75,10 @@ def test_an_approval_that_expires_ends_what_is_under_way_too(
     decide()
     assert runner.execute_day("extraction_job").success
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=181)
-    stands = approval_ledger.standings(deployment.database, deployment.customers, later)
+    by_customer = approval_ledger.consent_statuses(deployment.database, deployment.customers, later)
     factory, under_way = deployment.resources["data_factory"], ledger.under_way(deployment.database, [customer.name])
 
-    cancelled = cancel_revoked(deployment.database, factory, deployment.customers, under_way, stands, later, LOG)
+    cancelled = cancel_revoked(deployment.database, factory, deployment.customers, under_way, by_customer, later, LOG)
 
     assert cancelled == len(under_way) > 0
     assert statuses(deployment) <= {"Canceling", "Cancelled"}

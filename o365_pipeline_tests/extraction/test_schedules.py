@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,8 +27,10 @@ OFF = dg.DefaultScheduleStatus.STOPPED
 
 
 @pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """In files, since Dagster hands an instance to schedules as the place where it lies."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
 
 
 def asked(runner: Runner, moment: dt.datetime, customers: Customers | None = None, cron: str = NIGHTLY) -> Any:
@@ -46,7 +49,9 @@ def days_of(request: dg.RunRequest) -> tuple[str, str]:
     return request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
 
 
-def test_nobody_is_asked_for_whose_approval_is_not_in_force(runner: Runner, decide: Decide) -> None:
+def test_nobody_is_asked_for_whose_approval_is_not_in_force(
+    runner: Runner, decide: Decide, capfd: pytest.CaptureFixture[str]
+) -> None:
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
     assert "No customer's approval is in force. contoso: no decision yet" in asked(runner, moment).skip_message
@@ -55,39 +60,34 @@ def test_nobody_is_asked_for_whose_approval_is_not_in_force(runner: Runner, deci
     assert len(asked(runner, moment)) == 1
     decide(State.DENIED)
     assert "contoso: Denied since" in asked(runner, moment).skip_message
+    assert "no approval is in force" not in capfd.readouterr().err
 
 
-def test_the_days_since_the_last_extraction_are_one_window(runner: Runner, decide: Decide) -> None:
-    decide()
-    runner.move()
+def test_the_days_since_the_last_extraction_are_one_window(moved: Runner) -> None:
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     yesterday = (moment - dt.timedelta(days=1)).date()
 
-    [request] = asked(runner, moment)
+    [request] = asked(moved, moment)
 
     assert days_of(request) == (f"contoso|{DAY + dt.timedelta(days=1)}", f"contoso|{yesterday}")
 
 
-def test_nothing_is_asked_for_where_yesterday_is_held(runner: Runner, decide: Decide) -> None:
-    decide()
-    runner.move()
+def test_nothing_is_asked_for_where_yesterday_is_held(moved: Runner) -> None:
     now = dt.datetime.now(dt.UTC)
     yesterday = (now - dt.timedelta(days=1)).date()
-    assert runner.execute_day("extraction_job", day=yesterday).success
-    assert runner.execute_day("extraction_job", day=yesterday - dt.timedelta(days=1)).success
+    assert moved.execute_day("extraction_job", day=yesterday).success
+    assert moved.execute_day("extraction_job", day=yesterday - dt.timedelta(days=1)).success
 
-    assert f"All days up to {yesterday} are extracted" in asked(runner, now).skip_message
+    assert f"All days up to {yesterday} are extracted" in asked(moved, now).skip_message
 
 
-def test_what_is_there_a_day_later_is_asked_for_a_day_later(runner: Runner, decide: Decide) -> None:
-    decide()
-    runner.move()
+def test_what_is_there_a_day_later_is_asked_for_a_day_later(moved: Runner) -> None:
     now = dt.datetime.now(dt.UTC)
     yesterday = (now - dt.timedelta(days=1)).date()
-    [tonight] = asked(runner, now)
-    assert runner.execute("extraction_job", dict(tonight.tags)).success
+    [tonight] = asked(moved, now)
+    assert moved.execute("extraction_job", dict(tonight.tags)).success
 
-    [tomorrow] = asked(runner, now + dt.timedelta(days=1))
+    [tomorrow] = asked(moved, now + dt.timedelta(days=1))
 
     assert days_of(tomorrow) == (f"contoso|{yesterday}", f"contoso|{now.date()}")
 
@@ -115,22 +115,20 @@ def test_a_customer_whose_first_day_lies_ahead_is_not_asked_for(
 
 
 def test_a_dataset_that_fails_each_night_is_asked_for_again_and_lets_no_other_be_paid_for_twice(
-    runner: Runner, deployment: Deployment, decide: Decide
+    moved: Runner, deployment: Deployment
 ) -> None:
-    decide()
-    runner.move()
     tonight = dt.datetime.now(dt.UTC)
-    [request] = asked(runner, tonight)
-    assert runner.execute(request.job_name or "extraction_job", dict(request.tags)).success
-    runner.tick("landing_sensor")
+    [request] = asked(moved, tonight)
+    assert moved.execute(request.job_name or "extraction_job", dict(request.tags)).success
+    moved.tick("landing_sensor")
     failed = ledger.extraction.update().where(ledger.extraction.c.dataset == "Message_v1")
     deployment.database.execute(failed.where(ledger.extraction.c.first_day > DAY).values(status="Failed"))
     paid = len(deployment.sandbox.factory_runs())
 
-    [again] = asked(runner, tonight)
+    [again] = asked(moved, tonight)
 
     assert days_of(again) == days_of(request)
-    assert runner.execute("extraction_job", dict(again.tags)).success
+    assert moved.execute("extraction_job", dict(again.tags)).success
     assert len(deployment.sandbox.factory_runs()) == paid + 1
 
 

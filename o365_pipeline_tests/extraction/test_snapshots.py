@@ -15,7 +15,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.extraction.windows import Window, asked_times, midnight, out_of_reach, reach
+from o365_pipeline.extraction.windows import Window, available_days, midnight, requested_times, unavailable_days
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction.test_submission import FakeFactory, end
 
@@ -67,33 +67,33 @@ def days(first: int, last: int) -> list[dt.date]:
 
 
 def test_sharepoint_is_there_after_two_days_and_for_three_weeks() -> None:
-    there = reach(SITES, TODAY)
+    there = available_days(SITES, TODAY)
 
     assert (there.first_day, there.last_day) == (dt.date(2026, 11, 4), dt.date(2026, 11, 23))
-    assert reach(MESSAGES, TODAY).last_day == dt.date(2026, 11, 24)
-    assert dt.date(2020, 1, 1) in reach(MESSAGES, TODAY)
+    assert available_days(MESSAGES, TODAY).last_day == dt.date(2026, 11, 24)
+    assert dt.date(2020, 1, 1) in available_days(MESSAGES, TODAY)
 
 
 def test_what_is_not_there_is_told_in_a_line_each() -> None:
     asked = Window(dt.date(2026, 11, 2), dt.date(2026, 11, 24)).days
 
-    assert out_of_reach(SITES, asked, TODAY) == [
+    assert unavailable_days(SITES, asked, TODAY) == [
         "SharePointSites_v1 2026-11-24: Data Connect has a day after 48 hours, these from 2026-11-26 (UTC) on: extract "
         "them then",
         "SharePointSites_v1 2026-11-02 to 2026-11-03: too old, Data Connect goes 21 days back: extract days from "
         "2026-11-04 on",
     ]
-    assert out_of_reach(MESSAGES, asked, TODAY) == []
+    assert unavailable_days(MESSAGES, asked, TODAY) == []
 
 
 def test_a_snapshot_is_asked_for_by_one_date_and_changes_by_two() -> None:
     week = Window(dt.date(2026, 11, 16), dt.date(2026, 11, 22))
     last, before = "2026-11-22T00:00:00Z", dt.date(2026, 11, 15)
 
-    assert asked_times(SITES, week, None) == (last, last)
-    assert asked_times(SITES, week, before) == ("2026-11-15T00:00:00Z", last)
-    assert asked_times(ACTIONS, week, None) == ("2026-11-16T00:00:00Z", last)
-    assert asked_times(MESSAGES, week, None) == ("2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z")
+    assert requested_times(SITES, week, None) == (last, last)
+    assert requested_times(SITES, week, before) == ("2026-11-15T00:00:00Z", last)
+    assert requested_times(ACTIONS, week, None) == ("2026-11-16T00:00:00Z", last)
+    assert requested_times(MESSAGES, week, None) == ("2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z")
 
 
 def test_the_first_window_is_whole_and_the_next_what_changed_since(

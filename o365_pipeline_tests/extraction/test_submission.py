@@ -242,9 +242,9 @@ def test_every_extraction_names_the_approval_that_allowed_it(
 
     [entry] = submitter.submit_days(customer, messages, [DAY]).extractions
 
-    standing = deployment.sandbox.standing_of(customer.tenant_id, customer.data_request.application_id)
-    assert standing.approval is not None
-    assert entry.approval_event_id == standing.approval.event_id
+    consent_status = deployment.sandbox.consent_status_of(customer.tenant_id, customer.data_request.application_id)
+    assert consent_status.approval is not None
+    assert entry.approval_event_id == consent_status.approval.event_id
 
 
 def test_a_day_that_is_not_over_is_not_paid_for(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from o365_pipeline.deployment import Deployment, load
@@ -14,7 +13,6 @@ from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.managed_app.azure import Azure
-from o365_pipeline_tests.runner import Runner
 
 
 @pytest.fixture
@@ -42,8 +40,3 @@ def azure(offer: Offer, monkeypatch: pytest.MonkeyPatch) -> Azure:
     azure = Azure(offer)
     monkeypatch.setattr(SandboxCloud, "transport", lambda cloud: sandbox_transport(azure.over(cloud.app)))
     return azure
-
-
-@pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)

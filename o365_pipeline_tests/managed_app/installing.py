@@ -12,7 +12,7 @@ from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, deploy
 from o365_pipeline.managed_app.package.cost_by_users import CostParts, cost_parts
-from o365_pipeline.managed_app.package.extract_groups import of_groups
+from o365_pipeline.managed_app.package.extract_groups import limited_to_groups
 from o365_pipeline.managed_app.package.main_template import main_template
 from o365_pipeline.managed_app.package.package import Package, build
 
@@ -67,7 +67,7 @@ def customer_of(sold: Offer, deployed: Deployed, target: Target = SAMPLE) -> Cus
         container=outputs["container"],
         first_day=FIRST_DAY,
         application_secret=KeyVaultSecret(key_vault=f"{outputs['keyVault']}/secrets/{outputs['secretName']}"),
-        data_request=of_groups(sold.request, outputs["extractGroups"]),
+        data_request=limited_to_groups(sold.request, outputs["extractGroups"]),
     )
 
 

@@ -28,6 +28,7 @@ from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.mart.views import VIEWS
+from o365_pipeline_tests.finished_homes import FinishedHomes
 
 CUSTOMER = "contoso"
 DAY = dt.date(2026, 1, 5)
@@ -149,7 +150,10 @@ def mart_url(tmp_path: Path) -> Iterator[sa.URL]:
 
 
 @pytest.fixture
-def database(mart_url: sa.URL) -> Database:
+def database(tmp_path: Path, mart_url: sa.URL, finished_homes: FinishedHomes) -> Database:
+    """The mart with its schema and no rows."""
+    if SERVER is None:
+        finished_homes.copy_empty_mart(tmp_path)
     return mart_database(mart_url)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.database.database import metadata
 from o365_pipeline.mart.checks import ADDRESSES_CHECK, REFERENCES_CHECK, mart_check_results, mart_check_specs
-from o365_pipeline.mart.collaboration import MOST_PAIRS, MOST_PEOPLE, collaboration_picture, strongest_pairs
+from o365_pipeline.mart.collaboration import MAX_PAIRS, MAX_PEOPLE, collaboration_picture, strongest_pairs
 from o365_pipeline.mart.tables import MART_TABLES, bridge_message_recipient, dim_date, dim_person, fact_message
 
 DAY = dt.date(2026, 1, 5)
@@ -130,8 +130,8 @@ def test_the_network_has_at_most_so_many_people_and_pairs(connection: sa.Connect
 
     pairs = strongest_pairs(connection, "contoso", DAY)
 
-    assert len({person for pair in pairs for person in (pair.one, pair.other)}) <= MOST_PEOPLE
-    assert len(pairs) <= MOST_PAIRS
+    assert len({person for pair in pairs for person in (pair.one, pair.other)}) <= MAX_PEOPLE
+    assert len(pairs) <= MAX_PAIRS
     assert pairs[0].mails == 3
 
 

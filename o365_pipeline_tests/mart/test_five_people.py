@@ -71,7 +71,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FivePeople]:
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
     read_decisions(deployment, customer)
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("customer", [customer.name])
         runner = FivePeople(deployment, instance)
         assert runner.execute("extraction_job", dict(range_tags(customer.name, FIRST, LAST))).success

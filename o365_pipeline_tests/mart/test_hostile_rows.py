@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from o365_pipeline.curated.curation import CURATED, path_of
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.datasets import Dataset, catalogue, other_case
 from o365_pipeline.datasets.types import ColumnType
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
@@ -146,7 +146,7 @@ def test_every_row_of_every_dataset_ends_somewhere_on_every_database(servers: li
 
 def _load(servers: list[sa.URL], lake: Lake) -> None:
     """Load the day into each database: all have the same rows, which SQL Server would take too."""
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         for dataset in catalogue().newest:
             [file] = lake.stage([path_of(CURATED, dataset, "contoso", FIRST)], directory)

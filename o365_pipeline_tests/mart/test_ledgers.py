@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, fitting, landing
+from o365_pipeline.database.ledger import approval_event, extraction, landing, recorded_after, truncated
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
-from o365_pipeline.mart.loading import note_loaded
+from o365_pipeline.mart.loading import mark_loaded
 from o365_pipeline.mart.tables import dim_person
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.plan import Deletion, Plan
@@ -56,7 +56,7 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     decide()
     events = approval_ledger.events(database, customer)
     assert [event.approver for event in events] == [None, *["approver@contoso.example"] * 2]
-    assert [place for place, _ in approval_ledger.decided_after(database, 0, 10)] == [1, 2, 3]
+    assert [place for place, _ in recorded_after(database, approval_event.c.customer, 0, 10)] == [1, 2, 3]
 
     entry = wanted(customer, events[-1].event_id)
     assert extraction_ledger.claim(database, entry)
@@ -73,7 +73,7 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
 
     note_landing(database)
     assert [one.extraction_id for one in extraction_ledger.not_loaded(database, [customer.name])] == ["x1"]
-    note_loaded(database, customer.name, {DAY: frozenset({"x1"})})
+    mark_loaded(database, customer.name, {DAY: frozenset({"x1"})})
     assert extraction_ledger.not_loaded(database, [customer.name]) == []
 
     with database.begin() as connection:
@@ -112,9 +112,9 @@ def test_an_error_of_the_server_does_not_repeat_what_the_row_holds(database: Dat
     ("text", "kept"), [("x" * 5000, 4000), ("😀" * 4000, 2000), ("x" + "😀" * 4000, 2000), (None, 0)]
 )
 def test_text_is_cut_in_the_units_in_which_sql_server_counts(text: str | None, kept: int) -> None:
-    cut = fitting(text, extraction.c.error)
+    cut = truncated(text, extraction.c.error)
 
     assert len(cut or "") == kept
     assert len((cut or "").encode("utf-16-le")) <= 2 * 4000
     assert text is None or text.startswith(cut or "-")
-    assert fitting(text, extraction.c.columns) == text
+    assert truncated(text, extraction.c.columns) == text

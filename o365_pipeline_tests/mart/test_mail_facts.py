@@ -1,10 +1,11 @@
 """What becomes of mails: one row each, whoever holds copies."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, address, at
 
 pytestmark = pytest.mark.usefixtures("organization")
@@ -145,7 +146,7 @@ COPIES = [
 ]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few(10)
 @given(copies=st.permutations(COPIES))
 def test_copies_in_any_order_give_the_same_rows(curated, fill, copies):
     curated.execute("DELETE FROM message")

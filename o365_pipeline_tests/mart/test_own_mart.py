@@ -20,9 +20,9 @@ from o365_pipeline.database.ledger import approval_dataset, approval_event, extr
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.mart.assets import TRACE_CHECK
+from o365_pipeline.mart.assets import MART_KEYS, TRACE_CHECK
 from o365_pipeline.mart.loading import load_day
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.mart.person_lookup import person_of
 from o365_pipeline.mart.tables import MART_TABLES, dim_person
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY, read_decisions
@@ -76,7 +76,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         )
         for customer in deployment.customers:
             decide(deployment, customer)
-        with dg.DagsterInstance.local_temp(str(home)) as instance:
+        with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions("customer", [SHARED])
             runner = Runner(deployment, instance)
             runner.move()
@@ -124,7 +124,7 @@ def test_the_own_mart_holds_copies_of_what_explains_its_rows_and_no_more(own: Da
 
 
 def test_the_check_of_rows_and_landings_passes_for_the_own_mart(runner: Runner) -> None:
-    result = runner.execute_day("landing_job")
+    result = runner.execute_day("landing_job", list(MART_KEYS))
 
     found = [check for check in result.get_asset_check_evaluations() if check.check_name == TRACE_CHECK]
     assert result.success

@@ -16,7 +16,8 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.conftest import read_decisions
-from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart
+from o365_pipeline_tests.finished_homes import FinishedHomes
+from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, SERVER, empty_mart
 from o365_pipeline_tests.runner import Runner
 
 QUERY = """
@@ -60,11 +61,15 @@ def test_every_mart_row_leads_to_who_approved_it_when_and_for_which_columns(
 
 
 @pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def moved(tmp_path_factory: pytest.TempPathFactory, finished_homes: FinishedHomes) -> Iterator[Deployment]:
     """One day in the mart, approved twice: the first approval allowed it."""
     home = tmp_path_factory.mktemp("provenance")
+    if SERVER is None:
+        finished_homes.copy_days(1, home)
+        yield _approved_again(load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=1))
+        return
     with empty_mart(home) as url:
-        yield _moved(home, url)
+        yield _approved_again(_moved(home, url))
 
 
 def _moved(home: Path, url: sa.URL) -> Deployment:
@@ -75,8 +80,14 @@ def _moved(home: Path, url: sa.URL) -> Deployment:
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
     read_decisions(deployment, customer)
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         Runner(deployment, instance).move()
+    return deployment
+
+
+def _approved_again(deployment: Deployment) -> Deployment:
+    [customer] = deployment.customers
+    request = customer.data_request
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "second@contoso.example")
     read_decisions(deployment, customer)
     return deployment

@@ -129,7 +129,7 @@ def test_after_too_many_errors_one_line_says_what_to_do_and_nothing_is_half(
 def test_errors_that_pass_are_known_by_microsofts_numbers_and_states(words: tuple[str, ...], code: str | None) -> None:
     error = sa.exc.DBAPIError("SELECT 1", None, sqlite3.OperationalError(*words))
 
-    assert transient.passing(error) == code
+    assert transient.transient_code(error) == code
 
 
 def test_a_statement_alone_is_repeated_too(database: Database, fail: Fail, paused: list[float]) -> None:

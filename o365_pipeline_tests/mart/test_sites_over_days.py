@@ -36,7 +36,7 @@ def history(database: Database, tmp_path: Path) -> History:
     history.tell(SITES, TUE, site("a", "a2", "Updated", Url="https://a"), site("c", "c2", "Created"))
     history.tell(SITES, THU, site("c", "c4", "Deleted"))
     for day in (MON, TUE, THU):
-        history.fold(SITES, day)
+        history.build_current_state(SITES, day)
     return history
 
 
@@ -108,7 +108,7 @@ def test_after_a_purge_the_days_after_it_are_folded_and_loaded_anew(history: His
     assert titles(history, TUE) == ["a2", "c2"]
     assert titles(history, THU) == ["a2"]
     rebuilt = history.lake.read(current_path(dataset, CUSTOMER, THU))
-    assert rebuilt == history.fold(SITES, THU)
+    assert rebuilt == history.build_current_state(SITES, THU)
 
 
 def test_after_a_purge_of_a_column_no_later_day_holds_it(history: History, customer: Customer) -> None:

@@ -132,8 +132,10 @@ def test_a_database_of_another_version_is_refused_in_one_line_that_says_what_to_
     with pytest.raises(DatabaseError) as caught:
         _ = database.engine
 
-    assert f"another version of o365-pipeline (it says {revision})" in str(caught.value)
-    assert "name an empty database in O365_MART_URL" in str(caught.value) and "\n" not in str(caught.value)
+    assert f"another version of o365-pipeline (revision {revision}) and cannot be upgraded" in str(caught.value)
+    assert "start with an empty database, by another O365_MART_URL" in str(caught.value) and "\n" not in str(
+        caught.value
+    )
 
 
 def test_the_revision_changes_with_a_column_and_not_with_a_comment(monkeypatch: pytest.MonkeyPatch) -> None:

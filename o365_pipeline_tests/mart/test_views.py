@@ -96,6 +96,12 @@ def test_pairs_of_departments_are_there_in_both_orders_and_within_one_count_once
     assert float(found["Sales", "Legal"]["weight"]) == 10
 
 
+def test_a_pair_of_departments_is_left_out_where_either_is_small(mart: Database) -> None:
+    found = {(row["department"], row["other_department"]) for row in rows(mart, "department_collaboration_week")}
+
+    assert found == {("Sales", "Sales")}
+
+
 def test_people_of_a_groups_week_are_counted_once_and_kept_back_where_they_are_few(mart: Database) -> None:
     [row] = rows(mart, "group_week")
     assert (row["messages"], row["active_members"], row["active_guests"], row["senders"]) == (10, 4, 1, 4)

@@ -1,6 +1,6 @@
 """A customer whose data is purged as soon as no approval covers it, and ways to end its approval."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +12,32 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.finished_homes import FinishedHomes
 from o365_pipeline_tests.runner import Runner
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Deployment:
-    return load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=2, purge_grace_days=0)
+def home(tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+    """Two days in the mart, and Dagster's memory of how they came there."""
+    finished_homes.copy_days(2, tmp_path / "o365")
+    return tmp_path / "o365"
 
 
 @pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
+def deployment(home: Path) -> Deployment:
+    return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=2, purge_grace_days=0)
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        yield instance
+
+
+@pytest.fixture
+def moved(runner: Runner) -> Runner:
+    """Two days in the mart."""
+    return runner
 
 
 Narrow = Callable[..., tuple[Runner, Customer]]

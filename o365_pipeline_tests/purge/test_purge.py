@@ -24,7 +24,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.job import carry_out
-from o365_pipeline.purge.plan import due, in_doubt, next_due
+from o365_pipeline.purge.plan import missing_decisions, next_purge_at, plan_purge
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.purge.conftest import Narrow
@@ -47,14 +47,6 @@ def records(deployment: Deployment) -> list[Any]:
 
 def objects(deployment: Deployment) -> list[str]:
     return [path for stage in STAGES for path, _ in lake_of(deployment).objects(stage)]
-
-
-@pytest.fixture
-def moved(runner: Runner, decide: Decide) -> Runner:
-    """Two days in the mart."""
-    decide()
-    runner.move()
-    return runner
 
 
 def test_while_the_approval_is_in_force_nothing_is_purged(moved: Runner, deployment: Deployment) -> None:
@@ -105,14 +97,14 @@ def test_after_an_expiry_the_purge_waits_for_the_grace(
 
     def is_due(days: int) -> bool:
         at = ends + dt.timedelta(days=days)
-        return due(deployment.database, patient, at, although_in_doubt=True) is not None
+        return plan_purge(deployment.database, patient, at, although_in_doubt=True) is not None
 
     assert not is_due(29)
     assert is_due(31)
-    day = next_due(deployment.database, patient, ends + dt.timedelta(days=1))
+    day = next_purge_at(deployment.database, patient, ends + dt.timedelta(days=1))
     assert day
     assert day.date() == (ends + dt.timedelta(days=30)).date()
-    assert next_due(deployment.database, patient, ends - dt.timedelta(days=1)) is None
+    assert next_purge_at(deployment.database, patient, ends - dt.timedelta(days=1)) is None
 
 
 def test_nothing_is_purged_while_a_renewal_may_have_been_missed(
@@ -120,18 +112,18 @@ def test_nothing_is_purged_while_a_renewal_may_have_been_missed(
 ) -> None:
     decide(State.DENIED)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
-    assert due(deployment.database, customer, later) is None
-    assert in_doubt(deployment.database, customer, later) == "the feed of decisions was not read for a day"
+    assert plan_purge(deployment.database, customer, later) is None
+    assert missing_decisions(deployment.database, customer, later) == "the feed of decisions was not read for a day"
 
     log = logging.getLogger("o365_pipeline")
     customers = deployment.customers
     much_later = later + dt.timedelta(days=20)
-    place = feed_ledger.places_of(deployment.database, customers, much_later, log)[customer.name]
+    place = feed_ledger.read_feed_states(deployment.database, customers, much_later, log)[customer.name]
     with deployment.database.begin() as connection:
-        feed_ledger.move(connection, customer, replace(place, position=Position(much_later)))
-    assert "may be missing" in (in_doubt(deployment.database, customer, much_later) or "")
-    assert due(deployment.database, customer, much_later) is None
-    assert due(deployment.database, customer, much_later, although_in_doubt=True) is not None
+        feed_ledger.save_feed_state(connection, customer, replace(place, position=Position(much_later)))
+    assert "may be missing" in (missing_decisions(deployment.database, customer, much_later) or "")
+    assert plan_purge(deployment.database, customer, much_later) is None
+    assert plan_purge(deployment.database, customer, much_later, although_in_doubt=True) is not None
 
 
 def test_data_within_its_grace_stays_in_the_mart_when_other_data_is_purged(
@@ -139,7 +131,7 @@ def test_data_within_its_grace_stays_in_the_mart_when_other_data_is_purged(
 ) -> None:
     before = mart_rows(deployment)
     _, changed = narrow("TeamChat_v1")
-    chats = due(deployment.database, changed, dt.datetime.now(dt.UTC))
+    chats = plan_purge(deployment.database, changed, dt.datetime.now(dt.UTC))
     assert chats
     decide(State.DENIED)
 
@@ -159,7 +151,7 @@ def test_a_day_that_lands_while_a_purge_runs_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runner, changed = narrow("TeamChat_v1")
-    plan = due(deployment.database, changed, dt.datetime.now(dt.UTC))
+    plan = plan_purge(deployment.database, changed, dt.datetime.now(dt.UTC))
     assert plan
     third = DAY + dt.timedelta(days=2)
     keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("raw", "curated", "mart")]
@@ -189,7 +181,7 @@ def test_a_kill_before_dagsters_runs_are_deleted_leaves_no_preview_after_the_rep
             raise Killed
 
         patch.setattr(type(moved.instance), "delete_run", die)
-        plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+        plan = plan_purge(deployment.database, customer, dt.datetime.now(dt.UTC))
         assert plan
         with pytest.raises(Killed):
             carry_out(moved.instance, deployment.marts, lake_of(deployment), customer, plan)
@@ -299,7 +291,7 @@ def test_a_failed_extraction_of_a_dropped_column_is_purged_once(
 
     assert purge(runner).success
 
-    assert due(deployment.database, changed, dt.datetime.now(dt.UTC)) is None
+    assert plan_purge(deployment.database, changed, dt.datetime.now(dt.UTC)) is None
     assert len(records(deployment)) == 1
     assert not [path for path in objects(deployment) if "/user/" in path]
 
@@ -308,7 +300,7 @@ def test_a_window_asked_for_again_since_the_plan_was_made_is_left_alone(
     moved: Runner, deployment: Deployment, customer: Customer, decide: Decide
 ) -> None:
     decide(State.DENIED)
-    plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+    plan = plan_purge(deployment.database, customer, dt.datetime.now(dt.UTC))
     assert plan
     again = plan.whole[0]
     with deployment.database.begin() as connection:
@@ -373,7 +365,7 @@ def test_a_purge_that_is_killed_is_ended_by_the_next_whatever_was_decided_since(
     step: str,
 ) -> None:
     decide(State.DENIED)
-    plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+    plan = plan_purge(deployment.database, customer, dt.datetime.now(dt.UTC))
     assert plan
     with monkeypatch.context() as patch:
 
@@ -407,7 +399,7 @@ def test_a_kill_between_two_deletions_loses_no_count(
         deleted(lake, paths[: len(paths) // 2])
         raise Killed
 
-    plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+    plan = plan_purge(deployment.database, customer, dt.datetime.now(dt.UTC))
     assert plan
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "delete", delete_half)
@@ -426,7 +418,7 @@ def test_what_was_landed_anew_while_a_purge_was_unfinished_stays(
     moved: Runner, deployment: Deployment, customer: Customer, decide: Decide
 ) -> None:
     decide(State.DENIED)
-    plan = due(deployment.database, customer, dt.datetime.now(dt.UTC))
+    plan = plan_purge(deployment.database, customer, dt.datetime.now(dt.UTC))
     assert plan
     deletion.begin(deployment.database, plan, dt.datetime.now(dt.UTC))
     decide()

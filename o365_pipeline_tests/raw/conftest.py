@@ -10,7 +10,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.azurite import Azurite
 
 
-@pytest.fixture(params=["folder", "container"])
+@pytest.fixture(params=["folder", pytest.param("container", marks=pytest.mark.server)])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """An empty lake, of either kind."""
     if request.param == "folder":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.raw import json_lines
@@ -88,7 +88,6 @@ def test_what_is_no_object_is_kept_aside_whole(tmp_path: Path, line: bytes) -> N
     assert count(path) == Contents(rows=2, is_clean=False)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(LINES, max_size=12))
 def test_counting_in_bulk_and_line_by_line_agree(tmp_path: Path, lines: list[str]) -> None:
     path = written(tmp_path, "\n".join(lines).encode())
@@ -158,7 +157,6 @@ def objects_of(text: str) -> list[object]:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(ODDITIES, max_size=8), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.integers(40, 200))
 def test_any_mixture_of_oddities_gives_as_many_pieces_as_objects(
     tmp_path: Path, parts: list[str], encoding: str, window: int
@@ -173,7 +171,6 @@ def test_any_mixture_of_oddities_gives_as_many_pieces_as_objects(
     assert {piece.reason for piece in found} <= {None}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.one_of(ODDITIES, LINES), max_size=8), st.integers(40, 200))
 def test_whatever_is_between_them_no_text_is_lost(tmp_path: Path, parts: list[str], window: int) -> None:
     path = written(tmp_path, "\n".join(parts).encode())

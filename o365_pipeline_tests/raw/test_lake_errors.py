@@ -17,11 +17,11 @@ from azure.core.exceptions import ClientAuthenticationError
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import lakes as lakes_module
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.lake_errors import Place
+from o365_pipeline.raw.lake_errors import LakeAccess
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, STRANGER, Azurite
 
@@ -54,7 +54,7 @@ def refused(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Lake], 
             OPERATIONS[request.param](lake, tmp_path)
         message = str(raised.value)
         assert raised.value.__cause__ is None and raised.value.__suppress_context__
-        assert lake.place.address in message
+        assert lake.access.address in message
         assert "\n" not in message and "RequestId" not in message and len(message) < 300
         return message
 
@@ -124,7 +124,7 @@ def test_what_azure_answers_is_told(
             retry_config={"max_retries": 0},
         )
 
-        message = refused(Lake("az://sto365/lake", store, Place(f"{url}/sto365/lake", by_key)))
+        message = refused(Lake("az://sto365/lake", store, LakeAccess(f"{url}/sto365/lake", by_key)))
 
     assert expected in message
     assert TOKEN not in message and "sig=" not in message
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_step_that_the_lake_fails_says_so_in_one_line_and_is_tried_again(azurite: Azurite) -> None:
-    with pytest.raises(dg.Failure) as raised, explained():
+    with pytest.raises(dg.Failure) as raised, failures_in_one_line():
         azurite.lakes.at(ACCOUNTS[0], "nobodys").read("raw/a")
 
     assert raised.value.allow_retries

@@ -36,7 +36,7 @@ def test_each_customer_has_its_own_container(customer: Customer) -> None:
     other = customer.model_copy(update={"storage_account": "sto365other", "container": "theirs"})
 
     assert lakes.of(customer).url == "az://o365sandbox/lake"
-    assert lakes.of(customer).place.address == "https://o365sandbox.blob.core.windows.net/lake"
+    assert lakes.of(customer).access.address == "https://o365sandbox.blob.core.windows.net/lake"
     assert lakes.of(other).uri("raw/x") == "az://sto365other/theirs/raw/x"
 
 
@@ -128,7 +128,7 @@ def test_a_storage_url_gives_each_customer_of_the_sandbox_its_container(tmp_path
 
     lake = deployment.lakes.of(deployment.customers.chosen(None))
 
-    assert lake.place.address == "http://127.0.0.1:10000/o365sandbox/lake"
+    assert lake.access.address == "http://127.0.0.1:10000/o365sandbox/lake"
 
 
 def test_a_storage_url_needs_a_place_for_the_account(tmp_path: Path) -> None:

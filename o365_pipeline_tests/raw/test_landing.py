@@ -53,7 +53,9 @@ def test_a_landing_is_counted_file_by_file(deployment: Deployment, extracted: Ex
         (CopyOutcome(3, 2, None), None),
         (CopyOutcome(None, None, None), None),
         (CopyOutcome(4, 2, None), "3 rows landed, the factory reported 4"),
+        (CopyOutcome(2, 2, None), "3 rows landed, the factory reported 2"),
         (CopyOutcome(3, 3, None), "2 files landed, the factory reported 3"),
+        (CopyOutcome(3, 1, None), "2 files landed, the factory reported 1"),
     ],
 )
 def test_a_landing_is_compared_with_what_the_factory_reported(

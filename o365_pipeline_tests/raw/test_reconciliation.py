@@ -12,7 +12,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.raw import reconciliation_check
 from o365_pipeline.raw.reconciliation import MAX_CASES, Compared, Outcome, Reconciliation, outcome, reconcile
-from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, judged
+from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, counted_check_result
 from o365_pipeline_tests.ledger_rows import NOW, note_extraction, note_landing, note_operation
 
 MESSAGES = catalogue()["Message_v1"]
@@ -135,7 +135,7 @@ def test_the_worst_cases_are_listed_first_and_no_more_than_a_page_of_them(
 def test_the_check_warns_of_what_is_missing_and_fails_where_rows_differ(
     landings: dict[Outcome, int], passed: bool, severity: str | None
 ) -> None:
-    result = judged(Reconciliation(landings, 0, ()))
+    result = counted_check_result(Reconciliation(landings, 0, ()))
 
     assert result.passed is passed
     assert passed or result.severity.value == severity
@@ -147,7 +147,7 @@ def test_the_check_shows_numbers_and_names_nobody(deployment: Deployment, custom
     note_landed(deployment, 2, hours_ago=2)
     note_landed(deployment, 3, hours_ago=60)
 
-    result = judged(reconciled(deployment))
+    result = counted_check_result(reconciled(deployment))
 
     shown = {name: value.value for name, value in result.metadata.items()}
     cases = str(shown.pop("cases"))

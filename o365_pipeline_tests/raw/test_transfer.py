@@ -17,7 +17,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 
 MB = 1_000_000
-LARGE_BYTES, MOST_BYTES = 320 * MB, 128 * MB
+LARGE_BYTES, MAX_BYTES = 320 * MB, 128 * MB
 
 IN_A_PROCESS_OF_ITS_OWN = """
 import sys
@@ -80,8 +80,8 @@ def test_a_large_object_goes_up_and_down_in_bounded_memory(azurite: Azurite, tmp
     )
 
     begin, after_upload, after_download = (int(peak) for peak in ended.stdout.split())
-    assert after_upload - begin < MOST_BYTES
-    assert after_download - begin < MOST_BYTES
+    assert after_upload - begin < MAX_BYTES
+    assert after_download - begin < MAX_BYTES
 
 
 @pytest.mark.usefixtures("_small_pieces")
@@ -100,7 +100,7 @@ def test_objects_of_many_pieces_arrive_as_they_are(container: Lake, tmp_path: Pa
 @pytest.mark.usefixtures("_small_pieces")
 def test_progress_is_told_in_bytes_done_of_all(container: Lake, tmp_path: Path, directory: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    telling = container.telling(lambda *progress: told.append(progress))
+    telling = container.with_progress(lambda *progress: told.append(progress))
 
     telling.write("raw/a", large_file(tmp_path, 200_000))
     telling.write("raw/b", b"x" * 100_000)
@@ -119,7 +119,7 @@ def test_a_log_hears_of_progress_now_and_then(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(transfer.time, "monotonic", lambda: now)
-    tell = transfer.logged(logging.getLogger("test"), "Message_v1")
+    tell = transfer.log_progress(logging.getLogger("test"), "Message_v1")
 
     with caplog.at_level(logging.INFO):
         for now in range(25):
@@ -136,7 +136,7 @@ def test_a_download_that_is_broken_off_leaves_no_file(container: Lake, directory
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        container.telling(interrupt).stage(["raw/a"], directory)
+        container.with_progress(interrupt).stage(["raw/a"], directory)
 
     assert not list(directory.iterdir())
 
@@ -160,7 +160,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_not_mixed(container: Lak
             container.write("raw/a", b"y" * 10_000_000)
 
     with pytest.raises(LakeError, match="raw/a was replaced while it was read; run the step again"):
-        container.telling(replace).stage(["raw/a"], directory)
+        container.with_progress(replace).stage(["raw/a"], directory)
 
     assert not list(directory.iterdir())
 
@@ -175,7 +175,7 @@ def test_an_upload_that_is_broken_off_leaves_what_was_there(container: Lake, tmp
 
     for path in ("raw/old", "raw/new"):
         with pytest.raises(RuntimeError, match="the power went off"):
-            container.telling(fail).write(path, large_file(tmp_path, 1_000_000))
+            container.with_progress(fail).write(path, large_file(tmp_path, 1_000_000))
 
     assert container.objects("raw") == [("raw/old", 3)]
     assert container.read("raw/old") == b"old"

@@ -61,15 +61,13 @@ def with_vault(deployment: Deployment, customer: Customer, **secrets: str) -> De
 
 
 def test_addresses_from_outside_are_hashed_with_the_salt_of_the_key_vault(
+    moved: Runner,
     deployment: Deployment,
     customer: Customer,
     instance: dg.DagsterInstance,
-    decide: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    decide()
-    Runner(deployment, instance).move()
     with deployment.database.begin() as connection:
         addresses = "SELECT DISTINCT recipient_address FROM bridge_message_recipient"
         before = set(connection.scalars(sa.text(addresses)))

@@ -115,31 +115,40 @@ def approve(sandbox: Deployment, deployment: Deployment) -> None:
         read_decisions(deployment, customer)
 
 
-def moved(sandbox: Deployment, deployment: Deployment, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+def moved(sandbox: Deployment, deployment: Deployment) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of the mart after everything that the approvals allow has moved."""
     approve(sandbox, deployment)
-    folder.mkdir()
-    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         Runner(deployment, instance).move()
     return mart_rows(deployment)
 
 
+@pytest.fixture(scope="module")
+def by_default(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """The mart's rows of the two customers where everything lies in folders."""
+    folder = tmp_path_factory.mktemp("default")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("APPLICATION_SECRET", APPLICATION_SECRET)
+        customers = customers_file(folder, dict.fromkeys(ACCOUNTS, "lake"))
+        default = load(home=folder / "o365", customers=customers, **SANDBOX)
+    return moved(default, default)
+
+
 @pytest.mark.parametrize("mart", ["sqlite", "postgresql"])
 def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(
-    site: Site, mart: str, request: pytest.FixtureRequest
+    by_default: dict[str, list[tuple[Any, ...]]], site: Site, mart: str, request: pytest.FixtureRequest
 ) -> None:
     url = {} if mart == "sqlite" else {"mart_url": request.getfixturevalue("postgres_url")}
-    default = load(home=site.folder / "default", customers=site.customers, **SANDBOX)
+    deployment = site.azure(**url)
 
-    by_default = moved(default, default, site.folder / "dagster-default")
-    on_azure = moved(site.sandbox, site.azure(**url), site.folder / "dagster-azure")
+    on_azure = moved(site.sandbox, deployment)
 
     assert by_default["fact_message"]
     assert {row[0] for row in by_default["fact_message"]} == {"contoso", "fabrikam"}
     for table, rows in by_default.items():
         assert len(on_azure[table]) == len(rows)
         assert set(on_azure[table]) == set(rows), table
-    for customer in default.customers:
+    for customer in deployment.customers:
         objects = site.azurite.lakes.of(customer).objects("raw")
         assert [path for path, _ in objects if path.endswith("manifest.json")]
 
@@ -147,14 +156,14 @@ def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(
 def test_the_doctor_finds_that_everything_works(site: Site) -> None:
     findings = list(examine(site.azure()))
 
-    assert [finding.told for finding in findings if finding.works is False] == []
+    assert [finding.message for finding in findings if finding.works is False] == []
     assert len(findings) == 2 + 2 * 4 + 1
 
 
 def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
     def told(deployment: Deployment, what: str) -> str:
         [finding] = [finding for finding in examine(deployment) if what in finding.what and finding.works is False]
-        return finding.told
+        return finding.message
 
     wrong_key = site.azure(storage_key=site.azurite.strangers_key)
     unreachable = site.azure(arm_url="https://127.0.0.1:1")

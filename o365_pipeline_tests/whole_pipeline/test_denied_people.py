@@ -22,7 +22,13 @@ from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
 SANDBOX = {"sandbox_seconds": 0, "sandbox_users": 12, "initial_days": 1}
 
 
-def moved(home: Path, **settings: object) -> tuple[Deployment, dg.DagsterInstance]:
+@pytest.fixture
+def everyone(moved: Runner) -> Deployment:
+    """The same with nobody denied."""
+    return moved.deployment
+
+
+def moved_with(home: Path, **settings: object) -> tuple[Deployment, dg.DagsterInstance]:
     """A deployment with those settings, from the approval to the mart."""
     deployment = load(home=home / "o365", **SANDBOX, **settings)
     [customer] = deployment.customers
@@ -30,9 +36,7 @@ def moved(home: Path, **settings: object) -> tuple[Deployment, dg.DagsterInstanc
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
     read_decisions(deployment, customer)
-    folder = home / "dagster"
-    folder.mkdir()
-    instance = dg.DagsterInstance.local_temp(str(folder))
+    instance = dg.DagsterInstance.ephemeral()
     Runner(deployment, instance).move()
     return deployment, instance
 
@@ -71,14 +75,11 @@ def activity(deployment: Deployment) -> dict[str, tuple[int, ...]]:
         return {person: tuple(numbers) for person, *numbers in connection.execute(sa.text(query))}
 
 
-def test_somebody_denied_is_nowhere_and_the_others_numbers_stay_right(tmp_path: Path) -> None:
-    for name in ("all", "some"):
-        (tmp_path / name).mkdir()
-    everyone, _ = moved(tmp_path / "all")
+def test_somebody_denied_is_nowhere_and_the_others_numbers_stay_right(everyone: Deployment, tmp_path: Path) -> None:
     before = people(everyone)
     ann = before[0]
 
-    deployment, instance = moved(tmp_path / "some", deny_people=ann.mail.upper())
+    deployment, instance = moved_with(tmp_path / "some", deny_people=ann.mail.upper())
 
     for found in (stored(deployment), kept(instance)):
         for word in (ann.person_id, ann.mail, ann.display_name):
@@ -91,7 +92,7 @@ def test_somebody_denied_is_nowhere_and_the_others_numbers_stay_right(tmp_path: 
 
 
 def test_outside_addresses_are_nowhere_where_they_are_hashed(tmp_path: Path) -> None:
-    deployment, _ = moved(tmp_path, hash_outside_addresses=True, address_salt="salt")
+    deployment, _ = moved_with(tmp_path, hash_outside_addresses=True, address_salt="salt")
     [customer] = deployment.customers
 
     found = people_of(deployment.database, lake_of(deployment), customer, deployment.cloud)
@@ -117,14 +118,13 @@ def groups_of_some(deployment: Deployment) -> list[tuple[str, set[str]]]:
     )
 
 
-def test_the_members_of_a_denied_group_are_nowhere_and_the_others_numbers_stay_right(tmp_path: Path) -> None:
-    for name in ("all", "some"):
-        (tmp_path / name).mkdir()
-    everyone, _ = moved(tmp_path / "all")
+def test_the_members_of_a_denied_group_are_nowhere_and_the_others_numbers_stay_right(
+    everyone: Deployment, tmp_path: Path
+) -> None:
     group, members = groups_of_some(everyone)[0]
     before = people(everyone)
 
-    deployment, instance = moved(tmp_path / "some", deny_groups=group.upper())
+    deployment, instance = moved_with(tmp_path / "some", deny_groups=group.upper())
 
     denied = [person for person in before if person.person_id in members]
     assert denied
@@ -139,8 +139,8 @@ def test_the_members_of_a_denied_group_are_nowhere_and_the_others_numbers_stay_r
     assert activity(deployment) == {person: found for person, found in numbers.items() if person not in members}
 
 
-def test_nothing_is_curated_before_it_is_known_who_the_members_of_a_denied_group_are(tmp_path: Path) -> None:
-    deployment, _ = moved(tmp_path)
+def test_nothing_is_curated_before_it_is_known_who_the_members_of_a_denied_group_are(moved: Runner) -> None:
+    deployment = moved.deployment
     [customer] = deployment.customers
     of_group = customer.model_copy(update={"deny_groups": ("5d2a9c7e-0000-4000-8000-0000000000b2",)})
     people_now = partial(people_of, deployment.database, lake_of(deployment), of_group, deployment.cloud)

@@ -21,7 +21,9 @@ from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.raw.assets import raw_key
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR
 from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
@@ -29,11 +31,6 @@ from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
 Decide = Callable[..., None]
 COUNTED = "rows_as_microsoft_counted"
 RAW, CURATED = dg.AssetKey(["raw", "message"]), dg.AssetKey(["curated", "message"])
-
-
-@pytest.fixture
-def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
-    return Runner(deployment, instance)
 
 
 def test_nothing_moves_before_the_approval(runner: Runner, deployment: Deployment, customer: Customer) -> None:
@@ -49,11 +46,7 @@ def test_nothing_moves_before_the_approval(runner: Runner, deployment: Deploymen
     assert lake_of(deployment).objects("raw") == []
 
 
-def test_an_approval_leads_to_a_filled_mart(runner: Runner, deployment: Deployment, decide: Decide) -> None:
-    decide()
-
-    runner.move()
-
+def test_an_approval_leads_to_a_filled_mart(moved: Runner, deployment: Deployment) -> None:
     rows = mart_rows(deployment)
     assert {name for name, found in rows.items() if not found} == NOT_ASKED_FOR
     assert len(deployment.sandbox.factory_runs()) == len(
@@ -82,14 +75,12 @@ def test_a_launch_reconciles_each_raw_asset_that_it_selects_and_has_as_many_step
 
 
 def test_microsofts_records_reconcile_what_landed_once_they_are_read(
-    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
+    moved: Runner, deployment: Deployment, customer: Customer
 ) -> None:
-    decide()
-    runner.move()
-    assert not runner.tick("reconciliation_sensor").asset_events
+    assert not moved.tick("reconciliation_sensor").asset_events
 
     read_decisions(deployment, customer)
-    result = runner.tick("reconciliation_sensor")
+    result = moved.tick("reconciliation_sensor")
 
     evaluations = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {event.asset_key.path[-1] for event in evaluations} == {
@@ -103,8 +94,9 @@ def test_datasets_materialized_by_hand_are_all_asked_for_before_the_first_is_wai
     runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
 ) -> None:
     decide()
+    raw = [raw_key(entry.dataset) for entry in customer.data_request.datasets]
 
-    assert runner.execute_day("landing_job").success
+    assert runner.execute_day("landing_job", raw).success
 
     with deployment.database.begin() as connection:
         asked = connection.scalars(sa.select(extraction.c.submitted_at)).all()
@@ -113,27 +105,23 @@ def test_datasets_materialized_by_hand_are_all_asked_for_before_the_first_is_wai
     assert max(asked) < first_sealed
 
 
-def test_moving_again_adds_no_row_and_pays_for_no_run(runner: Runner, deployment: Deployment, decide: Decide) -> None:
-    decide()
-    runner.move()
+def test_moving_again_adds_no_row_and_pays_for_no_run(moved: Runner, deployment: Deployment) -> None:
     rows, runs = mart_rows(deployment), len(deployment.sandbox.factory_runs())
 
-    runner.move()
-    assert runner.execute_day("landing_job").success
+    moved.move()
+    assert moved.execute_day("landing_job").success
 
     assert mart_rows(deployment) == rows
     assert len(deployment.sandbox.factory_runs()) == runs
 
 
 def test_two_deployments_started_on_one_customer_pay_once_and_record_each_event_once(
-    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide, tmp_path: Path
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide
 ) -> None:
     decide()
     events = len(approval_ledger.events(deployment.database, customer))
 
-    folder = tmp_path / "second"
-    folder.mkdir()
-    with dg.DagsterInstance.local_temp(str(folder)) as second:
+    with dg.DagsterInstance.ephemeral() as second:
         other = Runner(deployment, second)
         asked = [(one, one.tick("consent_sensor").run_requests or []) for one in (runner, other)]
         for one, requests in asked:
@@ -145,11 +133,7 @@ def test_two_deployments_started_on_one_customer_pay_once_and_record_each_event_
     assert len(approval_ledger.events(deployment.database, customer)) == events
 
 
-def test_every_mart_row_traces_to_a_landing_and_its_approval(
-    runner: Runner, deployment: Deployment, decide: Decide
-) -> None:
-    decide()
-    runner.move()
+def test_every_mart_row_traces_to_a_landing_and_its_approval(moved: Runner, deployment: Deployment) -> None:
 
     with deployment.database.begin() as connection:
         landed = set(connection.scalars(sa.select(landing.c.extraction_id)))
@@ -196,8 +180,7 @@ def test_a_landing_that_was_not_curated_does_not_count_as_loaded(
     assert runner.execute_day("extraction_job").success
     [request] = runner.tick("landing_sensor").run_requests or []
     assert runner.execute_day("landing_job", [RAW]).success
-    others = [key for key in request.asset_selection or [] if key not in (RAW, CURATED)]
-    assert runner.execute("landing_job", dict(request.tags), others).success
+    assert runner.execute("landing_job", dict(request.tags), MART_KEYS).success
 
     [again] = runner.tick("landing_sensor").run_requests or []
 
@@ -277,14 +260,13 @@ def test_what_was_sealed_but_not_loaded_is_launched_again(
 
 
 def test_a_sealed_landing_is_rebuilt_without_the_factory(
-    runner: Runner, deployment: Deployment, decide: Decide
+    moved: Runner, deployment: Deployment, customer: Customer
 ) -> None:
-    decide()
-    runner.move()
     with sqlite3.connect(deployment.home / "sandbox" / "sandbox.db") as connection:
         connection.execute("DELETE FROM run")
+    raw = [raw_key(entry.dataset) for entry in customer.data_request.datasets]
 
-    assert runner.execute_day("landing_job").success
+    assert moved.execute_day("landing_job", [*raw, CURATED]).success
 
 
 def test_the_marts_password_is_not_in_what_dagster_stores(tmp_path: Path) -> None:
@@ -349,23 +331,24 @@ def test_rows_per_day_are_shown_on_the_days_own_partition(runner: Runner, decide
     assert len(set(counts.values())) == 2
 
 
-def test_metadata_and_run_tags_name_nobody(runner: Runner, deployment: Deployment, decide: Decide) -> None:
-    decide()
-    runner.move()
+def test_metadata_and_run_tags_name_nobody(
+    moved: Runner, remembering: dg.DagsterInstance, deployment: Deployment
+) -> None:
     with deployment.database.begin() as connection:
         people = connection.execute(sa.text("SELECT display_name, mail FROM dim_person WHERE mail IS NOT NULL")).all()
 
     written = []
-    for run in runner.instance.get_runs():
+    for run in remembering.get_runs():
         written.append(str(run.tags))
         written += [
             str(entry.dagster_event.event_specific_data)
-            for entry in runner.instance.all_logs(run.run_id)
+            for entry in remembering.all_logs(run.run_id)
             if entry.dagster_event
         ]
     text = "\n".join(written)
 
     assert people
+    assert "fact_message" in text
     for name, mail in people:
         assert name not in text
         assert mail not in text
@@ -394,18 +377,14 @@ def test_one_run_works_for_one_customer() -> None:
         customer_days(["contoso|2026-11-16", "fabrikam|2026-11-16"])
 
 
-def test_an_unchanged_lake_rebuilds_the_same_mart_without_the_factory(
-    runner: Runner, deployment: Deployment, decide: Decide
-) -> None:
-    decide()
-    runner.move()
+def test_an_unchanged_lake_rebuilds_the_same_mart_without_the_factory(moved: Runner, deployment: Deployment) -> None:
     rows = mart_rows(deployment)
     curated = {path: lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("curated")}
     for path in curated:
         lake_of(deployment).stage([path], deployment.home)[0].unlink()
 
-    keys = [key for key in runner.definitions.resolve_all_asset_keys() if key.path[0] in ("curated", "mart")]
-    assert runner.execute_day("landing_job", keys).success
+    keys = [key for key in moved.definitions.resolve_all_asset_keys() if key.path[0] in ("curated", "mart")]
+    assert moved.execute_day("landing_job", keys).success
 
     assert mart_rows(deployment) == rows
     assert {path: lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("curated")} == curated

@@ -77,11 +77,8 @@ def _plain(path: str) -> str:
 
 
 @pytest.fixture
-def instances(tmp_path: Path) -> Iterator[list[dg.DagsterInstance]]:
-    folders = [tmp_path / "one", tmp_path / "other"]
-    for folder in folders:
-        folder.mkdir()
-    with dg.DagsterInstance.local_temp(str(folders[0])) as one, dg.DagsterInstance.local_temp(str(folders[1])) as other:
+def instances() -> Iterator[list[dg.DagsterInstance]]:
+    with dg.DagsterInstance.ephemeral() as one, dg.DagsterInstance.ephemeral() as other:
         yield [one, other]
 
 

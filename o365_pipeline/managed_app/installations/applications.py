@@ -76,7 +76,7 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Gone:
+class MissingApplication:
     """An application that Azure does not show: it does not exist, or this identity may not see whether it does."""
 
     is_certain: bool
@@ -92,7 +92,7 @@ class Applications:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def get(self, resource_id: str) -> Application | Gone:
+    def get(self, resource_id: str) -> Application | MissingApplication:
         """Returns an application by its id.
 
         Raises:
@@ -103,10 +103,10 @@ class Applications:
                 found = client.applications.get_by_id(resource_id.lstrip("/"))
             except HttpResponseError as error:
                 if error.status_code in (NOT_FOUND, FORBIDDEN):
-                    return Gone(is_certain=error.status_code == NOT_FOUND)
-                raise _explained("the application is not shown", error) from error
+                    return MissingApplication(is_certain=error.status_code == NOT_FOUND)
+                raise _describe_error("the application is not shown", error) from error
             except AzureError as error:
-                raise _explained("the application is not shown", error) from error
+                raise _describe_error("the application is not shown", error) from error
         return Application(
             resource_id=found.id or resource_id,
             state=str(found.provisioning_state or ""),
@@ -131,7 +131,7 @@ class Applications:
                     resource_group, vault, name, SecretCreateOrUpdateParameters(properties=properties)
                 )
             except AzureError as error:
-                raise _explained(f"the Key Vault {vault} did not take the application's secret", error) from error
+                raise _describe_error(f"the Key Vault {vault} did not take the application's secret", error) from error
 
     def _to(self, resource_id: str) -> dict[str, Any]:
         return {
@@ -160,7 +160,7 @@ def read_secret(secret: KeyVaultSecret, cloud: Cloud) -> SecretStr:
             ) from error
 
 
-def _explained(what: str, error: AzureError) -> InstallationError:
+def _describe_error(what: str, error: AzureError) -> InstallationError:
     told = error.error if isinstance(error, HttpResponseError) else None
     code = (told.code if told else None) or type(error).__name__
     reason = " ".join(((told.message if told else None) or error.message or "").split())

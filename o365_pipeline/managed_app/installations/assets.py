@@ -30,7 +30,7 @@ SHOWN_ERROR = 200
 
 
 @dataclass(frozen=True)
-class Moved:
+class ExtractionSummary:
     """What was extracted of a customer so far."""
 
     last_extraction: dt.datetime | None = None
@@ -40,7 +40,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Line:
+class InstallationRow:
     """One installation, as a row of the table."""
 
     customer: str
@@ -72,37 +72,37 @@ class Line:
 def installed_applications(
     database: dg.ResourceParam[Database], vendor: dg.ResourceParam[Vendor]
 ) -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(metadata=shown(database, vendor, dt.datetime.now(dt.UTC)))
+    return dg.MaterializeResult(metadata=installations_metadata(database, vendor, dt.datetime.now(dt.UTC)))
 
 
-def shown(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, dg.MetadataValue]:
+def installations_metadata(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, dg.MetadataValue]:
     """Returns the table as metadata."""
-    lines = table_of(database, vendor, at)
+    lines = installation_rows(database, vendor, at)
     return {
         "installations": dg.MetadataValue.md(markdown_table(COLUMNS, [line.cells for line in lines])),
         "customers": dg.MetadataValue.int(sum(entry.is_customer for entry in installations.all_of(database))),
     }
 
 
-def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
+def installation_rows(database: Database, vendor: Vendor, at: dt.datetime) -> list[InstallationRow]:
     """Returns a row for every installation there ever was, ordered by customer name."""
     known = installations.all_of(database)
     customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
     present = [customers[entry.customer] for entry in known if entry.is_customer]
-    stands = approval_ledger.standings(database, Customers(present), at)
-    moved = _moved(database)
+    statuses = approval_ledger.consent_statuses(database, Customers(present), at)
+    moved = _extraction_summaries(database)
     rates, currency = read_rates(), vendor.offer.skus[0].currency
 
-    def line(entry: Installation) -> Line:
-        so_far, cost = moved.get(entry.customer, Moved()), ""
+    def line(entry: Installation) -> InstallationRow:
+        so_far, cost = moved.get(entry.customer, ExtractionSummary()), ""
         if entry.customer in customers:
             spent = cost_so_far(database, customers[entry.customer], rates)
             cost = f"{rates.in_currency(spent, currency):,.2f} {currency}"
         consent = ""
-        if stand := stands.get(entry.customer):
+        if stand := statuses.get(entry.customer):
             left = stand.days_left(at)
             consent = f"{stand.state or 'no decision yet'}{f', {left} days left' if left is not None else ''}"
-        return Line(
+        return InstallationRow(
             customer=entry.customer,
             version=entry.version or "",
             sku=entry.sku or "",
@@ -119,7 +119,7 @@ def table_of(database: Database, vendor: Vendor, at: dt.datetime) -> list[Line]:
     return [line(entry) for entry in known]
 
 
-def _moved(database: Database) -> dict[str, Moved]:
+def _extraction_summaries(database: Database) -> dict[str, ExtractionSummary]:
     """Summarizes the extractions of every customer, with two queries for all of them."""
     query = (
         sa.select(
@@ -138,7 +138,7 @@ def _moved(database: Database) -> dict[str, Moved]:
     with database.begin() as connection:
         errors = {row.customer: str(row.error) for row in connection.execute(failed)}
         return {
-            row.customer: Moved(row.last, int(row.rows or 0), errors.get(row.customer, ""))
+            row.customer: ExtractionSummary(row.last, int(row.rows or 0), errors.get(row.customer, ""))
             for row in connection.execute(query)
         }
 

@@ -24,7 +24,7 @@ from o365_pipeline.database.ledger import put
 from o365_pipeline.errors import InstallationError
 from o365_pipeline.managed_app.installations.notifications import DELETED, DELETING
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.extract_groups import of_groups
+from o365_pipeline.managed_app.package.extract_groups import limited_to_groups
 
 KEPT_SECONDS = 5.0
 """How long a process uses the customers that it has read before it reads them again."""
@@ -128,13 +128,13 @@ def of_application(database: Database, application_id: str) -> Installation | No
     return next(iter(_select(database, table.c.application_id == application_id)), None)
 
 
-def keep(database: Database, known: Installation) -> None:
+def save(database: Database, known: Installation) -> None:
     """Writes an installation; replaces what was known of it."""
     values = {column.name: getattr(known, column.name) for column in _FIELDS}
     database.run(lambda connection: put(connection, table, values))
 
 
-def note(database: Database, application_id: str, **values: Any) -> None:
+def update(database: Database, application_id: str, **values: Any) -> None:
     """Changes some columns of an installation."""
     database.execute(table.update().where(table.c.application_id == application_id).values(**values))
 
@@ -165,7 +165,7 @@ def customer_of(known: Installation, offer: Offer) -> Customer:
             # One that the offer no longer has is served nightly, as most are.
             "schedule": sku.schedule if sku else NIGHTLY,
             "application_secret": KeyVaultSecret(key_vault=f"{known.key_vault}/secrets/{known.secret_name}"),
-            "data_request": of_groups(offer.request, json.loads(known.extract_groups or "[]")),
+            "data_request": limited_to_groups(offer.request, json.loads(known.extract_groups or "[]")),
             "installation": known.resource_id,
         }
     )

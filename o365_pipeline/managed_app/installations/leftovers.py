@@ -15,11 +15,11 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations.applications import FORBIDDEN, NOT_FOUND
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.lake_errors import Place
+from o365_pipeline.raw.lake_errors import LakeAccess
 from o365_pipeline.raw.lakes import Lakes
 
 
-def lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
+def lake_to_purge(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
     """Returns the customer's lake; an empty one if it was deleted with the managed resource group."""
     try:
         lake = lakes.of(customer)
@@ -28,12 +28,12 @@ def lake_left(lakes: Lakes, factory: DataFactory, customer: Customer) -> Lake:
     except LakeError:
         if not _is_gone(factory, customer):
             raise
-        return Lake(customer.sink, MemoryStore(), Place(customer.sink))
+        return Lake(customer.sink, MemoryStore(), LakeAccess(customer.sink))
 
 
-def marts_left(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
+def marts_to_purge(marts: Marts, factory: DataFactory, customer: Customer) -> Marts:
     """Returns the marts; without the customer's own if it was deleted with the managed resource group."""
-    if not marts.lies_apart(customer.name):
+    if not marts.has_own_mart(customer.name):
         return marts
     try:
         with marts[customer.name].begin() as connection:

@@ -57,10 +57,10 @@ class Keeper:
     _waiting: list[tuple[Notification, asyncio.Future[bool]]] = field(default_factory=list)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def keep(self, told: Notification) -> bool:
+    async def keep(self, notification: Notification) -> bool:
         """Records one; True if it was new."""
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((told, kept))
+        self._waiting.append((notification, kept))
         async with self._writing:
             if not kept.done():
                 await self._write()
@@ -69,14 +69,16 @@ class Keeper:
     async def _write(self) -> None:
         batch, self._waiting = self._waiting[:RECORDED_AT_ONCE], self._waiting[RECORDED_AT_ONCE:]
         try:
-            new = await run_in_threadpool(record, self.database, [told for told, _ in batch], self.clock())
+            new = await run_in_threadpool(
+                record, self.database, [notification for notification, _ in batch], self.clock()
+            )
         except Exception as error:
             for _, kept in batch:
                 kept.set_exception(error)
             return
-        for told, kept in batch:
-            kept.set_result(told.notification_id in new)
-            new.discard(told.notification_id)
+        for notification, kept in batch:
+            kept.set_result(notification.notification_id in new)
+            new.discard(notification.notification_id)
 
 
 def notification_app(database: Database, signature: SecretStr, offer: Offer, clock: Clock) -> Starlette:
@@ -85,16 +87,19 @@ def notification_app(database: Database, signature: SecretStr, offer: Offer, clo
 
     async def resource(request: Request) -> tuple[HTTPStatus, str]:
         _check_signature(request, signature)
-        told = _told(await _body(request))
-        product = told.plan.product if told.plan else None
-        if not is_of(offer, told.application_definition_id, product):
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"{told.what}: of another offer")
+        notification = _notification(await _body(request))
+        product = notification.plan.product if notification.plan else None
+        if not is_of(offer, notification.application_definition_id, product):
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"{notification.what}: of another offer")
         try:
-            new = await keeper.keep(told)
+            new = await keeper.keep(notification)
         except NOT_KEPT as error:
-            reason = f"{told.what}: not kept, the database does not take it ({type(error).__name__})"
+            reason = f"{notification.what}: not kept, the database does not take it ({type(error).__name__})"
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
-        return HTTPStatus.OK, f"{told.what}: {'kept' if new else 'known already'} ({told.notification_id[:12]})"
+        return (
+            HTTPStatus.OK,
+            f"{notification.what}: {'kept' if new else 'known already'} ({notification.notification_id[:12]})",
+        )
 
     async def health(_: Request) -> tuple[HTTPStatus, str]:
         return HTTPStatus.OK, "well"
@@ -166,7 +171,7 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _told(body: bytes) -> Notification:
+def _notification(body: bytes) -> Notification:
     try:
         return Notification.model_validate_json(body)
     except ValidationError as error:

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from o365_pipeline.consent.approvals import in_utc
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, insert_new, naive_utc, portions
+from o365_pipeline.database.ledger import id_batches, insert_new, naive_utc, truncated
 from o365_pipeline.database.ledger import notification as table
 from o365_pipeline.managed_app.offer import Offer
 
@@ -62,7 +62,7 @@ class Cause(Part):
         return without_addresses(message)
 
 
-class ErrorTold(Cause):
+class ReportedError(Cause):
     """Why an installation failed."""
 
     details: tuple[Cause, ...] = ()
@@ -93,14 +93,14 @@ class Notification(Part):
     application_definition_id: Text | None = None
     plan: Plan | None = None
     billing_details: BillingDetails | None = None
-    error: ErrorTold | None = None
+    error: ReportedError | None = None
 
     @field_validator("event_time", mode="before")
     @classmethod
-    def _times_are_texts(cls, told: object) -> object:
-        if not isinstance(told, str):
+    def _times_are_texts(cls, value: object) -> object:
+        if not isinstance(value, str):
             raise ValueError("a time such as 2026-11-25T12:00:00Z is needed")
-        return told
+        return value
 
     @field_validator("event_time")
     @classmethod
@@ -131,8 +131,8 @@ class Notification(Part):
     @property
     def notification_id(self) -> str:
         """An id that is the same for equal notifications."""
-        told = "\n".join((self.key, self.event_type, self.provisioning_state, self.event_time.isoformat()))
-        return hashlib.sha256(told.encode()).hexdigest()
+        content = "\n".join((self.key, self.event_type, self.provisioning_state, self.event_time.isoformat()))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @property
     def what(self) -> str:
@@ -175,9 +175,9 @@ def without_addresses(text: str) -> str:
     return ADDRESS.sub("(somebody)", text)
 
 
-def record(database: Database, told: Sequence[Notification], now: dt.datetime) -> set[str]:
+def record(database: Database, entries: Sequence[Notification], now: dt.datetime) -> set[str]:
     """Keep those that the log does not have yet, all or none of them; returns the ids of those that were new."""
-    rows = [_row(entry, now) for entry in told]
+    rows = [_row(entry, now) for entry in entries]
     return {row["notification_id"] for row in database.run(lambda connection: insert_new(connection, table, rows))}
 
 
@@ -189,38 +189,38 @@ def pending(database: Database, limit: int) -> dict[str, list[Received]]:
         first = dict.fromkeys(row.application_id for row in connection.execute(query.limit(limit)))
         rows = [
             row
-            for keys in portions(list(first))
+            for keys in id_batches(list(first))
             for row in connection.execute(open_.where(table.c.application_id.in_(keys)))
         ]
     found: dict[str, list[Received]] = {key: [] for key in first}
     for row in rows:
-        told = Notification.model_validate_json(row.notification)
-        found[row.application_id].append(Received(told, row.received_at.replace(tzinfo=dt.UTC)))
+        notification = Notification.model_validate_json(row.notification)
+        found[row.application_id].append(Received(notification, row.received_at.replace(tzinfo=dt.UTC)))
     return found
 
 
-def settle(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
+def mark_settled(database: Database, entries: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
     """Records the outcome of some notifications."""
-    _note(database, told, settled_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
+    _note(database, entries, settled_at=naive_utc(now), outcome=truncated(outcome, table.c.outcome))
 
 
-def look_again(database: Database, told: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
+def retry_later(database: Database, entries: Sequence[Notification], outcome: str, now: dt.datetime) -> None:
     """Records why some notifications have no outcome yet."""
-    _note(database, told, looked_at=naive_utc(now), outcome=fitting(outcome, table.c.outcome))
+    _note(database, entries, looked_at=naive_utc(now), outcome=truncated(outcome, table.c.outcome))
 
 
-def _note(database: Database, told: Sequence[Notification], **values: Any) -> None:
-    for ids in portions([entry.notification_id for entry in told]):
+def _note(database: Database, entries: Sequence[Notification], **values: Any) -> None:
+    for ids in id_batches([entry.notification_id for entry in entries]):
         database.execute(table.update().where(table.c.notification_id.in_(ids)).values(**values))
 
 
-def _row(told: Notification, now: dt.datetime) -> dict[str, Any]:
+def _row(notification: Notification, now: dt.datetime) -> dict[str, Any]:
     return {
-        "notification_id": told.notification_id,
-        "application_id": told.key,
-        "event_type": told.event_type,
-        "provisioning_state": told.provisioning_state,
-        "event_at": naive_utc(told.event_time),
-        "notification": told.model_dump_json(by_alias=True, exclude_none=True),
+        "notification_id": notification.notification_id,
+        "application_id": notification.key,
+        "event_type": notification.event_type,
+        "provisioning_state": notification.provisioning_state,
+        "event_at": naive_utc(notification.event_time),
+        "notification": notification.model_dump_json(by_alias=True, exclude_none=True),
         "received_at": naive_utc(now),
     }

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import fitting, naive_utc
 from o365_pipeline.database.ledger import installation as table
+from o365_pipeline.database.ledger import naive_utc, truncated
 from o365_pipeline.errors import InstallationError, O365PipelineError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.revocation import cancel_all
 from o365_pipeline.managed_app.installations import installations, notifications
-from o365_pipeline.managed_app.installations.applications import Application, Applications, Gone
+from o365_pipeline.managed_app.installations.applications import Application, Applications, MissingApplication
 from o365_pipeline.managed_app.installations.installations import Installation, customer_of, free_name
 from o365_pipeline.managed_app.installations.notifications import (
     DELETED,
@@ -47,7 +47,7 @@ CONFIRMED_WITHIN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class TakingIn:
+class Onboarding:
     """One tick of onboarding."""
 
     database: Database
@@ -61,11 +61,11 @@ class TakingIn:
         """Handles the notifications of some applications; returns the names of the customers that changed."""
         changed: list[str] = []
         deadline = time.monotonic() + TICK_SECONDS
-        for told in notifications.pending(self.database, MAX_APPLICATIONS).values():
+        for received in notifications.pending(self.database, MAX_APPLICATIONS).values():
             try:
-                done = self._of_application(told)
+                done = self._of_application(received)
             except O365PipelineError as error:
-                self._failed(told, error)
+                self._failed(received, error)
             else:
                 changed += [done] if done else []
             if time.monotonic() > deadline:
@@ -74,10 +74,10 @@ class TakingIn:
             self.vendor.installed.refresh()
         return changed
 
-    def _of_application(self, told: Sequence[Received]) -> str | None:
+    def _of_application(self, received: Sequence[Received]) -> str | None:
         """Applies the newest notification that Azure confirms; returns the name of the customer if it changed."""
-        known = installations.of_application(self.database, told[0].notification.key)
-        newest_first = sorted(told, key=lambda entry: entry.notification.order, reverse=True)
+        known = installations.of_application(self.database, received[0].notification.key)
+        newest_first = sorted(received, key=lambda entry: entry.notification.order, reverse=True)
         news = [entry for entry in newest_first if known is None or advances(known, entry.notification)]
         self._settle([entry for entry in newest_first if entry not in news], "older than what is known")
         if not news:
@@ -95,7 +95,7 @@ class TakingIn:
             return None
         place = news.index(confirmed)
         self._unconfirmed(news[:place], found)
-        changed = self._take_in(confirmed.notification, found, known)
+        changed = self._apply(confirmed.notification, found, known)
         self._settle([confirmed], "taken in" if changed else "nothing is known of such an installation")
         self._settle(news[place + 1 :], "older than what is known")
         return changed
@@ -103,11 +103,13 @@ class TakingIn:
     def _is_ours(self, found: Application) -> bool:
         return notifications.is_of(self.vendor.offer, found.definition_id, found.plan.get("product"))
 
-    def _take_in(self, told: Notification, found: Application | Gone, known: Installation | None) -> str | None:
-        if isinstance(found, Gone):
-            return self._end(known, told) if known else None
-        changed = self._state(told, found, known)
-        installations.keep(self.database, changed)
+    def _apply(
+        self, notification: Notification, found: Application | MissingApplication, known: Installation | None
+    ) -> str | None:
+        if isinstance(found, MissingApplication):
+            return self._end(known, notification) if known else None
+        changed = self._state(notification, found, known)
+        installations.save(self.database, changed)
         if changed.state == SUCCEEDED:
             self._install(changed, found)
         elif changed.state == DELETING:
@@ -115,22 +117,22 @@ class TakingIn:
         self.log.info(f"{changed.customer}: the installation is {changed.state}")
         return changed.customer
 
-    def _state(self, told: Notification, found: Application, known: Installation | None) -> Installation:
+    def _state(self, notification: Notification, found: Application, known: Installation | None) -> Installation:
         """Returns what is known of the installation, with its newest state."""
         if known and known.state != DELETED:
             fresh = known
         else:
             name = known.customer if known else free_name(self.database, found.resource_id, self.vendor.configured)
-            fresh = Installation(told.key, found.resource_id, name, "", self.now)
-        error = told.error if told.provisioning_state == FAILED else None
+            fresh = Installation(notification.key, found.resource_id, name, "", self.now)
+        error = notification.error if notification.provisioning_state == FAILED else None
         return replace(
             fresh,
-            state=told.provisioning_state,
-            event_at=self._when(told),
+            state=notification.provisioning_state,
+            event_at=self._when(notification),
             definition=found.definition_id or "/".join(found.plan.get(part, "") for part in ("product", "name")),
             version=found.plan.get("version") or fresh.version,
-            error_code=fitting(error.code, table.c.error_code) if error else fresh.error_code,
-            error_message=fitting(error.message, table.c.error_message) if error else fresh.error_message,
+            error_code=truncated(error.code, table.c.error_code) if error else fresh.error_code,
+            error_message=truncated(error.message, table.c.error_message) if error else fresh.error_message,
         )
 
     def _install(self, known: Installation, found: Application) -> None:
@@ -153,14 +155,14 @@ class TakingIn:
         except ValidationError as error:
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise InstallationError("OutputsWrong", f"the outputs make no customer: {where} is wrong") from None
-        installations.keep(self.database, known)
+        installations.save(self.database, known)
         secret = self.vendor.application_secret()
         assert known.resource_group
         vault = (known.resource_group, outputs.key_vault, outputs.secret_name)
         self.applications.write_secret(known.resource_id, *vault, secret)
         now = naive_utc(self.now)
         done = {"secret_written_at": now, "error_code": None, "error_message": None}
-        installations.note(self.database, known.application_id, **done)
+        installations.update(self.database, known.application_id, **done)
 
     def _bought(self, found: Application) -> str | None:
         """Returns the SKU that the marketplace bills; it takes precedence over the choice in the wizard."""
@@ -178,25 +180,25 @@ class TakingIn:
             customer = customer_of(known, self.vendor.offer)
             cancel_all(self.database, self.factory, customer, "the managed application is deleted", self.log)
 
-    def _end(self, known: Installation, told: Notification) -> str:
+    def _end(self, known: Installation, notification: Notification) -> str:
         """Records that the installation is gone; the uninstallation job deletes its data."""
-        at = self._when(told)
+        at = self._when(notification)
         ended = replace(known, state=DELETED, event_at=at, deleted_at=at)
-        installations.keep(self.database, ended)
+        installations.save(self.database, ended)
         self._stop(ended)
         self.log.info(f"{ended.customer}: the installation is {DELETED}")
         return ended.customer
 
-    def _when(self, told: Notification) -> dt.datetime:
+    def _when(self, notification: Notification) -> dt.datetime:
         """Returns the time of the event. A time in the future counts as now, otherwise no later event could follow."""
-        return min(naive_utc(told.event_time), naive_utc(self.now))
+        return min(naive_utc(notification.event_time), naive_utc(self.now))
 
-    def _unconfirmed(self, told: Sequence[Received], found: Application | Gone) -> None:
+    def _unconfirmed(self, received: Sequence[Received], found: Application | MissingApplication) -> None:
         """Keeps a notification open for a while if Azure does not confirm it, since Azure may show the change later."""
         shown = f"Azure shows {found.state}" if isinstance(found, Application) else "Azure shows no such application"
-        if isinstance(found, Gone) and not found.is_certain:
+        if isinstance(found, MissingApplication) and not found.is_certain:
             shown = "Azure does not let the vendor's identity see the application"
-        for entry in told:
+        for entry in received:
             if self.now - entry.received_at < CONFIRMED_WITHIN:
                 self._wait([entry], f"not confirmed yet: {shown}")
             else:
@@ -205,41 +207,41 @@ class TakingIn:
                 if entry.notification.provisioning_state == DELETED:
                     # It may be gone, and nothing here can tell: whoever looks at the table finds out and decides.
                     told_of = {"error_code": "NotConfirmed", "error_message": f"Azure told {DELETED}, but {shown}"}
-                    installations.note(self.database, entry.notification.key, **told_of)
+                    installations.update(self.database, entry.notification.key, **told_of)
 
-    def _failed(self, told: Sequence[Received], error: O365PipelineError) -> None:
+    def _failed(self, received: Sequence[Received], error: O365PipelineError) -> None:
         """Records the error; the next tick tries again."""
-        key = told[0].notification.key
+        key = received[0].notification.key
         code = error.code if isinstance(error, InstallationError) else type(error).__name__
         message = notifications.without_addresses(str(error))
         self.log.error(f"{key}: {code}: {message}")
-        installations.note(
+        installations.update(
             self.database,
             key,
-            error_code=fitting(code, table.c.error_code),
-            error_message=fitting(message, table.c.error_message),
+            error_code=truncated(code, table.c.error_code),
+            error_message=truncated(message, table.c.error_message),
         )
-        self._wait(told, f"{code}: {message}")
+        self._wait(received, f"{code}: {message}")
 
-    def _settle(self, told: Sequence[Received], outcome: str) -> None:
-        notifications.settle(self.database, [entry.notification for entry in told], outcome, self.now)
+    def _settle(self, received: Sequence[Received], outcome: str) -> None:
+        notifications.mark_settled(self.database, [entry.notification for entry in received], outcome, self.now)
 
-    def _wait(self, told: Sequence[Received], outcome: str) -> None:
-        notifications.look_again(self.database, [entry.notification for entry in told], outcome, self.now)
+    def _wait(self, received: Sequence[Received], outcome: str) -> None:
+        notifications.retry_later(self.database, [entry.notification for entry in received], outcome, self.now)
 
 
-def advances(known: Installation, told: Notification) -> bool:
+def advances(known: Installation, notification: Notification) -> bool:
     """Tells whether a notification is news: a later one is, but after a deletion only a PUT is."""
-    at = naive_utc(told.event_time)
+    at = naive_utc(notification.event_time)
     if known.state == DELETED:
-        return told.event_type == "PUT" and at > known.event_at
+        return notification.event_type == "PUT" and at > known.event_at
     return at >= known.event_at
 
 
-def _confirms(found: Application | Gone, told: Notification, known: Installation | None) -> bool:
+def _confirms(found: Application | MissingApplication, notification: Notification, known: Installation | None) -> bool:
     """Tells whether Azure shows what a notification reports."""
     if isinstance(found, Application):
-        return found.state == told.provisioning_state
+        return found.state == notification.provisioning_state
     # What is gone may be forbidden rather than not found: that is taken for an end where its beginning was seen.
     was_ending = known is not None and known.state == DELETING
-    return told.provisioning_state == DELETED and (found.is_certain or was_ending)
+    return notification.provisioning_state == DELETED and (found.is_certain or was_ending)

@@ -16,16 +16,16 @@ from o365_pipeline.managed_app.installations.vendor import Vendor
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenSecret:
     """Whether an installation's Key Vault accepted the secret."""
 
     customer: str
     error: str | None = None
 
 
-def write_again(
+def rewrite_secrets(
     database: Database, vendor: Vendor, applications: Applications, customer: str | None = None
-) -> Iterator[Written]:
+) -> Iterator[WrittenSecret]:
     """Writes the vendor's present secret to the Key Vaults of all installed applications, or of one.
 
     Raises:
@@ -46,6 +46,6 @@ def write_again(
         try:
             applications.write_secret(known.resource_id, *vault, secret)
         except InstallationError as error:
-            yield Written(known.customer, str(error))
+            yield WrittenSecret(known.customer, str(error))
         else:
-            yield Written(known.customer)
+            yield WrittenSecret(known.customer)

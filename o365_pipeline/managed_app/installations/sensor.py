@@ -16,9 +16,9 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations
 from o365_pipeline.managed_app.installations.applications import Applications
-from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, shown
+from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, installations_metadata
 from o365_pipeline.managed_app.installations.installations import Installation
-from o365_pipeline.managed_app.installations.onboarding import TakingIn
+from o365_pipeline.managed_app.installations.onboarding import Onboarding
 from o365_pipeline.managed_app.installations.uninstallation_job import UNINSTALLATION_JOB, uninstallation_request
 from o365_pipeline.managed_app.installations.vendor import Vendor
 
@@ -48,15 +48,15 @@ def build_installation_sensor(default_status: dg.DefaultSensorStatus) -> dg.Sens
         vendor: dg.ResourceParam[Vendor],
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
-        taking_in = TakingIn(database, vendor, Applications(cloud), data_factory, now, context.log)
-        changed = taking_in.run()
+        onboarding = Onboarding(database, vendor, Applications(cloud), data_factory, now, context.log)
+        changed = onboarding.run()
         known = installations.all_of(database)
         leaving = _next(known, context.cursor or "")
         partitions = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [entry.customer for entry in known if entry.is_customer and entry.customer not in partitions]
         events = []
         if changed:
-            table = shown(database, vendor, now)
+            table = installations_metadata(database, vendor, now)
             events = [dg.AssetMaterialization(INSTALLATIONS, description=", ".join(changed), metadata=table)]
         return dg.SensorResult(
             run_requests=[uninstallation_request(entry, now) for entry in leaving],

@@ -12,19 +12,19 @@ from pydantic import Field
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.partitions import CUSTOMERS
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations
 from o365_pipeline.managed_app.installations.installations import Installation, customer_of
-from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_left
+from o365_pipeline.managed_app.installations.leftovers import lake_to_purge, marts_to_purge
 from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.dagster_history import wait_for_others
 from o365_pipeline.purge.job import carry_out
-from o365_pipeline.purge.plan import everything
+from o365_pipeline.purge.plan import plan_whole_purge
 from o365_pipeline.raw.lakes import Lakes
 
 UNINSTALLATION_JOB = "uninstallation_job"
@@ -57,15 +57,15 @@ def uninstall(
     customer, reason = customer_of(known, vendor.offer), _reason(known)
     wait_for_others(context, customer.name)
     extraction_ledger.give_up(database, customer.name, reason)
-    with explained():
-        left = marts_left(marts, data_factory, customer)
-        lake = lake_left(lakes, data_factory, customer)
+    with failures_in_one_line():
+        left = marts_to_purge(marts, data_factory, customer)
+        lake = lake_to_purge(lakes, data_factory, customer)
     while plan := deletion.unfinished(database, customer):
         carry_out(context.instance, left, lake, customer, plan, cloud)
     if all(record.reason != reason for record in deletion.records(database, customer)):
-        carry_out(context.instance, left, lake, customer, everything(database, customer, reason), cloud)
+        carry_out(context.instance, left, lake, customer, plan_whole_purge(database, customer, reason), cloud)
     context.instance.delete_dynamic_partition(CUSTOMERS, customer.name)
-    installations.note(database, known.application_id, purged_at=naive_utc(dt.datetime.now(dt.UTC)))
+    installations.update(database, known.application_id, purged_at=naive_utc(dt.datetime.now(dt.UTC)))
     vendor.installed.refresh()
     context.log.info(f"{customer.name}: nothing is left ({reason})")
 

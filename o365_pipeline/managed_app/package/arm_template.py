@@ -81,7 +81,7 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
     left_out: set[str] = set()
     for written in template["resources"]:
         resource = {
-            key: names.worked_out(value) for key, value in written.items() if key not in ("properties", "dependsOn")
+            key: names.evaluate(value) for key, value in written.items() if key not in ("properties", "dependsOn")
         }
         identifier = _identifier(resource, target)
         if identifier in names.types:
@@ -92,7 +92,7 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
     for written in template["resources"]:
         inner = written["type"] == "Microsoft.Resources/deployments"
         resource = {
-            key: value if inner and key == "properties" else names.worked_out(value) for key, value in written.items()
+            key: value if inner and key == "properties" else names.evaluate(value) for key, value in written.items()
         }
         identifier = _identifier(resource, target)
         if unknown := [name for name in resource.get("dependsOn", []) if name not in list(names.types)]:
@@ -102,7 +102,7 @@ def deploy(template: Mapping[str, Any], target: Target = SAMPLE, /, **given: Any
         if inner:
             resources |= _inner(written, names)
         resources[identifier] = resource
-    outputs = {name: names.worked_out(output["value"]) for name, output in template.get("outputs", {}).items()}
+    outputs = {name: names.evaluate(output["value"]) for name, output in template.get("outputs", {}).items()}
     names.check_all_used()
     return Deployed(resources, outputs)
 
@@ -112,7 +112,7 @@ def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[
     properties = deployment.get("properties", {})
     if "template" not in properties:
         raise TemplateError(f"{deployment['name']} deploys no template")
-    values = {name: names.worked_out(one["value"]) for name, one in properties.get("parameters", {}).items()}
+    values = {name: names.evaluate(one["value"]) for name, one in properties.get("parameters", {}).items()}
     return deploy(properties["template"], names.target, **values).resources
 
 
@@ -168,11 +168,11 @@ class Names:
     under_way: list[str] = field(default_factory=list)
     """The variables that are being evaluated: a variable may not depend on itself."""
 
-    def worked_out(self, value: Any) -> Any:
+    def evaluate(self, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {str(self.worked_out(key)): self.worked_out(part) for key, part in value.items()}
+            return {str(self.evaluate(key)): self.evaluate(part) for key, part in value.items()}
         if isinstance(value, list):
-            return [self.worked_out(part) for part in value]
+            return [self.evaluate(part) for part in value]
         if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
             if value.startswith("[["):
                 return value[1:]
@@ -195,7 +195,7 @@ class Names:
         if name not in self.parameters:
             raise TemplateError(f"no such parameter: {name}")
         self.used.add(name)
-        return self.worked_out(self.parameters[name])
+        return self.evaluate(self.parameters[name])
 
     def _variables(self, name: str) -> Any:
         if name not in self.template.get("variables", {}):
@@ -204,7 +204,7 @@ class Names:
             raise TemplateError(f"the variable {name} needs itself")
         self.used.add(name)
         self.under_way.append(name)
-        value = self.worked_out(self.template["variables"][name])
+        value = self.evaluate(self.template["variables"][name])
         self.under_way.pop()
         return value
 

@@ -70,13 +70,13 @@ class CostParts:
     """The oldest date of a rate."""
 
 
-def cost_parts(offer: Offer, sku: Sku, rates: Rates | None = None, assumptions: Assumptions | None = None) -> CostParts:
+def cost_parts(offer: Offer, sku: Sku) -> CostParts:
     """Returns the cost of a SKU, in its currency.
 
     Raises:
         SettingsError: the rates do not know the SKU's database or currency.
     """
-    rates, assumptions = rates or read_rates(), assumptions or read_assumptions()
+    rates, assumptions = read_rates(), read_assumptions()
     days = window_days(sku.schedule)
     one, many = (
         estimate(offer.request, users, sku.history_days, rates, assumptions, sku.database, (days,))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope
 
 
-def takes_groups(requested: RequestedDataset) -> bool:
+def can_be_limited_to_groups(requested: RequestedDataset) -> bool:
     """Tells whether a purchaser's groups limit the dataset: the offer requests everybody, and Data Connect accepts
     groups for it.
 
@@ -20,7 +20,7 @@ def takes_groups(requested: RequestedDataset) -> bool:
     return requested.scope.kind == "All" and "List" in requested.dataset.scopes
 
 
-def of_groups(request: DataRequest, groups: Sequence[str]) -> DataRequest:
+def limited_to_groups(request: DataRequest, groups: Sequence[str]) -> DataRequest:
     """Returns the data request of an installation whose purchaser named those groups; without groups, the request
     unchanged.
     """
@@ -29,7 +29,7 @@ def of_groups(request: DataRequest, groups: Sequence[str]) -> DataRequest:
     scope = Scope(kind="List", groups=tuple(groups))
     datasets = [
         RequestedDataset(name=requested.name, columns=requested.columns, scope=scope)
-        if takes_groups(requested)
+        if can_be_limited_to_groups(requested)
         else requested
         for requested in request.datasets
     ]

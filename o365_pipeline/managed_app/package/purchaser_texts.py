@@ -12,7 +12,7 @@ from decimal import Decimal
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
-from o365_pipeline.managed_app.package.extract_groups import takes_groups
+from o365_pipeline.managed_app.package.extract_groups import can_be_limited_to_groups
 
 
 def columns(requested: RequestedDataset) -> str:
@@ -28,12 +28,12 @@ def people(requested: RequestedDataset) -> str:
         return f"of the people whom this filter selects: {scope.filter_uri}"
     if scope.kind == "List":
         return f"of the members of the groups {', '.join(scope.groups)}"
-    if takes_groups(requested):
+    if can_be_limited_to_groups(requested):
         return "of everybody, or of the members of the groups that you name"
     return "of the whole organisation"
 
 
-def leaving(offer: Offer) -> str:
+def data_location(offer: Offer) -> str:
     """Says whether data leaves the purchaser's subscription."""
     if offer.data_leaves_subscription:
         return (

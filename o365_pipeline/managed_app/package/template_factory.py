@@ -14,7 +14,7 @@ from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.extraction.factory_definitions import Definition, Kind, copy_definitions, pipeline_name
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.extract_groups import takes_groups
+from o365_pipeline.managed_app.package.extract_groups import can_be_limited_to_groups
 from o365_pipeline.managed_app.package.template_language import templated
 from o365_pipeline.managed_app.package.template_storage import VAULT
 
@@ -61,7 +61,7 @@ def factory(offer: Offer) -> list[dict[str, Any]]:
         for requested in offer.request.datasets
         for definition in copy_definitions(customer, requested)
     }
-    narrowed = {pipeline_name(requested) for requested in offer.request.datasets if takes_groups(requested)}
+    narrowed = {pipeline_name(requested) for requested in offer.request.datasets if can_be_limited_to_groups(requested)}
     return [own, *(_resource(definition, customer, narrowed) for definition in definitions.values())]
 
 
@@ -71,7 +71,7 @@ def copy_sources(offer: Offer) -> dict[str, Any]:
     return {
         definition.name: templated(_copy(definition.properties)["source"], STAND_INS)
         for requested in offer.request.datasets
-        if takes_groups(requested)
+        if can_be_limited_to_groups(requested)
         for definition in copy_definitions(customer, requested)
         if definition.kind == "pipeline"
     }

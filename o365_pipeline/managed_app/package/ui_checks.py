@@ -50,7 +50,7 @@ def _expressions(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
     for path, value in leaves(wizard):
         if is_expression(value):
             try:
-                chosen.worked_out(value)
+                chosen.evaluate(value)
             except TemplateError as error:
                 yield Problem(file, path, str(error), "name an element of a step of this file")
 

@@ -23,7 +23,7 @@ GROUPS = f"^ *{GUID} *(, *{GUID} *){{0,{MAX_GROUPS - 1}}}$"
 USERS = "^[1-9][0-9]{0,5}$"
 SOME_USERS = "1000"
 USERS_GIVEN = "int(steps('plan').users)"
-HAIR = "0.000001"
+ROUNDING_MARGIN = "0.000001"
 RESOURCE_TYPES = (
     "Microsoft.Storage/storageAccounts",
     "Microsoft.DataFactory/factories",
@@ -75,7 +75,7 @@ def _terms(offer: Offer) -> list[Element]:
             "termsOfService", f"{offer.publisher}'s terms of service apply.", "Read them", offer.terms_of_service_url
         ),
         _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
-        _box("leaving", icon, words.leaving(offer)),
+        _box("leaving", icon, words.data_location(offer)),
         _box("access", "Info", words.access(offer)),
         {
             "name": "accepted",
@@ -204,7 +204,7 @@ def _units(part: RoundedUp) -> str:
     units = f"mul({_number(part.units_per_user)}, {USERS_GIVEN})"
     if part.units_beside:
         units = f"add({units}, {_number(part.units_beside)})"
-    return f"sub({units}, {HAIR})"
+    return f"sub({units}, {ROUNDING_MARGIN})"
 
 
 def _sum(terms: Sequence[str]) -> str:

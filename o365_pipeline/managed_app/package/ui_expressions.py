@@ -42,7 +42,7 @@ class Answers:
     location: str
     steps: Mapping[str, Mapping[str, Any]]
 
-    def worked_out(self, value: Any) -> Any:
+    def evaluate(self, value: Any) -> Any:
         """Evaluates a text of the wizard; any other value stays as it is.
 
         Raises:
@@ -91,7 +91,7 @@ def answers(wizard: Mapping[str, Any], location: str, given: Mapping[str, Any]) 
 
 def outputs(wizard: Mapping[str, Any], chosen: Answers) -> dict[str, Any]:
     """Returns the wizard's outputs, which the template receives."""
-    return {name: chosen.worked_out(value) for name, value in wizard["parameters"]["outputs"].items()}
+    return {name: chosen.evaluate(value) for name, value in wizard["parameters"]["outputs"].items()}
 
 
 def _left_as_it_is(element: Mapping[str, Any]) -> Any:

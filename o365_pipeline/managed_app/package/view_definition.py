@@ -27,7 +27,8 @@ def _overview(offer: Offer) -> dict[str, Any]:
     support = offer.support
     reached = ", ".join(part for part in (support.email, support.phone, support.url) if part)
     description = (
-        f"{offer.summary} Version {offer.version}. {words.leaving(offer)} It extracts as soon as an administrator of "
+        f"{offer.summary} Version {offer.version}. {words.data_location(offer)} "
+        f"It extracts as soon as an administrator of "
         f"Microsoft 365 approves the application {offer.request.application_name}: Parameters and Outputs "
         f"shows where the database is. Support: {support.name}, {reached}. "
         f"Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."

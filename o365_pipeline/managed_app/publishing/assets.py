@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from o365_pipeline.dagster_ui.failures import explained
+from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.managed_app.offer import Offer
@@ -56,7 +56,7 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
         ),
     )
     def package(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
-        with explained():
+        with failures_in_one_line():
             built = packages.build(offer)
             path = packages.write(built, packages.folder(home, offer))
         sizes = [(name, str(len(content))) for name, content in built.files.items()]
@@ -87,7 +87,7 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
     def service_catalog(
         context: dg.AssetExecutionContext, service_catalog: dg.ResourceParam[ServiceCatalog]
     ) -> dg.MaterializeResult:
-        with explained():
+        with failures_in_one_line():
             published = service_catalog.publish(offer, packages.build(offer))
         for change in published.changes:
             context.log.info(str(change))
@@ -121,28 +121,28 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
     )
     def marketplace(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
         folder = packages.folder(home, offer) / FOLDER
-        with explained():
+        with failures_in_one_line():
             built = packages.build(offer)
-            told = payload(offer, built)
-        different = told.write(folder)
-        content = "".join(told.files.values())
+            submission = payload(offer, built)
+        different = submission.write(folder)
+        content = "".join(submission.files.values())
         return dg.MaterializeResult(
             data_version=dg.DataVersion(hashlib.sha256(content.encode()).hexdigest()),
             metadata={
                 "version": offer.version,
                 "digest": built.digest,
-                "files": dg.MetadataValue.md(_list(told.files)),
+                "files": dg.MetadataValue.md(_list(submission.files)),
                 "files_changed": len(different),
-                "resources": len(told.request["resources"]),
-                "left_to_a_person": dg.MetadataValue.md(_list(told.by_hand)),
+                "resources": len(submission.request["resources"]),
+                "left_to_a_person": dg.MetadataValue.md(_list(submission.by_hand)),
                 "path": dg.MetadataValue.path(str(folder)),
             },
             check_results=[
                 dg.AssetCheckResult(
                     check_name=COMPLETE_CHECK,
-                    passed=not told.findings,
+                    passed=not submission.findings,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"findings": dg.MetadataValue.md(_list(told.findings) or "none")},
+                    metadata={"findings": dg.MetadataValue.md(_list(submission.findings) or "none")},
                 )
             ],
         )

@@ -59,8 +59,8 @@ class PartnerCenter:
     def _result(self, job: dict[str, Any], job_id: str) -> str:
         if job.get("jobResult") == "succeeded":
             return job_id
-        told = "; ".join(_told(error) for error in (job.get("errors") or [])[:SHOWN_ERRORS]) or NO_REASON
-        raise PublishError(f"Partner Center did not take the draft (job {job_id}, {job.get('jobResult')}): {told}")
+        reasons = "; ".join(_error_text(error) for error in (job.get("errors") or [])[:SHOWN_ERRORS]) or NO_REASON
+        raise PublishError(f"Partner Center did not take the draft (job {job_id}, {job.get('jobResult')}): {reasons}")
 
     def _answer(self, client: PipelineClient[HttpRequest, HttpResponse], request: HttpRequest) -> dict[str, Any]:
         try:
@@ -78,7 +78,9 @@ class PartnerCenter:
                 "account's users there, with the role Manager"
             )
         if response.status_code >= 400:
-            raise PublishError(f"Partner Center refused ({response.status_code}): {_told(content.get('error') or {})}")
+            raise PublishError(
+                f"Partner Center refused ({response.status_code}): {_error_text(content.get('error') or {})}"
+            )
         return content
 
     def _client(self) -> PipelineClient[HttpRequest, HttpResponse]:
@@ -98,6 +100,6 @@ def _version() -> dict[str, str]:
     return {"$version": VERSIONS["configure"]}
 
 
-def _told(error: dict[str, Any]) -> str:
+def _error_text(error: dict[str, Any]) -> str:
     parts = (error.get("resourceId") or error.get("resourceName"), error.get("code"), error.get("message"))
     return " ".join(": ".join(str(part) for part in parts if part).split()) or NO_REASON

@@ -92,10 +92,10 @@ class ServiceCatalog:
             held = self._client(offer).application_definitions.get(offer.management.resource_group, offer.name)
         except ResourceNotFoundError as error:
             if _code(error) in NO_PLACE:
-                raise PublishError(_explained(offer, error)) from None
+                raise PublishError(_describe_error(offer, error)) from None
             return None
         except AzureError as error:
-            raise PublishError(_explained(offer, error)) from None
+            raise PublishError(_describe_error(offer, error)) from None
         if held.location and _location(held.location) != _location(offer.management.region):
             raise PublishError(
                 f"{offer.name} is published in {held.location}, and a definition cannot be moved to "
@@ -108,7 +108,7 @@ class ServiceCatalog:
         try:
             operations.begin_create_or_update(offer.management.resource_group, offer.name, definition).result()
         except AzureError as error:
-            raise PublishError(_explained(offer, error)) from None
+            raise PublishError(_describe_error(offer, error)) from None
 
     def _definition(
         self, offer: Offer, package: Package, uri: str, held: models.ApplicationDefinition | None = None
@@ -192,7 +192,7 @@ def _code(error: AzureError) -> str:
     return str(answered.code or "") if answered else ""
 
 
-def _explained(offer: Offer, error: AzureError) -> str:
+def _describe_error(offer: Offer, error: AzureError) -> str:
     """Says in one line, without a signed URL, why Azure refuses and what to do."""
     vendor, code = offer.management, _code(error)
     if isinstance(error, ClientAuthenticationError):

@@ -1,6 +1,7 @@
-"""How Alembic runs the migrations of ledger and mart: on the connection it is given, else on `-x url=...`.
+"""Runs Alembic's migrations of ledger and mart on the given connection, or else on `-x url=...`.
 
-What belongs here: the choice of the connection. Logging is configured by whoever runs the process, never here.
+What belongs here: the choice of the connection, or with `--sql` of the dialect that a script is written in. Logging is
+configured by the process that runs it.
 """
 
 from __future__ import annotations

@@ -10,6 +10,10 @@ outside the organization have no row in dim_person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
 from o365_pipeline.mart.tables.chats import fact_chat
 from o365_pipeline.mart.tables.devices import bridge_person_license, dim_device
 from o365_pipeline.mart.tables.groups import (
@@ -39,6 +43,7 @@ from o365_pipeline.mart.tables.viva import fact_viva_metric
 
 __all__ = [
     "MART_TABLES",
+    "SUBJECTS",
     "agg_collaboration_day",
     "agg_group_day",
     "agg_group_person_day",
@@ -109,3 +114,22 @@ MART_TABLES = (
     dim_date,
 )
 """The order in which a partition is loaded: each table comes after the tables that its SQL reads."""
+
+SUBJECTS: Mapping[str, tuple[sa.Table, ...]] = {
+    "people": (dim_person, dim_customer),
+    "mail": (fact_message, bridge_message_recipient, bridge_message_holder),
+    "meetings": (fact_meeting, bridge_meeting_attendee),
+    "chats": (fact_chat,),
+    "teams": (dim_channel, fact_channel_message, fact_call, bridge_call_participant),
+    "groups": (dim_group, bridge_group_member, fact_group_message, agg_group_day, agg_group_person_day),
+    "sites": (
+        *(dim_site, fact_sharing_link, bridge_sharing_grantee, fact_file_action),
+        *(agg_site_exposure, agg_site_storage),
+    ),
+    "tasks": (fact_task,),
+    "devices": (dim_device, bridge_person_license),
+    "time": (agg_person_day, agg_collaboration_day, agg_response, dim_date),
+    "signals": (agg_signal_day,),
+    "viva": (fact_viva_metric,),
+}
+"""The tables by what they are about."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.mart.tables import agg_group_day, agg_group_person_day, dim_group
 from o365_pipeline.mart.tables.settings import minimum_group_size
-from o365_pipeline.mart.views.view import columns_of, distinct, of_newest_day, sums, view
+from o365_pipeline.mart.views.view import distinct, sums, view, view_of_newest_day
 
 FEW = "null where fewer people than minimum_group_size were active"
 
@@ -63,13 +63,11 @@ group_week = view(
     },
 )
 
-current_group = view(
+current_group = view_of_newest_day(
     "current_group",
     "One row per group of dim_group on each customer's newest day.",
-    sa.select(*columns_of(dim_group)).select_from(of_newest_day(dim_group)),
     dim_group,
-    comments={
-        "day": "The newest day",
+    {
         "is_team": "1 where the group is a team in Teams, else 0",
         "is_dynamic": "1 where a rule decides who is a member, else 0; null where that is unknown",
     },

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from o365_pipeline.mart.tables import agg_collaboration_day, agg_person_day, dim_person
-from o365_pipeline.mart.views.view import UNKNOWN, columns_of, of_newest_day, sums, view
+from o365_pipeline.mart.views.view import UNKNOWN, sums, view, view_of_newest_day
 
 PERSON_MEASURES = (
     "mails_sent",
@@ -50,7 +50,7 @@ def departments() -> sa.Subquery:
 
 
 def department_of(found: sa.Subquery) -> sa.ColumnElement[str]:
-    """The department of `departments`, joined from the left."""
+    """Returns the department from `departments`, by a left join."""
     return sa.func.coalesce(found.c.department, UNKNOWN)
 
 
@@ -96,13 +96,9 @@ collaboration_week = view(
     agg_collaboration_day,
 )
 
-current_person = view(
+current_person = view_of_newest_day(
     "current_person",
     "One row per person of dim_person on each customer's newest day.",
-    sa.select(*columns_of(dim_person)).select_from(of_newest_day(dim_person)),
     dim_person,
-    comments={
-        "day": "The newest day",
-        "is_enabled": "1 where the account can sign in, else 0",
-    },
+    {"is_enabled": "1 where the account can sign in, else 0"},
 )

@@ -1,6 +1,6 @@
 """The view that leads from a row of the mart to the approval that allowed it.
 
-What belongs here: what the ledger tells of an extraction to whoever reads the mart, who sees nothing else of it.
+What belongs here: the part of the ledger that readers of the mart may see about an extraction.
 """
 
 from __future__ import annotations

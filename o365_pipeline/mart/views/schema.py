@@ -1,6 +1,6 @@
-"""The views in a database: whether they are there as they are written here, making them, dropping them.
+"""Creates and drops the views in a database, and tells whether they are up to date.
 
-What belongs here: SQL that makes and drops. `mart/upgrade.py` calls it within the upgrade of the schema.
+What belongs here: that SQL. `mart/upgrade.py` runs it within the upgrade of the schema.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from o365_pipeline.mart.tables.settings import (
 from o365_pipeline.mart.views import VIEWS
 
 NOTE = "view "
-"""What the names of notes in mart_setting begin with: one per view that was made."""
+"""The prefix of settings in mart_setting that describe the created views, one per view."""
 
 
 def are_current(connection: sa.Connection) -> bool:
-    """Whether the views were made of the SQL that they are written in now; of a schema that is up to date."""
+    """Tells whether the views were created with their present SQL; the schema must be up to date."""
     written = {NOTE + view.name: _hash(view.sql(connection.dialect)) for view in VIEWS.values()}
     return _noted(connection) == written
 
 
 def create(connection: sa.Connection) -> None:
-    """Make the views, let readers see them, and leave out small groups unless that is set."""
+    """Creates the views, lets readers see them, and leaves out small groups unless that is already set."""
     for view in VIEWS.values():
         sql = view.sql(connection.dialect)
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view.name}")
@@ -43,7 +43,7 @@ def create(connection: sa.Connection) -> None:
 
 
 def drop(connection: sa.Connection) -> None:
-    """Drop the views that are there, those too that are not written any more."""
+    """Drops all views, including those that no longer exist in the code."""
     if not sa.inspect(connection).has_table(mart_setting.name):
         return
     for name in _noted(connection):
@@ -52,7 +52,7 @@ def drop(connection: sa.Connection) -> None:
 
 
 def _noted(connection: sa.Connection) -> dict[str, str]:
-    """The notes by their names: hashes of the views that were made."""
+    """Returns hashes of the created views, by the names of their settings."""
     notes = sa.select(mart_setting.c.name, mart_setting.c.value).where(mart_setting.c.name.like(f"{NOTE}%"))
     return {row.name: row.value for row in connection.execute(notes)}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from o365_pipeline.mart.tables import agg_site_exposure, agg_site_storage, dim_site, fact_sharing_link
-from o365_pipeline.mart.views.view import columns_of, of_newest_day, view
+from o365_pipeline.mart.views.view import columns_of, of_newest_day, view, view_of_newest_day
 
 FLAGS = {column.name: f"1 or 0: {column.comment}" for column in dim_site.columns if isinstance(column.type, sa.Boolean)}
 
@@ -45,15 +45,11 @@ def _site_exposure() -> sa.Select:
     )
 
 
-current_site = view(
+current_site = view_of_newest_day(
     "current_site",
     "One row per site of dim_site on each customer's newest day, OneDrives among them.",
-    sa.select(*columns_of(dim_site)).select_from(of_newest_day(dim_site)),
     dim_site,
-    comments={
-        "day": "The newest day",
-        **FLAGS,
-    },
+    FLAGS,
 )
 
 current_sharing_link = view(
@@ -79,12 +75,8 @@ site_exposure = view(
     },
 )
 
-site_storage = view(
+site_storage = view_of_newest_day(
     "site_storage",
     "One row per template and sensitivity label of sites on each customer's newest day.",
-    sa.select(*columns_of(agg_site_storage)).select_from(of_newest_day(agg_site_storage)),
     agg_site_storage,
-    comments={
-        "day": "The newest day",
-    },
 )

@@ -1,4 +1,4 @@
-"""A view of the mart: its name, what it says, the select that it is, and what its columns hold.
+"""A view of the mart: its name, its description, its select, and the comments of its columns.
 
 What belongs here: the ways to write a view. The views are in the modules beside it.
 """
@@ -19,19 +19,19 @@ NO_COMMENTS: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class View:
-    """A view that is made where the schema is upgraded. No view reads another, so their order does not matter."""
+    """A view that is created when the schema is upgraded. No view reads another, so their order does not matter."""
 
     name: str
     description: str
-    """One sentence: a row's grain and what is in it."""
+    """One sentence: the grain of a row and its content."""
     select: sa.Select
     comments: Mapping[str, str]
-    """What each column holds, by its name, in the columns' order."""
+    """The comment of each column, by name, in the columns' order."""
     leaves_out_small_groups: bool = False
-    """True where groups of fewer than minimum_group_size people are left out, or their people's measures are null."""
+    """True if groups of fewer than minimum_group_size people are left out, or their people's measures are null."""
 
     def sql(self, dialect: sa.Dialect) -> str:
-        """The select in a database's SQL."""
+        """Returns the select in a database's SQL."""
         return str(self.select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
@@ -43,7 +43,7 @@ def view(
     comments: Mapping[str, str] = NO_COMMENTS,
     leaves_out_small_groups: bool = False,
 ) -> View:
-    """A view whose columns hold what the comments say, or else what the sources' columns of that name do."""
+    """Makes a view; a column without a comment takes the comment of the source's column of that name."""
     inherited = {column.name: column.comment for table in reversed(sources) for column in table.columns}
     told = {**inherited, **comments}
     return View(
@@ -55,33 +55,39 @@ def view(
     )
 
 
+def view_of_newest_day(name: str, description: str, table: sa.Table, comments: Mapping[str, str] = NO_COMMENTS) -> View:
+    """A view of the table's rows of each customer's last day."""
+    select = sa.select(*columns_of(table)).select_from(of_newest_day(table))
+    return view(name, description, select, table, comments={"day": "The newest day", **comments})
+
+
 def sums(source: sa.FromClause, *names: str) -> list[sa.ColumnElement[int]]:
-    """The sums of some columns, under their names."""
+    """Returns the sums of some columns, under their names."""
     return [sa.func.sum(source.c[name]).label(name) for name in names]
 
 
 def hours(minutes: sa.ColumnElement[int]) -> sa.ColumnElement:
-    """Hours of a column's minutes, summed."""
+    """Returns the sum of a column of minutes, in hours."""
     return sa.func.sum(minutes) / SIXTY
 
 
 def ratio(part: sa.ColumnElement, whole: sa.ColumnElement) -> sa.ColumnElement[float]:
-    """One sum by another; null where that is 0."""
+    """Returns one sum divided by another; null if that is 0."""
     return sa.type_coerce(part / sa.func.nullif(whole, 0), sa.Float())
 
 
 def distinct(value: sa.ColumnElement) -> sa.ColumnElement[int]:
-    """How many different values there are."""
+    """Returns the number of distinct values."""
     return sa.func.count(sa.distinct(value))
 
 
 def as_number(flag: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    """1, 0 or null: queries cannot compare a truth value in one way on every database."""
+    """Returns 1, 0 or null: databases differ in how they compare a truth value."""
     return sa.case((flag == sa.true(), 1), (flag == sa.false(), 0))
 
 
 def columns_of(source: sa.FromClause) -> list[sa.ColumnElement]:
-    """All columns of a table; truth values as numbers."""
+    """Returns all columns of a table; truth values as numbers."""
     return [
         as_number(column).label(column.name) if isinstance(column.type, sa.Boolean) else column
         for column in source.columns
@@ -89,11 +95,11 @@ def columns_of(source: sa.FromClause) -> list[sa.ColumnElement]:
 
 
 def newest_day(table: sa.Table) -> sa.Subquery:
-    """(customer, day): the last day of each customer that the table has rows of."""
+    """Returns (customer, day): each customer's last day in the table."""
     return sa.select(table.c.customer, sa.func.max(table.c.day).label("day")).group_by(table.c.customer).subquery()
 
 
 def of_newest_day(table: sa.Table) -> sa.FromClause:
-    """The table's rows of each customer's last day."""
+    """Returns the table's rows of each customer's last day."""
     newest = newest_day(table)
     return table.join(newest, sa.and_(newest.c.customer == table.c.customer, newest.c.day == table.c.day))

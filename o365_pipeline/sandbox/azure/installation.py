@@ -39,7 +39,7 @@ class Installer:
 
     state: State
     notify: Callable[[Mapping[str, Any]], bool]
-    tell: Callable[[str], None]
+    announce: Callable[[str], None]
     clock: Clock = utc_now
 
     @property
@@ -67,7 +67,7 @@ class Installer:
             if fails:
                 raise O365PipelineError(ASKED_TO_FAIL)
             deployed = deploy(sold.package.template, purchase.target, **parameters)
-            self.tell(f"{named(group_id)}: {len(deployed.resources)} resources")
+            self.announce(f"{named(group_id)}: {len(deployed.resources)} resources")
             self._provision(deployed)
         except (O365PipelineError, TemplateError, CycleError) as error:
             self.resources.delete_group(group_id)
@@ -101,7 +101,9 @@ class Installer:
     ) -> None:
         taken = self.notify(_notification(application, event, provisioning_state, self.clock(), error))
         reason = f": {error['details'][0]['message']}" if error else ""
-        self.tell(f"{application['name']}: {provisioning_state}{reason}{'' if taken else ' (the vendor was not told)'}")
+        self.announce(
+            f"{application['name']}: {provisioning_state}{reason}{'' if taken else ' (the vendor was not told)'}"
+        )
 
     def _provision(self, deployed: Deployed) -> None:
         """Stores every resource after those that it depends on; for a factory, also its documents."""

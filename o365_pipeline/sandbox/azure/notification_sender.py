@@ -22,11 +22,11 @@ ANSWER_SECONDS = 30.0
 
 
 class NotificationSender:
-    """Tells one endpoint.
+    """Sends notifications to one endpoint.
 
     Args:
         endpoint: its address with the signature, as the definition has it: https://host/path?sig=...
-        app: what answers there, in this process; without it the address is called.
+        app: the application that answers there, in this process; without it the address is called.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class NotificationSender:
         self._dropped: list[str] = []
 
     def send(self, notification: Mapping[str, Any]) -> bool:
-        """Send a notification, again after 429, 5xx or silence; False where it was dropped."""
+        """Sends a notification, and repeats it after 429, 5xx or no answer; False if it was dropped."""
         for pause in (*self._pauses, None):
             status = self._answer(notification)
             if status == 200:
@@ -59,16 +59,16 @@ class NotificationSender:
         return False
 
     def check(self) -> None:
-        """See to it that all was taken.
+        """Checks that all notifications were accepted.
 
         Raises:
-            O365PipelineError: something was dropped; the message says what, without the signature.
+            O365PipelineError: some were dropped; the message names them, without the signature.
         """
         if self._dropped:
             raise O365PipelineError(f"the vendor's endpoint {self._shown} did not take {', '.join(self._dropped)}")
 
     def _answer(self, notification: Mapping[str, Any]) -> int | None:
-        """The status that the endpoint answers; None where it does not answer."""
+        """Returns the status that the endpoint answers; None if it does not answer."""
         client: httpx2.Client = (
             TestClient(self._app, raise_server_exceptions=False) if self._app else httpx2.Client(timeout=ANSWER_SECONDS)
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, Standing, State, standing
+from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ConsentStatus, State, consent_status
 from o365_pipeline.customers.data_request import DataRequest, RequestedDataset
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.clock import Clock, utc_now
@@ -64,8 +64,8 @@ class Sandbox:
                 (tenant_id, data_request.application_id, data_request.model_dump_json(), json.dumps(list(sinks))),
             )
             now = self._clock()
-            stands = standing(consent_events(connection, tenant_id, data_request.application_id), now)
-            state = State.UPDATE_AVAILABLE if stands.approval else State.PENDING
+            status = consent_status(consent_events(connection, tenant_id, data_request.application_id), now)
+            state = State.UPDATE_AVAILABLE if status.approval else State.PENDING
             _append(connection, registration, state, now)
 
     def decide(
@@ -111,10 +111,10 @@ class Sandbox:
             registration = registration_of(connection, tenant_id, application_id)
             return registered_request(connection, registration, self._clock()) if registration else None
 
-    def standing_of(self, tenant_id: str, application_id: str) -> Standing:
+    def consent_status_of(self, tenant_id: str, application_id: str) -> ConsentStatus:
         """Returns the present status of an application in a tenant."""
         with self._state.reading() as connection:
-            return standing(consent_events(connection, tenant_id, application_id), self._clock())
+            return consent_status(consent_events(connection, tenant_id, application_id), self._clock())
 
     def factory_runs(self) -> list[FactoryRun]:
         """Returns every run of every factory, the oldest first."""

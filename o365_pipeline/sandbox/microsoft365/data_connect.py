@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
-from o365_pipeline.consent.approvals import ApprovalEvent, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, consent_status
 from o365_pipeline.consent.authorization import refusal
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 
 
-class Line(NamedTuple):
+class OutputLine(NamedTuple):
     """A piece of a part file."""
 
     part: int
@@ -39,7 +39,7 @@ class People(NamedTuple):
 class Tenant(Protocol):
     """The source of rows."""
 
-    def lines(self, job: CopyJob) -> Iterator[Line]:
+    def lines(self, job: CopyJob) -> Iterator[OutputLine]:
         """The lines that the job lands, in the same order and number at every call."""
 
 
@@ -67,7 +67,7 @@ def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime, viol
     """Says why Data Connect refuses the job at a moment, given the violated policies, or None if it may run."""
     if fault := job.fault(at.date()):
         return f"Microsoft Graph Data Connect refused the copy: {fault}."
-    if reason := refusal(job.ask, standing(events, at)):
+    if reason := refusal(job.ask, consent_status(events, at)):
         return f"Microsoft Graph Data Connect refused the copy: {reason}."
     if violated:
         return f"Microsoft Graph Data Connect refused the copy: {NOT_COMPLIANT}: {', '.join(violated)}."
@@ -76,8 +76,8 @@ def refused(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime, viol
 
 def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime) -> ApprovalEvent | None:
     """Returns the approval in force at a moment if it covers the job."""
-    stands = standing(events, at)
-    return None if refusal(job.ask, stands) else stands.approval
+    status = consent_status(events, at)
+    return None if refusal(job.ask, status) else status.approval
 
 
 def land(job: CopyJob, tenant: Tenant, lakes: Lakes, scratch: Path) -> Landed:

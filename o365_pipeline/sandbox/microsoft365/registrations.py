@@ -11,7 +11,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from o365_pipeline.consent.approvals import ApprovalEvent, Standing, State, standing
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State, consent_status
 from o365_pipeline.consent.request_change import RequestChange, request_change
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.sandbox.microsoft365.audit_records import consent_events
@@ -31,13 +31,13 @@ class RegisteredRequest:
     """A registration at a moment: its status, and its history with the latest event first."""
 
     registration: Registration
-    standing: Standing[ApprovalEvent]
+    consent_status: ConsentStatus[ApprovalEvent]
     history: tuple[ApprovalEvent, ...]
     at: dt.datetime
 
     @property
     def state(self) -> State:
-        return self.standing.state or State.PENDING
+        return self.consent_status.state or State.PENDING
 
     @property
     def until(self) -> dt.datetime | None:
@@ -47,19 +47,19 @@ class RegisteredRequest:
     @property
     def days_left(self) -> int | None:
         """Days until the approval in force ends; a day that has begun counts. None without an approval."""
-        return self.standing.days_left(self.at)
+        return self.consent_status.days_left(self.at)
 
     @property
     def deny_groups(self) -> tuple[str, ...]:
         """The groups whose members the approval in force leaves out."""
-        return deny_groups(self.standing.approval) if self.standing.approval else ()
+        return deny_groups(self.consent_status.approval) if self.consent_status.approval else ()
 
     @property
     def change(self) -> RequestChange | None:
-        """What the registration adds to the approval in force and drops from it; None if there is no such approval."""
-        if self.state is not State.UPDATE_AVAILABLE or self.standing.approval is None:
+        """The registration's changes of the approval in force; None if there is no such approval."""
+        if self.state is not State.UPDATE_AVAILABLE or self.consent_status.approval is None:
             return None
-        return request_change(self.standing.approval, self.registration.data_request, self.registration.sinks)
+        return request_change(self.consent_status.approval, self.registration.data_request, self.registration.sinks)
 
 
 def deny_groups(event: ApprovalEvent) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def deny_groups(event: ApprovalEvent) -> tuple[str, ...]:
 
 
 def registration_of(connection: sqlite3.Connection, tenant_id: str, application_id: str) -> Registration | None:
-    """What is registered under that application in that tenant."""
+    """Returns the registration of that application in that tenant."""
     row = connection.execute(
         "SELECT * FROM registration WHERE tenant = ? AND application = ?", (tenant_id, application_id)
     ).fetchone()
@@ -76,7 +76,7 @@ def registration_of(connection: sqlite3.Connection, tenant_id: str, application_
 
 
 def all_registrations(connection: sqlite3.Connection) -> list[Registration]:
-    """What is registered in any tenant, by application and tenant."""
+    """Returns all registrations, by application and tenant."""
     registrations = [_registration(row) for row in connection.execute("SELECT * FROM registration")]
     return sorted(registrations, key=lambda entry: (entry.data_request.application_name, entry.tenant_id))
 
@@ -84,9 +84,9 @@ def all_registrations(connection: sqlite3.Connection) -> list[Registration]:
 def registered_request(
     connection: sqlite3.Connection, registration: Registration, at: dt.datetime
 ) -> RegisteredRequest:
-    """The registration as it stands at a moment."""
+    """Returns the registration with its status at a moment."""
     events = consent_events(connection, registration.tenant_id, registration.data_request.application_id)
-    return RegisteredRequest(registration, standing(events, at), tuple(reversed(events)), at)
+    return RegisteredRequest(registration, consent_status(events, at), tuple(reversed(events)), at)
 
 
 def _registration(row: sqlite3.Row) -> Registration:

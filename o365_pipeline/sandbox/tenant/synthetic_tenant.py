@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.clock import Clock, moment, utc_now
-from o365_pipeline.sandbox.microsoft365.data_connect import Line, People
+from o365_pipeline.sandbox.microsoft365.data_connect import OutputLine, People
 from o365_pipeline.sandbox.tenant.organization import Organization, Person, organization
 from o365_pipeline.sandbox.tenant.row_format import Columns, Window, row_line, share, user_row_line, utc_text
 from o365_pipeline.sandbox.tenant.row_sources import Item, RowSource, readers_of, source_of
@@ -57,7 +57,7 @@ class SyntheticTenant:
         undelivered = (person.id for person in requested if is_denied(job, person) or self._trouble(person))
         return People(len(requested), tuple(undelivered))
 
-    def lines(self, job: CopyJob) -> Iterator[Line]:
+    def lines(self, job: CopyJob) -> Iterator[OutputLine]:
         """Returns the job's rows; for datasets about people also one row for each person in scope who has none, except
         denied people.
         """
@@ -73,11 +73,11 @@ class SyntheticTenant:
                 for number, item in enumerate(source.items(people, self._window(job))):
                     if _is_asked_for(job, item) and _in_window(job, readers, item):
                         row = row_line(_whose(job, item), people.tenant_id, _values(job, readers, item))
-                        yield Line(number % PARTS, row, 1)
+                        yield OutputLine(number % PARTS, row, 1)
 
     def _lines_of_people(
         self, job: CopyJob, source: RowSource, readers: Columns, people: Organization
-    ) -> Iterator[Line]:
+    ) -> Iterator[OutputLine]:
         asked = [person for person in people.people if in_scope(job, person) and not is_denied(job, person)]
         troubles = {person.id: trouble for person in asked if (trouble := self._trouble(person))}
         readable = {person.id for person in asked} - troubles.keys()
@@ -88,13 +88,13 @@ class SyntheticTenant:
                 continue
             with_data.add(holder.id)
             values = _values(job, readers, item)
-            yield Line(holder.number % PARTS, row_line({"puser": holder.id}, people.tenant_id, values), 1)
+            yield OutputLine(holder.number % PARTS, row_line({"puser": holder.id}, people.tenant_id, values), 1)
         for person in asked:
             trouble = troubles.get(person.id)
             if trouble or (job.dataset.slicing != "none" and person.id not in with_data):
                 no_data = trouble != UNREADABLE
                 row = user_row_line(person.id, people.tenant_id, job.columns, no_data, trouble)
-                yield Line(person.number % PARTS, row, 1)
+                yield OutputLine(person.number % PARTS, row, 1)
 
     def _window(self, job: CopyJob) -> Window:
         """Returns the job's window; for datasets that are copied whole, some weeks up to today."""
@@ -148,7 +148,7 @@ def _without_nulls(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: Organization) -> Iterator[Line]:
+def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: Organization) -> Iterator[OutputLine]:
     """Returns everything that exists on a day if start equals end, else what changed since start, in the requested
     columns.
     """
@@ -162,7 +162,7 @@ def _snapshot_lines(job: CopyJob, source: RowSource, readers: Columns, people: O
         said = {SNAPSHOT_DATE: utc_text(last), OPERATION: operation}
         row = {name: said.get(name, values.get(name)) for name in job.columns}
         kept = _without_nulls(row) if job.dataset.omits_nulls else row
-        yield Line(number % PARTS, row_line(whose, people.tenant_id, kept), 1)
+        yield OutputLine(number % PARTS, row_line(whose, people.tenant_id, kept), 1)
 
 
 Snapshot = Mapping[str, tuple[dict[str, object], dict[str, object]]]

@@ -16,7 +16,7 @@ from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.json_lines import is_line_by_line, pieces
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
-from o365_pipeline.sandbox.microsoft365.data_connect import Line
+from o365_pipeline.sandbox.microsoft365.data_connect import OutputLine
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n\x00"
@@ -61,7 +61,7 @@ class FileTenant:
         datasets_in(directory)
         self._directory = directory
 
-    def lines(self, job: CopyJob) -> Iterator[Line]:
+    def lines(self, job: CopyJob) -> Iterator[OutputLine]:
         """Returns the lines of the dataset's file, as one part, with the requested columns."""
         file = _file_of(self._directory, job.dataset)
         if file is None:
@@ -72,13 +72,13 @@ class FileTenant:
             if not is_line_by_line(file):
                 found = list(pieces(file))
                 rows = [json.loads(piece.text) for piece in found if piece.reason is None]
-                yield Line(0, file.read_bytes(), len(found), _people(rows))
+                yield OutputLine(0, file.read_bytes(), len(found), _people(rows))
                 return
             with file.open("rb") as lines:
                 for number, line in enumerate(lines):
                     mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
                     content, count, people = _projected(line[len(mark) :], keep, known)
-                    yield Line(0, mark + content, count, people)
+                    yield OutputLine(0, mark + content, count, people)
         except OSError as error:
             raise UsageError(f"tenant data {file}: cannot be read ({error.strerror})") from error
 

@@ -26,13 +26,13 @@ from o365_pipeline.errors import DatabaseError, LakeError, SettingsError, UsageE
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.installations import installations, notifications
-from o365_pipeline.managed_app.installations import onboarding as taking_in
+from o365_pipeline.managed_app.installations import onboarding as onboarding
 from o365_pipeline.managed_app.installations import sensor as installation_sensor
 from o365_pipeline.managed_app.installations.applications import Applications
-from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, installed_applications, table_of
+from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, installation_rows, installed_applications
 from o365_pipeline.managed_app.installations.installations import Installation, customer_name
-from o365_pipeline.managed_app.installations.leftovers import lake_left, marts_left
-from o365_pipeline.managed_app.installations.onboarding import TakingIn
+from o365_pipeline.managed_app.installations.leftovers import lake_to_purge, marts_to_purge
+from o365_pipeline.managed_app.installations.onboarding import Onboarding
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
@@ -57,13 +57,13 @@ def tell(deployment: Deployment, offer: Offer) -> Tell:
     return tell
 
 
-def take_in(deployment: Deployment, clock: str = "12:00") -> list[str]:
+def onboard(deployment: Deployment, clock: str = "12:00") -> list[str]:
     """One tick's work at a time of that day."""
     assert deployment.vendor
     factory = deployment.resources["data_factory"]
     applications = Applications(deployment.cloud)
     log = logging.getLogger("test")
-    return TakingIn(deployment.database, deployment.vendor, applications, factory, at(clock), log).run()
+    return Onboarding(deployment.database, deployment.vendor, applications, factory, at(clock), log).run()
 
 
 def known(deployment: Deployment, name: str = "insights") -> Installation:
@@ -93,7 +93,7 @@ def test_a_confirmed_installation_is_a_customer_whose_factory_can_sign_in(
     azure.install(groups=(GROUP_A,))
     tell()
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
 
     customer = deployment.customers[INSIGHTS]
     assert azure.secrets == {"mrg-insights/kv-insights/data-connect-application": "sandbox"}
@@ -109,7 +109,7 @@ def test_a_confirmed_installation_is_a_customer_whose_factory_can_sign_in(
 def test_without_groups_everybodys_data_is_asked_for(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install(sku="weekly")
     tell()
-    take_in(deployment)
+    onboard(deployment)
 
     customer = deployment.customers[INSIGHTS]
     assert deployment.offer
@@ -148,27 +148,27 @@ def test_what_azure_does_not_confirm_changes_nothing(deployment: Deployment, azu
     azure.install(state="Updating")
     tell()
 
-    assert take_in(deployment, "12:30") == []
+    assert onboard(deployment, "12:30") == []
 
     assert installed(deployment) == []
     assert installations.all_of(deployment.database) == []
     assert azure.secrets == {}
     assert outcomes(deployment.database) == [("Succeeded", False, "not confirmed yet: Azure shows Updating")]
 
-    take_in(deployment, "13:01")
+    onboard(deployment, "13:01")
     assert outcomes(deployment.database) == [("Succeeded", True, "not confirmed: Azure shows Updating")]
     asked = len(azure.asked)
-    take_in(deployment, "13:02")
+    onboard(deployment, "13:02")
     assert len(azure.asked) == asked
 
 
 def test_what_azure_confirms_later_is_taken_in_then(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install(state="Running")
     tell()
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     azure.set_state("Succeeded")
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
     assert installed(deployment) == [INSIGHTS]
 
 
@@ -179,7 +179,7 @@ def test_an_application_that_azure_shows_as_anothers_is_not_taken_in(
     azure.applications[application_id()]["properties"]["applicationDefinitionId"] = "/subscriptions/of/another"
     tell()
 
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert azure.secrets == {}
     assert outcomes(deployment.database)[0][2] == "not taken in: Azure shows an application of another offer"
 
@@ -187,14 +187,14 @@ def test_an_application_that_azure_shows_as_anothers_is_not_taken_in(
 def test_a_forged_end_does_not_end_an_installation(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     tell(event="DELETE", state="Deleted", at="11:00")
 
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert installed(deployment) == [INSIGHTS]
 
     azure.forbids = True
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert installed(deployment) == [INSIGHTS]
     assert outcomes(deployment.database)[1] == (
         "Deleted",
@@ -206,11 +206,11 @@ def test_a_forged_end_does_not_end_an_installation(deployment: Deployment, azure
 def test_what_is_older_than_what_is_known_changes_nothing(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell(at="10:30")
-    take_in(deployment)
+    onboard(deployment)
     azure.set_state("Accepted")
     tell(state="Accepted", at="10:00")
 
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert known(deployment).state == "Succeeded"
     assert outcomes(deployment.database)[0] == ("Accepted", True, "older than what is known")
 
@@ -220,7 +220,7 @@ def test_of_what_came_out_of_order_the_latest_decides(deployment: Deployment, az
     tell(at="10:30")
     tell(state="Accepted", at="10:00")
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
     assert known(deployment).state == "Succeeded"
     assert [settled for _, settled, _ in outcomes(deployment.database)] == [True, True]
 
@@ -230,21 +230,21 @@ def test_nothing_but_an_installation_anew_revives_what_was_deleted(
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     azure.delete()
     tell(event="DELETE", state="Deleted", at="11:00")
-    take_in(deployment)
+    onboard(deployment)
     azure.install(version="1.0.1")
     tell(event="PATCH", at="11:30")
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert known(deployment).state == "Deleted"
 
     tell(at="11:40")
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert outcomes(deployment.database)[-1][2] == "the data of the installation before it is deleted first"
     purge(runner)
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
     assert installed(deployment) == [INSIGHTS]
     assert known(deployment).installed_at == at("11:40").replace(tzinfo=None, microsecond=123456)
 
@@ -253,7 +253,7 @@ def test_a_failure_is_kept_with_its_code_and_names_nobody(deployment: Deployment
     azure.install(state="Failed")
     tell(state="Failed", error={"code": "QuotaExceeded", "message": "ann@contoso.com has no cores left"})
 
-    take_in(deployment)
+    onboard(deployment)
 
     found = known(deployment)
     assert (found.state, found.error_code) == ("Failed", "QuotaExceeded")
@@ -266,11 +266,11 @@ def test_a_customer_goes_on_while_its_installation_is_updated_and_when_that_fail
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     for state, clock in (("Accepted", "11:00"), ("Failed", "11:30")):
         azure.set_state(state)
         tell(state=state, at=clock)
-        take_in(deployment)
+        onboard(deployment)
 
         assert known(deployment).state == state
         assert installed(deployment) == [INSIGHTS]
@@ -284,14 +284,14 @@ def test_one_bad_installation_does_not_block_the_others(deployment: Deployment, 
     for name in ("bad", "worse", "good"):
         tell(name)
 
-    assert take_in(deployment) == [customer_name(application_id("good"))]
+    assert onboard(deployment) == [customer_name(application_id("good"))]
 
     assert installed(deployment) == [customer_name(application_id("good"))]
     assert known(deployment, "bad").error_code == "Forbidden"
     assert "@" not in str(known(deployment, "bad").error_message)
     assert known(deployment, "worse").error_code == "OutputsWrong"
     azure.refuses_secrets_of = set()
-    assert take_in(deployment) == [customer_name(application_id("bad"))]
+    assert onboard(deployment) == [customer_name(application_id("bad"))]
     assert known(deployment, "bad").error_code is None
 
 
@@ -314,22 +314,22 @@ def test_a_crash_between_steps_is_repaired_at_the_next_tick(
         with monkeypatch.context() as patch:
             patch.setattr(where, step, crash)
             with pytest.raises(KeyboardInterrupt):
-                take_in(deployment)
+                onboard(deployment)
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
     assert installed(deployment) == [INSIGHTS]
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert len(azure.secrets) == 1
 
 
 def test_repeats_of_what_was_taken_in_ask_azure_nothing(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     asked = len(azure.asked)
     tell()
 
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert len(azure.asked) == asked
 
 
@@ -361,7 +361,7 @@ def test_applications_of_one_name_are_two_customers_even_where_their_codes_are_a
     tell()
     tell(applicationId=other)
 
-    assert len(set(take_in(deployment))) == 2
+    assert len(set(onboard(deployment))) == 2
 
     names = installed(deployment)
     assert len({deployment.customers[name].subscription_id for name in names}) == 2
@@ -376,7 +376,7 @@ def test_a_configured_customers_name_is_not_given_to_an_installation(
     azure.install()
     tell()
 
-    assert take_in(replace(deployment, vendor=vendor)) == [customer_name(application_id(), 16)]
+    assert onboard(replace(deployment, vendor=vendor)) == [customer_name(application_id(), 16)]
 
 
 def test_what_is_dated_in_the_future_does_not_keep_out_what_follows(
@@ -384,12 +384,12 @@ def test_what_is_dated_in_the_future_does_not_keep_out_what_follows(
 ) -> None:
     azure.install()
     tell(eventTime="9999-12-31T23:59:59Z")
-    take_in(deployment)
+    onboard(deployment)
     assert deployment.customers[INSIGHTS].first_day == DAY
     azure.delete()
     tell(event="DELETE", state="Deleted", at="12:30")
 
-    assert take_in(deployment, "12:31") == [INSIGHTS]
+    assert onboard(deployment, "12:31") == [INSIGHTS]
     assert known(deployment).state == "Deleted"
 
 
@@ -397,11 +397,11 @@ def test_an_end_that_comes_before_its_beginning_leaves_no_customer(
     deployment: Deployment, azure: Azure, tell: Tell
 ) -> None:
     tell(event="DELETE", state="Deleted", at="11:00")
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     tell(at="10:00")
 
-    assert take_in(deployment, "12:01") == []
-    assert take_in(deployment, "13:01") == []
+    assert onboard(deployment, "12:01") == []
+    assert onboard(deployment, "13:01") == []
     assert installations.all_of(deployment.database) == []
     assert all(settled for _, settled, _ in outcomes(deployment.database))
 
@@ -409,15 +409,15 @@ def test_an_end_that_comes_before_its_beginning_leaves_no_customer(
 def test_an_end_that_nobody_may_confirm_stands_in_the_table(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     azure.forbids = True
     tell(event="DELETE", state="Deleted", at="11:00")
 
-    take_in(deployment, "13:01")
+    onboard(deployment, "13:01")
 
     assert installed(deployment) == [INSIGHTS]
     assert deployment.vendor
-    [line] = table_of(deployment.database, deployment.vendor, at("13:01"))
+    [line] = installation_rows(deployment.database, deployment.vendor, at("13:01"))
     assert line.last_error == (
         "NotConfirmed: Azure told Deleted, but Azure does not let the vendor's identity see the application"
     )
@@ -428,40 +428,40 @@ def test_an_old_beginning_does_not_revive_what_was_deleted(
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     azure.delete()
     tell(event="DELETE", state="Deleted", at="11:00")
-    take_in(deployment)
+    onboard(deployment)
     purge(runner)
     azure.install()
     tell(at="10:59")
 
-    assert take_in(deployment) == []
+    assert onboard(deployment) == []
     assert known(deployment).state == "Deleted"
 
 
 def test_ids_in_other_letters_are_of_the_same_application(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     azure.delete()
     tell(event="DELETE", state="Deleted", at="11:00", applicationId=application_id().upper())
 
-    assert take_in(deployment) == [INSIGHTS]
+    assert onboard(deployment) == [INSIGHTS]
     assert [entry.state for entry in installations.all_of(deployment.database)] == ["Deleted"]
 
 
 def test_azure_that_is_slow_does_not_hold_up_a_tick_for_all(
     deployment: Deployment, azure: Azure, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking_in, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(onboarding, "TICK_SECONDS", 0.0)
     for name in ("first", "second"):
         azure.install(name)
         tell(name)
 
-    assert len(take_in(deployment)) == 1
+    assert len(onboard(deployment)) == 1
     assert len(installed(deployment)) == 1
-    assert len(take_in(deployment)) == 1
+    assert len(onboard(deployment)) == 1
     assert len(installed(deployment)) == 2
 
 
@@ -477,10 +477,10 @@ def test_a_rotated_secret_is_written_to_every_vault_that_takes_it(
     for name in ("bad", "good", "left"):
         azure.install(name)
         tell(name)
-    take_in(deployment)
+    onboard(deployment)
     azure.delete("left")
     tell("left", event="DELETE", state="Deleted", at="11:00")
-    take_in(deployment)
+    onboard(deployment)
     azure.refuses_secrets_of = {"kv-bad"}
     monkeypatch.setenv("FABRIKAM_APPLICATION_SECRET", "the-new-one")
 
@@ -498,7 +498,7 @@ def test_a_rotated_secret_is_written_for_one_customer(
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
 
     assert write_secret(deployment, monkeypatch, "--customer", INSIGHTS) == (f"{INSIGHTS}: written\n", None)
     _, error = write_secret(deployment, monkeypatch, "--customer", "nobody")
@@ -573,14 +573,14 @@ def test_from_the_beginning_of_an_end_nothing_is_extracted_and_what_is_under_way
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     note_extraction(deployment.database, customer=INSIGHTS, status="InProgress")
     cancelled: list[str] = []
     monkeypatch.setattr(DataFactory, "cancel", lambda _factory, _customer, run_id: cancelled.append(run_id))
     azure.set_state("Deleting")
     tell(event="DELETE", state="Deleting", at="11:00")
 
-    take_in(deployment)
+    onboard(deployment)
 
     assert cancelled == ["r1"]
     assert installed(deployment) == []
@@ -594,12 +594,12 @@ def test_what_went_with_the_managed_resource_group_counts_as_deleted(
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     note_extraction(deployment.database, "x1", customer=INSIGHTS, status="InProgress")
     note_extraction(deployment.database, "x2", "r2", customer=INSIGHTS, status="Succeeded")
     azure.delete()
     tell(event="DELETE", state="Deleted", at="11:00")
-    take_in(deployment)
+    onboard(deployment)
 
     def gone(*_: object) -> None:
         raise LakeError("the container is not there")
@@ -648,7 +648,7 @@ def test_nothing_is_deleted_while_a_run_is_at_work_for_the_customer(
     monkeypatch.setattr(dagster_history, "AT_WORK_SECONDS", 0.0)
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     at_work = dg.DagsterRun(
         job_name="landing_job", tags={"o365/customer": INSIGHTS}, status=dg.DagsterRunStatus.STARTED
     )
@@ -672,7 +672,7 @@ def test_uninstallations_that_fail_keep_out_no_other(
     for name in names:
         azure.install(name)
         tell(name)
-    take_in(deployment)
+    onboard(deployment)
     for name in names:
         azure.delete(name)
         tell(name, event="DELETE", state="Deleted", at="11:00")
@@ -700,11 +700,11 @@ def test_a_customer_that_another_process_purged_is_not_found_for_long(
     monkeypatch.setattr(installations, "KEPT_SECONDS", 0.0)
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     assert deployment.customers[INSIGHTS]
 
     purged = at("12:00").replace(tzinfo=None)
-    installations.note(deployment.database, application_id().lower(), state="Deleted", purged_at=purged)
+    installations.update(deployment.database, application_id().lower(), state="Deleted", purged_at=purged)
 
     with pytest.raises(UsageError, match="unknown customer"):
         deployment.customers[INSIGHTS]
@@ -715,7 +715,7 @@ def test_a_lake_or_a_mart_that_does_not_answer_is_not_taken_for_one_that_is_gone
 ) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     customer, factory = deployment.customers[INSIGHTS], deployment.resources["data_factory"]
     no_mart = mart_database(sa.make_url("sqlite:////proc/no-such-folder/mart.db"))
     marts = Marts(deployment.database, {INSIGHTS: no_mart})
@@ -725,23 +725,23 @@ def test_a_lake_or_a_mart_that_does_not_answer_is_not_taken_for_one_that_is_gone
 
     monkeypatch.setattr(Lakes, "at", gone)
     with pytest.raises(LakeError):
-        lake_left(deployment.lakes, factory, customer)
+        lake_to_purge(deployment.lakes, factory, customer)
     with pytest.raises(DatabaseError):
-        marts_left(marts, factory, customer)
+        marts_to_purge(marts, factory, customer)
 
     azure.gone_factories.add("adf-insights")
-    assert lake_left(deployment.lakes, factory, customer).objects("raw") == []
-    assert marts_left(marts, factory, customer)[INSIGHTS] == deployment.database
+    assert lake_to_purge(deployment.lakes, factory, customer).objects("raw") == []
+    assert marts_to_purge(marts, factory, customer)[INSIGHTS] == deployment.database
 
 
 def test_the_table_shows_every_installation_and_nobody(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     approve(deployment, INSIGHTS)
     assert deployment.vendor
 
-    [line] = table_of(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
+    [line] = installation_rows(deployment.database, deployment.vendor, dt.datetime.now(dt.UTC))
 
     assert (line.customer, line.version, line.sku, line.state) == (INSIGHTS, "1.0.0", "standard", "Succeeded")
     assert line.consent == "Approved, 180 days left"
@@ -802,7 +802,7 @@ def test_an_installation_is_of_the_plan_that_the_marketplace_bills(
     }
     tell()
 
-    take_in(deployment)
+    onboard(deployment)
 
     known = installations.all_of(deployment.database)
     assert [entry.sku for entry in known] == [sku]
@@ -815,7 +815,7 @@ def test_the_error_of_an_installation_stands_in_a_line_of_its_own(
     monkeypatch.setattr(cli_managed_app, "load", lambda: deployment)
     azure.install()
     tell()
-    take_in(deployment)
+    onboard(deployment)
     note_extraction(deployment.database, "failed", "run", customer=INSIGHTS, status="Failed", error="it is full")
 
     told = CliRunner().invoke(cli_managed_app.managed_app, ["installations"], catch_exceptions=False).output

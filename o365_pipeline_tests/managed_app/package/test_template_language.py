@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.managed_app.package.arm_template import Target, TemplateError, deploy
@@ -32,13 +32,11 @@ def read(written: Any, target: Target = Target()) -> Any:  # noqa: B008 - it can
     return deploy(template, target, name="the name").outputs["read"]
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_a_value_without_stand_ins_is_read_as_it_was(value: Any) -> None:
     assert read(templated(value, {})) == value
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_stand_ins_are_read_as_what_stands_for_them_and_the_rest_as_it_was(text: str) -> None:
     written = templated(text, {STAND_IN: "parameters('name')"})

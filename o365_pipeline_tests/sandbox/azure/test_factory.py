@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.extraction import factory_definitions
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
-from o365_pipeline.sandbox.microsoft365.data_connect import Line
+from o365_pipeline.sandbox.microsoft365.data_connect import OutputLine
 from o365_pipeline_tests.sandbox.conftest import APPROVER, FACTORY, GROUP, World, everything
 
 
@@ -186,11 +186,11 @@ class CountingTenant:
     def __init__(self, notes: Path) -> None:
         self.notes = notes
 
-    def lines(self, job: CopyJob) -> Iterator[Line]:
+    def lines(self, job: CopyJob) -> Iterator[OutputLine]:
         with self.notes.open("a") as notes:
             notes.write(f"{job.folder}\n")
         for number in range(20_000):
-            yield Line(0, b'{"id":"%d"}\n' % number, 1)
+            yield OutputLine(0, b'{"id":"%d"}\n' % number, 1)
 
 
 def read_run(home: Path, now: dt.datetime, run_id: str) -> None:

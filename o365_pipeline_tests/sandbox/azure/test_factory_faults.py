@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from o365_pipeline.extraction.factory_retries import wanted_pause
+from o365_pipeline.extraction.factory_retries import requested_pause
 from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, CopyError, FactoryRequest
 from o365_pipeline_tests.sandbox.conftest import FACTORY, GROUP, World, everything
 
@@ -28,7 +28,7 @@ def test_the_next_requests_are_too_many_with_a_time_to_wait(world: World) -> Non
         with pytest.raises(HttpResponseError) as raised:
             listed(world)
         assert raised.value.status_code == 429
-        assert wanted_pause(raised.value) == 30
+        assert requested_pause(raised.value) == 30
     assert listed(world) == []
 
 

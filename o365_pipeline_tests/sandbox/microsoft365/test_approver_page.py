@@ -48,7 +48,7 @@ class Page:
 
     @property
     def state(self) -> State | None:
-        return self.world.sandbox.standing_of("t1", "app").state
+        return self.world.sandbox.consent_status_of("t1", "app").state
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_approving_leads_back_to_the_page_which_says_so(page: Page, world: World
     assert re.search(r'role="status"[^>]*>\s*Approved by approver@contoso.example', back.text)
     assert "Data may move until 23 May 2027" in text(back)
     assert page.state is State.APPROVED
-    assert world.sandbox.standing_of("t1", "app").approval.approver == APPROVER
+    assert world.sandbox.consent_status_of("t1", "app").approval.approver == APPROVER
     assert 'role="status"' not in page.open().text
 
 
@@ -310,7 +310,7 @@ def test_declining_an_approved_request_is_called_and_is_a_revocation(page: Page,
 
     page.send(decision="decline", reason="No longer used")
 
-    assert world.sandbox.standing_of("t1", "app").approval is None
+    assert world.sandbox.consent_status_of("t1", "app").approval is None
     assert page.state is State.DENIED
 
 

@@ -95,7 +95,7 @@ def address(world: World, serve: Serve) -> str:
 
 
 def state(world: World) -> State | None:
-    return world.sandbox.standing_of("t1", "app").state
+    return world.sandbox.consent_status_of("t1", "app").state
 
 
 def faults(page: Page) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from o365_pipeline.consent.activity_feed import ActivityFeed, Position
 from o365_pipeline.consent.approvals import ApprovalEvent, State
-from o365_pipeline.consent.records import sort_out
+from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.cloud import SandboxCloud
@@ -25,7 +25,7 @@ def test_a_registration_waits_for_approval_and_is_announced_once(world: World) -
         world.sandbox.register("t1", world.customer.data_request, [world.customer.sink])
     world.clock.forward(minutes=1)
     assert states(world) == ["PendingAuthorization"]
-    assert world.sandbox.standing_of("t1", "app").state is State.PENDING
+    assert world.sandbox.consent_status_of("t1", "app").state is State.PENDING
 
 
 def test_a_changed_request_is_pending_before_and_an_update_after_an_approval(world: World) -> None:
@@ -36,9 +36,9 @@ def test_a_changed_request_is_pending_before_and_an_update_after_an_approval(wor
     world.sandbox.register("t1", request.model_copy(update={"application_version": "2"}), [world.customer.sink])
     world.clock.forward(minutes=1)
     assert states(world) == ["PendingAuthorization", "PendingAuthorization", "Approved", "UpdateAvailable"]
-    standing = world.sandbox.standing_of("t1", "app")
-    assert standing.state is State.UPDATE_AVAILABLE
-    assert standing.approval
+    consent_status = world.sandbox.consent_status_of("t1", "app")
+    assert consent_status.state is State.UPDATE_AVAILABLE
+    assert consent_status.approval
 
 
 def test_an_approval_holds_for_180_days_and_parses_as_an_event(world: World) -> None:
@@ -54,7 +54,7 @@ def test_an_approval_holds_for_180_days_and_parses_as_an_event(world: World) -> 
     assert event.datasets[0].name == "BasicDataSet_v0.Message_v1"
     assert event.datasets[0].columns == world.customer.data_request.datasets[0].columns
     world.clock.forward(days=180)
-    assert world.sandbox.standing_of("t1", "app").state is State.EXPIRED
+    assert world.sandbox.consent_status_of("t1", "app").state is State.EXPIRED
 
 
 def test_the_owner_cannot_approve(world: World) -> None:
@@ -144,7 +144,7 @@ def test_the_pipeline_reads_the_sandbox_by_configuration_alone(tmp_path: Path) -
     page = ActivityFeed(cloud=cloud).read(customer(), Position(now - dt.timedelta(hours=1)), now)
 
     assert page.subscribed
-    assert [event.state for event in sort_out(page.records, "t1").approvals] == [State.PENDING]
+    assert [event.state for event in classify_records(page.records, "t1").approvals] == [State.PENDING]
 
 
 def test_deny_groups_stand_in_every_dataset_of_the_approval(world: World) -> None:

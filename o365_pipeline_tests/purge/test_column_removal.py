@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.purge.columns import manifest_of, take_out
+from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.raw.json_lines import pieces
 from o365_pipeline.raw.manifest import Manifest, Part
 from o365_pipeline_tests.conftest import DAY
@@ -45,7 +45,7 @@ def test_a_column_is_taken_out_of_large_objects_arrays_and_objects_across_lines(
     note_landing(deployment.database)
     deployment.database.execute(landing.update().values(manifest="raw/contoso/message/d/r1/manifest.json"))
 
-    take_out(lake, deployment.database, "x1", ["subject"])
+    remove_columns(lake, deployment.database, "x1", ["subject"])
 
     left = manifest_of(deployment.database, lake, "x1")
     assert left
@@ -79,7 +79,7 @@ def test_a_column_is_taken_out_under_the_name_that_the_rows_give_it(deployment: 
     note_landing(deployment.database)
     deployment.database.execute(landing.update().values(manifest=f"{folder}/manifest.json"))
 
-    take_out(lake, deployment.database, "x1", ["vseriesMasterId"])
+    remove_columns(lake, deployment.database, "x1", ["vseriesMasterId"])
 
     left = manifest_of(deployment.database, lake, "x1")
     assert left

@@ -9,7 +9,7 @@ import pytest
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import UsageError
-from o365_pipeline.mart.people import person_of
+from o365_pipeline.mart.person_lookup import person_of
 from o365_pipeline.mart.tables import dim_person
 
 MONDAY, TUESDAY, WEDNESDAY = (dt.date(2026, 11, day) for day in (16, 17, 18))

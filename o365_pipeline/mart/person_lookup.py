@@ -1,6 +1,6 @@
-"""Whose an address is, as the mart knows it.
+"""Finds the person of an address in the mart.
 
-What belongs here: the look-up alone, for commands that are given an address where an object id is needed.
+What belongs here: the look-up alone, for commands that accept an address in place of an object id.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from o365_pipeline.mart.tables import dim_person
 
 
 def person_of(database: Database, customer: Customer, person: str) -> str:
-    """The Entra object id of whom a mail address or sign-in name is, on the newest day that knows it; an id is itself.
+    """Returns the Entra object id for a mail address or sign-in name, from the newest day that has it; an id is
+    returned as it is.
 
     Raises:
         UsageError: nobody of the customer has the address.

@@ -1,6 +1,6 @@
 """Bodies as plain text, for DuckDB.
 
-What belongs here: HTML made into the text that a reader sees, whatever its state. When a body is one is in
+What belongs here: turning HTML, however broken, into the text that a reader sees. Which bodies are HTML is decided in
 `typing_sql.py`.
 """
 
@@ -14,18 +14,18 @@ import duckdb
 import html_text
 import lxml.html
 
-from o365_pipeline.curated.duck import define
+from o365_pipeline.curated.duckdb_session import define_function
 
 TAG = re.compile(r"<[^>]*>")
 
 
 def define_text(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `text_of_html(html)` known to the connection."""
-    define(connection, "text_of_html", text_of_html)
+    """Registers `text_of_html(html)` with the connection."""
+    define_function(connection, "text_of_html", text_of_html)
 
 
 def text_of_html(html: str) -> str | None:
-    """The text of an HTML document or fragment, one line per paragraph; null where it shows none."""
+    """Returns the text of an HTML document or fragment, one line per paragraph; null if it shows none."""
     # NUL ends a document for the parser; bytes, since what a document declares of its encoding is not true of text.
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
     try:
@@ -40,5 +40,5 @@ def text_of_html(html: str) -> str | None:
 
 
 def _without_tags(html: str) -> str | None:
-    """The text of what is nested too deeply to be parsed."""
+    """Returns the text of HTML that is nested too deeply to be parsed."""
     return " ".join(unescape(TAG.sub(" ", html)).split()) or None

@@ -14,7 +14,7 @@ from o365_pipeline.cli import main as cli
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.errors import OptionRefusedError
-from o365_pipeline.mart.options import add_columnstore, grant_rows, reader_customer, restrict_rows
+from o365_pipeline.mart.sql_server_options import add_columnstore, grant_rows, reader_customer, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import FakePyodbc

@@ -1,6 +1,6 @@
-"""The account of a day: how many rows landed, and where each of them is now.
+"""The account of a day's rows: how many landed, and where each of them is now.
 
-What belongs here: counting what lies in the lake, for people who want to see that nothing was lost.
+What belongs here: counting rows in the lake, for people who want to see that nothing was lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from o365_pipeline.raw.manifest import landings_of
 
 @dataclass(frozen=True)
 class Account:
-    """One dataset's day; `reasons` says why rows are in quarantine, with how many."""
+    """One dataset's day; `reasons` lists why rows are in quarantine, with their number."""
 
     dataset: str
     landed: int
@@ -30,7 +30,7 @@ class Account:
 
 
 def account(database: Database, lake: Lake, customer: Customer, day: dt.date) -> list[Account]:
-    """The account of every dataset of the customer's data request, for a day that was landed alone."""
+    """Counts the rows of every dataset of the customer's data request, for a day that is a landing of its own."""
     accounts = []
     with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
         for requested in customer.data_request.datasets:

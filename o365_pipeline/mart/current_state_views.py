@@ -1,6 +1,7 @@
-"""What there is as of the day, as relations for the mart's SQL, of datasets that tell of changes.
+"""The current state on a day, as relations for the mart's SQL, for datasets that deliver changes.
 
-What belongs here: finding the last table and making it a view. Folding it belongs to `curated/current_state.py`.
+What belongs here: finding the newest table and making it a view. Building the table belongs to
+`curated/current_state.py`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ def define_current(
     datasets: Collection[Dataset],
     directory: Path,
 ) -> set[str]:
-    """Make a view of each dataset's last table up to the day; returns the extractions whose rows are in them.
+    """Makes a view of each dataset's newest table up to the day; returns the extractions whose rows are in them.
 
     Args:
-        datasets: those that may be used; the others count as empty.
+        datasets: the datasets that may be used; the others count as empty.
     """
     extractions: set[str] = set()
     for dataset in catalogue().newest:

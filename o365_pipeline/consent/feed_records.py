@@ -23,7 +23,7 @@ MODELS: dict[int, type[BaseModel]] = {CONSENT_RECORD_TYPE: ApprovalEvent, OPERAT
 
 
 @dataclass(frozen=True)
-class SetAside:
+class UnreadableRecord:
     """A record that could not be read, with the reason; the reason never repeats the record's values."""
 
     record_id: str
@@ -32,15 +32,15 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Sorted:
+class ClassifiedRecords:
     """The records of a page, by kind."""
 
     approvals: tuple[ApprovalEvent, ...] = ()
     operations: tuple[Operation, ...] = ()
-    aside: tuple[SetAside, ...] = ()
+    unreadable: tuple[UnreadableRecord, ...] = ()
 
 
-def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
+def classify_records(records: Iterable[object], tenant_id: str) -> ClassifiedRecords:
     """Classifies the records of a tenant's feed; consent to move data to another tenant is left out.
 
     Args:
@@ -49,10 +49,10 @@ def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
     """
     approvals: list[ApprovalEvent] = []
     operations: list[Operation] = []
-    aside: list[SetAside] = []
+    unreadable: list[UnreadableRecord] = []
     for record in records:
         if not isinstance(record, dict) or not isinstance(record.get("RecordType"), int):
-            aside.append(_set_aside(record, "not an audit record: no RecordType"))
+            unreadable.append(_unreadable_record(record, "not an audit record: no RecordType"))
             continue
         model = MODELS.get(record["RecordType"])
         if model is None:
@@ -60,26 +60,26 @@ def sort_out(records: Iterable[object], tenant_id: str) -> Sorted:
         try:
             read = model.model_validate(record)
         except ValidationError as error:
-            aside.append(_set_aside(record, _reason(record["RecordType"], error)))
+            unreadable.append(_unreadable_record(record, _reason(record["RecordType"], error)))
             continue
         except (OverflowError, TypeError, RecursionError) as error:
-            aside.append(_set_aside(record, f"record type {record['RecordType']}, {type(error).__name__}"))
+            unreadable.append(_unreadable_record(record, f"record type {record['RecordType']}, {type(error).__name__}"))
             continue
         if isinstance(read, Operation):
             operations.append(read)
         elif isinstance(read, ApprovalEvent) and read.destination_tenant_id == tenant_id:
             approvals.append(read)
-    return Sorted(tuple(approvals), tuple(operations), tuple(aside))
+    return ClassifiedRecords(tuple(approvals), tuple(operations), tuple(unreadable))
 
 
-def _set_aside(record: object, reason: str) -> SetAside:
+def _unreadable_record(record: object, reason: str) -> UnreadableRecord:
     """Makes an unreadable record, under its own id or an id made of its content."""
     text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
     text = text.encode(errors="backslashreplace").decode()
     own_id = record.get("Id") if isinstance(record, dict) else None
     is_id = isinstance(own_id, str) and own_id.isascii() and len(own_id) <= 100
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return SetAside(str(own_id) if is_id else digest, reason, text[:MAX_KEPT_TEXT])
+    return UnreadableRecord(str(own_id) if is_id else digest, reason, text[:MAX_KEPT_TEXT])
 
 
 def _reason(record_type: int, error: ValidationError) -> str:

@@ -1,6 +1,6 @@
-"""Reading a landing's files, and finding the places of rejected rows in them.
+"""Reads a landing's files, and finds the positions of rejected rows in them.
 
-What belongs here: files, lines and texts. What the rows mean, and which are rejected, belongs to `curation.py`.
+What belongs here: files, lines and texts. The meaning of the rows, and their rejection, belong to `curation.py`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.duck import MEMORY_LIMIT
+from o365_pipeline.curated.duckdb_session import MEMORY_LIMIT
 from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
 
 MEMORY_FOR_LARGE = 64
-"""How many times a large object's size DuckDB may ask for to read it; most of it is never touched."""
+"""DuckDB may request this multiple of a large object's size to read it; it never touches most of that memory."""
 
 TOO_LARGE = "an object too large to be read"
 NOT_READABLE = "not JSON that can be read"
@@ -29,19 +29,21 @@ LINE_NUMBER_BYTES = 8
 
 @dataclass(frozen=True)
 class Source:
-    """A local file of objects, one on a line, and the landed file that they are from."""
+    """A local file with one object per line, and the landed file that the objects come from."""
 
     local: Path
     path: str
     lines: Path | None = None
-    """Numbers, of LINE_NUMBER_BYTES each: on which line of the landed file each object begins. None: on its own."""
+    """A file of numbers with LINE_NUMBER_BYTES each: the line of the landed file where each object begins. None: the
+    same line.
+    """
 
     largest: int = 0
-    """The object's bytes, where it is a large one."""
+    """The object's size in bytes if it is a large one."""
 
 
 def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> list[Source]:
-    """Make the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
+    """Makes the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     sources: list[Source] = []
     staged = lake.stage([part.path for part in manifest.parts], directory)
@@ -49,7 +51,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
         if part.is_clean:
             sources.append(Source(local, part.path))
         else:
-            sources += _take_apart(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
+            sources += _split_objects(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
     connection.execute("CREATE TABLE part (local VARCHAR, path VARCHAR)")
     if not sources:
         connection.execute("CREATE VIEW source AS SELECT NULL::JSON AS json, NULL::VARCHAR AS file WHERE false")
@@ -57,7 +59,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
     connection.executemany("INSERT INTO part VALUES (?, ?)", [(str(entry.local), entry.path) for entry in sources])
     large = [entry for entry in sources if entry.largest]
     if large:
-        _allow(connection, max(entry.largest for entry in large))
+        _raise_memory_limit(connection, max(entry.largest for entry in large))
     groups = ([entry for entry in sources if not entry.largest], large)
     objects = " UNION ALL ".join(f"SELECT json, filename FROM {_objects(group)}" for group in groups if group)
     connection.execute(
@@ -67,10 +69,11 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
     return sources
 
 
-def trace(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
-    """Make the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
+def locate_rejected_rows(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
+    """Makes the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
 
-    Rows are known by a fingerprint of their text. Of rows with the same text the first is the one that was kept.
+    Rows are found by a fingerprint of their text. Of several rows with the same text, the first is the one that was
+    kept.
     """
     connection.execute(
         "CREATE TABLE sought AS SELECT DISTINCT fingerprint FROM typed WHERE reason IS NOT NULL;"
@@ -100,21 +103,21 @@ def _objects(sources: list[Source]) -> str:
     return objects_in([source.local for source in sources], max(source.largest for source in sources))
 
 
-def _allow(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
-    """Let DuckDB ask for what a large object takes."""
+def _raise_memory_limit(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
+    """Raises DuckDB's memory limit to what a large object needs."""
     megabytes = max(int(MEMORY_LIMIT.removesuffix("MB")), MEMORY_FOR_LARGE * largest // 1_000_000)
     connection.execute(f"SET memory_limit = '{megabytes}MB'; SET threads = 1")
 
 
-def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:
-    """Write an odd file's objects one per line, large ones to files of their own, and the rest to `unreadable`."""
+def _split_objects(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:
+    """Writes an odd file's objects one per line, large ones to files of their own, and the rest to `unreadable`."""
     rejected = target.with_suffix(".rejected")
-    sources = _sort_out(odd, path, target, rejected, {})
+    sources = _separate_unreadable(odd, path, target, rejected, {})
     refused = {
         (source.local, place): reason for source in sources for place, reason in _refused(connection, source).items()
     }
     if refused:
-        sources = _sort_out(odd, path, target, rejected, refused)
+        sources = _separate_unreadable(odd, path, target, rejected, refused)
     connection.execute(
         "INSERT INTO unreadable SELECT ?, line, raw, reason FROM read_json(?, format = 'newline_delimited', "
         "columns = {'line': 'BIGINT', 'raw': 'VARCHAR', 'reason': 'VARCHAR'})",
@@ -124,9 +127,11 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, tar
 
 
 def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int, str]:
-    """The objects, by their place in the file, that DuckDB refuses and Python takes, with the reason."""
+    """Returns the objects, by their position in the file, that DuckDB refuses although Python accepts them, with the
+    reason.
+    """
     if source.largest:
-        _allow(connection, source.largest)
+        _raise_memory_limit(connection, source.largest)
     try:
         found = connection.execute(
             "SELECT place FROM (SELECT row_number() OVER () AS place, json, "
@@ -140,8 +145,10 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
     return {place: NOT_READABLE for (place,) in found}
 
 
-def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]) -> list[Source]:
-    """Part an odd file's objects from what cannot be read."""
+def _separate_unreadable(
+    odd: Path, path: str, target: Path, rejected: Path, refused: dict[tuple[Path, int], str]
+) -> list[Source]:
+    """Separates an odd file's objects from unreadable text."""
     lines = target.with_suffix(".lines")
     sources = [Source(target, path, lines)]
     place = number = 0
@@ -169,7 +176,7 @@ def _sort_out(odd: Path, path: str, target: Path, rejected: Path, refused: dict[
 
 
 def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path) -> None:
-    """Add the rows of a file that are sought to the table `origin`."""
+    """Adds the wanted rows of a file to the table `origin`."""
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE found AS
@@ -191,7 +198,7 @@ def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path
 
 
 def _numbered(places: duckdb.DuckDBPyConnection, source: Source) -> Iterator[tuple[int, int]]:
-    """(place, line) of some objects of a file, given in their order."""
+    """Returns (position, line) of some objects of a file, given in their order."""
     lines, before = _lines(source), 0
     while some := places.fetchmany(10_000):
         for (place,) in some:
@@ -200,7 +207,7 @@ def _numbered(places: duckdb.DuckDBPyConnection, source: Source) -> Iterator[tup
 
 
 def _lines(source: Source) -> Iterator[int]:
-    """On which line of the landed file each object begins."""
+    """Returns the line of the landed file where each object begins."""
     if source.lines:
         with source.lines.open("rb") as numbers:
             while begin := numbers.read(LINE_NUMBER_BYTES):

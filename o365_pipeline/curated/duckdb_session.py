@@ -1,6 +1,6 @@
-"""DuckDB as the pipeline uses it: bounded memory, spilling to a folder of its own, UTC.
+"""DuckDB as the pipeline uses it: bounded memory, a temporary folder for spilling, UTC.
 
-What belongs here: opening connections, and making Python's functions known to them. The SQL is its users'.
+What belongs here: opening connections, and registering Python functions. The SQL belongs to the modules that run it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MEMORY_LIMIT = "500MB"
 
 
 @contextmanager
-def duck() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A connection whose tables lie on disk, and the folder they lie in; both are gone afterwards."""
+def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """Opens a connection with tables on disk, and yields it with their folder; both are deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="o365-") as name:
         directory = Path(name)
         connection = duckdb.connect(directory / "work.duckdb")
@@ -30,13 +30,13 @@ def duck() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             connection.close()
 
 
-def define(
+def define_function(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     function: Callable[[str], str | bool | None],
     returns: str = "VARCHAR",
 ) -> None:
-    """Make a function of one text known to DuckDB under a name; of null it gives null."""
+    """Registers a function of one text with DuckDB under a name; for null it returns null."""
 
     def of_text(text: str | None) -> str | bool | None:
         return None if text is None else function(text)

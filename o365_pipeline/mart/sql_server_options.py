@@ -1,6 +1,6 @@
-"""What only some servers have, each a step of its own: columnstore indexes, and rows restricted by customer.
+"""Optional features of SQL Server: columnstore indexes, and rows restricted by customer.
 
-What belongs here: steps that can be left out and repeated. A server that refuses one says why in one line.
+What belongs here: steps that can be omitted and repeated. If a server refuses one, the error says why in one line.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from o365_pipeline.database.ledger import extraction, insert_new
-from o365_pipeline.database.transient import passing
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.errors import OptionRefusedError
 from o365_pipeline.mart.tables import MART_TABLES
 
 MANY_ROWS = [table for table in MART_TABLES if not table.name.startswith("dim_")]
-"""The tables whose rows are summed up rather than looked up."""
+"""The tables whose rows are summed rather than looked up."""
 
 ALL_CUSTOMERS = "*"
 
@@ -26,14 +26,14 @@ reader_customer = sa.Table(
     sa.Column("reader", sa.Unicode(128), primary_key=True),
     sa.Column("customer", sa.String(100), primary_key=True),
 )
-"""Which customers' rows a reader sees: a user of the database or one of its roles; * stands for all customers."""
+"""Which customers' rows a reader may see. A reader is a user or a role of the database; * means all customers."""
 
 
 def add_columnstore(connection: sa.Connection) -> str:
-    """Give the facts, bridges and aggregates a columnstore index beside their rows; returns what was done.
+    """Adds a columnstore index to the facts, bridges and aggregates; returns what was done.
 
     Raises:
-        OptionRefusedError: the server does not have them.
+        OptionRefusedError: the server does not support it.
     """
     with _refused("columnstore indexes", connection):
         there = set(connection.scalars(sa.text("SELECT name FROM sys.indexes WHERE name LIKE 'cx_%'")))
@@ -47,15 +47,15 @@ def add_columnstore(connection: sa.Connection) -> str:
 
 
 def restrict_rows(connection: sa.Connection) -> str:
-    """Let everybody see the rows of those customers alone that mart_reader_customer grants; returns what was done.
+    """Shows each reader only the rows of those customers that mart_reader_customer grants; returns what was done.
 
     A security policy filters the mart's tables, and the extractions beneath the provenance, by USER_NAME() and the
-    roles of whoever asks. Who is granted nothing sees nothing. Whoever runs this is granted all customers: run it as
-    the pipeline, which must go on to see the rows that it replaces. Rows of the table are changed by its owner alone,
-    so a reader cannot choose what it is, as it could with a value of its session.
+    roles of the reader. A reader without a grant sees nothing. The user who runs this is granted all customers: run it
+    as the pipeline, which must still see the rows that it replaces. Only the owner of the table can change the grants,
+    so a reader cannot grant itself more, as it could with a value of its session.
 
     Raises:
-        OptionRefusedError: the server does not have security policies.
+        OptionRefusedError: the server does not support security policies.
     """
     with _refused("security policies", connection):
         if connection.scalar(sa.text("SELECT 1 FROM sys.security_policies WHERE name = 'mart_rows'")):
@@ -79,19 +79,19 @@ def restrict_rows(connection: sa.Connection) -> str:
 
 
 def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
-    """Let a user or a role of the database see a customer's rows, where rows are restricted."""
+    """Lets a user or a role of the database see a customer's rows, if rows are restricted."""
     insert_new(connection, reader_customer, [{"reader": reader, "customer": customer}])
 
 
 @contextmanager
 def _refused(what: str, connection: sa.Connection) -> Iterator[None]:
-    """Turn what a server says of a thing that it does not have, or that one may not do, into one line."""
+    """Turns a server's error about a missing feature or a missing permission into one line."""
     if connection.dialect.name != "mssql":
         raise OptionRefusedError(f"{connection.dialect.name} has no {what}; nothing was changed")
     try:
         yield
     except sa.exc.DBAPIError as error:
-        if passing(error):
+        if transient_code(error):
             raise
         message = " ".join(str(error.orig.args[-1] if error.orig else error).rpartition("]")[2].split())
         raise OptionRefusedError(f"this server refused {what}, nothing was changed; it says: {message}") from error

@@ -1,7 +1,7 @@
-"""Columns taken out of landings: the raw files written anew without them, and the manifest that names them.
+"""Removes columns from landings: the raw files are rewritten without them, and the manifest names the new files.
 
-What belongs here: one landing at a time. A landing counts by its manifest, which is replaced whole: before that readers
-see the old files, after it the new ones, and what the manifest does not name is deleted.
+What belongs here: one landing at a time. The manifest is replaced as a whole: before that readers see the old files,
+after it the new ones; files that the manifest does not name are deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.curated.duck import duck
+from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import catalogue
@@ -24,13 +24,13 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part
 
 LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-"""One column as lines of text; JSON holds neither line breaks nor control characters as they are."""
+"""One column as lines of text: JSON contains neither line breaks nor control characters unescaped."""
 
 
-def take_out(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
-    """Take columns out of a sealed landing, raw files and manifest; doing it again changes nothing.
+def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
+    """Removes columns from the raw files and the manifest of a sealed landing; repeating it changes nothing.
 
-    Lines that cannot be read might hold anything, so they are left out of the new files.
+    Unreadable lines might hold anything, so they are left out of the new files.
     """
     path, manifest = _manifest_path(database, extraction_id), manifest_of(database, lake, extraction_id)
     if path is None or manifest is None:
@@ -55,7 +55,7 @@ def take_out(lake: Lake, database: Database, extraction_id: str, columns: Sequen
 
 
 def manifest_of(database: Database, lake: Lake, extraction_id: str) -> Manifest | None:
-    """The manifest of an extraction's sealed landing."""
+    """Returns the manifest of an extraction's sealed landing."""
     path = _manifest_path(database, extraction_id)
     return Manifest.model_validate_json(lake.read(path)) if path else None
 
@@ -69,7 +69,7 @@ def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
     spellings = catalogue()[manifest.dataset].spellings_of(columns)
     parts: list[Part] = []
-    with duck() as (connection, directory):
+    with duckdb_session() as (connection, directory):
         staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])
         for part, (_, local) in zip(manifest.parts, staged, strict=True):
             target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
@@ -88,14 +88,14 @@ def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, names: Collection[str]) -> None:
-    """Write a clean file's objects without some of their names."""
+    """Writes a clean file's objects without some of their keys."""
     patch = json.dumps(dict.fromkeys(sorted(names))).replace("'", "''")
     query = f"SELECT json_merge_patch(json, '{patch}')::VARCHAR FROM {objects_in([source])} WHERE json IS NOT NULL"
     connection.execute(f"COPY ({query}) TO '{target}' {LINES}")
 
 
 def _rewrite_odd(source: Path, target: Path, names: Collection[str]) -> None:
-    """Write an odd file's objects without some of their names, one on a line; one by one, since some may be large."""
+    """Writes an odd file's objects without some of their keys, one on a line; one by one, since some may be large."""
     with target.open("w", encoding="utf-8") as file:
         for piece in pieces(source):
             if piece.reason is None:

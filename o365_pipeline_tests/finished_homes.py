@@ -1,0 +1,69 @@
+"""Homes that tests begin from, each made once in a session and copied for every test that needs one.
+
+What belongs here: making them, as `o365-pipeline demo` does, and copying them. A test that asks how a home comes to be
+makes its own.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from rich.console import Console
+
+from o365_pipeline.cli.demo import run_demo
+from o365_pipeline.deployment import load
+
+PEOPLE = 12
+
+OTHERS = shutil.ignore_patterns("*-shm", "*.lock")
+"""Files of processes that have a database open; the log beside it, -wal, belongs to the copy."""
+
+
+@dataclass(frozen=True)
+class FinishedHomes:
+    """Homes of a sandbox whose data was moved, in a folder that all processes of the session share."""
+
+    folder: Path
+
+    def copy_days(self, days: int, home: Path) -> None:
+        """Let a home hold as many days as `o365-pipeline demo --days` moved, with the history that Dagster keeps."""
+        self._copy(f"{days}-days", lambda made: _demonstrate(made, days), home)
+
+    def copy_empty_mart(self, home: Path) -> None:
+        """Let a home hold a mart that has its schema and no rows: to migrate takes longer than most tests."""
+        self._copy("empty-mart", _migrate, home)
+
+    def _copy(self, name: str, make: Callable[[Path], None], home: Path) -> None:
+        made = self.folder / name
+        with FileLock(f"{made}.lock"):
+            if not made.exists():
+                beginning = made.with_suffix(".unfinished")
+                make(beginning)
+                beginning.rename(made)
+        assert not (home / "mart.db-wal").exists(), "a home is filled before it is used"
+        shutil.copytree(made, home, ignore=OTHERS, dirs_exist_ok=True)
+
+
+def _demonstrate(home: Path, days: int) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        # The test that comes first may have settings of its own.
+        for name in [name for name in os.environ if name.startswith("O365_")]:
+            environment.delenv(name)
+        environment.setenv("DAGSTER_HOME", "")
+        deployment = load(home=home, sandbox_seconds=0, sandbox_users=PEOPLE, initial_days=days)
+        [customer] = deployment.customers
+        deployment.use_dagster_home()
+        run_demo(deployment, customer, Console(file=io.StringIO()))
+
+
+def _migrate(home: Path) -> None:
+    database = load(home=home).database
+    database.compact()
+    database.engine.dispose()
