@@ -19,7 +19,8 @@ from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.schema_drift import SEPARATOR, Drift, RowKeys, drift_of
+from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, UNKNOWN
+from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
 from o365_pipeline.curated.typing_sql import fields_of
 from o365_pipeline.curated.value_sql import define_values
 from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
@@ -134,7 +135,7 @@ def typed_rows(
     with duckdb_session() as (connection, directory):
         define_values(connection)
         define_text(connection)
-        define_json_values(connection, people)
+        define_json_values(connection, people, frozenset(path.rpartition(".")[2] for path in dataset.enums))
         define_people(connection, people)
         sources = read(connection, lake, manifest, directory)
         drift = _type(connection, dataset, manifest, columns, people)
@@ -150,29 +151,41 @@ def _type(
 ) -> Drift:
     """Creates the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
     requested = [name for name in manifest.columns if name in columns]
-    fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, people)
-    keys.define(connection)
+    fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, requested, people)
+    keys.define_function(connection)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
+    misfits = f"CASE WHEN contains(verdict, '{DOUBTFUL}') THEN misfits_of(plain::VARCHAR) END"
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     connection.execute(
         f"""
         CREATE TABLE typed AS
-        WITH extracted AS (
-            SELECT json_extract_string(json, [{paths}]) AS v, json, file,
-                array_to_string(json_keys(json), '{SEPARATOR}') AS keys
+        WITH looked AS (
+            SELECT json, file, without_nul(json) AS plain, verdict_on(json_structure(json)::VARCHAR) AS verdict
             FROM source
         ),
+        spelled AS (
+            SELECT json, file, verdict,
+                CASE WHEN contains(verdict, '{MISSPELLED}') OR contains(verdict, '{DOUBTFUL}')
+                    THEN respelled(plain) ELSE plain END::JSON AS plain
+            FROM looked
+        ),
+        extracted AS (
+            SELECT list_transform(json_extract_string(plain, [{paths}]), lambda text: trimmed(text)) AS v,
+                json, file, verdict, plain
+            FROM spelled
+        ),
         parsed AS (
-            SELECT {", ".join(["v", "json", "file", "keys", *fields.parsed])},
-                coalesce(v[2] = 'true', false) OR coalesce(v[3] = 'true', false) OR v[4] IS NOT NULL AS is_user_row
+            SELECT {", ".join(["v", "json", "file", "verdict", "plain", *fields.parsed])},
+                lower(v[2]) IS NOT DISTINCT FROM 'true' OR lower(v[3]) IS NOT DISTINCT FROM 'true' OR is_error(v[4])
+                    AS is_user_row
             FROM extracted
         ),
         shaped AS (
             SELECT {", ".join(fields.selected)},
-                CASE WHEN NOT is_user_row AND has_unknown(keys)
-                    THEN unknown_columns_of(json::VARCHAR) END AS {UNKNOWN_COLUMNS},
+                CASE WHEN NOT is_user_row AND (contains(verdict, '{UNKNOWN}') OR contains(verdict, '{DOUBTFUL}'))
+                    THEN unknown_columns_of(plain::VARCHAR) END AS {UNKNOWN_COLUMNS},
                 ? AS extraction_id, json, file, is_user_row,
-                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(fields.problems) or "NULL"}), '') END
+                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join([*fields.problems, misfits])}), '') END
                     AS misfit,
                 {" OR ".join(fields.denied) or "false"} AS is_removed
             FROM parsed

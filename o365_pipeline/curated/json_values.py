@@ -18,13 +18,20 @@ from o365_pipeline.curated.privacy import People, is_address, is_name
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
 NEVER = re.compile(r"0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?")
+BLANKS = " \t\n\r"
 NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
 
 
-def define_json_values(connection: duckdb.DuckDBPyConnection, people: People) -> None:
-    """Registers `plain_json(text)` and `clean_json(text)` with the connection."""
+def define_json_values(
+    connection: duckdb.DuckDBPyConnection, people: People, enums: frozenset[str] = frozenset()
+) -> None:
+    """Make `plain_json(text)` and `clean_json(text)` known to the connection.
+
+    Args:
+        enums: keys whose values are documented enums.
+    """
     define_function(connection, "plain_json", plain_json)
-    define_function(connection, "clean_json", lambda text: clean_json(text, people))
+    define_function(connection, "clean_json", lambda text: clean_json(text, people, enums))
 
 
 def plain_json(text: str) -> str | None:
@@ -32,19 +39,19 @@ def plain_json(text: str) -> str | None:
     return _changed(text, _plain)
 
 
-def clean_json(text: str, people: People) -> str | None:
-    """Cleans JSON as typed columns are cleaned: bare enums, no "never", addresses in lower case, no denied people."""
-    return _changed(text, lambda value: cleaned(_plain(value), "", people))
+def clean_json(text: str, people: People, enums: frozenset[str] = frozenset()) -> str | None:
+    """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
+    return _changed(text, lambda value: cleaned(_plain(value), "", people, enums))
 
 
-def cleaned(value: Any, name: str, people: People) -> Any:
-    """Cleans a value of plain JSON; null if it names somebody whom the customer denies."""
+def cleaned(value: Any, name: str, people: People, enums: frozenset[str] = frozenset()) -> Any:
+    """A value of plain JSON by the rules; null where it names somebody whom the customer denies."""
     if isinstance(value, dict):
-        return None if people.are_in(value) else _cleaned_object(value, people)
+        return None if people.are_in(value) else _cleaned_object(value, people, enums)
     if isinstance(value, list):
-        entries = (cleaned(entry, name, people) for entry in value if entry is not None)
+        entries = (cleaned(entry, name, people, enums) for entry in value if entry is not None)
         return [entry for entry in entries if entry is not None]
-    return _cleaned_text(value, name, people) if isinstance(value, str) else value
+    return _cleaned_text(value, name, people, enums) if isinstance(value, str) else value
 
 
 def json_type(value: Any) -> str:
@@ -53,22 +60,25 @@ def json_type(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def _cleaned_object(value: dict[str, Any], people: People) -> dict[str, Any]:
+def _cleaned_object(value: dict[str, Any], people: People, enums: frozenset[str]) -> dict[str, Any]:
     is_outside_person = any(
         is_address(key) and isinstance(text, str) and people.is_outside(text) for key, text in value.items()
     )
     return {
-        key: None if is_outside_person and is_name(key) else cleaned(entry, key, people)
+        key: None if is_outside_person and is_name(key) else cleaned(entry, key, people, enums)
         for key, entry in value.items()
         if not people.are_denied(key)
     }
 
 
-def _cleaned_text(text: str, name: str, people: People) -> str | None:
+def _cleaned_text(text: str, name: str, people: People, enums: frozenset[str]) -> str | None:
+    text = text.replace("\0", "").strip(BLANKS)
     if text in ("", NOBODYS_ID) or NEVER.fullmatch(text) or people.are_denied(text):
         return None
     bare = ENUM.fullmatch(text)
-    shown = bare.group(1) if bare else text
+    shown = bare.group(1).strip(BLANKS) if bare else text
+    if name in enums:
+        shown = shown[:1].lower() + shown[1:]
     return people.pseudonym_if_outside(shown.lower()) if is_address(name) else shown
 
 

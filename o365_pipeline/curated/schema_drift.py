@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import duckdb
 
 from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
+from o365_pipeline.curated.row_shape import RowShape
 from o365_pipeline.datasets import Dataset
-
-SEPARATOR = "\x1f"
-"""The separator of the names of a row's columns."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Drift:
     """Columns for which rows are in quarantine, with the types found in these."""
 
     unknown: Mapping[str, str] = field(default_factory=dict)
-    """Columns that the catalogue does not know, with the types found."""
+    """Columns, and keys within columns, that the catalogue does not know, with the types found."""
 
     @property
     def is_as_published(self) -> bool:
@@ -50,35 +49,72 @@ class Drift:
         found = {**self.published, **dict.fromkeys(self.missing, "**missing**")}
         found |= {name: f"**{kinds}**" for name, kinds in self.retyped.items()}
         lines = [f"| {name} | {kind} | {found[name]} |" for name, kind in self.published.items()]
-        lines += [f"| {name} | | **{kind}** |" for name, kind in self.unknown.items()]
+        beside = {name: kinds for name, kinds in self.retyped.items() if name not in self.published} | dict(
+            self.unknown
+        )
+        lines += [f"| {name} | | **{kind}** |" for name, kind in beside.items()]
         return "\n".join(["| column | published | found |", "|---|---|---|", *lines]).replace("\n| |", "\n|")
 
 
 class RowKeys:
     """The keys and types of a landing's rows, recorded while DuckDB reads them."""
 
-    def __init__(self, dataset: Dataset, people: People) -> None:
-        self._known, self._people = dataset.known_names, people
+    def __init__(self, dataset: Dataset, requested: Sequence[str], people: People) -> None:
+        self._shape, self._people = RowShape(dataset, requested), people
         self.seen: set[str] = set()
         self.unknown: dict[str, set[str]] = {}
-        self._has_unknown = lru_cache(maxsize=4_096)(self._look)
+        self.retyped: dict[str, set[str]] = {}
+        self._verdict = lru_cache(maxsize=16_384)(self._look)
 
-    def define(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Registers `has_unknown(keys)` and `unknown_columns_of(json)` with the connection."""
-        define_function(connection, "has_unknown", self._has_unknown, "BOOLEAN")
+    def define_function(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make `verdict_on(structure)`, `respelled(json)`, `unknown_columns_of(json)`, `misfits_of(json)` known."""
+        define_function(connection, "verdict_on", self._verdict)
+        define_function(connection, "respelled", self._respelled)
         define_function(connection, "unknown_columns_of", self._unknown_columns)
+        define_function(connection, "misfits_of", self._misfits)
 
-    def _look(self, keys: str) -> bool:
-        names = set(keys.split(SEPARATOR))
-        self.seen |= names
-        return not names <= self._known
+    def _look(self, structure: str) -> str:
+        try:
+            told = json.loads(structure)
+        except RecursionError:
+            return ""
+        if not isinstance(told, dict):
+            return ""
+        self.seen |= set(told)
+        return self._shape.verdict(told)
 
-    def _unknown_columns(self, row: str) -> str:
-        found = {name: value for name, value in json.loads(row).items() if name not in self._known}
+    def _respelled(self, row: str) -> str:
+        made = self._shape.respelled(json.loads(row))
+        self.seen |= set(made)
+        return json.dumps(made, ensure_ascii=False)
+
+    def _unknown_columns(self, row: str) -> str | None:
+        found = self._shape.unknown(json.loads(row))
         for name, value in found.items():
-            self.unknown.setdefault(name, set()).add(json_type(value))
+            for path, kind in _leaves(name, value) if self._shape.has(name) else [(name, json_type(value))]:
+                self.unknown.setdefault(path, set()).add(kind)
         shown = {name: cleaned(value, name, self._people) for name, value in found.items()}
-        return json.dumps(shown, ensure_ascii=False, sort_keys=True)
+        return json.dumps(shown, ensure_ascii=False, sort_keys=True) if shown else None
+
+    def _misfits(self, row: str) -> str | None:
+        reasons: dict[str, None] = {}
+        for path, expected, value in self._shape.misfits(json.loads(row)):
+            self.retyped.setdefault(path, set()).add(json_type(value))
+            reasons[f"{path} is not {expected}"] = None
+        return "; ".join(reasons) or None
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The paths and types of what is left of a column whose other keys are known."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            yield from _leaves(f"{path}.{key}", held)
+    elif isinstance(value, list):
+        for entry in value:
+            if entry is not None:
+                yield from _leaves(path, entry)
+    else:
+        yield path, json_type(value)
 
 
 def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
@@ -98,6 +134,7 @@ def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested:
         ).fetchall()
         if kinds:
             retyped[column.name] = ", ".join(kind for (kind,) in kinds if kind)
+    retyped |= {path: ", ".join(sorted(kinds)) for path, kinds in sorted(keys.retyped.items())}
     return Drift(
         rows=rows,
         published={column.name: column.documented_type for column in columns},

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.curated.privacy import People, is_name
-from o365_pipeline.curated.value_sql import Cleaning, parsed
+from o365_pipeline.curated.value_sql import Cleaning, number, parsed
 from o365_pipeline.datasets import Column, Dataset
 
 ROW_INFORMATION = {
@@ -18,6 +18,9 @@ ROW_INFORMATION = {
     "is_summary": "$.rowinformation.isUserSummaryRow",
     "error": "$.rowinformation.errorInformation",
 }
+
+
+PERSON, GROUP = "puser", "pObjectId"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Fields:
     """The JSON paths to extract; `v` is the list of the values found, as text."""
 
     parsed: tuple[str, ...]
-    """Structures and lists parsed from that text."""
+    """Structures and lists read from that text; times that come as objects as texts."""
 
     selected: tuple[str, ...]
     """The typed fields."""
@@ -42,7 +45,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class _Read:
-    """A requested column: its text, and the name of the parsed value if it has a shape."""
+    """A requested column: its text, and where it has a shape or is a time the name of what was parsed."""
 
     column: Column
     text: str
@@ -52,13 +55,23 @@ class _Read:
 def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fields:
     """Builds the SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
     paths: list[str] = [f"$.{dataset.owner}", *ROW_INFORMATION.values()]
-    cleaning, reads, shapes = Cleaning(people), {}, []
+    cleaning, reads, shapes = Cleaning(people, frozenset(dataset.enums)), {}, []
+    owner = "v[1]"
+    if dataset.owner == GROUP:
+        # Rows of groups are published with the group's id in either column.
+        paths.append(f"$.{PERSON}")
+        owner = f"coalesce(nullif(v[1], ''), v[{len(paths)}])"
     for column in dataset.columns:
         if column.name in requested:
             text = value = _text(paths, column)
             if column.type.is_nested:
                 value = f'"{column.curated_name} parsed"'
-                shapes.append(f"{parsed(column.type, text)} AS {value}")
+                shapes.append(f"{parsed(dataset, column.type, text)} AS {value}")
+            elif column.type.kind == "datetime":
+                value = f'"{column.curated_name} parsed"'
+                shapes.append(
+                    f"CASE WHEN starts_with({text}, '{{') THEN flat_moment({text}) ELSE {text} END AS {value}"
+                )
             reads[column.curated_name] = _Read(column, text, value)
     outsiders = [
         test
@@ -66,7 +79,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
         if dataset.describes_person or dataset.owner == "none"
         for test in cleaning.outside_address_tests(read.column.type, read.column.name, read.value)
     ]
-    selected: list[str] = [f"clean(v[1]) AS {dataset.owner_field}"] if dataset.owner_field else []
+    selected: list[str] = [f"clean({owner}) AS {dataset.owner_field}"] if dataset.owner_field else []
     for shaped in dataset.curated_columns:
         read = reads.get(shaped.curated_name)
         if read is None:
@@ -102,7 +115,7 @@ def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequ
     elif kind.kind == "json":
         made = f"clean_json({value})"
     else:
-        made = f"TRY_CAST({value} AS {kind.duckdb})"
+        made = number(kind, value)
     if kind.kind == "string" and not {column.name} & {*dataset.natural_key, *dataset.content_columns}:
         conditions = [f"NOT {test}" for test in cleaning.names_denied(kind, value)]
         if is_name(column.name) and outsiders:
@@ -113,39 +126,31 @@ def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequ
 
 
 def _selected_date_with_zone(column: Column, value: str) -> list[str]:
+    """The time in UTC, or as it is written where nobody knows its zone, which the row then says."""
     moment, zone = f'{value}."dateTime"', f'clean({value}."timeZone")'
-    local = f"TRY(timezone(zone_of({zone}), TRY_CAST({moment} AS TIMESTAMP))::TIMESTAMP)"
-    utc = f"CASE WHEN has_offset({moment}) THEN TRY_CAST({moment} AS TIMESTAMPTZ)::TIMESTAMP ELSE {local} END"
-    name = column.curated_name
-    return [f'CASE WHEN NOT is_never({moment}) THEN {utc} END AS "{name}_utc"', f'{zone} AS "{name}_time_zone"']
+    is_local = f"moment_in_zone({moment}, NULL) IS NOT NULL AND zone_of({zone}) IS NULL AND NOT has_offset({moment})"
+    made = (f"moment_in_zone({moment}, {zone})", zone, f"coalesce({is_local}, false)")
+    return [f'{sql} AS "{name}"' for sql, (name, _) in zip(made, column.curated_fields, strict=True)]
 
 
 def _problems(read: _Read) -> list[str]:
     name, kind, text = read.column.name, read.column.type, f"nullif({read.text}, '')"
     if kind.is_nested:
         mark, said = ("[", "a list") if kind.kind == "array" else ("{", "an object")
-        untrue = (
-            f"NOT starts_with(ltrim({text}, chr(9) || chr(10) || chr(13) || ' '), '{mark}') OR {read.value} IS NULL"
-        )
+        untrue = f"NOT starts_with({text}, '{mark}') OR {read.value} IS NULL"
         shape = f"CASE WHEN {text} IS NOT NULL AND ({untrue}) THEN '{name} is not {said}' END"
         return [shape, *(_date_with_zone_problems(read) if read.column.is_date_with_zone else [])]
     if kind.kind in ("string", "json"):
         return []
-    typed = f"TRY_CAST({text} AS {'TIMESTAMPTZ' if kind.kind == 'datetime' else kind.duckdb})"
-    return [f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN '{name} is not of type {kind.kind}' END"]
+    if kind.kind == "datetime":
+        return [f"CASE WHEN is_untimely({read.value}) THEN '{name} is not of type {kind.kind}' END"]
+    untrue = f"{number(kind, text)} IS NULL"
+    return [f"CASE WHEN {text} IS NOT NULL AND {untrue} THEN '{name} is not of type {kind.kind}' END"]
 
 
 def _date_with_zone_problems(read: _Read) -> list[str]:
-    name = read.column.name
-    moment, zone = f"nullif({read.value}.\"dateTime\", '')", f'clean({read.value}."timeZone")'
-    untimely = f"{moment} IS NOT NULL AND TRY_CAST({moment} AS TIMESTAMP) IS NULL"
-    unknown = f"{zone} IS NOT NULL AND zone_of({zone}) IS NULL"
-    missing = f"{zone} IS NULL AND NOT has_offset({moment}) AND NOT is_never({moment})"
-    return [
-        f"CASE WHEN {missing} THEN '{name} has no time zone' END",
-        f"CASE WHEN {untimely} THEN '{name} is not a time' END",
-        f"CASE WHEN {unknown} THEN '{name} has an unknown time zone' END",
-    ]
+    untimely = f'is_untimely({read.value}."dateTime")'
+    return [f"CASE WHEN {untimely} THEN '{read.column.name} is not a time' END"]
 
 
 def _denied(dataset: Dataset, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:

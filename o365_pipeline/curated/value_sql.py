@@ -3,10 +3,11 @@
 What belongs here: the rules for single values, as macros and as expressions over types. The columns of a row belong to
 `typing_sql.py`; the same rules for JSON without a documented shape belong to `json_values.py`.
 
-The rules: enum values are bare; an empty text, "never" (0001-01-01) and the id of nobody (zeros) are null; times are
-UTC; e-mail addresses are in lower case (`privacy.is_address` recognizes them by the name of the column). If a customer
-denies people, an object or a list's entry that names one is left out; if it hashes addresses of other domains, they are
-hashed.
+The rules: enum values are bare, and in the spelling of v1 where the catalogue calls them enums; texts hold no U+0000,
+which databases refuse, and no blanks at their ends, which some of them overlook; an empty text, "never" (0001-01-01 and
+9999-12-31) and the id of nobody (zeros) are null; times are UTC and within the years that every database has; e-mail
+addresses are in lower case (what is one is told by its name, `privacy.is_address`). Where a customer denies people, an
+object or a list's entry that names one is left out; where it hashes addresses from outside, these are.
 """
 
 from __future__ import annotations
@@ -17,23 +18,49 @@ import duckdb
 
 from o365_pipeline.curated.privacy import People, is_address, is_name
 from o365_pipeline.curated.time_zones import define_time_zones
-from o365_pipeline.datasets import other_case
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.datasets.types import ColumnType
 
 MACROS = r"""
-CREATE MACRO is_never(value) AS starts_with(value, '0001-01-01')
-    AND regexp_full_match(value, '0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?');
-CREATE MACRO is_nothing(value) AS
-    value = '' OR value = '00000000-0000-0000-0000-000000000000' OR is_never(value);
-CREATE MACRO clean(value) AS CASE
-    WHEN is_nothing(value) THEN NULL
+CREATE MACRO without_nul(json) AS CASE
+    WHEN contains(json, '\u0000') THEN regexp_replace(json, '(\\\\)|\\u0000', '\1', 'g') ELSE json END;
+CREATE MACRO trimmed(value) AS trim(value, E' \t\n\r');
+CREATE MACRO clean_trimmed(value) AS CASE
+    WHEN value IN ('', '00000000-0000-0000-0000-000000000000') THEN NULL
+    WHEN starts_with(value, '0001-01-01') THEN CASE
+        WHEN NOT regexp_full_match(value, '0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?') THEN value END
     WHEN ends_with(value, '''')
-    THEN regexp_replace(value, '^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$', '\1')
+    THEN trimmed(regexp_replace(value, '^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$', '\1'))
     ELSE value END;
-CREATE MACRO moment(value) AS CASE WHEN NOT is_never(value) THEN TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP END;
+CREATE MACRO clean(value) AS clean_trimmed(trimmed(value));
+CREATE MACRO enum_value(value) AS
+    list_transform([clean(value)], lambda said: lower(left(said, 1)) || substr(said, 2))[1];
+
+-- Data Connect's word on why a mailbox was not read; there is none in an empty text, an empty object or "null".
+CREATE MACRO is_error(value) AS
+    coalesce(lower(regexp_replace(value, '\s', '', 'g')) NOT IN ('', '{}', '[]', 'null'), false);
+
+-- Times: "never" lies at either end of the calendar. What lies beyond it, or is no time, is untimely.
+CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');
+CREATE MACRO is_no_moment(value) AS starts_with(value, '0001-01-01') OR starts_with(value, '9999-12-31');
+CREATE MACRO instant(value) AS TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP;
+CREATE MACRO within_calendar(time) AS
+    CASE WHEN time >= TIMESTAMP '0001-01-02' AND time < TIMESTAMP '9999-12-31' THEN time END;
+CREATE MACRO moment(value) AS CASE WHEN NOT is_no_moment(value) THEN within_calendar(instant(value)) END;
+CREATE MACRO is_untimely(value) AS value <> '' AND NOT is_no_moment(value) AND coalesce(
+    instant(value) < TIMESTAMP '0001-01-01' OR instant(value) >= TIMESTAMP '10000-01-01', true);
+CREATE MACRO moment_in_zone(value, zone) AS CASE
+    WHEN is_no_moment(value) THEN NULL
+    WHEN has_offset(value) THEN within_calendar(instant(value))
+    ELSE within_calendar(
+        TRY(timezone(coalesce(zone_of(zone), 'UTC'), within_calendar(TRY_CAST(value AS TIMESTAMP)))::TIMESTAMP)
+    ) END;
+
+-- Whole numbers of more digits than these would not fit once they are summed.
+CREATE MACRO within_numbers(number) AS CASE WHEN number BETWEEN -1e18::BIGINT AND 1e18::BIGINT THEN number END;
+CREATE MACRO within_reals(number) AS CASE WHEN isfinite(number) THEN number END;
 CREATE MACRO is_plain(value) AS
     NOT (contains(value, '"{') OR contains(value, '"[') OR contains(value, '" :') OR contains(value, chr(10)));
-CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');
 """
 
 
@@ -43,13 +70,21 @@ def define_values(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(MACROS)
 
 
-def parsed(kind: ColumnType, text: str) -> str:
-    """Parses a structure or list from JSON, with the keys of its type in any spelling; times are still text."""
-    odd = [f"'\"{other_case(key)}\":'" for key in kind.key_names]
+def number(kind: ColumnType, value: str) -> str:
+    """A number or a truth value of the type, null where it is none or cannot be kept on every database."""
+    cast = f"TRY_CAST({value} AS {kind.duckdb})"
+    within = {"BIGINT": "within_numbers", "DOUBLE": "within_reals"}.get(kind.duckdb)
+    return f"{within}({cast})" if within else cast
+
+
+def parsed(dataset: Dataset, kind: ColumnType, text: str) -> str:
+    """A structure or list read from JSON, in its usual spellings of keys; times are still text."""
+    odd = [(key, f"'\"{other}\":'") for key in kind.key_names for other in dataset.spellings_of_key(key)[1:]]
+    text = f"without_nul({text})"
     spelled = text
-    for key, found in zip(kind.key_names, odd, strict=True):
+    for key, found in odd:
         spelled = f"replace({spelled}, {found}, '\"{key}\":')"
-    is_odd = " OR ".join(f"contains({text}, {found})" for found in odd) or "false"
+    is_odd = " OR ".join(f"contains({text}, {found})" for _, found in odd) or "false"
     plain = f"CASE WHEN NOT is_plain({text}) THEN plain_json({text}) WHEN {is_odd} THEN {spelled} ELSE {text} END"
     return f"TRY(from_json({plain}, '{kind.json_structure}'))"
 
@@ -59,16 +94,20 @@ class Cleaning:
     """The recursion over types, with a customer's rules about people."""
 
     people: People
+    enums: frozenset[str] = frozenset()
+    """Paths of the dataset's enum values: attendees.type."""
 
-    def value(self, kind: ColumnType, name: str, value: str, depth: int = 0) -> str:
-        """Returns the clean value of a parsed value of that name."""
+    def value(self, kind: ColumnType, path: str, value: str, depth: int = 0) -> str:
+        """The clean value of what was parsed under the last name of the path."""
         if kind.item is not None:
-            return self._list(kind.item, name, value, depth)
+            return self._list(kind.item, path, value, depth)
         if kind.kind == "struct":
-            return self._structure(kind, value, depth)
+            return self._structure(kind, path, value, depth)
         if kind.kind == "datetime":
             return f"moment({value})"
-        return self.text(name, value) if kind.kind in ("string", "json") else value
+        if kind.kind not in ("string", "json"):
+            return number(kind, value)
+        return f"enum_value({value})" if path in self.enums else self.text(path.rpartition(".")[2], value)
 
     def text(self, name: str, value: str) -> str:
         """Returns a clean text; an address is in lower case, and hashed if the customer says so."""
@@ -107,20 +146,20 @@ class Cleaning:
             ]
         return [f"coalesce(is_outside({value}), false)"] if kind.kind == "string" and is_address(name) else []
 
-    def _structure(self, kind: ColumnType, value: str, depth: int) -> str:
+    def _structure(self, kind: ColumnType, path: str, value: str, depth: int) -> str:
         outsiders = " OR ".join(self.outside_address_tests(kind, "", value))
         fields = []
         for key, field in kind.fields:
-            made = self.value(field, key, f'{value}."{key}"', depth)
+            made = self.value(field, f"{path}.{key}", f'{value}."{key}"', depth)
             if outsiders and is_name(key):
                 made = f"CASE WHEN NOT ({outsiders}) THEN {made} END"
             fields.append(f"'{key}': {made}")
         tests = "".join(f" AND NOT {test}" for test in self.names_denied(kind, value))
         return f"CASE WHEN {value} IS NOT NULL{tests} THEN {{{', '.join(fields)}}} END"
 
-    def _list(self, item: ColumnType, name: str, value: str, depth: int) -> str:
+    def _list(self, item: ColumnType, path: str, value: str, depth: int) -> str:
         entry = f"x{depth}"
         if tests := " OR ".join(self.names_denied(item, entry)):
             value = f"list_filter({value}, lambda {entry}: NOT ({tests}))"
-        made = self.value(item, name, entry, depth + 1)
+        made = self.value(item, path, entry, depth + 1)
         return value if made == entry else f"list_transform({value}, lambda {entry}: {made})"

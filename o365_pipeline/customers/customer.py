@@ -121,13 +121,18 @@ class CustomerSettings(BaseModel):
         description="The domains whose addresses are the customer's own. Default: those in the newest User rows.",
         examples=['["contoso.com"]'],
     )
+    everyone_names: tuple[str, ...] = Field(
+        default=(),
+        description="What SharePoint calls 'Everyone except external users' in the languages of the customer's sites.",
+        examples=['["Jeder, außer externen Benutzern"]'],
+    )
 
     @field_validator("tenant_id")
     @classmethod
     def _id_in_small_letters(cls, value: str) -> str:
         return value.lower()
 
-    @field_validator("deny_people", "deny_groups", "own_domains")
+    @field_validator("deny_people", "deny_groups", "own_domains", "everyone_names")
     @classmethod
     def _in_small_letters(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(value.strip().lower() for value in values)

@@ -9,8 +9,12 @@ import re
 
 from sqlalchemy.engine.interfaces import ExceptionContext as ErrorContext
 
-VALUES = re.compile(r"(duplicate key value is|Truncated value:|DETAIL:)\s(?:.*(?=\s\(\d+\)\s\(SQL)|.*)", re.DOTALL)
-"""The places where SQL Server's messages, and PostgreSQL's details, repeat the values of a row."""
+VALUES = re.compile(
+    r"(duplicate key value is|Truncated value:|DETAIL:|CONTEXT:|invalid input syntax for type [\w ]+:)\s"
+    r"(?:.*(?=\s\(\d+\)\s\(SQL)|.*)",
+    re.DOTALL,
+)
+"""Where SQL Server's messages, and PostgreSQL's details, repeat what a row holds."""
 
 
 def hide_values(context: ErrorContext) -> None:

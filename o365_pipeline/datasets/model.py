@@ -52,10 +52,12 @@ class Column(BaseModel):
 
     description: str = Field(default="", description="What it holds, in one line.")
     curated_as: str = Field(default="", description="What the curated shape calls it; empty where it has that name.")
+    undocumented: str = Field(default="", description="A type with the keys that rows have and the document lacks.")
 
     @cached_property
     def type(self) -> ColumnType:
-        return parse_type(self.documented_type)
+        documented = parse_type(self.documented_type)
+        return documented.with_more(parse_type(self.undocumented)) if self.undocumented else documented
 
     @property
     def curated_name(self) -> str:
@@ -81,7 +83,12 @@ class Column(BaseModel):
     def curated_fields(self) -> list[tuple[str, str]]:
         """(name, DuckDB type) of the fields in the curated table that come from this column."""
         if self.is_date_with_zone:
-            return [(f"{self.curated_name}_utc", "TIMESTAMP"), (f"{self.curated_name}_time_zone", "VARCHAR")]
+            return [
+                (f"{self.curated_name}_utc", "TIMESTAMP"),
+                (f"{self.curated_name}_time_zone", "VARCHAR"),
+                # True where the zone is not known: the time is as it is written, in the zone of the mailbox.
+                (f"{self.curated_name}_is_local", "BOOLEAN"),
+            ]
         if self.is_text:
             return [(f"{self.curated_name}_text", "VARCHAR")]
         return [(self.curated_name, self.type.duckdb)]
@@ -118,6 +125,15 @@ class Dataset(BaseModel):
     describes_person: bool = Field(default=False, description="True where a row is about one person as a whole.")
     omits_nulls: bool = Field(default=False, description="True where rows leave out columns that are null.")
     renamed: dict[str, str] = Field(default={}, description="Columns that the curated shape calls otherwise.")
+    enums: tuple[str, ...] = Field(
+        default=(), description="Columns, and keys within them, whose values are documented enums: attendees.type."
+    )
+    aliases: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Other spellings of keys within structures than the usual two."
+    )
+    undocumented: dict[str, str] = Field(
+        default={}, description="Types of columns with the keys that rows have and the documents lack."
+    )
     columns: tuple[Column, ...]
     shape: tuple[Column, ...] = Field(
         default=(), exclude=True, description="The columns of all versions of the dataset; set by the catalogue."
@@ -127,7 +143,7 @@ class Dataset(BaseModel):
     @classmethod
     def _renamed_columns(cls, values: dict[str, Any]) -> dict[str, Any]:
         values = dict(values)
-        columns, renamed = values.get("columns"), values.get("renamed", {})
+        columns, renamed, more = values.get("columns"), values.get("renamed", {}), values.get("undocumented", {})
         described = values.pop("descriptions", {})
         if isinstance(columns, dict):
             values["columns"] = [
@@ -136,6 +152,7 @@ class Dataset(BaseModel):
                     "documented_type": kind,
                     "description": described.get(name, ""),
                     "curated_as": renamed.get(name, ""),
+                    "undocumented": more.get(name, ""),
                 }
                 for name, kind in columns.items()
             ]
@@ -145,13 +162,14 @@ class Dataset(BaseModel):
     def _names_are_known(self) -> Dataset:
         known = {column.name for column in self.columns} | set(SYSTEM_COLUMNS)
         named = {*self.natural_key, *self.nullable_key, *self.date_filters, *self.content_columns, *self.renamed}
+        named |= {*self.undocumented, *(path.partition(".")[0] for path in self.enums)}
         named |= {name for name in (self.date_filter, self.day_column) if name}
         if unknown := sorted(named - known):
             raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
         if self.slicing in ("column", "snapshot") and not self.date_filter:
             raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
         for column in self.columns:
-            parse_type(column.documented_type)
+            column.type  # noqa: B018 - it is read, so that a type which is none is refused here
         return self
 
     def __hash__(self) -> int:
@@ -221,6 +239,10 @@ class Dataset(BaseModel):
         """Returns the names that some of the dataset's documented columns may have in a row."""
         wanted = set(names)
         return frozenset(spelling for column in self.columns if column.name in wanted for spelling in column.spellings)
+
+    def spellings_of_key(self, key: str) -> tuple[str, ...]:
+        """The names under which a structure in a row may have a key, the catalogue's own first."""
+        return (key, other_case(key), *self.aliases.get(key, ()))
 
     def _curated(self, name: str) -> str:
         return next((column.curated_name for column in self.columns if column.name == name), snake_case(name))

@@ -58,6 +58,14 @@ class ColumnType:
         names = [name for name, _ in self.fields]
         return tuple(dict.fromkeys([*names, *(key for _, field in self.fields for key in field.key_names)]))
 
+    def with_more(self, other: ColumnType) -> ColumnType:
+        """The type with the fields of another of its kind that it lacks."""
+        if self.item is not None and other.item is not None:
+            return ColumnType(self.kind, item=self.item.with_more(other.item))
+        own, more = dict(self.fields), dict(other.fields)
+        known = {name: field.with_more(more.pop(name)) if name in more else field for name, field in own.items()}
+        return ColumnType(self.kind, tuple((known | more).items()))
+
     def _structure(self) -> object:
         if self.item is not None:
             return [self.item._structure()]

@@ -76,7 +76,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         loaded: dict[dt.date, frozenset[str]] = {}
         counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in MART_TABLES}
         for day in work.days:
-            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
             loaded[day] = day_loaded.extractions
             for table, count in day_loaded.rows.items():
                 counts[table][day] = count
@@ -92,7 +92,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                     )
             context.log.info(f"{customer.name} {day}: loaded")
         for day in stale_days(marts[customer.name], lakes.of(customer), customer.name, work.days):
-            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
             loaded[day] = day_loaded.extractions
             for event in materialized(day_loaded, customer.name, day):
                 context.log_event(event)

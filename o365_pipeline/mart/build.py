@@ -7,7 +7,8 @@ to that SQL and to `tables/`; writing the frames to the database belongs to `loa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from graphlib import TopologicalSorter
 
@@ -17,6 +18,8 @@ import sqlalchemy as sa
 
 from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database.database import metadata
+from o365_pipeline.errors import DatabaseError
+from o365_pipeline.mart.references import references
 from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
@@ -53,8 +56,10 @@ def relations() -> Mapping[str, str]:
     }
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) -> None:
-    """Builds every mart table as a temporary relation over the curated ones.
+def prepare(
+    connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date, everyone_names: Collection[str] = ()
+) -> None:
+    """Build every mart table as a temporary relation over the curated ones.
 
     Args:
         connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and
@@ -63,13 +68,16 @@ def prepare(connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date) 
         named by their current_name; and `curated_day`.
         customer: the customer of the partition.
         day: the day of the partition.
+        everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
     """
     define_time_zones(connection)
     connection.execute(text_of("macros"))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
+    connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])
     for name, kind in relations().items():
-        connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
+        with _telling_no_values(name):
+            connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
@@ -81,17 +89,34 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[
     columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
     types = {column.name: dtype for column in table.columns if (dtype := NULLABLE_TYPES.get(type(column.type)))}
-    connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
-    while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
-        yield frame.astype(types)
+    with _telling_no_values(table_name):
+        connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
+        while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
+            yield frame.astype(types)
+
+
+@contextmanager
+def _telling_no_values(name: str) -> Iterator[None]:
+    """Let an error name the relation instead of the value that could not be converted."""
+    try:
+        yield
+    except duckdb.DataError as error:
+        raise DatabaseError(
+            f"{name}: its rows cannot be made ({type(error).__name__}): a value of a curated row fits no column"
+        ) from None
 
 
 def _typed(column: sa.Column[object]) -> str:
-    """Returns the expression for a column, with the type and the length that the table declares."""
+    """The expression for a column, of the type and within the bounds that the table declares."""
     if column.name in ("customer", "day"):
         return f"partition_{column.name}()"
     if isinstance(column.type, sa.String):
-        return column.name if column.primary_key else f"cut({column.name}, {column.type.length})"
+        # What is a key, here or where it leads, must tell apart what a cut would not.
+        is_key = column.primary_key or any(reference.column is column for reference in references(column.table))
+        return f"{'key_of' if is_key else 'cut'}({column.name}, {column.type.length})"
+    if isinstance(column.type, sa.Integer):
+        within = "within_bigint" if isinstance(column.type, sa.BigInteger) else "within_integer"
+        return f"{within}({column.name})"
     return f"{column.name}::{column.type.compile()}"
 
 

@@ -19,17 +19,22 @@ from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
+from o365_pipeline.database.transient import transient_code
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
 from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.mart.row_limits import misfits
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
 FIRST_ROWS = 5
+
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,23 @@ class DayLoaded:
     """The first few of them, in the order of the table's key."""
 
 
-def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Collection[Dataset]) -> DayLoaded:
-    """Replaces the customer's day in every table of its mart with the curated rows of the day.
+def load_day(
+    marts: Marts,
+    lake: Lake,
+    customer: str,
+    day: dt.date,
+    datasets: Collection[Dataset],
+    everyone_names: Collection[str] = (),
+) -> DayLoaded:
+    """Replace the customer's day in every table of its mart by what is curated for it.
 
     A dataset without curated rows for the day counts as empty. Readers see the old day or the new one, never half of
     it. A mart in a database of its own gets, in the same transaction, copies of the ledger rows that explain the day's
     rows.
 
     Args:
-        datasets: the datasets that may be used; the others count as empty, even if they have curated rows.
+        datasets: those that may be used; the others count as empty, whatever is curated of them.
+        everyone_names: what the customer calls the claim of all its members.
     """
     extractions: set[str] = set()
     with duckdb_session() as (connection, directory):
@@ -66,7 +79,7 @@ def load_day(marts: Marts, lake: Lake, customer: str, day: dt.date, datasets: Co
                 files = _stage(connection, lake, dataset, customer, earlier, directory)
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
-        prepare(connection, customer, day)
+        prepare(connection, customer, day, everyone_names)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
@@ -164,6 +177,7 @@ def load_partition(
     One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
 
     Raises:
+        DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
         ValueError: a row belongs to another partition.
     """
     connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))
@@ -171,9 +185,26 @@ def load_partition(
     for chunk in chunks:
         if not (chunk["customer"].eq(customer) & chunk["day"].eq(pd.Timestamp(day))).all():
             raise ValueError(f"{table.name}: a row of another partition in the load of {customer}, {day}")
-        connection.execute(sa.insert(table), _records(table, chunk))
+        _insert(connection, table, f"{customer}, {day}", _records(table, chunk), rows)
         rows += len(chunk)
     return rows
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table, partition: str, records: list[dict[str, object]], before: int
+) -> None:
+    try:
+        connection.execute(sa.insert(table), records)
+    except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
+        if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
+            raise
+        found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
+        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise DatabaseError(
+            f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
+            "of the day was changed"
+        ) from None
 
 
 def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:

@@ -99,7 +99,7 @@ def _load(
     stale = stale_days(marts[customer.name], lakes.of(customer), customer.name, changed) if changed else []
     for day in [*changed, *stale]:
         datasets = datasets_in_force(marts.ledger, customer, dt.datetime.now(dt.UTC))
-        day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets)
+        day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
         loaded[day] = day_loaded.extractions
         for event in materialized(day_loaded, customer.name, day):
             context.log_event(event)

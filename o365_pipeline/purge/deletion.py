@@ -207,7 +207,7 @@ def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.
     stale = touched | (depending(touched) & loaded_days(mart, customer.name))
     for day in sorted(stale & {day for _, day in live}):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
-        load_day(marts, lake, customer.name, day, held)
+        load_day(marts, lake, customer.name, day, held, customer.everyone_names)
     for day in sorted(loaded_days(mart, customer.name) - {day for _, day in live}):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.has_own_mart(customer.name):

@@ -132,10 +132,17 @@ def test_a_row_that_does_not_fit_is_in_quarantine_with_reason_and_text(
     assert rejected["file"].endswith("part-0.json")
 
 
-def test_an_unknown_time_zone_is_a_reason(landing: Landing) -> None:
-    landing.curate("Event_v1", [row(id="e1", start={"dateTime": "2026-11-16T10:00:00", "timeZone": "Mars"})])
+@pytest.mark.parametrize("zone", ["Mars", "Customized Time Zone", "tzone://Microsoft/Custom", "", None])
+def test_a_meeting_time_in_no_known_zone_is_kept_as_it_is_written_and_marked(
+    curated_row: CuratedRow, zone: str | None
+) -> None:
+    start = {"dateTime": "2026-11-16T10:00:00", "timeZone": zone}
 
-    assert [found["reason"] for found in landing.table("Event_v1", QUARANTINE)] == ["start has an unknown time zone"]
+    found = curated_row("Event_v1", id="e1", start=start, end={"dateTime": "2026-11-16T10:30:00", "timeZone": "UTC"})
+
+    assert (found["start_utc"], found["start_is_local"]) == (dt.datetime(2026, 11, 16, 10), True)
+    assert found["start_time_zone"] == (zone or None)
+    assert found["end_is_local"] is False
 
 
 def test_user_rows_are_kept_apart_from_items(landing: Landing) -> None:
@@ -238,12 +245,6 @@ def test_what_only_python_takes_for_json_is_quarantined_with_its_text(landing: L
     assert counts[FIRST].curated == 1
     assert counts[FIRST].quarantined == 2
     assert all(found["raw"] and found["line"] for found in landing.table("Message_v1", QUARANTINE))
-
-
-def test_a_meeting_time_without_a_zone_is_a_reason(landing: Landing) -> None:
-    landing.curate("Event_v1", [row(id="e1", start={"dateTime": "2026-11-16T10:00:00"})])
-
-    assert [found["reason"] for found in landing.table("Event_v1", QUARANTINE)] == ["start has no time zone"]
 
 
 def test_a_meeting_time_with_an_offset_is_taken_by_it(curated_row: CuratedRow) -> None:

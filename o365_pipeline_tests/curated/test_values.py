@@ -151,7 +151,7 @@ def test_columns_that_the_catalogue_does_not_know_are_kept_as_json(landing: Land
     first, second = landing.table("Message_v1")
 
     assert first["unknown_columns"] is None
-    assert json.loads(second["unknown_columns"]) == {"inferenceScore": 0.5, "tags": [{"name": "x"}], "SUBJECT": "s"}
+    assert json.loads(second["unknown_columns"]) == {"inferenceScore": 0.5, "tags": [{"name": "x"}]}
 
 
 def test_columns_that_were_not_requested_are_not_unknown(landing: Landing) -> None:

@@ -132,6 +132,7 @@ def test_a_meeting_time_becomes_a_utc_time_and_its_zone() -> None:
         "id": "VARCHAR",
         "start_utc": "TIMESTAMP",
         "start_time_zone": "VARCHAR",
+        "start_is_local": "BOOLEAN",
         "unknown_columns": "VARCHAR",
         "extraction_id": "VARCHAR",
     }

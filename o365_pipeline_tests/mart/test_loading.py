@@ -1,11 +1,13 @@
 """Loading a partition: all of it or nothing, and nothing beside it."""
 
 import datetime as dt
+import traceback
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.build import rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
@@ -116,3 +118,40 @@ def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobo
         dim_customer.name: [(CUSTOMER, DAY, 0, 0, None, None)],
         dim_date.name: [(CUSTOMER, DAY, DAY, 2026, 1, 1, 2, 1, False, None)],
     }
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"person_id": None}, "row 2, person_id: there is no value"),
+        ({"person_id": "secret"}, "row 2, customer, day, person_id: the key is that of a row before it"),
+        ({"level": 1 << 70}, "row 2, level: the number is too large"),
+    ],
+)
+def test_a_row_that_the_database_refuses_is_named_by_its_place_and_not_by_what_it_holds(database, value, reason):
+    rows = [{"customer": CUSTOMER, "day": DAY, "person_id": "secret", "extraction_id": "x", "level": 1}] * 2
+    rows[1] = rows[1] | {"person_id": "secret too"} | value
+    frame = pd.DataFrame(rows).astype({"day": "datetime64[us]", "level": object})
+
+    with pytest.raises(DatabaseError) as error, database.begin() as connection:
+        load_partition(connection, dim_person, CUSTOMER, DAY, iter([frame]))
+
+    assert f"dim_person of contoso, {DAY}: " in str(error.value)
+    assert reason in str(error.value)
+    assert "secret" not in "".join(traceback.format_exception(error.value))
+
+
+@pytest.mark.parametrize("column", ["manager_id", "person_id"])
+@pytest.mark.usefixtures("organization")
+def test_a_long_id_is_a_key_of_its_own_wherever_it_stands(rows, fill, column):
+    name = {"manager_id": "id", "person_id": "puser"}[column]
+    fill(
+        "manager", *({"puser": "eve" if name == "id" else "x" * 200 + str(end), "id": "x" * 200} for end in (1, 2)[:2])
+    )
+
+    keys = {row[column] for row in rows("dim_person") if (row[column] or "").startswith("sha256:")}
+
+    assert len(keys) >= 1
+    assert all(len(key) <= 100 for key in keys)
+    assert keys <= {row["person_id"] for row in rows("dim_person")}

@@ -144,3 +144,39 @@ def test_dates_are_those_of_the_facts_and_the_partitions_own(fill, rows):
     assert (saturday["date_key"].date(), saturday["weekday"], saturday["is_weekend"]) == (dt.date(2026, 1, 10), 6, True)
     assert (saturday["year"], saturday["quarter"], saturday["month"], saturday["iso_week"]) == (2026, 1, 1, 2)
     assert saturday["extraction_id"] == "extraction of calendar_view"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"time_zone": "Tokyo Standard Time"},
+        {"time_zone": "(UTC+09:00) Osaka, Sapporo, Tokyo"},
+        {
+            "time_zone": "Customized Time Zone",
+            "working_hours": '{"timeZone":{"name":"Customized Time Zone","bias":-540}}',
+        },
+    ],
+    ids=["a known zone", "a described zone", "a custom zone with its bias"],
+)
+def test_a_meeting_in_no_known_zone_is_in_that_of_the_mailbox_and_says_so(fill, rows, settings):
+    unknown = {"start_is_local": True, "end_is_local": True, "start_time_zone": "Customized Time Zone"}
+    fill("mailbox_settings", {"puser": "ann"} | settings)
+    fill(
+        "calendar_view", entry("ann", starts=10, **unknown), entry("ann", uid="1", starts=12, attendees={"bob": "none"})
+    )
+    fill("calendar_view", entry("bob", starts=10, attendees={"bob": "none"}, **unknown))
+
+    found = {row["i_cal_u_id"]: row for row in rows("fact_meeting")}
+
+    assert (found["040000"]["starts_at"], found["040000"]["ends_at"]) == (at(1), at(2))
+    assert (found["040000"]["is_zone_assumed"], found["040000"]["copies"]) == (True, 2)
+    assert (found["1"]["starts_at"], found["1"]["is_zone_assumed"]) == (at(12), False)
+    assert meetings_of(rows)["ann"] == (2, 120)
+
+
+def test_a_meeting_in_no_known_zone_of_a_mailbox_without_one_is_not_lost(fill, rows):
+    fill("calendar_view", entry("ann", start_is_local=True, end_is_local=True, start_time_zone="Mars"))
+
+    [meeting] = rows("fact_meeting")
+
+    assert (meeting["starts_at"], meeting["is_zone_assumed"]) == (at(9), True)

@@ -47,6 +47,13 @@ def test_signals_of_every_dataset_are_counted_and_their_owners_are_persons(fill,
     assert [row["person_id"] for row in rows("dim_person")] == ["ann"]
 
 
+@pytest.mark.parametrize("dataset", SIGNALS)
+def test_different_signals_under_one_id_are_not_one_signal(fill, rows, dataset):
+    fill(dataset, signal("1"), signal("1", start_time=at(10)), signal("1", item_type="Mail"), signal("1"))
+
+    assert [row["signals"] for row in rows("agg_signal_day")] == [3]
+
+
 def test_signals_are_counted_apart_by_date_type_and_app(fill, rows):
     sunday = dt.datetime(2026, 1, 4, 23)
     fill("outlook_mail_activity", signal("1"), signal("1", kind="MessageRead"), signal("3", app="OutlookMobile"))

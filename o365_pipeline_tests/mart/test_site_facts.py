@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import pytest
 
+from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline_tests.mart.conftest import DAY, Fill, Row, at
 
 Rows = Callable[[str], list[Row]]
@@ -190,6 +192,58 @@ def test_exposure_counts_what_there_is_as_of_the_day(fill: Fill, rows: Rows) -> 
     assert [webs[name] for name in named] == ["", "Secret", "GROUP", 2, 2, 0, 0, 0, 2, 1, 1, 0, 0, 0]
     assert only(found, site_id="s9")["template"] is None
     assert len(found) == 3
+
+
+def exposed(rows: list[Any]) -> tuple[object, ...]:
+    [found] = rows
+    return tuple(found[name] for name in ("everyone_except_external_grants", "everyone_grants", "unknown_group_grants"))
+
+
+@pytest.mark.usefixtures("organization")
+def test_a_name_of_the_claim_is_learned_from_the_rows_that_carry_it_else_not_known(fill: Fill, rows: Rows) -> None:
+    fill(
+        "share_point_groups_current",
+        {"site_id": "s1", "group_id": 5, "display_name": "One Members", "members": [member("Jeder, außer externe")]},
+    )
+    fill("share_point_permissions_current", permission("a", MEMBERS))
+    before = exposed(rows("agg_site_exposure"))
+    fill("share_point_permissions", permission("b", EVERYBODY))
+
+    assert before == (0, 0, 1)
+    assert exposed(rows("agg_site_exposure")) == (1, 0, 0)
+
+
+@pytest.mark.usefixtures("organization")
+def test_a_setting_says_what_the_claim_is_called(fill: Fill, curated: duckdb.DuckDBPyConnection) -> None:
+    fill("share_point_permissions_current", permission("a", grantee("SecurityGroup", "Tout le monde sauf externes")))
+
+    prepare(curated, "contoso", DAY, ["tout le Monde sauf externes"])
+
+    [frame] = rows_of(curated, "agg_site_exposure")
+    assert exposed(frame.to_dict("records")) == (1, 0, 0)
+
+
+@pytest.mark.usefixtures("organization")
+def test_a_group_of_entra_is_known_by_its_id(fill: Fill, rows: Rows) -> None:
+    fill("share_point_permissions_current", permission("a", grantee("SecurityGroup", "Sales", aadObjectId="g7")))
+
+    assert exposed(rows("agg_site_exposure")) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("extension", "kept"), [("DOCX ", "docx"), (".tar", "tar"), ("5 minutes of the meeting", None), ("x" * 65, None)]
+)
+@pytest.mark.usefixtures("organization")
+def test_what_is_a_part_of_a_files_name_is_no_extension(
+    fill: Fill, rows: Rows, extension: str, kept: str | None
+) -> None:
+    fill("share_point_permissions", permission("a", BOB, file_extension=extension))
+    fill("share_point_permissions_current", permission("a", BOB, file_extension=extension))
+    fill("share_point_file_actions", {"site_id": "s", "item_extension": extension, "action_date": at(9)})
+
+    assert [row["extension"] for row in rows("fact_sharing_link")] == [kept]
+    assert [row["extension"] for row in rows("agg_site_exposure")] == [kept or ""]
+    assert [row["extension"] for row in rows("fact_file_action")] == [kept]
 
 
 def member(name: str, **values: Any) -> Row:

@@ -1,18 +1,25 @@
--- One row per person, date, dataset of signals, type of signal and app. A signal that came twice has one id.
+-- One row per person, date, dataset of signals, type of signal and app. A signal that came twice is one;
+-- different signals under one id are not.
 WITH signal AS (
-    SELECT 'outlook_mail_activity' AS source, puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    SELECT
+        'outlook_mail_activity' AS source, puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
+        hash(id, start_time, creation_time, end_time, item_type, client_session_id) AS content
     FROM outlook_mail_activity
     UNION ALL
-    SELECT 'outlook_meeting_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    SELECT 'outlook_meeting_activity', puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
+        hash(id, start_time, creation_time, end_time, item_type, client_session_id) AS content
     FROM outlook_meeting_activity
     UNION ALL
-    SELECT 'outlook_contact_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    SELECT 'outlook_contact_activity', puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
+        hash(id, start_time, creation_time, end_time, item_type, client_session_id) AS content
     FROM outlook_contact_activity
     UNION ALL
-    SELECT 'teams_channel_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    SELECT 'teams_channel_activity', puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
+        hash(id, start_time, creation_time, end_time, item_type, thread_name, team_group_id) AS content
     FROM teams_channel_activity
     UNION ALL
-    SELECT 'teams_conversation_activity', puser, id, signal_type, app_name, start_time, creation_time, extraction_id
+    SELECT 'teams_conversation_activity', puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
+        hash(id, start_time, creation_time, end_time, item_type, thread_name, team_group_id) AS content
     FROM teams_conversation_activity
 )
 
@@ -23,7 +30,7 @@ SELECT
     source,
     key_of(coalesce(nullif(signal_type, ''), 'unknown'), 100) AS signal_type,
     key_of(coalesce(nullif(app_name, ''), 'unknown'), 100) AS app_name,
-    count(DISTINCT id) + count(*) FILTER (id IS NULL) AS signals,
+    count(DISTINCT content) FILTER (id IS NOT NULL) + count(*) FILTER (id IS NULL) AS signals,
     min(extraction_id) AS extraction_id
 FROM signal
 WHERE puser IS NOT NULL

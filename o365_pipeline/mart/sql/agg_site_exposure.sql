@@ -40,24 +40,28 @@ member AS (
     SELECT
         site_id,
         group_name,
-        is_claim(kind, NULL, member_name, everyone_except_external_claims()) AS is_everyone_except_external,
+        is_claim(kind, NULL, member_name, everyone_except_external_claims())
+            OR is_named_claim(kind, NULL, member_name, learned.name) AS is_everyone_except_external,
         is_claim(kind, NULL, member_name, everyone_claims()) AS is_everyone,
+        kind = 'security_group' AND object_id IS NULL AND address IS NULL
+            AND NOT is_everyone AND NOT is_everyone_except_external AS is_unknown_group,
         kind = 'guest' AS is_guest,
         coalesce(address, lower(object_id)) AS guest,
         split_part(address, '@', 2) AS domain
     FROM group_member
+    LEFT JOIN everyone_name AS learned ON learned.name = member_name
     WHERE kind IS NOT NULL
 ),
 
 reached AS (
     SELECT
-        permission_id, is_everyone_except_external, is_everyone,
+        permission_id, is_everyone_except_external, is_everyone, is_unknown_group,
         kind = 'guest' AS is_guest, coalesce(address, lower(object_id), grantee_id) AS guest, domain
     FROM sharing_grantee
     WHERE is_current
     UNION ALL
     SELECT
-        permission_id, member.is_everyone_except_external, member.is_everyone,
+        permission_id, member.is_everyone_except_external, member.is_everyone, member.is_unknown_group,
         member.is_guest, member.guest, member.domain
     FROM sharing_grantee
     JOIN member ON member.site_id = sharing_grantee.site_id AND member.group_name = sharing_grantee.squeezed_name
@@ -70,6 +74,7 @@ reach AS (
         permission_id,
         bool_or(is_everyone_except_external) AS is_everyone_except_external,
         bool_or(is_everyone) AS is_everyone,
+        bool_or(is_unknown_group) AS is_unknown_group,
         bool_or(is_guest) AS is_guest
     FROM reached
     GROUP BY permission_id
@@ -96,6 +101,7 @@ counted AS (
         count(*) FILTER (link_scope IS NULL) AS direct_grants,
         count(*) FILTER (is_everyone_except_external) AS everyone_except_external_grants,
         count(*) FILTER (is_everyone) AS everyone_grants,
+        count(*) FILTER (is_unknown_group) AS unknown_group_grants,
         count(*) FILTER (is_guest) AS guest_grants,
         min(extraction_id) AS extraction_id
     FROM permission

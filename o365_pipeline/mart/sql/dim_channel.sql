@@ -15,6 +15,7 @@ found AS (
     UNION ALL BY NAME
     SELECT group_id AS channel_id, group_id, min(extraction_id) AS extraction_id
     FROM team
+    WHERE group_id NOT IN (SELECT channel_id FROM channel)
     GROUP BY group_id
 )
 

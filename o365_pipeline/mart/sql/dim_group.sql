@@ -53,7 +53,7 @@ SELECT
     described.is_a_team AS is_team,
     contains(described.group_types, 'dynamicmembership') AS is_dynamic,
     described.visibility,
-    described.classification,
+    one_spelling(described.classification) AS classification,
     described.created_date_time AS created_at,
     described.expiration_date_time AS expires_at,
     described.deleted_date_time AS deleted_at,

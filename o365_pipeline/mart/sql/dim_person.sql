@@ -94,8 +94,11 @@ setting AS (
     SELECT
         person_id,
         time_zone,
-        coalesce(zone_of(time_zone), zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name')))
-            AS time_zone_iana,
+        coalesce(
+            zone_of(time_zone),
+            zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name')),
+            zone_of_bias(hours ->> '$.timeZone.bias')
+        ) AS time_zone_iana,
         nullif(array_to_string(regexp_extract_all(
             lower(coalesce(hours ->> '$.daysOfWeek', hours ->> '$.DaysOfWeek')),
             'monday|tuesday|wednesday|thursday|friday|saturday|sunday'
@@ -110,12 +113,13 @@ SELECT
     person.display_name,
     person.mail,
     person.user_principal_name,
-    person.company_name,
-    person.department,
-    person.job_title,
-    person.office_location,
-    person.city,
-    person.country,
+    one_spelling(person.company_name) AS company_name,
+    one_spelling(person.department) AS department,
+    lower(person.department) AS department_key,
+    one_spelling(person.job_title) AS job_title,
+    one_spelling(person.office_location) AS office_location,
+    one_spelling(person.city) AS city,
+    one_spelling(person.country) AS country,
     manager.id AS manager_id,
     manager.display_name AS manager_name,
     array_to_string(chain.chain, '/') AS manager_chain,

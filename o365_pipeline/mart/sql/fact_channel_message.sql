@@ -1,6 +1,6 @@
 -- One row per message in a channel. A message does not say in which channel of the team it stands, nor whether it
--- replies to one of an earlier day: the sender's signal of the same second in the same team says both. The dataset
--- comes whole, with the messages of all days: the earlier ones are for the threads alone.
+-- replies to one of an earlier day: the sender's signal of the same second in the same team says both. What lies in the
+-- partition counts, whatever its date.
 WITH message AS (
     SELECT DISTINCT ON (channel_message_id)
         row_key(p_object_id, id) AS channel_message_id,
@@ -71,4 +71,3 @@ LEFT JOIN signal
 LEFT JOIN named_channel
     ON named_channel.group_id = sent.group_id
     AND named_channel.channel_name = signal.channel_name
-WHERE coalesce(sent.sent_at, partition_day())::DATE = partition_day()

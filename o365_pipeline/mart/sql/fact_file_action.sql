@@ -7,7 +7,7 @@ SELECT
     action_name AS action,
     site_id,
     list_item_id AS item_id,
-    nullif(lower(trim(item_extension, '.')), '') AS extension,
+    extension_of(item_extension) AS extension,
     actor_type,
     actor_id_type,
     address_of(actor_email) AS actor_address,

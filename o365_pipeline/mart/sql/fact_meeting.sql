@@ -17,7 +17,7 @@ chosen AS (
         coalesce(type IN ('occurrence', 'exception'), false)
             OR nullif(trim(series_master_id), '') IS NOT NULL AS is_recurring,
         -- An event of the whole day is on the date as written, whatever the zone of the reader.
-        CASE WHEN is_all_day THEN local_time(start_utc, coalesce(zone_of(start_time_zone), 'UTC')) ELSE start_utc END
+        CASE WHEN is_all_day THEN local_time(start_utc, start_zone) ELSE start_utc END
             AS dated
     FROM meeting_copy
     WHERE preference = 1
@@ -35,6 +35,7 @@ SELECT
     meeting.is_all_day,
     meeting.is_cancelled,
     meeting.is_online_meeting AS is_online,
+    meeting.is_zone_assumed,
     meeting.type AS series_type,
     meeting.is_recurring,
     CASE WHEN meeting.is_recurring THEN

@@ -3,7 +3,21 @@
 -- A key that fits its column: the text itself, or its hash where it is longer. Bytes are counted, since SQL Server
 -- counts a character beyond the first 65,536 twice; never more than its bytes.
 CREATE OR REPLACE TEMP MACRO key_of(text, size) AS
-    CASE WHEN strlen(text) > size THEN 'sha256:' || sha256(text) ELSE text END;
+    CASE WHEN strlen(text) > size THEN left('sha256:' || sha256(text), size) ELSE text END;
+
+-- A number that its column can hold: the nearest one, where it cannot.
+CREATE OR REPLACE TEMP MACRO within_integer(number) AS
+    (CASE WHEN number < -2147483648 THEN -2147483648 WHEN number > 2147483647 THEN 2147483647 ELSE number END)::INTEGER;
+CREATE OR REPLACE TEMP MACRO within_bigint(number) AS
+    (CASE WHEN number < -1e18::HUGEINT THEN -1e18::HUGEINT WHEN number > 1e18::HUGEINT THEN 1e18::HUGEINT
+        ELSE number::HUGEINT END)::BIGINT;
+
+-- One spelling of the texts that differ by case alone: they are one group, on servers too that tell case apart.
+CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY lower(text));
+
+-- A file's extension, lower case, without a dot. What has blanks or is long is a part of the file's name.
+CREATE OR REPLACE TEMP MACRO extension_of(text) AS
+    nullif(regexp_extract(lower(trim(text, '. ')), '^[a-z0-9_~$!#+-]{1,20}$'), '');
 
 -- Text that fits its column, cut where it is longer; by half where it holds such characters.
 CREATE OR REPLACE TEMP MACRO cut(text, size) AS
@@ -81,6 +95,10 @@ CREATE OR REPLACE TEMP MACRO is_claim(kind, login, name, claims) AS
         len(list_filter(claims.logins, lambda known: contains(coalesce(login, ''), known))) > 0
         OR (login IS NULL AND list_contains(claims.names, coalesce(name, '')))
     );
+
+-- The same by a name that the tenant's own rows, or the customer's settings, give to the claim.
+CREATE OR REPLACE TEMP MACRO is_named_claim(kind, login, name, learned) AS
+    coalesce(kind = 'security_group' AND login IS NULL AND name = learned, false);
 
 -- How many grantees are of some kinds: what SharePoint counted, or where it did not, those that it names.
 CREATE OR REPLACE TEMP MACRO grantees_of(counted, named, kinds) AS

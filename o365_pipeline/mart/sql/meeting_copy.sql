@@ -3,7 +3,7 @@
 -- The copy with preference 1 speaks for the meeting: the organizer's own, else the one with the lowest puser and id.
 WITH copy AS (
     SELECT
-        puser, id, i_cal_u_id, start_utc, start_time_zone, end_utc, created_date_time, organizer, attendees,
+        puser, id, i_cal_u_id, start_utc, start_time_zone, start_is_local, end_utc, end_is_local, created_date_time, organizer, attendees,
         response_status, is_all_day, is_cancelled, is_online_meeting, type, series_master_id,
         extraction_id, 'calendar_view' AS source
     FROM calendar_view
@@ -16,7 +16,7 @@ WITH copy AS (
     )
     UNION ALL
     SELECT
-        puser, id, i_cal_u_id, start_utc, start_time_zone, end_utc, created_date_time, organizer, attendees,
+        puser, id, i_cal_u_id, start_utc, start_time_zone, start_is_local, end_utc, end_is_local, created_date_time, organizer, attendees,
         response_status, is_all_day, is_cancelled, is_online_meeting, type, series_master_id,
         extraction_id, 'event' AS source
     FROM event
@@ -38,7 +38,13 @@ keyed AS (
 )
 
 SELECT
-    keyed.*,
+    keyed.* EXCLUDE (start_utc, end_utc, start_is_local, end_is_local),
+    -- A time whose zone nobody knows is in that of the mailbox.
+    coalesce(zone_of(start_time_zone), person.time_zone_iana, 'UTC') AS start_zone,
+    coalesce(start_is_local OR end_is_local, false) AS is_zone_assumed,
+    CASE WHEN start_is_local THEN at_utc(start_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE start_utc END
+        AS start_utc,
+    CASE WHEN end_is_local THEN at_utc(end_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE end_utc END AS end_utc,
     address_book.person_id AS organizer_id,
     row_number() OVER (
         PARTITION BY meeting_id
@@ -46,3 +52,4 @@ SELECT
     ) AS preference
 FROM keyed
 LEFT JOIN address_book ON address_book.address = keyed.organizer_address
+LEFT JOIN dim_person AS person ON person.person_id = keyed.puser

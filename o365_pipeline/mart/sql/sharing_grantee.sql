@@ -38,7 +38,7 @@ kinds AS (
 
 placed AS (
     SELECT
-        *,
+        kinds.*,
         coalesce(
             address,
             CASE WHEN NOT contains(upn, '#ext#') THEN address_of(upn) END,
@@ -46,13 +46,18 @@ placed AS (
             login,
             concat(kind, ':', squeezed_name)
         ) AS known_as,
-        is_claim(kind, login, squeezed_name, everyone_except_external_claims()) AS is_everyone_except_external,
+        is_claim(kind, login, squeezed_name, everyone_except_external_claims())
+            OR is_named_claim(kind, login, squeezed_name, learned.name) AS is_everyone_except_external,
         is_claim(kind, login, squeezed_name, everyone_claims()) AS is_everyone
     FROM kinds
+    LEFT JOIN everyone_name AS learned ON learned.name = kinds.squeezed_name
 )
 
 SELECT
     placed.* EXCLUDE (address, known_as, said, said_since, upn, login),
+    -- Of a group that is told by its name alone, nobody knows whether it holds everybody.
+    kind = 'security_group' AND login IS NULL AND object_id IS NULL AND placed.address IS NULL
+        AND NOT is_everyone AND NOT is_everyone_except_external AS is_unknown_group,
     sha256(known_as) AS grantee_id,
     coalesce(placed.address, CASE WHEN contains(known_as, '@') THEN known_as END) AS address,
     -- A guest's sign-in name holds the address of the guest's own organization: ann_fabrikam.com#ext#@contoso.com.

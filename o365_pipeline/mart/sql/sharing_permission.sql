@@ -23,7 +23,7 @@ SELECT
     -- What an item is called tells what is in it, and is needed for nothing: its hash says that it is the same item.
     sha256(lower(trim(item_url, '/'))) AS item_id,
     len(string_split(nullif(trim(item_url, '/'), ''), '/')) AS depth,
-    nullif(lower(trim(file_extension, '.')), '') AS extension,
+    extension_of(file_extension) AS extension,
     shared_with_count,
     shared_with,
     share_created_by,

@@ -51,7 +51,7 @@ dim_group = table(
     sa.Column("is_team", sa.Boolean, nullable=False, comment="True where the group is a team in Teams"),
     sa.Column("is_dynamic", sa.Boolean, comment="True where a rule decides who is a member"),
     sa.Column("visibility", sa.Unicode(64), comment="Public, Private or HiddenMembership"),
-    sa.Column("classification", sa.Unicode(256), comment="How sensitive the organization says that it is"),
+    sa.Column("classification", exact_unicode(256), comment="How sensitive the organization says that it is"),
     sa.Column("created_at", timestamp(), comment="When it was made, UTC"),
     sa.Column("expires_at", timestamp(), comment="When it expires unless it is renewed, UTC"),
     sa.Column("deleted_at", timestamp(), comment="When it was deleted, UTC; null while it lives"),

@@ -25,6 +25,12 @@ fact_meeting = table(
     sa.Column("is_all_day", sa.Boolean, comment="True where it has no time of day"),
     sa.Column("is_cancelled", sa.Boolean, comment="True where the organizer canceled it"),
     sa.Column("is_online", sa.Boolean, comment="True where it has an online meeting"),
+    sa.Column(
+        "is_zone_assumed",
+        sa.Boolean,
+        nullable=False,
+        comment="True where it names no known time zone, so that its times were taken to be in the mailbox's",
+    ),
     sa.Column("series_type", sa.Unicode(64), comment="singleInstance, occurrence or exception"),
     sa.Column("is_recurring", sa.Boolean, nullable=False, comment="True for an occurrence of a series"),
     sa.Column("series_id", exact_unicode(400), comment="What the occurrences of a series share; null for others"),

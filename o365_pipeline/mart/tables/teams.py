@@ -28,7 +28,7 @@ dim_channel = table(
 
 fact_channel_message = table(
     "fact_channel_message",
-    "One row per message of the day in a standard channel of a team",
+    "One row per message in a standard channel of a team",
     ("channel_message_id",),
     sa.Column("channel_message_id", exact_unicode(400), comment="Hash of the team and the message's id in it"),
     sa.Column("sent_at", timestamp(), comment="When it was sent, UTC"),

@@ -26,20 +26,27 @@ PERSON_MEASURES = (
 )
 PAIR_MEASURES = ("mails", "meetings", "chats", "weight")
 
-DEPARTMENT = "Department as of the newest day that tells of the person; (unknown) where none does"
+DEPARTMENT = (
+    "Department as of the newest day that tells of the person, in one spelling whatever its case; (unknown) where none "
+    "does"
+)
 
 
 def departments() -> sa.Subquery:
-    """(customer, person_id, department) on the newest day of the person; people who have left keep their last
-    department.
+    """(customer, person_id, department) as of the newest day that tells of the person: who has left keeps the last.
+
+    Departments that differ by case alone are one, in one spelling, whether or not the server tells case apart.
     """
     newest = (
         sa.func.row_number()
         .over(partition_by=(dim_person.c.customer, dim_person.c.person_id), order_by=dim_person.c.day.desc())
         .label("newest")
     )
-    told = sa.select(dim_person.c.customer, dim_person.c.person_id, dim_person.c.department, newest).subquery()
-    return sa.select(told.c.customer, told.c.person_id, told.c.department).where(told.c.newest == 1).subquery()
+    key = sa.func.coalesce(dim_person.c.department_key, sa.func.lower(dim_person.c.department)).label("key")
+    told = sa.select(dim_person.c.customer, dim_person.c.person_id, dim_person.c.department, key, newest).subquery()
+    last = sa.select(told).where(told.c.newest == 1).subquery()
+    spelling = sa.func.min(last.c.department).over(partition_by=(last.c.customer, last.c.key)).label("department")
+    return sa.select(last.c.customer, last.c.person_id, spelling).subquery()
 
 
 def department_of(found: sa.Subquery) -> sa.ColumnElement[str]:

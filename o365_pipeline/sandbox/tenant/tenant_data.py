@@ -92,8 +92,8 @@ def _file_of(directory: Path, dataset: Dataset) -> Path | None:
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:
-    """Returns the line with the kept keys of its objects, the number of objects, and their owners; unchanged if it has
-    no objects.
+    """Returns the line without the documented keys that are not kept, the number of objects, and their owners; the
+    line is unchanged if it has no objects.
     """
     unread = (line, 1 if line.strip(BLANK) else 0, frozenset[str]())
     try:
@@ -109,7 +109,8 @@ def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int
         if not known.intersection(row):
             return line, len(found), people
         parts.append(text[at:start])
-        kept = {key: value for key, value in row.items() if key in keep}
+        # What the catalogue does not know cannot have been left out by name.
+        kept = {key: value for key, value in row.items() if key in keep or key not in known}
         parts.append(text[start:end] if len(kept) == len(row) else json.dumps(kept, separators=(",", ":")))
         at = end
     parts.append(text[at:])

@@ -23,6 +23,16 @@ def test_rows_keep_the_requested_and_the_system_columns(tmp_path: Path) -> None:
     assert count == 1
 
 
+def test_a_column_that_the_catalogue_lacks_lands_however_the_file_is_laid_out(tmp_path: Path) -> None:
+    row = {"id": "1", "newcomer": "kept", "subject": "no"}
+
+    on_a_line, _ = copied(tmp_path, json.dumps(row).encode() + b"\n", ["id"])
+    across_lines, _ = copied(tmp_path, json.dumps(row, indent=1).encode(), ["id"])
+
+    assert json.loads(on_a_line) == {"id": "1", "newcomer": "kept"}
+    assert json.loads(across_lines)["newcomer"] == "kept"
+
+
 def test_two_objects_on_a_line_stay_on_it_and_count_twice(tmp_path: Path) -> None:
     landed, count = copied(tmp_path, b'{"id":"1","subject":"a"} {"id":"2","subject":"b"}\r\n\n{"id":"3"}', ["id"])
     assert landed == b'{"id":"1"} {"id":"2"}\r\n\n{"id":"3"}'
