@@ -28,6 +28,7 @@ from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.mart.conftest import NOT_ASKED_FOR, empty_mart
 from o365_pipeline_tests.runner import Runner
+from o365_pipeline_tests.test_graph import UNFED
 
 OWN, SHARED = "contoso", "fabrikam"
 UNTRACED = """
@@ -128,7 +129,7 @@ def test_the_check_of_rows_and_landings_passes_for_the_own_mart(runner: Runner) 
 
     found = [check for check in result.get_asset_check_evaluations() if check.check_name == TRACE_CHECK]
     assert result.success
-    assert len(found) == len(MART_TABLES)
+    assert len(found) == len(MART_TABLES) - len(UNFED)
     assert all(check.passed for check in found)
 
 
