@@ -59,11 +59,14 @@ class FinishedHomes:
 
 def people_and_mails(folder: Path) -> Path:
     """Write the data request of people and mails alone, for tests that do not look at what the others would add."""
-    head, *datasets = (
-        (resources.files("o365_pipeline.customers") / "data_request.toml").read_text().split("[[datasets]]")
-    )
-    wanted = [text for text in datasets if "User_v1" in text or "Message_v1" in text]
-    path = folder / "people_and_mails.toml"
+    return data_request_of(("User_v1", "Message_v1"), folder)
+
+
+def data_request_of(datasets: tuple[str, ...], folder: Path) -> Path:
+    """Write the shipped data request without the other datasets."""
+    head, *texts = (resources.files("o365_pipeline.customers") / "data_request.toml").read_text().split("[[datasets]]")
+    wanted = [text for text in texts if any(f'name = "{dataset}"' in text for dataset in datasets)]
+    path = folder / f"{'-'.join(datasets)}.toml"
     path.write_text("[[datasets]]".join([head, *wanted]))
     return path
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
 from o365_pipeline.datasets import catalogue
+from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
 CuratedRow = Callable[..., dict[str, Any]]
@@ -213,6 +214,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@few(12)
 @given(st.lists(ROWS, max_size=8), st.lists(st.text(alphabet='{}[]":, a1', max_size=12), max_size=3))
 def test_whatever_lands_every_row_is_somewhere(landing: Landing, rows: list[dict[str, Any]], noise: list[str]) -> None:
     lines = [*(json.dumps(entry) for entry in rows), *noise]

@@ -25,6 +25,7 @@ from o365_pipeline.extraction.revocation import cancel_revoked
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline_tests.conftest import DAY, read_decisions
+from o365_pipeline_tests.finished_homes import data_request_of
 from o365_pipeline_tests.runner import Runner
 
 Decide = Callable[..., None]
@@ -32,9 +33,14 @@ LOG = logging.getLogger("o365_pipeline")
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Deployment:
+def data_request(tmp_path: Path) -> Path:
+    return data_request_of(("User_v1", "Message_v1", "TeamChat_v1"), tmp_path)
+
+
+@pytest.fixture
+def deployment(home: Path, data_request: Path) -> Deployment:
     """A sandbox whose factory runs begin at once and take an hour."""
-    loaded = load(home=tmp_path / "o365", sandbox_users=12, initial_days=1)
+    loaded = load(home=home, data_request=data_request, sandbox_users=12, initial_days=1)
     assert isinstance(loaded.cloud, SandboxCloud)
     cloud = SandboxCloud(home=loaded.cloud.home, lakes=loaded.lakes, queued_seconds=0, run_seconds=3600)
     return replace(loaded, cloud=cloud)
@@ -112,9 +118,9 @@ def test_a_renewed_approval_cancels_nothing(runner: Runner, deployment: Deployme
 
 
 def test_what_had_landed_before_the_revocation_goes_no_further_and_the_ui_says_why(
-    tmp_path: Path, instance: dg.DagsterInstance
+    home: Path, data_request: Path, instance: dg.DagsterInstance
 ) -> None:
-    deployment = load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    deployment = load(home=home, data_request=data_request, sandbox_seconds=0, sandbox_users=12, initial_days=1)
     [customer] = deployment.customers
     runner = Runner(deployment, instance)
     request = customer.data_request
@@ -133,9 +139,9 @@ def test_what_had_landed_before_the_revocation_goes_no_further_and_the_ui_says_w
 
 
 def test_a_dataset_that_is_no_longer_approved_does_not_hold_up_the_others_of_its_window(
-    tmp_path: Path, instance: dg.DagsterInstance
+    home: Path, data_request: Path, instance: dg.DagsterInstance
 ) -> None:
-    deployment = load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    deployment = load(home=home, data_request=data_request, sandbox_seconds=0, sandbox_users=12, initial_days=1)
     [customer] = deployment.customers
     kept = tuple(entry for entry in customer.data_request.datasets if entry.dataset.name != "TeamChat_v1")
     smaller = customer.model_copy(update={"data_request": customer.data_request.model_copy(update={"datasets": kept})})

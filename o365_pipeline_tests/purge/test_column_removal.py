@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.database.ledger import landing
@@ -14,8 +15,16 @@ from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.raw.json_lines import pieces
 from o365_pipeline.raw.manifest import Manifest, Part
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.finished_homes import FinishedHomes
 from o365_pipeline_tests.ledger_rows import note_extraction, note_landing
 from o365_pipeline_tests.runner import lake_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+    """An empty mart: the landing is the test's own."""
+    finished_homes.copy_empty_mart(tmp_path / "o365")
+    return tmp_path / "o365"
 
 
 def test_a_column_is_taken_out_of_large_objects_arrays_and_objects_across_lines(

@@ -38,6 +38,9 @@ OPERATIONS: dict[str, Callable[[Lake, Path], object]] = {
 }
 TOKEN = "e30.token-that-nobody-should-see"
 
+SECONDS_TO_SHUTDOWN = 0.01
+"""How often the server looks whether it is to end."""
+
 
 def _file(folder: Path) -> Path:
     path = folder / "source"
@@ -166,7 +169,7 @@ def answering(status: int, code: str) -> Iterator[str]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(SECONDS_TO_SHUTDOWN,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -17,7 +17,7 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 
 MB = 1_000_000
-LARGE_BYTES, MAX_BYTES = 320 * MB, 128 * MB
+LARGE_BYTES, MAX_BYTES = 160 * MB, 128 * MB
 
 IN_A_PROCESS_OF_ITS_OWN = """
 import sys
