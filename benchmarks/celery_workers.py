@@ -80,14 +80,16 @@ def main() -> int:
         many = ManyCustomers(
             folder / "alone", customers=options.customers, days=options.days, people=options.people, mails=6
         )
-        alone = _alone(many, server)
-        _show("this process alone", alone, alone)
+        _prepare(many, server, "redis://nobody")
+        with dg.DagsterInstance.get() as instance:
+            by_this = alone(many, instance)
+        _show("this process alone", by_this, by_this)
         problems = 0
         for count in options.workers:
             broker = stack.enter_context(redis_server(redis))
-            found = _by_workers(replace(many, home=folder / f"workers-{count}"), count, server, broker)
-            _show(f"{count} Celery worker{'s' * (count > 1)}", found, alone)
-            problems += found.rows != alone.rows or found.at_once < min(2, count)
+            found = by_workers(replace(many, home=folder / f"workers-{count}"), count, server, broker)
+            _show(f"{count} Celery worker{'s' * (count > 1)}", found, by_this)
+            problems += found.rows != by_this.rows or found.at_once < min(2, count)
     return 1 if problems else 0
 
 
@@ -102,16 +104,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _alone(many: ManyCustomers, server: Postgres) -> Executed:
+def alone(many: ManyCustomers, instance: dg.DagsterInstance) -> Executed:
     """The same runs, one after the other, by this process."""
-    _prepare(many, server, "redis://nobody")
-    with dg.DagsterInstance.get() as instance:
-        requests = many.landings(instance)
-        headless = Headless(load(), instance)
-        began = time.perf_counter()
-        for request in requests:
-            headless.execute(request)
-        return Executed(time.perf_counter() - began, 1, 1, mart_rows(load()))
+    requests = many.landings(instance)
+    headless = Headless(load(), instance)
+    began = time.perf_counter()
+    for request in requests:
+        headless.execute(request)
+    return Executed(time.perf_counter() - began, 1, 1, mart_rows(load()))
 
 
 def _prepare(many: ManyCustomers, server: Postgres, broker: str) -> Path:
@@ -130,7 +130,7 @@ def _prepare(many: ManyCustomers, server: Postgres, broker: str) -> Path:
     return home
 
 
-def _by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -> Executed:
+def by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -> Executed:
     """The runs that Dagster's daemon launches, by workers that are up before it is."""
     home = _prepare(many, server, broker)
     with dg.DagsterInstance.get() as instance, ExitStack() as stack:
@@ -190,11 +190,11 @@ def _at_once(records: Sequence[dg.RunRecord]) -> int:
     return max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
 
 
-def _show(way: str, found: Executed, alone: Executed) -> None:
+def _show(way: str, found: Executed, by_this: Executed) -> None:
     rows = sum(len(table) for table in found.rows.values())
-    same = "the same rows" if found.rows == alone.rows else "OTHER ROWS"
+    same = "the same rows" if found.rows == by_this.rows else "OTHER ROWS"
     print(
-        f"{way:20} {found.seconds:6.1f} s, {alone.seconds / found.seconds:4.2f} x, {found.processes} process(es), "
+        f"{way:20} {found.seconds:6.1f} s, {by_this.seconds / found.seconds:4.2f} x, {found.processes} process(es), "
         f"{found.at_once} run(s) at once, {rows} rows: {same}",
         flush=True,
     )
