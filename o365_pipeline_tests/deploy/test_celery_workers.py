@@ -11,7 +11,7 @@ from unittest import mock
 import dagster as dg
 import pytest
 
-from benchmarks.celery_workers import alone, by_workers
+from o365_pipeline_tests.deploy.celery_workers import alone, by_workers
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
 from o365_pipeline_tests.deploy.services import Postgres, redis_server
 
