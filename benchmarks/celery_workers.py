@@ -11,59 +11,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from dagster_celery.make_app import make_app
 
-from o365_pipeline.cli.headless import Headless
-from o365_pipeline.deployment import load
-from o365_pipeline.extraction.landing_sensor import LANDING_JOB
+from o365_pipeline_tests.deploy.celery_workers import Executed, alone, by_workers, prepare
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
-from o365_pipeline_tests.deploy.services import Postgres, postgres, postgres_programs, redis_server
-from o365_pipeline_tests.runner import mart_rows
-
-PROJECT = Path(__file__).parents[1]
-PROGRAMS = Path(sys.executable).parent
-WORKER = (
-    "celery",
-    "--app",
-    "dagster_celery.app",
-    "worker",
-    "--queues",
-    "dagster",
-    "--concurrency",
-    "1",
-    "--prefetch-multiplier",
-    "1",
-)
-DAEMON = ("dagster-daemon", "run", "--module-name", "o365_pipeline.definitions")
-PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
-POLL_SECONDS, PATIENCE_SECONDS = 0.5, 900
-
-Rows = Mapping[str, Sequence[tuple[Any, ...]]]
-
-
-@dataclass(frozen=True)
-class Executed:
-    """How the runs of one way went, and what came of them."""
-
-    seconds: float
-    processes: int
-    at_once: int
-    rows: Rows
+from o365_pipeline_tests.deploy.services import postgres, postgres_programs, redis_server
 
 
 def main() -> int:
@@ -80,14 +40,16 @@ def main() -> int:
         many = ManyCustomers(
             folder / "alone", customers=options.customers, days=options.days, people=options.people, mails=6
         )
-        alone = _alone(many, server)
-        _show("this process alone", alone, alone)
+        prepare(many, server, "redis://nobody")
+        with dg.DagsterInstance.get() as instance:
+            by_this = alone(many, instance)
+        _show("this process alone", by_this, by_this)
         problems = 0
         for count in options.workers:
             broker = stack.enter_context(redis_server(redis))
-            found = _by_workers(replace(many, home=folder / f"workers-{count}"), count, server, broker)
-            _show(f"{count} Celery worker{'s' * (count > 1)}", found, alone)
-            problems += found.rows != alone.rows or found.at_once < min(2, count)
+            found = by_workers(replace(many, home=folder / f"workers-{count}"), count, server, broker)
+            _show(f"{count} Celery worker{'s' * (count > 1)}", found, by_this)
+            problems += found.rows != by_this.rows or found.at_once < min(2, count)
     return 1 if problems else 0
 
 
@@ -102,99 +64,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _alone(many: ManyCustomers, server: Postgres) -> Executed:
-    """The same runs, one after the other, by this process."""
-    _prepare(many, server, "redis://nobody")
-    with dg.DagsterInstance.get() as instance:
-        requests = many.landings(instance)
-        headless = Headless(load(), instance)
-        began = time.perf_counter()
-        for request in requests:
-            headless.execute(request)
-        return Executed(time.perf_counter() - began, 1, 1, mart_rows(load()))
-
-
-def _prepare(many: ManyCustomers, server: Postgres, broker: str) -> Path:
-    """Make the customers' days and an empty instance of Dagster's; returns where the instance is at home."""
-    home = many.home.with_name(f"{many.home.name}-dagster")
-    home.mkdir()
-    shutil.copyfile(PROJECT / "deploy" / "celery" / "dagster.yaml", home / "dagster.yaml")
-    os.environ.update(
-        many.environment,
-        DAGSTER_HOME=str(home),
-        DAGSTER_PG_URL=server.create(many.home.name),
-        CELERY_BROKER_URL=f"{broker}/0",
-        CELERY_RESULT_BACKEND=f"{broker}/1",
-    )
-    many.deliver()
-    return home
-
-
-def _by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -> Executed:
-    """The runs that Dagster's daemon launches, by workers that are up before it is."""
-    home = _prepare(many, server, broker)
-    with dg.DagsterInstance.get() as instance, ExitStack() as stack:
-        many.landings(instance)
-        for number in range(count):
-            stack.enter_context(_started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log"))
-        _await_workers(count)
-        stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
-        records = _finished(instance, many.customers)
-        processes = {_process(instance, record) for record in records}
-    began = min(record.start_time or 0 for record in records)
-    ended = max(record.end_time or 0 for record in records)
-    return Executed(ended - began, len(processes), _at_once(records), mart_rows(load()))
-
-
-@contextmanager
-def _started(program: str, *arguments: str, log: Path) -> Iterator[None]:
-    with log.open("w") as output:
-        command = [str(PROGRAMS / program), *arguments]
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _await_workers(count: int) -> None:
-    control, deadline = make_app().control, time.monotonic() + PATIENCE_SECONDS
-    while len(control.ping(timeout=POLL_SECONDS)) < count:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not all workers were up after {PATIENCE_SECONDS} s")
-
-
-def _finished(instance: dg.DagsterInstance, expected: int) -> Sequence[dg.RunRecord]:
-    """The records of the runs, when all are through."""
-    pause, deadline = threading.Event(), time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        records = instance.get_run_records(dg.RunsFilter(job_name=LANDING_JOB))
-        if failed := [record for record in records if record.dagster_run.is_failure]:
-            raise SystemExit(f"run {failed[0].dagster_run.run_id} failed")
-        if len(records) == expected and all(record.dagster_run.is_success for record in records):
-            return records
-        pause.wait(POLL_SECONDS)
-    raise SystemExit(f"not all runs were through after {PATIENCE_SECONDS} s")
-
-
-def _process(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
-    """The id of the process that executed a run, as Dagster's events tell."""
-    told = (PROCESS.search(entry.message) for entry in instance.all_logs(record.dagster_run.run_id))
-    return next(found.group(1) for found in told if found)
-
-
-def _at_once(records: Sequence[dg.RunRecord]) -> int:
-    """How many runs were open at the same moment, at most."""
-    spans = [(record.start_time or 0, record.end_time or 0) for record in records]
-    return max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
-
-
-def _show(way: str, found: Executed, alone: Executed) -> None:
+def _show(way: str, found: Executed, by_this: Executed) -> None:
     rows = sum(len(table) for table in found.rows.values())
-    same = "the same rows" if found.rows == alone.rows else "OTHER ROWS"
+    same = "the same rows" if found.rows == by_this.rows else "OTHER ROWS"
     print(
-        f"{way:20} {found.seconds:6.1f} s, {alone.seconds / found.seconds:4.2f} x, {found.processes} process(es), "
+        f"{way:20} {found.seconds:6.1f} s, {by_this.seconds / found.seconds:4.2f} x, {found.processes} process(es), "
         f"{found.at_once} run(s) at once, {rows} rows: {same}",
         flush=True,
     )

@@ -34,8 +34,9 @@ class Calendar(DatedFact):
 
     def working_days(self, window: Window) -> Decimal:
         """Counts a window's days; a weekend day counts as a fraction of a working day."""
-        working = sum(day.weekday() < self.working_days_per_week for day in window.days)
-        return working + (len(window.days) - working) * self.weekend_share
+        days = window.days
+        working = sum(day.weekday() < self.working_days_per_week for day in days)
+        return working + (len(days) - working) * self.weekend_share
 
 
 class Factory(DatedFact):

@@ -153,8 +153,9 @@ def year_windows(days: int) -> list[Window]:
 
 def split_window(whole: Window, days: int) -> list[Window]:
     """Splits a window into windows of that many days; the last one may be shorter."""
-    starts = range(0, len(whole.days), days)
-    return [Window(whole.days[start], whole.days[min(start + days, len(whole.days)) - 1]) for start in starts]
+    every = whole.days
+    starts = range(0, len(every), days)
+    return [Window(every[start], every[min(start + days, len(every)) - 1]) for start in starts]
 
 
 def cost_line(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +25,7 @@ UNKNOWN_COLUMNS = "unknown_columns"
 """The curated field that keeps, as JSON, the columns of a row that the catalogue does not know."""
 
 
+@cache
 def snake_case(name: str) -> str:
     """`receivedDateTime` -> `received_date_time`, `iCalUId` -> `i_cal_u_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -8,6 +8,7 @@ import sys
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 
 from o365_pipeline.cli.main import COMMANDS, cli
 
@@ -49,10 +50,14 @@ def test_the_package_is_a_program_and_without_arguments_it_prints_the_help() -> 
     assert asked.stdout.startswith("Usage: o365-pipeline [OPTIONS] COMMAND [ARGS]...")
 
 
-def test_a_shell_completes_commands_and_their_commands() -> None:
-    def completed(words: str, place: int) -> list[str]:
-        asked = {"_O365_PIPELINE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place)}
-        return ran("-m", "o365_pipeline", **asked).stdout.split()
+def test_a_shell_completes_commands() -> None:
+    asked = {"_O365_PIPELINE_COMPLETE": "bash_complete", "COMP_WORDS": "o365-pipeline c", "COMP_CWORD": "1"}
 
-    assert completed("o365-pipeline c", 1) == ["plain,customers", "plain,consent"]
-    assert completed("o365-pipeline consent s", 2) == ["plain,show"]
+    assert ran("-m", "o365_pipeline", **asked).stdout.split() == ["plain,customers", "plain,consent"]
+
+
+def test_a_shell_completes_the_commands_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMP_WORDS", "o365-pipeline consent s")
+    monkeypatch.setenv("COMP_CWORD", "2")
+
+    assert BashComplete(cli, {}, "o365-pipeline", "_O365_PIPELINE_COMPLETE").complete() == "plain,show"

@@ -206,7 +206,10 @@ def test_two_processes_that_read_at_once_copy_once(tmp_path: Path) -> None:
     run_id = world.start(world.deploy())
     world.clock.forward(seconds=6)
 
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # Both are forked from one process that has imported all.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(2, mp_context=processes) as pool:
         reads = [pool.submit(read_run, tmp_path, world.clock.now, run_id) for _ in range(4)]
         for read in reads:
             read.result(timeout=60)
