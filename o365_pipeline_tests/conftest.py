@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import signal
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
@@ -47,6 +48,12 @@ EXAMPLES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCh
 settings.register_profile("quick", max_examples=QUICK, derandomize=True, **EXAMPLES)
 settings.register_profile("thorough", max_examples=THOROUGH, **EXAMPLES)
 settings.load_profile("quick")
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell lets what it starts in the background ignore Ctrl-C, and children ignore what their parent does: those
+    # that a test interrupts, or that take their end for Ctrl-C as Dagster's servers do, would never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def few(examples: int) -> settings:
