@@ -204,7 +204,7 @@ def _insert(
         raise DatabaseError(
             f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
             "of the day was changed"
-        ) from None
+        ) from (None if found else error)
 
 
 def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.database import transient
 from o365_pipeline.database.database import Database
-from o365_pipeline.errors import DatabaseUnavailableError
+from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import MART_TABLES
@@ -91,9 +91,10 @@ def test_an_error_that_stays_is_told_at_once_and_leaves_nothing_half(
 ) -> None:
     met = fail("INSERT INTO fact_message", DUPLICATE)
 
-    with pytest.raises(sa.exc.DBAPIError, match="2627"):
+    with pytest.raises(DatabaseError, match="fact_message of contoso, 2026-01-05: the database refuses rows") as raised:
         load_day()
 
+    assert "2627" in str(raised.value.__cause__)
     assert len(met) == 1
     assert paused == []
     assert not any(content().values())

@@ -21,7 +21,7 @@ def test_two_ticks_look_at_all_customers_and_begin_anew_after_the_last(
     def nothing_is_due(_database: Database, looked: Customer, _now: object) -> None:
         looked_at.append(looked.name)
 
-    monkeypatch.setattr(job, "next_due", nothing_is_due)
+    monkeypatch.setattr(job, "next_purge_at", nothing_is_due)
     sensor, cursor = job.build_purge_sensor(dg.DefaultSensorStatus.STOPPED), None
     resources = {"database": deployment.database, "customers": customers}
 

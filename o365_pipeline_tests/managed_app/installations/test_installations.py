@@ -307,8 +307,8 @@ def test_a_crash_between_steps_is_repaired_at_the_next_tick(
     steps: list[tuple[object, str]] = [
         (Applications, "get"),
         (Applications, "write_secret"),
-        (installations, "note"),
-        (notifications, "settle"),
+        (installations, "update"),
+        (notifications, "mark_settled"),
     ]
     for where, step in steps:
         with monkeypatch.context() as patch:
@@ -689,7 +689,7 @@ def test_the_table_is_made_when_something_changed_alone(runner: Runner, monkeypa
     def fail(*_: object) -> None:
         raise AssertionError("a thousand installations are a thousand questions of what they cost")
 
-    monkeypatch.setattr(installation_sensor, "shown", fail)
+    monkeypatch.setattr(installation_sensor, "installations_metadata", fail)
 
     assert runner.tick("installation_sensor").asset_events == []
 
