@@ -1,7 +1,7 @@
-"""Labels of what the stages define in the UI: its owner and its stage.
+"""Labels of what the stages define in the UI: the owners of assets, and the stage of jobs, sensors and schedules.
 
-What belongs here: the names of the owners, and the tag. An owner is the team to ask when an asset, a job, a sensor or a
-schedule fails. Rename them here to the teams of your organization.
+What belongs here: the names of the owners, and the tag. An owner is the team to ask when an asset fails. Rename them
+here to the teams of your organization.
 """
 
 from __future__ import annotations
