@@ -26,7 +26,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
 from o365_pipeline_tests.deploy.services import postgres as started_postgres
-from o365_pipeline_tests.finished_homes import FinishedHomes
+from o365_pipeline_tests.finished_homes import SOME, FinishedHomes, data_request_of
 from o365_pipeline_tests.runner import DAY as DAY
 from o365_pipeline_tests.runner import Runner
 
@@ -129,20 +129,29 @@ def finished_homes(tmp_path_factory: pytest.TempPathFactory) -> FinishedHomes:
 
 
 @pytest.fixture
-def home(request: pytest.FixtureRequest, tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+def datasets() -> tuple[str, ...]:
+    """Those that the deployment's data request names; a module whose tests look at all of them gives none."""
+    return SOME
+
+
+@pytest.fixture
+def home(
+    request: pytest.FixtureRequest, tmp_path: Path, finished_homes: FinishedHomes, datasets: tuple[str, ...]
+) -> Path:
     """Where the deployment lies: its mart is empty, or holds the day that the test asks for as `moved`."""
     home = tmp_path / "o365"
     if "moved" in request.fixturenames:
-        finished_homes.copy_days(1, home)
+        finished_homes.copy_days(1, home, datasets)
     else:
         finished_homes.copy_empty_mart(home)
     return home
 
 
 @pytest.fixture
-def deployment(home: Path) -> Deployment:
+def deployment(home: Path, tmp_path: Path, datasets: tuple[str, ...]) -> Deployment:
     """A sandbox of twelve people whose factory runs take no time; one day is agreed on."""
-    return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=1)
+    data_request = data_request_of(datasets, tmp_path) if datasets else None
+    return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=1, data_request=data_request)
 
 
 @pytest.fixture
@@ -164,10 +173,12 @@ def runner(deployment: Deployment, instance: dg.DagsterInstance) -> Runner:
 
 
 @pytest.fixture
-def remembering(tmp_path: Path, finished_homes: FinishedHomes) -> Iterator[dg.DagsterInstance]:
+def remembering(
+    tmp_path: Path, finished_homes: FinishedHomes, datasets: tuple[str, ...]
+) -> Iterator[dg.DagsterInstance]:
     """What Dagster keeps, in files, of the runs that moved the approved day."""
     home = tmp_path / "remembering"
-    finished_homes.copy_days(1, home)
+    finished_homes.copy_days(1, home, datasets)
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
         yield instance
 

@@ -24,6 +24,10 @@ from o365_pipeline.deployment import load
 
 PEOPLE = 12
 
+MAILS = ("User_v1", "Message_v1")
+SOME = (*MAILS, "TeamChat_v1", "SharePointSites_v1")
+"""Datasets of data requests for tests that do not look at what the others would add: each takes its time."""
+
 OTHERS = shutil.ignore_patterns("*-shm", "*.lock")
 """Files of processes that have a database open; the log beside it, -wal, belongs to the copy."""
 
@@ -34,13 +38,15 @@ class FinishedHomes:
 
     folder: Path
 
-    def copy_days(self, days: int, home: Path) -> None:
-        """Let a home hold as many days as `o365-pipeline demo --days` moved, with the history that Dagster keeps."""
-        self._copy(f"{days}-days", lambda made: _demonstrate(made, days), home)
+    def copy_days(self, days: int, home: Path, datasets: tuple[str, ...] = ()) -> None:
+        """Let a home hold as many days as `o365-pipeline demo --days` moved, with the history that Dagster keeps.
 
-    def copy_mails(self, home: Path) -> None:
-        """Let a home hold one day of people and mails, of a data request that asks for no more."""
-        self._copy("mails", lambda made: _demonstrate(made, 1, data_request=people_and_mails(self.folder)), home)
+        Args:
+            datasets: those that the data request names; all of the shipped one's if none is given.
+        """
+        request = data_request_of(datasets, self.folder) if datasets else None
+        name = "-".join([f"{days}-days", *datasets])
+        self._copy(name, lambda made: _demonstrate(made, days, data_request=request), home)
 
     def copy_empty_mart(self, home: Path) -> None:
         """Let a home hold a mart that has its schema and no rows: to migrate takes longer than most tests."""
@@ -55,11 +61,6 @@ class FinishedHomes:
                 beginning.rename(made)
         assert not (home / "mart.db-wal").exists(), "a home is filled before it is used"
         shutil.copytree(made, home, ignore=OTHERS, dirs_exist_ok=True)
-
-
-def people_and_mails(folder: Path) -> Path:
-    """Write the data request of people and mails alone, for tests that do not look at what the others would add."""
-    return data_request_of(("User_v1", "Message_v1"), folder)
 
 
 def data_request_of(datasets: tuple[str, ...], folder: Path) -> Path:

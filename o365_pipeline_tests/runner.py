@@ -49,6 +49,16 @@ class Runner:
             instance=self.instance, tags=tags, asset_selection=assets, run_config=config, raise_on_error=False
         )
 
+    def keys(self, *stages: str) -> list[dg.AssetKey]:
+        """The assets of these stages that the first customer's data request fills."""
+        [customer, *_] = self.deployment.customers
+        names = {entry.dataset.asset_name for entry in customer.data_request.datasets}
+        return [
+            key
+            for key in self.definitions.resolve_all_asset_keys()
+            if key.path[0] in stages and (key.path[0] == "mart" or key.path[-1].removesuffix("_current") in names)
+        ]
+
     def execute_day(self, job: str, assets: list[dg.AssetKey] | None = None, day: dt.date = DAY) -> Any:
         return self.execute(job, dict(range_tags("contoso", day, day)), assets)
 

@@ -119,9 +119,7 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
             repeated = _show_days(context, lake, dataset, customer, counts)
         rows = {day: found.curated for day, found in counts.items()}
         history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), rows)
-        context.add_asset_metadata(
-            {"rows_per_day": rows_per_day(history, rows), "dagster/column_lineage": column_lineage(dataset)}
-        )
+        context.add_asset_metadata({**rows_per_day(history, rows), "dagster/column_lineage": column_lineage(dataset)})
         checks = [_keys_check(repeated), _quarantine_check(lake, dataset, customer, counts)]
         return dg.MaterializeResult(check_results=[*checks, volume_result(key, rows, history), _schema_check(drifts)])
 

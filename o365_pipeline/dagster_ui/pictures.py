@@ -44,12 +44,19 @@ def picture(figure: Figure, caption: str) -> dg.MetadataValue:
     return dg.MetadataValue.md(f"![{caption}](data:image/png;base64,{data})")
 
 
-def rows_per_day(history: Mapping[dt.date, int], counts: Mapping[dt.date, int]) -> dg.MetadataValue:
-    """Draws a bar for each of the last days with a row count; those of this run have the full colour."""
-    from matplotlib.ticker import MaxNLocator
+def rows_per_day(history: Mapping[dt.date, int], counts: Mapping[dt.date, int]) -> dict[str, dg.MetadataValue]:
+    """Draws a bar for each of the last days with a row count; those of this run have the full colour.
 
+    A single day is not worth a picture.
+    """
     last = max(counts)
     known = {**history, **counts}
+    return {"rows_per_day": _bars(known, counts, last)} if len(known) > 1 else {}
+
+
+def _bars(known: Mapping[dt.date, int], counts: Mapping[dt.date, int], last: dt.date) -> dg.MetadataValue:
+    from matplotlib.ticker import MaxNLocator
+
     days = [last - dt.timedelta(n) for n in reversed(range(DAYS_SHOWN))]
     figure = new_figure(6, 1.8)
     axes = figure.add_subplot()

@@ -106,7 +106,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                 continue
             history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
             if table.name.startswith("fact_"):
-                context.add_asset_metadata({"rows_per_day": rows_per_day(history, counts[table])}, asset_key=key)
+                context.add_asset_metadata(rows_per_day(history, counts[table]), asset_key=key)
             yield dg.MaterializeResult(asset_key=key)
             yield from _checks(marts[customer.name], table, customer, work.days)
             yield volume_result(key, counts[table], history)

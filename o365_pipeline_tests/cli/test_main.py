@@ -24,7 +24,7 @@ from azure.core.exceptions import ServiceRequestError
 from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline_tests.conftest import DAY, SAMPLES
-from o365_pipeline_tests.finished_homes import FinishedHomes, people_and_mails
+from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes, data_request_of
 from o365_pipeline_tests.served import certificate
 
 SHIPPED_REQUEST = Path(__file__).parents[2] / "o365_pipeline" / "customers" / "data_request.toml"
@@ -61,13 +61,13 @@ def demonstrated(home: Path, finished_homes: FinishedHomes) -> None:
 @pytest.fixture
 def two_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data request of people and mails alone."""
-    monkeypatch.setenv("O365_DATA_REQUEST", str(people_and_mails(tmp_path)))
+    monkeypatch.setenv("O365_DATA_REQUEST", str(data_request_of(MAILS, tmp_path)))
 
 
 @pytest.fixture
 def mails_demonstrated(home: Path, two_datasets: None, finished_homes: FinishedHomes) -> None:
     """The home after a demo of one day of people and mails."""
-    finished_homes.copy_mails(home)
+    finished_homes.copy_days(1, home, MAILS)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_mart_that_is_empty_is_filled_although_dagster_knows_an_earlier_one(
     assert rows(home / "second" if address == "another" else home, "fact_message") == messages > 0
 
 
-@pytest.mark.usefixtures("dagster_in_memory")
+@pytest.mark.usefixtures("two_datasets", "dagster_in_memory")
 def test_the_demo_accounts_for_every_row_of_a_tenants_files(command: Command, home: Path, tmp_path: Path) -> None:
     data = tmp_path / "tenant"
     data.mkdir()
@@ -492,7 +492,7 @@ def test_a_home_with_a_space_holds_everything(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("my")] == [home.name]
 
 
-@pytest.mark.usefixtures("dagster_in_memory")
+@pytest.mark.usefixtures("two_datasets", "dagster_in_memory")
 def test_what_people_are_called_is_never_markup(command: Command, tmp_path: Path) -> None:
     data = tmp_path / "odd [red] tenant"
     data.mkdir()

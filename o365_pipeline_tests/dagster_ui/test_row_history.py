@@ -118,11 +118,15 @@ def test_the_history_is_one_query_of_bounded_size(
 
 
 def test_the_picture_of_rows_per_day_is_a_small_png_with_an_alternative_text() -> None:
-    text = str(rows_per_day(past(28), {MONDAY: 1000}).value)
+    [drawn] = rows_per_day(past(28), {MONDAY: 1000}).values()
 
     found = re.fullmatch(
-        r"!\[Rows per day, 2026-10-18 to 2026-11-16\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", text
+        r"!\[Rows per day, 2026-10-18 to 2026-11-16\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", str(drawn.value)
     )
     assert found
     assert base64.b64decode(found[1]).startswith(b"\x89PNG")
-    assert len(text) < 10_000
+    assert len(str(drawn.value)) < 10_000
+
+
+def test_a_single_day_is_not_worth_a_picture() -> None:
+    assert rows_per_day({}, {MONDAY: 1000}) == rows_per_day({MONDAY: 900}, {MONDAY: 1000}) == {}

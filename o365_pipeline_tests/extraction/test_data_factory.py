@@ -28,6 +28,11 @@ VAULT = KeyVaultSecret(key_vault="https://kv-contoso.vault.azure.net/secrets/dat
 
 
 @pytest.fixture
+def datasets() -> tuple[str, ...]:
+    return ("Message_v1", "CalendarView_v0")
+
+
+@pytest.fixture
 def factory(deployment: Deployment) -> DataFactory:
     found = deployment.resources["data_factory"]
     assert isinstance(found, DataFactory)

@@ -81,7 +81,7 @@ def test_all_runs_are_watched_with_one_query_and_nothing_starts_before_all_have_
     submitter: Submitter,
     customer: Customer,
 ) -> None:
-    for dataset, status in (("User_v1", "Succeeded"), ("Message_v1", "InProgress"), ("Event_v1", "Queued")):
+    for dataset, status in (("User_v1", "Succeeded"), ("Message_v1", "InProgress"), ("TeamChat_v1", "Queued")):
         factory.set(submitter, customer, dataset, status)
 
     result = tick(deployment, instance, factory)

@@ -12,20 +12,23 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import read_decisions
-from o365_pipeline_tests.finished_homes import FinishedHomes
+from o365_pipeline_tests.finished_homes import FinishedHomes, data_request_of
 from o365_pipeline_tests.runner import Runner
 
 
 @pytest.fixture
-def home(tmp_path: Path, finished_homes: FinishedHomes) -> Path:
+def home(tmp_path: Path, finished_homes: FinishedHomes, datasets: tuple[str, ...]) -> Path:
     """Two days in the mart, and Dagster's memory of how they came there."""
-    finished_homes.copy_days(2, tmp_path / "o365")
+    finished_homes.copy_days(2, tmp_path / "o365", datasets)
     return tmp_path / "o365"
 
 
 @pytest.fixture
-def deployment(home: Path) -> Deployment:
-    return load(home=home, sandbox_seconds=0, sandbox_users=12, initial_days=2, purge_grace_days=0)
+def deployment(home: Path, tmp_path: Path, datasets: tuple[str, ...]) -> Deployment:
+    request = data_request_of(datasets, tmp_path)
+    return load(
+        home=home, sandbox_seconds=0, sandbox_users=12, initial_days=2, purge_grace_days=0, data_request=request
+    )
 
 
 @pytest.fixture

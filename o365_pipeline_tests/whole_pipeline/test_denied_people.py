@@ -23,6 +23,12 @@ SANDBOX = {"sandbox_seconds": 0, "sandbox_users": 12, "initial_days": 1}
 
 
 @pytest.fixture
+def datasets() -> tuple[str, ...]:
+    """All of them: nobody who is denied may be in any."""
+    return ()
+
+
+@pytest.fixture
 def everyone(moved: Runner) -> Deployment:
     """The same with nobody denied."""
     return moved.deployment

@@ -17,6 +17,7 @@ from o365_pipeline.database.ledger import landing
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.tables import fact_message
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.finished_homes import SOME, data_request_of
 from o365_pipeline_tests.runner import Runner
 
 DAYS = [DAY + dt.timedelta(days=n) for n in range(3)]
@@ -26,7 +27,10 @@ Pages = Callable[[str], Mapping[dt.date, Mapping[str, Any]]]
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
-    return load(home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=8, initial_days=len(DAYS))
+    request = data_request_of(SOME, tmp_path)
+    return load(
+        home=tmp_path / "o365", sandbox_seconds=0, sandbox_users=8, initial_days=len(DAYS), data_request=request
+    )
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.finished_homes import MAILS
 from o365_pipeline_tests.runner import Runner, mart_rows
 
 STAGES = ("raw", "curated", "user_rows", "quarantine")
-DATASETS = ("User_v1", "Message_v1", "SentItem_v1", "CalendarView_v0")
 UNREADABLE = b'{"broken'
 
 
@@ -29,7 +29,7 @@ def deployment_of_two(home: Path, containers: dict[str, str], **settings: Any) -
     """Contoso with Data Lake Storage Gen2 and Fabrikam with Blob Storage, each its own; purged as soon as may be."""
     loaded = load(home=home, sandbox_seconds=0, sandbox_users=6, initial_days=1, purge_grace_days=0, **settings)
     contoso = loaded.customers.chosen(None)
-    some = tuple(entry for entry in contoso.data_request.datasets if entry.dataset.name in DATASETS)
+    some = tuple(entry for entry in contoso.data_request.datasets if entry.dataset.name in MAILS)
     request = contoso.data_request.model_copy(update={"datasets": some})
     storage = [
         {"storage": kind, "storage_account": account, "container": container}
