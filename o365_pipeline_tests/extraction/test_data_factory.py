@@ -21,6 +21,7 @@ from o365_pipeline.extraction.windows import Window
 from o365_pipeline.sandbox.azure.factory_faults import CopyError, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.finished_homes import MAILS
 from o365_pipeline_tests.runner import lake_of
 
 Decide = Callable[..., None]
@@ -29,7 +30,7 @@ VAULT = KeyVaultSecret(key_vault="https://kv-contoso.vault.azure.net/secrets/dat
 
 @pytest.fixture
 def datasets() -> tuple[str, ...]:
-    return ("Message_v1", "CalendarView_v0")
+    return (*MAILS, "CalendarView_v0")
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ PATIENCE_SECONDS = 180
 
 
 def sandbox(home: Path, seconds: float = 3) -> Deployment:
-    request = data_request_of(MAILS, home.parent)
-    deployment = load(home=home, sandbox_users=PEOPLE, sandbox_seconds=seconds, data_request=request)
+    asked = data_request_of(MAILS, home.parent)
+    deployment = load(home=home, sandbox_users=PEOPLE, sandbox_seconds=seconds, data_request=asked)
     for customer in deployment.customers:
         request = customer.data_request
         deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
