@@ -22,34 +22,34 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.datasets.types import ColumnType
 
 MACROS = r"""
-CREATE MACRO without_nul(json) AS CASE
+CREATE TEMP MACRO without_nul(json) AS CASE
     WHEN contains(json, '\u0000') THEN regexp_replace(json, '(\\\\)|\\u0000', '\1', 'g') ELSE json END;
-CREATE MACRO trimmed(value) AS trim(value, E' \t\n\r');
-CREATE MACRO clean_trimmed(value) AS CASE
+CREATE TEMP MACRO trimmed(value) AS trim(value, E' \t\n\r');
+CREATE TEMP MACRO clean_trimmed(value) AS CASE
     WHEN value IN ('', '00000000-0000-0000-0000-000000000000') THEN NULL
     WHEN starts_with(value, '0001-01-01') THEN CASE
         WHEN NOT regexp_full_match(value, '0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?') THEN value END
     WHEN ends_with(value, '''')
     THEN trimmed(regexp_replace(value, '^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$', '\1'))
     ELSE value END;
-CREATE MACRO clean(value) AS clean_trimmed(trimmed(value));
-CREATE MACRO enum_value(value) AS
+CREATE TEMP MACRO clean(value) AS clean_trimmed(trimmed(value));
+CREATE TEMP MACRO enum_value(value) AS
     list_transform([clean(value)], lambda said: lower(left(said, 1)) || substr(said, 2))[1];
 
 -- Data Connect's word on why a mailbox was not read; there is none in an empty text, an empty object or "null".
-CREATE MACRO is_error(value) AS
+CREATE TEMP MACRO is_error(value) AS
     coalesce(lower(regexp_replace(value, '\s', '', 'g')) NOT IN ('', '{}', '[]', 'null'), false);
 
 -- Times: "never" lies at either end of the calendar. What lies beyond it, or is no time, is untimely.
-CREATE MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');
-CREATE MACRO is_no_moment(value) AS starts_with(value, '0001-01-01') OR starts_with(value, '9999-12-31');
-CREATE MACRO instant(value) AS TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP;
-CREATE MACRO within_calendar(time) AS
+CREATE TEMP MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');
+CREATE TEMP MACRO is_no_moment(value) AS starts_with(value, '0001-01-01') OR starts_with(value, '9999-12-31');
+CREATE TEMP MACRO instant(value) AS TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP;
+CREATE TEMP MACRO within_calendar(time) AS
     CASE WHEN time >= TIMESTAMP '0001-01-02' AND time < TIMESTAMP '9999-12-31' THEN time END;
-CREATE MACRO moment(value) AS CASE WHEN NOT is_no_moment(value) THEN within_calendar(instant(value)) END;
-CREATE MACRO is_untimely(value) AS value <> '' AND NOT is_no_moment(value) AND coalesce(
+CREATE TEMP MACRO moment(value) AS CASE WHEN NOT is_no_moment(value) THEN within_calendar(instant(value)) END;
+CREATE TEMP MACRO is_untimely(value) AS value <> '' AND NOT is_no_moment(value) AND coalesce(
     instant(value) < TIMESTAMP '0001-01-01' OR instant(value) >= TIMESTAMP '10000-01-01', true);
-CREATE MACRO moment_in_zone(value, zone) AS CASE
+CREATE TEMP MACRO moment_in_zone(value, zone) AS CASE
     WHEN is_no_moment(value) THEN NULL
     WHEN has_offset(value) THEN within_calendar(instant(value))
     ELSE within_calendar(
@@ -57,9 +57,9 @@ CREATE MACRO moment_in_zone(value, zone) AS CASE
     ) END;
 
 -- Whole numbers of more digits than these would not fit once they are summed.
-CREATE MACRO within_numbers(number) AS CASE WHEN number BETWEEN -1e18::BIGINT AND 1e18::BIGINT THEN number END;
-CREATE MACRO within_reals(number) AS CASE WHEN isfinite(number) THEN number END;
-CREATE MACRO is_plain(value) AS
+CREATE TEMP MACRO within_numbers(number) AS CASE WHEN number BETWEEN -1e18::BIGINT AND 1e18::BIGINT THEN number END;
+CREATE TEMP MACRO within_reals(number) AS CASE WHEN isfinite(number) THEN number END;
+CREATE TEMP MACRO is_plain(value) AS
     NOT (contains(value, '"{') OR contains(value, '"[') OR contains(value, '" :') OR contains(value, chr(10)));
 """
 
