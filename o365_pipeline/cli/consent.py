@@ -15,6 +15,7 @@ from o365_pipeline.cli.headless import read_consent
 from o365_pipeline.cli.terminal import stdout, table
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.request_change import refusals, request_change
+from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.deployment import Deployment, load
@@ -54,6 +55,11 @@ def show(customer_name: str | None) -> None:
     for customer in chosen:
         if (summary := summaries.get(customer.name)) and summary.missed:
             click.echo(f"{customer.name}: decisions of {summary.missed} may be missing")
+        if summary and summary.unread_blobs:
+            click.echo(f"{customer.name}: {summary.unread_blobs} blobs of the activity feed cannot be read")
+        status = approval_ledger.consent_status_of(deployment.database, customer, now)
+        if silence := silences(deployment.database, [customer], {customer.name: status}, now).get(customer.name):
+            click.echo(f"{customer.name}: nothing new is submitted, {silence}")
     if len(chosen) == 1:
         _show_history(deployment, chosen[0])
 

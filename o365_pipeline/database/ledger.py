@@ -99,6 +99,20 @@ feed = sa.Table(
     comment="How far each customer's feed of audit records was read",
 )
 
+feed_blob = sa.Table(
+    "ledger_feed_blob",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("blob_id", sa.String(64), primary_key=True, comment="Hash of the blob's id in the feed"),
+    sa.Column("content_id", sa.UnicodeText, nullable=False, comment="The blob's id in the feed"),
+    sa.Column("uri", sa.UnicodeText, nullable=False, comment="Where it is read"),
+    sa.Column("available_at", timestamp(), nullable=False, comment="When it became available, as the feed says"),
+    sa.Column("reason", sa.Unicode(1000), nullable=False, comment="Why it could not be read, the last time"),
+    sa.Column("failures", sa.Integer, nullable=False, comment="How often it was asked for in vain"),
+    sa.Column("next_try", timestamp(), comment="When it is asked for again; null where it is gone for good"),
+    comment="Blobs of the feed that could not be read when their page was, and have not been since",
+)
+
 extraction = sa.Table(
     "ledger_extraction",
     metadata,

@@ -18,6 +18,7 @@ from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.authorization import ask_of, authorize
+from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.database.database import Database
@@ -144,7 +145,7 @@ class Submitter:
         """
         missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
         for requested in missing:
-            self.authorized_by(customer, requested)
+            self._may_submit(customer, requested)
         if missing:
             self._check_policies(customer)
 
@@ -177,6 +178,17 @@ class Submitter:
             return authorize(ask, consent_status).event_id
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
+
+    def _may_submit(self, customer: Customer, requested: RequestedDataset) -> str:
+        """Returns the id of the approval that allows a new factory run.
+
+        Raises:
+            NotAuthorizedError: no approval in force covers it, or its revocation may have been missed.
+        """
+        event_id = self.authorized_by(customer, requested)
+        status = approval_ledger.consent_status_of(self.database, customer, self.clock())
+        check_feed_is_read(self.database, customer, status, self.clock())
+        return event_id
 
     def _check_policies(self, customer: Customer) -> None:
         if customer.name not in self._complaints:
@@ -219,7 +231,7 @@ class Submitter:
             last_day=window.last_day,
             columns=requested.columns,
             scope=requested.scope.model_dump_json(),
-            approval_event_id=self.authorized_by(customer, requested),
+            approval_event_id=self._may_submit(customer, requested),
             requested_by=self.requested_by,
             status=ledger.CLAIMED,
             claim=self.claimant,
