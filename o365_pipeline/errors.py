@@ -60,6 +60,10 @@ class ExtractionError(O365PipelineError):
     """Azure Data Factory refused, failed, cancelled or lost a run."""
 
 
+class BeingSubmittedError(ExtractionError):
+    """Another process is submitting some of the days right now."""
+
+
 class FactoryBusyError(ExtractionError):
     """Azure Data Factory did nothing, and asks for a pause of some seconds."""
 

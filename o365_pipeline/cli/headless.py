@@ -27,7 +27,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
-from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
@@ -153,7 +153,8 @@ def extraction_of_days(
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
     wanted = _expected_partitions(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
-    submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
+    factory, claimant = deployment.resources["data_factory"], f"terminal:{uuid.uuid4()}"
+    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE)
     for requested in wanted:
         submitter.authorized_by(customer, requested)
     days = Window(first_day, last_day).days

@@ -136,10 +136,19 @@ extraction = sa.Table(
     sa.Column("rows_reported", sa.BigInteger, comment="rowsCopied, as the factory counted"),
     sa.Column("files_reported", sa.BigInteger, comment="filesWritten, as the factory counted"),
     sa.Column("error", sa.Unicode(4000)),
-    comment="One row per dataset and window that was ever submitted; never two factory runs under way for one",
+    comment="One row per dataset and window that was ever submitted; never two factory runs with data for one day",
 )
 # A unique column of SQL Server holds one null at most, and a window that is still claimed has no run yet.
 sa.Index(None, extraction.c.factory_run_id, unique=True, mssql_where=extraction.c.factory_run_id.is_not(None))
+
+claim_turn = sa.Table(
+    "ledger_claim_turn",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("dataset", sa.String(100), primary_key=True),
+    sa.Column("claims", sa.BigInteger, nullable=False, comment="How often days of the dataset were claimed"),
+    comment="Whoever claims days of a dataset writes here first, so that one process claims after the other",
+)
 
 landing = sa.Table(
     "ledger_landing",

@@ -24,7 +24,7 @@ from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claimant
 from o365_pipeline.extraction.data_factory import SUCCEEDED, CopyOutcome, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -129,7 +129,7 @@ def _extractions(
 ) -> list[Extraction]:
     """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
     me = claimant(context)
-    submitter = Submitter(database, factory, me, "raw", log=context.log)
+    submitter = Submitter(database, factory, me, "raw", log=context.log, patience=PATIENCE)
     submitter.authorized_by(customer, requested)
     submission = submitter.submit_days(customer, requested, work.days)
     _submit_others(context, submitter, customer, requested.dataset, work)
