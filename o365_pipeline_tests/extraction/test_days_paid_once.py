@@ -10,18 +10,20 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from o365_pipeline.cli.headless import Headless, extraction_of_days
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import BeingSubmittedError, NotAuthorizedError, RunInDoubtError
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -135,6 +137,49 @@ def test_any_spans_asked_for_at_once_by_several_deployments_are_paid_once(
     assert days_paid(several[0]) == Counter(asked)
 
 
+@pytest.mark.parametrize("server", ["sqlite", "postgres"])
+def test_of_claims_made_at_once_no_two_share_a_day(server: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = request.getfixturevalue("postgres_url") if server == "postgres" else f"sqlite:///{tmp_path}/mart.db"
+    database, claimants = mart_database(sa.make_url(url)), 6
+    together = threading.Barrier(claimants)
+
+    def claim(place: int) -> list[str]:
+        won = []
+        for number in range(10):
+            together.wait()
+            if ledger.claim(database, claimed(f"dataset-{number}", Window(WEEK[0], WEEK[place]), f"run-{place}")):
+                won.append(f"dataset-{number}")
+        return won
+
+    with ThreadPoolExecutor(claimants) as pool:
+        won = Counter(name for names in pool.map(claim, range(claimants)) for name in names)
+
+    assert won == Counter({f"dataset-{number}": 1 for number in range(10)})
+
+
+def claimed(dataset: str, window: Window, claimant: str) -> ledger.Extraction:
+    now = naive_utc(dt.datetime.now(dt.UTC))
+    return ledger.Extraction(
+        extraction_id=extraction_id("contoso", dataset, window),
+        customer="contoso",
+        dataset=dataset,
+        first_day=window.first_day,
+        last_day=window.last_day,
+        columns=("id",),
+        scope="{}",
+        approval_event_id="e1",
+        requested_by="extraction",
+        status=ledger.CLAIMED,
+        claim=claimant,
+        claimed_at=now,
+        attempt=1,
+        factory_run_id=None,
+        submitted_at=None,
+        looked_at=None,
+        error=None,
+    )
+
+
 def test_whoever_comes_second_is_told_where_it_has_no_patience(
     deployment: Deployment, customer: Customer, messages: RequestedDataset, decide: Decide, monkeypatch: Any
 ) -> None:
@@ -233,68 +278,29 @@ def test_an_approval_that_is_revoked_while_the_factory_is_busy_lets_no_run_be_cr
     assert deployment.sandbox.factory_runs() == []
 
 
-@pytest.mark.parametrize("asked", [WEEK[:2], WEEK[1:5], WEEK])
-def test_another_ledger_does_not_pay_again_for_what_the_factory_lists(
+def test_two_terminals_are_not_one_claimant(
     deployment: Deployment,
     customer: Customer,
     messages: RequestedDataset,
     decide: Decide,
-    tmp_path: Path,
-    asked: list[dt.date],
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decide()
-    submitter(deployment, "a").submit_days(customer, messages, WEEK[:2])
-    submitter(deployment, "a").submit_days(customer, messages, WEEK[3:5])
-    runs = {run.run_id for run in deployment.sandbox.factory_runs()}
-    other = replace(deployment, database=mart_database(sa.make_url(f"sqlite:///{tmp_path}/other.db")))
-    read_decisions(other, customer)
+    headless = Headless(deployment, instance)
 
-    submission = submitter(other, "b").submit_days(customer, messages, asked)
+    def extract() -> object:
+        return extraction_of_days(deployment, headless, customer, [messages.dataset], DAY, DAY)
 
-    assert days_paid(deployment) == Counter({*WEEK[:2], *WEEK[3:5], *asked})
-    taken = [entry for entry in submission.extractions if entry.factory_run_id in runs]
-    assert {entry.window for entry in taken} <= {Window(*WEEK[:2]), Window(*WEEK[3:5])}
-    assert submission.created == len(submission.extractions) - len(taken)
+    monkeypatch.setattr("o365_pipeline.cli.headless.PATIENCE", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "attach", killed)
+        with pytest.raises(KeyboardInterrupt):
+            extract()
 
-
-def test_what_was_purged_or_has_failed_is_paid_for_again_although_the_factory_lists_it(
-    deployment: Deployment, customer: Customer, messages: RequestedDataset, decide: Decide
-) -> None:
-    decide()
-    first = submitter(deployment, "a").submit_days(customer, messages, WEEK[:2])
-    [entry] = first.extractions
-    ledger.set_status(deployment.database, entry.extraction_id, entry.factory_run_id or "", ledger.PURGED)
-
-    again = submitter(deployment, "b").submit_days(customer, messages, WEEK[:3])
-
-    assert again.created == 1
-    assert entry.factory_run_id not in {one.factory_run_id for one in again.extractions}
-
-
-def test_runs_of_other_customers_and_datasets_in_the_same_factory_are_not_taken(
-    deployment: Deployment, customer: Customer, messages: RequestedDataset, decide: Decide, tmp_path: Path
-) -> None:
-    decide()
-    events = customer.data_request.requested("Event_v1")
-    assert events
-    submitter(deployment, "a").submit_days(customer, messages, WEEK[:2])
-    other = replace(deployment, database=mart_database(sa.make_url(f"sqlite:///{tmp_path}/other.db")))
-    read_decisions(other, customer)
-
-    assert submitter(other, "b").submit_days(customer, events, WEEK[:2]).created == 1
-
-
-def test_nothing_is_created_where_the_factory_does_not_say_what_it_has_made(
-    deployment: Deployment, customer: Customer, messages: RequestedDataset, decide: Decide, monkeypatch: Any
-) -> None:
-    decide()
-    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda *_: None)
-    faults(deployment).fail(20, 500, on=RUNS_QUERY)
-
-    with pytest.raises(Exception, match="does not say which runs it has made"):
-        submitter(deployment, "a").submit_days(customer, messages, WEEK[:1])
-
-    assert deployment.sandbox.factory_runs() == []
+    with pytest.raises(BeingSubmittedError):
+        extract()
+    assert days_paid(deployment) == Counter([DAY])
 
 
 def test_a_run_in_doubt_of_a_factory_that_does_not_answer_keeps_its_days_claimed(
