@@ -22,7 +22,8 @@ KILLED = RunProcess.this().model_copy(update={"started": "1"}).model_dump_json()
 def test_a_purge_waits_for_runs_whose_process_lives(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tags: Mapping[str, str], waits: bool
 ) -> None:
-    monkeypatch.setattr(dagster_history, "AT_WORK_REPEATS", 0)
+    monkeypatch.setattr(dagster_history, "AT_WORK_REPEATS", 1)
+    monkeypatch.setattr(dagster_history, "AT_WORK_SECONDS", 0.0)
     other = dg.DagsterRun(
         job_name="landing_job", tags={CUSTOMER_TAG: "contoso", **tags}, status=dg.DagsterRunStatus.STARTED
     )
