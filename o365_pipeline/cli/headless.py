@@ -13,10 +13,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import dagster as dg
 
-from o365_pipeline.consent.feed_reading import read_feeds
+from o365_pipeline.consent.feed_reading import read_decisions, read_feeds
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
@@ -136,7 +137,9 @@ def extraction_of_days(
     wanted = _expected_partitions(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
     factory, claimant = deployment.resources["data_factory"], f"terminal:{uuid.uuid4()}"
-    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE)
+    feed = deployment.resources["activity_feed"]
+    decisions = partial(read_decisions, deployment.database, feed, log=LOG)
+    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE, read_decisions=decisions)
     for requested in wanted:
         submitter.authorized_by(customer, requested)
     days = Window(first_day, last_day).days

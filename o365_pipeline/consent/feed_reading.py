@@ -30,6 +30,9 @@ from o365_pipeline.errors import FeedThrottledError
 WORKERS = 8
 """How many feeds are read at the same time."""
 
+DECISION_SECONDS = 10.0
+"""How long the pages of a customer's feed are requested before something is submitted for it."""
+
 ATTEMPTS = 5
 """How often recording a page is tried while other sensors record at the same time."""
 
@@ -120,6 +123,14 @@ def read_feeds(
                     progress = replace(progress, failures=(*progress.failures, answer.failure))
                 else:
                     behind.discard(answer.customer.name)
+
+
+def read_decisions(database: Database, feed: ActivityFeed, customer: Customer, log: logging.Logger) -> None:
+    """Reads what a customer's approvers decided up to now, before something is submitted for it.
+
+    A feed that does not answer, or was read a moment ago, leaves what is known as it is.
+    """
+    read_feeds(database, feed, Customers([customer]), dt.datetime.now(dt.UTC), DECISION_SECONDS, log)
 
 
 def _answer(

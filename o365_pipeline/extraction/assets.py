@@ -5,10 +5,13 @@ What belongs here: extraction as Dagster sees it. The steps belong to `submissio
 """
 
 import hashlib
+from functools import partial
 
 import dagster as dg
 
+from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
+from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import failures_in_one_line
@@ -49,12 +52,21 @@ def extraction(
     context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
     data_factory: DataFactory,
+    activity_feed: ActivityFeed,
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
     with failures_in_one_line():
         customer = customers[work.customer]
-    submitter = Submitter(database, data_factory, claimant(context), "extraction", log=context.log, patience=PATIENCE)
+    submitter = Submitter(
+        database,
+        data_factory,
+        claimant(context),
+        "extraction",
+        log=context.log,
+        patience=PATIENCE,
+        read_decisions=partial(read_decisions, database, activity_feed, log=context.log),
+    )
     lines, created = [], 0
     changes: list[DefinitionChange] = []
     with failures_in_one_line():

@@ -54,6 +54,9 @@ of the future, which was made before the clock was put back.
 PATIENCE = int((CLAIM_LIFETIME + LISTED_AFTER).total_seconds() / LOOK_PAUSE)
 """How often those look who wait for another process: until its claim has ended or is given up."""
 
+READ_PAUSE, EVER = dt.timedelta(seconds=30), dt.datetime.min.replace(tzinfo=dt.UTC)
+"""How long decisions count as read by the one that submits."""
+
 LOG = logging.getLogger("o365_pipeline")
 
 
@@ -102,6 +105,9 @@ class Submitter:
     patience: int = 0
     """How often it is looked whether another process has submitted its days, before that is an error."""
 
+    read_decisions: Callable[[Customer], object] | None = None
+    """Reads what the approvers have decided meanwhile, before something new is submitted."""
+
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with the factory's; one comparison in a Dagster run is enough."""
 
@@ -110,6 +116,8 @@ class Submitter:
 
     _listed: dict[str, list[FactoryRun]] = field(default_factory=dict, init=False)
     """The runs that each customer's factory lists; one look in a Dagster run is enough."""
+
+    _read: dict[str, dt.datetime] = field(default_factory=dict, init=False)
 
     def submit_days(
         self,
@@ -238,6 +246,9 @@ class Submitter:
             NotAuthorizedError: no approval in force covers it, or its revocation may have been missed.
         """
         now = self.clock()
+        if self.read_decisions and not dt.timedelta() <= now - self._read.get(customer.name, EVER) < READ_PAUSE:
+            self._read[customer.name] = now
+            self.read_decisions(customer)
         status = approval_ledger.consent_status_of(self.database, customer, now)
         event_id = self._authorized_by(customer, requested, status)
         check_feed_is_read(self.database, customer, status, now)

@@ -10,10 +10,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
 from o365_pipeline.cli.doctor import examine
 from o365_pipeline.consent import feed_ledger, unread_blobs
-from o365_pipeline.consent.activity_feed import Blob, Content, Page, Position, UnreadBlob
+from o365_pipeline.consent.activity_feed import ActivityFeed, Blob, Content, Page, Position, UnreadBlob
 from o365_pipeline.consent.approval_ledger import consent_status_of, consent_statuses
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_ledger import FeedState, save_feed_state
@@ -172,10 +173,11 @@ def test_a_submission_of_something_new_is_refused_and_what_is_there_is_found(
 
 
 def test_the_extraction_job_the_schedule_and_the_doctor_say_why_nothing_is_submitted(
-    deployment: Deployment, customer: Customer, runner: Runner, decide: Decide
+    deployment: Deployment, customer: Customer, runner: Runner, decide: Decide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide()
     read_until(deployment, customer, dt.datetime.now(dt.UTC) - 25 * HOUR)
+    monkeypatch.setattr(ActivityFeed, "read", silent)
     words = "the activity feed has not been read since"
 
     result = runner.execute_day("extraction_job")
@@ -185,6 +187,24 @@ def test_the_extraction_job_the_schedule_and_the_doctor_say_why_nothing_is_submi
     [finding] = [finding for finding in examine(deployment) if finding.what == "contoso: activity feed"]
     assert finding.works is False
     assert words in finding.message
+
+
+def silent(*_: object) -> Page:
+    raise ServiceRequestError("no route")
+
+
+def test_a_revocation_that_no_sensor_has_read_yet_lets_the_extraction_job_submit_nothing(
+    deployment: Deployment, customer: Customer, runner: Runner, decide: Decide
+) -> None:
+    decide()
+    deployment.sandbox.decide(
+        customer.tenant_id, customer.data_request.application_id, State.DENIED, "approver@contoso.example"
+    )
+
+    result = runner.execute_day("extraction_job")
+
+    assert "approved is Denied" in failure(result)
+    assert deployment.sandbox.factory_runs() == []
 
 
 def test_the_sensor_holds_back_what_was_approved_until_the_feed_is_read(
