@@ -28,6 +28,21 @@ def consent() -> None:
 
 
 @consent.command()
+@click.option("--customer", "customer_name", required=True, help="Whose approvals were compared.")
+@click.option("--note", required=True, help="Who compared them and how; the ledger keeps it.")
+def confirm(customer_name: str, note: str) -> None:
+    """Say that the approvals that `consent show` tells are those of the customer's admin center.
+
+    That ends the doubt about decisions that the activity feed does not give any more, or cannot give.
+    """
+    deployment = load()
+    customer, now = deployment.customers[customer_name], dt.datetime.now(dt.UTC)
+    feed_ledger.confirm(deployment.database, customer, note, now)
+    status = approval_ledger.consent_status_of(deployment.database, customer, now)
+    click.echo(f"{customer.name}: {status}, as somebody has found it in the admin center")
+
+
+@consent.command()
 @click.option("--customer", "customer_name", help="One customer, with the history of its decisions.")
 def show(customer_name: str | None) -> None:
     """Show where each customer's data request stands, and every decision about one of them."""

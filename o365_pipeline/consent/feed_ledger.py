@@ -18,9 +18,10 @@ from o365_pipeline.consent.approvals import ConsentStatus, Decision
 from o365_pipeline.consent.feed_records import UnreadableRecord
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_event, feed_blob, insert_new, naive_utc, put
+from o365_pipeline.database.ledger import approval_event, feed_blob, insert_new, naive_utc, put, truncated
 from o365_pipeline.database.ledger import feed as feed_table
 from o365_pipeline.database.ledger import record_aside as unreadable_table
+from o365_pipeline.errors import UsageError
 
 MARGIN = dt.timedelta(minutes=1)
 """The oldest content that is requested is younger than seven days by this much."""
@@ -155,6 +156,8 @@ def missing_decisions(database: Database, customer: Customer, since: dt.datetime
         row = connection.execute(sa.select(feed_table).where(feed_table.c.customer == customer.name)).first()
         latest = connection.scalar(decided)
         unread = connection.scalar(newest_blob)
+    if row and row.confirmed_at:
+        latest = max(latest or row.confirmed_at, row.confirmed_at)
     hours = customer.unread_feed_hours
     if row is None or _utc(row.read_until) < at - dt.timedelta(hours=hours):
         return f"the feed of decisions was not read for {'a day' if hours == 24 else f'{hours} hours'}"
@@ -163,6 +166,20 @@ def missing_decisions(database: Database, customer: Customer, since: dt.datetime
     if row.missed_until and _utc(row.missed_until) > since and (latest is None or latest < row.missed_until):
         return f"decisions of {_missed(row)} may be missing"
     return None
+
+
+def confirm(database: Database, customer: Customer, note: str, now: dt.datetime) -> None:
+    """Records that somebody has found the customer's approvals in the admin center to be those of the ledger.
+
+    Raises:
+        UsageError: the customer's feed was never read, so that there is nothing to compare.
+    """
+    change = feed_table.update().where(feed_table.c.customer == customer.name)
+    note = truncated(note, feed_table.c.confirmed_note) or ""
+    if not database.execute(change.values(confirmed_at=naive_utc(now), confirmed_note=note)):
+        raise UsageError(
+            f"{customer.name}: its activity feed was never read: read it first, o365-pipeline consent show"
+        )
 
 
 def customers_with_news(

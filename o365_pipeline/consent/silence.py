@@ -21,7 +21,10 @@ from o365_pipeline.errors import FeedUnreadError
 CLOCK_SKEW = dt.timedelta(hours=1)
 """A feed that was read up to a later moment than this ahead of the clock: the clock was put back since."""
 
-DECIDE_ANEW = "a new decision of the approver ends the doubt"
+END_THE_DOUBT = (
+    "a new decision of the approver ends the doubt, or `o365-pipeline consent confirm` of whoever has looked at the "
+    "approvals in the admin center"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def silences(
 ) -> dict[str, Silence]:
     """Returns the customers whose feed has been unread for longer than their settings allow, with the reason.
 
-    A decision that was read describes the present of its moment, so that what was missed before it does not count.
+    A decision that was read describes the present of its moment, so that what was missed before it does not count; nor
+    does what was missed before somebody compared the ledger with the admin center.
     """
     asked = {customer.name: customer for customer in customers}
     rows: dict[str, sa.Row[tuple[object, ...]]] = {}
@@ -59,9 +63,13 @@ def silences(
     for customer in asked.values():
         if row := rows.get(customer.name):
             approval = statuses[customer.name].approval
-            decided = approval.updated_at if approval else dt.datetime.min.replace(tzinfo=dt.UTC)
+            ever = dt.datetime.min.replace(tzinfo=dt.UTC)
+            confirmed = (
+                _utc(row.confirmed_at) if row.confirmed_at and _utc(row.confirmed_at) <= at + CLOCK_SKEW else ever
+            )
+            decided = max(approval.updated_at if approval else ever, confirmed)
             longest = dt.timedelta(hours=customer.unread_feed_hours)
-            unread = _unread(row, blobs.get(customer.name, ()), decided, at)
+            unread = _unread(row, blobs.get(customer.name, ()), confirmed, decided, at)
             if long := [silence for silence in unread if at - silence.since > longest]:
                 found[customer.name] = min(long, key=lambda silence: silence.since)
     return found
@@ -80,7 +88,11 @@ def check_feed_is_read(
 
 
 def _unread(
-    row: sa.Row[tuple[object, ...]], blobs: Iterable[dt.datetime], decided: dt.datetime, at: dt.datetime
+    row: sa.Row[tuple[object, ...]],
+    blobs: Iterable[dt.datetime],
+    confirmed: dt.datetime,
+    decided: dt.datetime,
+    at: dt.datetime,
 ) -> Iterable[Silence]:
     read_until = _utc(row.read_until)
     if read_until > at + CLOCK_SKEW:
@@ -90,16 +102,18 @@ def _unread(
             "see that the clock is right; the consent sensor reads the feed anew",
         )
     yield Silence(
-        read_until,
+        max(read_until, confirmed),
         "the activity feed has not been read",
         "see that the consent sensor is on, what it logs, and what `o365-pipeline doctor` says",
     )
     if missed := [moment for moment in blobs if moment > decided]:
         yield Silence(
-            min(missed), "a blob of the activity feed cannot be read", f"it is requested again and again; {DECIDE_ANEW}"
+            min(missed),
+            "a blob of the activity feed cannot be read",
+            f"it is requested again and again; {END_THE_DOUBT}",
         )
     if row.missed_until and _utc(row.missed_until) > decided:
-        yield Silence(_utc(row.missed_from), "decisions may be missing in the activity feed", DECIDE_ANEW)
+        yield Silence(_utc(row.missed_from), "decisions may be missing in the activity feed", END_THE_DOUBT)
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:

@@ -95,6 +95,8 @@ feed = sa.Table(
     sa.Column("not_before", timestamp(), comment="When the feed may be asked again, as it said"),
     sa.Column("missed_from", timestamp(), comment="From when decisions may have been missed, the last time"),
     sa.Column("missed_until", timestamp(), comment="Until when"),
+    sa.Column("confirmed_at", timestamp(), comment="When somebody last compared the ledger with the admin center"),
+    sa.Column("confirmed_note", sa.Unicode(1000), comment="What they said of it"),
     sa.Column("told", sa.Unicode(200), comment="What the UI was last told of the customer's consent"),
     comment="How far each customer's feed of audit records was read",
 )

@@ -23,7 +23,7 @@ from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import FeedUnreadError
+from o365_pipeline.errors import FeedUnreadError, UsageError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.consent.fakes import NOW, FakeFeed, record
@@ -119,6 +119,23 @@ def test_decisions_that_the_feed_does_not_keep_any_more_are_silence_until_the_ne
 
     read(deployment, FakeFeed(record(customer, "e2")), customer, NOW + HOUR)
     assert reason(deployment, customer, NOW + HOUR) is None
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_whoever_compares_the_ledger_with_the_admin_center_ends_the_doubt_for_a_day(
+    deployment: Deployment, customer: Customer, is_lost: bool
+) -> None:
+    with pytest.raises(UsageError, match="was never read"):
+        feed_ledger.confirm(deployment.database, customer, "looked", NOW)
+    denied = record(customer, State=State.DENIED, ApprovalUpdatedDateInUTC=(NOW - 40 * HOUR).isoformat())
+    read(deployment, BadBlobFeed(30, denied, is_lost=is_lost), customer)
+    assert reason(deployment, customer)
+
+    feed_ledger.confirm(deployment.database, customer, "looked", NOW)
+
+    assert reason(deployment, customer) is None
+    assert feed_ledger.missing_decisions(deployment.database, customer, NOW - 40 * HOUR, NOW) is None
+    assert reason(deployment, customer, NOW + 25 * HOUR)
 
 
 def test_a_clock_that_was_put_back_reads_the_feed_anew_and_submits_nothing_before(
