@@ -36,6 +36,10 @@ class NotAuthorizedError(O365PipelineError):
     """No approval in force covers the request; the message names Data Connect's rule."""
 
 
+class FeedUnreadError(NotAuthorizedError):
+    """A customer's feed was not read for so long that a revocation may have been missed."""
+
+
 class PolicyViolationError(NotAuthorizedError):
     """A customer's installation violates a policy that its approver saw; the message names both."""
 
@@ -54,6 +58,10 @@ class FeedThrottledError(FeedError):
 
 class ExtractionError(O365PipelineError):
     """Azure Data Factory refused, failed, cancelled or lost a run."""
+
+
+class BeingSubmittedError(ExtractionError):
+    """Another process is submitting some of the days right now."""
 
 
 class FactoryBusyError(ExtractionError):

@@ -41,7 +41,9 @@ def test_azure_is_built_without_a_call_to_it(customers: Path) -> None:
         _ = deployment.sandbox
 
 
-@pytest.mark.parametrize("name", ["first_day", "initial_days", "data_request", "national_cloud", "purge_grace_days"])
+@pytest.mark.parametrize(
+    "name", [*("first_day", "initial_days", "data_request", "national_cloud", "purge_grace_days"), "unread_feed_hours"]
+)
 def test_what_each_customer_has_is_not_said_for_all(customers: Path, name: str) -> None:
     values = {
         "first_day": "2026-11-16",
@@ -49,6 +51,7 @@ def test_what_each_customer_has_is_not_said_for_all(customers: Path, name: str) 
         "data_request": SHIPPED_REQUEST,
         "national_cloud": "gcc",
         "purge_grace_days": 3,
+        "unread_feed_hours": 12,
     }
 
     with pytest.raises(SettingsError, match=f"O365_{name.upper()}: each customer has its own"):

@@ -15,6 +15,7 @@ from o365_pipeline.cli.headless import read_consent
 from o365_pipeline.cli.terminal import stdout, table
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.request_change import refusals, request_change
+from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.deployment import Deployment, load
@@ -24,6 +25,21 @@ from o365_pipeline.errors import FeedError
 @click.group()
 def consent() -> None:
     """What approvers were asked, and what they said."""
+
+
+@consent.command()
+@click.option("--customer", "customer_name", required=True, help="Whose approvals were compared.")
+@click.option("--note", required=True, help="Who compared them and how; the ledger keeps it.")
+def confirm(customer_name: str, note: str) -> None:
+    """Say that the approvals that `consent show` tells are those of the customer's admin center.
+
+    That ends the doubt about decisions that the activity feed does not give any more, or cannot give.
+    """
+    deployment = load()
+    customer, now = deployment.customers[customer_name], dt.datetime.now(dt.UTC)
+    feed_ledger.confirm(deployment.database, customer, note, now)
+    status = approval_ledger.consent_status_of(deployment.database, customer, now)
+    click.echo(f"{customer.name}: {status}, as somebody has found it in the admin center")
 
 
 @consent.command()
@@ -54,6 +70,11 @@ def show(customer_name: str | None) -> None:
     for customer in chosen:
         if (summary := summaries.get(customer.name)) and summary.missed:
             click.echo(f"{customer.name}: decisions of {summary.missed} may be missing")
+        if summary and summary.unread_blobs:
+            click.echo(f"{customer.name}: {summary.unread_blobs} blobs of the activity feed cannot be read")
+        status = approval_ledger.consent_status_of(deployment.database, customer, now)
+        if silence := silences(deployment.database, [customer], {customer.name: status}, now).get(customer.name):
+            click.echo(f"{customer.name}: nothing new is submitted, {silence}")
     if len(chosen) == 1:
         _show_history(deployment, chosen[0])
 

@@ -6,8 +6,10 @@ What belongs here: which connections are tried, and the report. Making a connect
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +18,9 @@ import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
 from o365_pipeline.azure.cloud import sign_in_failure
+from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.customers.regions import azure_region
 from o365_pipeline.database.database import Database, connectable
@@ -78,7 +82,7 @@ def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool)
     feed, factory = deployment.resources["activity_feed"], deployment.resources["data_factory"]
     name = customer.name
     looks = {
-        f"{name}: activity feed": lambda: _feed(feed, customer),
+        f"{name}: activity feed": lambda: _feed(deployment.database, feed, customer),
         f"{name}: factory {customer.factory}": lambda: _factory(factory, customer),
     }
     for what, look in looks.items():
@@ -105,7 +109,7 @@ def _sign_in(deployment: Deployment, tenant_id: str) -> str:
     return "a token was given"
 
 
-def _feed(feed: ActivityFeed, customer: Customer) -> str:
+def _feed(database: Database, feed: ActivityFeed, customer: Customer) -> str:
     try:
         subscribed = feed.is_subscribed(customer)
     except HttpResponseError as error:
@@ -117,7 +121,19 @@ def _feed(feed: ActivityFeed, customer: Customer) -> str:
         raise
     except (ValueError, LookupError, TypeError) as error:
         raise FeedError("another service answers there: check O365_FEED_URL where it is set, and the proxy") from error
+    _check_silence(database, customer)
     return "it answers" if subscribed else "it answers; the consent sensor will subscribe to it"
+
+
+def _check_silence(database: Database, customer: Customer) -> None:
+    """Checks that the decisions in the feed are known up to now; a ledger that cannot be opened has its own line.
+
+    Raises:
+        FeedUnreadError: the feed has not been read for longer than the customer's settings allow.
+    """
+    now = dt.datetime.now(dt.UTC)
+    with suppress(DatabaseError, DatabaseUnavailableError):
+        check_feed_is_read(database, customer, approval_ledger.consent_status_of(database, customer, now), now)
 
 
 def _secret(customer: Customer) -> Finding:

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import dagster as dg
 
-from o365_pipeline.consent.feed_reading import read_feeds
+from o365_pipeline.consent.feed_reading import read_decisions, read_feeds
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.dagster_ui.run_processes import SIGN_SECONDS, end_dead_runs, process_tags, sign_of_life
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.landing_sensor import LANDING_JOB
-from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
@@ -39,7 +41,6 @@ SHOWN = 3
 """How many reasons, or customers, one line names."""
 LOG = logging.getLogger("o365_pipeline")
 RUN_KEY = "dagster/run_key"
-PROCESS = "o365/process"
 
 StepsDone = Callable[[int], None]
 
@@ -52,7 +53,7 @@ class Headless:
         self._resources = dict(deployment.resources)
         self._instance = instance
         self._cursors: dict[str, str | None] = {}
-        self._end_dead_runs()
+        end_dead_runs(instance, dt.datetime.now(dt.UTC))
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
         """Evaluates a sensor once, as the daemon would; returns the runs that it requests."""
@@ -86,7 +87,7 @@ class Headless:
         Raises:
             O365PipelineError: the run failed; the message is that of the first step that failed.
         """
-        tags = {**request.tags, PROCESS: str(os.getpid())}
+        tags = {**request.tags, **process_tags(dt.datetime.now(dt.UTC))}
         if request.run_key:
             tags[RUN_KEY] = request.run_key
             done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])
@@ -106,24 +107,6 @@ class Headless:
             failed = [event for event in result.all_events if event.is_step_failure]
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
-
-    def _end_dead_runs(self) -> None:
-        """Marks runs whose terminal was killed as failed, and frees their slots in pools."""
-        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-        for run in self._instance.get_runs(started):
-            if (process := run.tags.get(PROCESS)) and not _is_alive(int(process)):
-                self._instance.report_run_failed(run, "The terminal that it ran in was killed.")
-                self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def extraction_of_days(
@@ -153,7 +136,10 @@ def extraction_of_days(
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
     wanted = _expected_partitions(customer, datasets, last_day, today)
     read_consent(deployment, [customer])
-    submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
+    factory, claimant = deployment.resources["data_factory"], f"terminal:{uuid.uuid4()}"
+    feed = deployment.resources["activity_feed"]
+    decisions = partial(read_decisions, deployment.database, feed, log=LOG)
+    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE, read_decisions=decisions)
     for requested in wanted:
         submitter.authorized_by(customer, requested)
     days = Window(first_day, last_day).days
@@ -212,11 +198,15 @@ def _message(error: str) -> str:
 
 @contextmanager
 def _watching(instance: dg.DagsterInstance, run_id: str, steps_done: StepsDone) -> Iterator[None]:
-    """Reports how many of a run's steps are done, while it runs."""
+    """Reports how many of a run's steps are done while it runs, and tells others that this process lives."""
     ended = threading.Event()
 
     def watch() -> None:
+        told = time.monotonic()
         while not ended.wait(PROGRESS_SECONDS):
+            if time.monotonic() - told >= SIGN_SECONDS:
+                told = time.monotonic()
+                instance.add_run_tags(run_id, dict(sign_of_life(dt.datetime.now(dt.UTC))))
             records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
             steps_done(len(records))
 

@@ -118,6 +118,8 @@ def _show_refusals(customer: Customer, planned: NextExtraction) -> None:
             f"{customer.name}: no approval is in force ({planned.consent_status}); an extraction would be refused."
         )
         return
+    if planned.silence:
+        click.echo(f"{customer.name}: an extraction would be refused: {planned.silence}")
     for entry in planned.datasets:
         if entry.refusal:
             click.echo(f"{entry.dataset} would be refused by {entry.refusal}")

@@ -1,18 +1,20 @@
 """The Office 365 Management Activity API: the feed in which consent and operation records appear.
 
-What belongs here: calls, windows, pages and throttling, as Microsoft documents them (Office 365 Management Activity API
-reference). The meaning of records belongs to `feed_records.py`; how far a feed was read belongs to `feed_reading.py`.
+What belongs here: calls, windows, pages, blobs and throttling, as Microsoft documents them (Office 365 Management
+Activity API reference). The meaning of records belongs to `feed_records.py`; how far a feed was read belongs to
+`feed_reading.py`.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from azure.core import PipelineClient
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
@@ -26,6 +28,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from pydantic import Field
 
 from o365_pipeline.azure.cloud import Cloud
+from o365_pipeline.consent.approvals import in_utc
 from o365_pipeline.customers.customer import Customer, NationalCloud
 from o365_pipeline.errors import FeedThrottledError
 
@@ -47,8 +50,11 @@ ALREADY_ENABLED, TOO_MANY_REQUESTS = "AF20024", "AF429"
 NOT_SUBSCRIBED = ("AF20022", "AF20023")
 """There is no subscription, or somebody disabled it."""
 
-GONE = (400, 404, 410)
-"""Statuses for content that does not exist (AF20050) or has expired (AF20051); asking again changes nothing."""
+GONE, NOT_FOUND = ("AF20050", "AF20051"), (404, 410)
+"""Codes and statuses of content that does not exist or has expired; asking again changes nothing."""
+
+FAILURES_IN_A_ROW = 3
+"""After so many blobs in a row that cannot be read, the others of the page are not asked for now."""
 
 DEFAULT_PAUSE_SECONDS = 60
 """The pause after a throttled request whose answer names no pause."""
@@ -64,14 +70,44 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Blob:
+    """A blob of records, as a page of the feed names it."""
+
+    content_id: str
+    uri: str
+    available_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class UnreadBlob:
+    """A blob that could not be read, and why; the reason repeats nothing of its content."""
+
+    blob: Blob
+    reason: str
+    was_requested: bool = True
+    is_lost: bool = False
+    """True if asking again changes nothing."""
+
+
+class Content(NamedTuple):
+    """What some blobs held, and those of them that could not be read."""
+
+    records: tuple[object, ...]
+    read: tuple[Blob, ...]
+    unread: tuple[UnreadBlob, ...]
+    pause: float | None = None
+    """The pause in seconds that the feed asked for."""
+
+
+@dataclass(frozen=True)
 class Page:
-    """One page of a tenant's feed: its records, (blob, reason) of what could not be read, and the position to continue
-    from.
-    """
+    """One page of a tenant's feed: its records, the blobs that could not be read, and the position to continue from."""
 
     position: Position
     records: tuple[object, ...] = ()
-    unreadable: tuple[tuple[str, str], ...] = ()
+    read: tuple[Blob, ...] = ()
+    unread: tuple[UnreadBlob, ...] = ()
+    pause: float | None = None
     is_last: bool = True
     """True if there is nothing more to read for now."""
 
@@ -97,9 +133,12 @@ class ActivityFeed(dg.ConfigurableResource):
             position: at most seven days back.
             now: the end of what is read; a window is cut after 24 hours.
 
+        A page that was listed is never listed again: a blob that cannot be read now is named, and left for later.
+
         Raises:
             FeedThrottledError: the API asks for a pause.
             azure.core.exceptions.AzureError: the API does not answer, or refuses.
+            ValueError: what it answers is no list.
         """
         second = now.replace(microsecond=0)
         end = position.end or min(position.start + MAX_WINDOW, second + ONE_SECOND)
@@ -110,20 +149,46 @@ class ActivityFeed(dg.ConfigurableResource):
         if response.status_code == 400 and position.next_page:
             response = self._list(customer, Position(position.start), end)
         response.raise_for_status()
-        blobs = {content["contentId"]: content["contentUri"] for content in response.json()}
-        records: list[object] = []
-        unreadable: list[tuple[str, str]] = []
-        for content_id, uri in blobs.items():
-            try:
-                records += self._records(customer, uri)
-            except ValueError as error:
-                unreadable.append((content_id, str(error)))
+        blobs = _blobs(response.json(), end)
+        content = self.read_blobs(customer, [blob for blob in blobs if blob.uri])
+        nowhere = tuple(
+            UnreadBlob(blob, "it is listed without an address", is_lost=True) for blob in blobs if not blob.uri
+        )
         if next_page := response.headers.get("NextPageUri"):
             onward = replace(position, end=end, next_page=next_page)
         else:
             onward = Position(min(end, second, _date_of(response) or end))
         is_last = next_page is None and end > second
-        return Page(onward, tuple(records), tuple(unreadable), is_last, subscribed)
+        unread = content.unread + nowhere
+        return Page(onward, content.records, content.read, unread, content.pause, is_last, subscribed)
+
+    def read_blobs(self, customer: Customer, blobs: Sequence[Blob]) -> Content:
+        """Reads blobs one by one; one that cannot be read does not stop the others.
+
+        Where the feed asks for a pause, cannot be reached, or fails several times in a row, the rest is not requested.
+        """
+        records: list[object] = []
+        read: list[Blob] = []
+        unread: list[UnreadBlob] = []
+        in_a_row = 0
+        for place, blob in enumerate(blobs):
+            try:
+                records += self._records(customer, blob.uri)
+                read.append(blob)
+                in_a_row = 0
+                continue
+            except _LostBlobError as error:
+                unread.append(UnreadBlob(blob, str(error), is_lost=True))
+                continue
+            except (AzureError, FeedThrottledError, ValueError, RecursionError) as error:
+                unread.append(UnreadBlob(blob, _reason(error)))
+                in_a_row += 1
+                pause = error.seconds if isinstance(error, FeedThrottledError) else None
+                stops = isinstance(error, (FeedThrottledError, ServiceRequestError, ClientAuthenticationError))
+            if stops or in_a_row == FAILURES_IN_A_ROW:
+                rest = (UnreadBlob(left, unread[-1].reason, was_requested=False) for left in blobs[place + 1 :])
+                return Content(tuple(records), tuple(read), (*unread, *rest), pause)
+        return Content(tuple(records), tuple(read), tuple(unread))
 
     def is_subscribed(self, customer: Customer) -> bool:
         """Tells whether the tenant's feed has a subscription; changes nothing.
@@ -157,16 +222,14 @@ class ActivityFeed(dg.ConfigurableResource):
         """Reads the records in a blob.
 
         Raises:
-            ValueError: the blob cannot be read, now or later; the message says why.
+            _LostBlobError: the blob is gone; the message says why.
+            ValueError: it is not JSON.
         """
         response = self._send(customer, HttpRequest("GET", uri))
-        if response.status_code in GONE:
-            raise ValueError(f"the blob is gone, or never was (HTTP {response.status_code})")
+        if response.status_code in NOT_FOUND or _answers(response, *GONE):
+            raise _LostBlobError(f"the blob is gone, or never was (HTTP {response.status_code})")
         response.raise_for_status()
-        try:
-            content = response.json()
-        except ValueError:
-            raise ValueError("the blob is not JSON") from None
+        content = response.json()
         return content if isinstance(content, list) else [content]
 
     def _send(self, customer: Customer, request: HttpRequest) -> HttpResponse:
@@ -212,6 +275,42 @@ def _client(cloud: Cloud, root: str, tenant_id: str) -> PipelineClient[HttpReque
 @lru_cache(maxsize=8)
 def _transport(cloud: Cloud) -> Any:
     return cloud.transport()
+
+
+class _LostBlobError(Exception):
+    """A blob does not exist, or not any more."""
+
+
+def _blobs(listed: object, end: dt.datetime) -> list[Blob]:
+    """Returns the blobs of a page, each once; one without an address has "" there.
+
+    Args:
+        end: the time that counts for a blob of which the page says none: the end of the page's window.
+
+    Raises:
+        ValueError: the answer is no list.
+    """
+    if not isinstance(listed, list):
+        raise ValueError("the feed's answer is no list of blobs")
+    blobs: dict[str, Blob] = {}
+    for entry in listed:
+        named = entry if isinstance(entry, dict) else {}
+        uri = str(named.get("contentUri") or "")
+        content_id = str(named.get("contentId") or uri or entry)
+        try:
+            available_at = in_utc(dt.datetime.fromisoformat(str(named.get("contentCreated"))))
+        except (ValueError, OverflowError):
+            available_at = end
+        blobs[content_id] = Blob(content_id, uri, available_at)
+    return list(blobs.values())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return f"the blob answers HTTP {error.status_code}"
+    if isinstance(error, (FeedThrottledError, AzureError)):
+        return f"the feed did not give the blob ({type(error).__name__})"
+    return "the blob is not JSON"
 
 
 def _answers(response: HttpResponse, *codes: str) -> bool:

@@ -12,6 +12,8 @@ import dagster as dg
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State, consent_status
+from o365_pipeline.consent.feed_ledger import Summary
+from o365_pipeline.consent.silence import Silence, silences
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_partitions
 from o365_pipeline.dagster_ui.labels import PRIVACY
@@ -43,7 +45,8 @@ approval = dg.AssetSpec(
     asset=APPROVAL,
     name=IN_FORCE_CHECK,
     description=(
-        "Every customer's approval is in force. It fails where approvers denied or revoked it, or let it expire; it "
+        "Every customer's approval is in force. It fails where approvers denied or revoked it, or let it expire, and "
+        "where the activity feed was not read for so long that a revocation may be missed; it "
         f"warns where they have not decided yet, and {WARNING_DAYS} days before an approval expires."
     ),
 )
@@ -51,13 +54,19 @@ def approval_in_force(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
     now = dt.datetime.now(dt.UTC)
-    return expiry_check_result(approval_ledger.consent_statuses(database, customers, now), now)
+    statuses = approval_ledger.consent_statuses(database, customers, now)
+    return expiry_check_result(statuses, silences(database, customers, statuses, now), now)
 
 
 def expiry_check_result(
-    statuses: Mapping[str, ConsentStatus[RecordedDecision]], at: dt.datetime
+    statuses: Mapping[str, ConsentStatus[RecordedDecision]], silent: Mapping[str, Silence], at: dt.datetime
 ) -> dg.AssetCheckResult:
-    """Checks the consent of all customers; the result names those that need the approver, the most urgent first."""
+    """Checks the consent of all customers; the result names those that need the approver, the most urgent first.
+
+    Args:
+        silent: the customers whose feed has been unread for too long, with the reason.
+    """
+    unread = [f"{name}: nothing new is submitted, {silence}" for name, silence in silent.items()]
     ended = [f"{name}: {statuses[name]}" for name in statuses if statuses[name].state in (State.DENIED, State.EXPIRED)]
     undecided = [
         f"{name}: {consent_status.state or 'no decision yet'}"
@@ -70,15 +79,16 @@ def expiry_check_result(
         for name, left in sorted(days_left.items(), key=lambda item: item[1])
         if left <= WARNING_DAYS
     ]
-    cases = [*ended, *ending, *undecided]
+    cases = [*ended, *unread, *ending, *undecided]
     more = f"; and {len(cases) - SHOWN_CASES} more" if len(cases) > SHOWN_CASES else ""
     return dg.AssetCheckResult(
         passed=not cases,
-        severity=dg.AssetCheckSeverity.ERROR if ended else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if ended or unread else dg.AssetCheckSeverity.WARN,
         description=f"Ask the approvers. {'; '.join(cases[:SHOWN_CASES])}{more}" if cases else "All are in force.",
         metadata={
             "customers": len(statuses),
             "denied_or_expired": len(ended),
+            "feed_unread": len(unread),
             "ending_soon": len(ending),
             "without_a_decision": len(undecided),
         },
@@ -86,13 +96,13 @@ def expiry_check_result(
 
 
 def approval_report(
-    customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, unreadable: int, missed: str | None
+    customer: Customer, events: Sequence[ApprovalEvent], at: dt.datetime, summary: Summary, silence: Silence | None
 ) -> dg.AssetMaterialization:
     """Returns the present status of a customer's data request and its history for the UI, without names of people.
 
     Args:
-        aside: how many records of the customer's feed could not be read.
-        missed: the time of which decisions may be missing.
+        summary: what of the customer's feed could not be read.
+        silence: why nothing new is submitted, although an approval may be in force.
     """
     status = consent_status(events, at)
     ends = status.approval.expires_at if status.approval else None
@@ -104,10 +114,13 @@ def approval_report(
         "application": dg.MetadataValue.text(customer.data_request.application_id),
         "approved": dg.MetadataValue.md(_covered(status.approval)),
         "history": dg.MetadataValue.md(_history(events)),
-        "records_kept_aside": dg.MetadataValue.int(unreadable),
+        "records_kept_aside": dg.MetadataValue.int(summary.unreadable),
+        "unread_blobs": dg.MetadataValue.int(summary.unread_blobs),
     }
-    if missed:
-        metadata["decisions_may_be_missing"] = dg.MetadataValue.text(missed)
+    if summary.missed:
+        metadata["decisions_may_be_missing"] = dg.MetadataValue.text(summary.missed)
+    if silence:
+        metadata["nothing_new_is_submitted"] = dg.MetadataValue.text(str(silence))
     return dg.AssetMaterialization(
         APPROVAL, partition=customer.name, description=f"{customer.name}: {status}", metadata=metadata
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,18 +18,16 @@ from o365_pipeline.consent.approvals import ConsentStatus, Decision
 from o365_pipeline.consent.feed_records import UnreadableRecord
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_event, insert_new, naive_utc, put
+from o365_pipeline.database.ledger import approval_event, feed_blob, insert_new, naive_utc, put, truncated
 from o365_pipeline.database.ledger import feed as feed_table
 from o365_pipeline.database.ledger import record_aside as unreadable_table
+from o365_pipeline.errors import UsageError
 
 MARGIN = dt.timedelta(minutes=1)
 """The oldest content that is requested is younger than seven days by this much."""
 
 HEADROOM = dt.timedelta(hours=1)
 """The first read of a feed begins this much later, so that there is time to get beyond the first window."""
-
-FRESH = dt.timedelta(days=1)
-"""A feed that was not read for longer than this says nothing about the present."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,23 @@ class FeedState:
         return in_part or self.looked_at is None or (now - self.looked_at).total_seconds() >= poll_seconds
 
 
+Gap = tuple[dt.datetime, dt.datetime]
+
+
+def later_gap(known: Gap | None, gap: Gap) -> Gap:
+    """Returns the one of two gaps that ends later: decisions before its end may be missing."""
+    return gap if known is None else max(known, gap, key=lambda each: each[1])
+
+
 @dataclass(frozen=True)
 class Summary:
-    """A summary of a customer's feed: how many records were unreadable, and the time of which some may be missing."""
+    """A summary of a customer's feed: how many records and blobs were unreadable, and the time of which some may be
+    missing.
+    """
 
     unreadable: int
     missed: str | None
+    unread_blobs: int = 0
 
 
 def read_feed_states(
@@ -77,13 +86,13 @@ def read_feed_states(
                 f"{customer.name}: consent was last read {start:%Y-%m-%d %H:%M} UTC; the feed reaches back seven days, "
                 f"so decisions before {begin:%Y-%m-%d %H:%M} UTC may be missing: check the customer's approvals."
             )
-            position, missed = Position(begin), (start, begin)
-        states[customer.name] = FeedState(
-            position,
-            _utc(row.looked_at) if row.looked_at else None,
-            _utc(row.not_before) if row.not_before else None,
-            missed,
-        )
+            position, missed = Position(begin), later_gap(missed, (start, begin))
+        looked_at = _utc(row.looked_at) if row.looked_at else None
+        not_before = _utc(row.not_before) if row.not_before else None
+        if looked_at and looked_at > now + MARGIN:
+            # The clock was put back: what becomes available from now on may lie before what was read.
+            position, looked_at, not_before = Position(min(position.start, now - MAX_WINDOW)), None, None
+        states[customer.name] = FeedState(position, looked_at, not_before, missed)
     return states
 
 
@@ -123,10 +132,12 @@ def summaries(database: Database) -> dict[str, Summary]:
     unreadable = sa.select(unreadable_table.c.customer, sa.func.count().label("n")).group_by(
         unreadable_table.c.customer
     )
+    unread = sa.select(feed_blob.c.customer, sa.func.count().label("n")).group_by(feed_blob.c.customer)
     with database.begin() as connection:
         counts = {row.customer: row.n for row in connection.execute(unreadable)}
+        blobs = {row.customer: row.n for row in connection.execute(unread)}
         return {
-            row.customer: Summary(counts.get(row.customer, 0), _missed(row))
+            row.customer: Summary(counts.get(row.customer, 0), _missed(row), blobs.get(row.customer, 0))
             for row in connection.execute(sa.select(feed_table))
         }
 
@@ -140,20 +151,48 @@ def missing_decisions(database: Database, customer: Customer, since: dt.datetime
         approval_event.c.customer == customer.name,
         approval_event.c.application_id == customer.data_request.application_id,
     )
+    newest_blob = sa.select(sa.func.max(feed_blob.c.available_at)).where(feed_blob.c.customer == customer.name)
     with database.begin() as connection:
         row = connection.execute(sa.select(feed_table).where(feed_table.c.customer == customer.name)).first()
         latest = connection.scalar(decided)
-    if row is None or _utc(row.read_until) < at - FRESH:
-        return "the feed of decisions was not read for a day"
+        unread = connection.scalar(newest_blob)
+    if row and row.confirmed_at:
+        latest = max(latest or row.confirmed_at, row.confirmed_at)
+    hours = customer.unread_feed_hours
+    if row is None or _utc(row.read_until) < at - dt.timedelta(hours=hours):
+        return f"the feed of decisions was not read for {'a day' if hours == 24 else f'{hours} hours'}"
+    if unread and _utc(unread) > since and (latest is None or latest < unread):
+        return f"a blob of {unread:%Y-%m-%d %H:%M} UTC in the feed of decisions cannot be read"
     if row.missed_until and _utc(row.missed_until) > since and (latest is None or latest < row.missed_until):
         return f"decisions of {_missed(row)} may be missing"
     return None
 
 
+def confirm(database: Database, customer: Customer, note: str, now: dt.datetime) -> None:
+    """Records that somebody has found the customer's approvals in the admin center to be those of the ledger.
+
+    Raises:
+        UsageError: the customer's feed was never read, so that there is nothing to compare.
+    """
+    change = feed_table.update().where(feed_table.c.customer == customer.name)
+    note = truncated(note, feed_table.c.confirmed_note) or ""
+    if not database.execute(change.values(confirmed_at=naive_utc(now), confirmed_note=note)):
+        raise UsageError(
+            f"{customer.name}: its activity feed was never read: read it first, o365-pipeline consent show"
+        )
+
+
 def customers_with_news(
-    database: Database, statuses: Mapping[str, ConsentStatus[Decision]], at: dt.datetime, limit: int
+    database: Database,
+    statuses: Mapping[str, ConsentStatus[Decision]],
+    silent: Collection[str],
+    at: dt.datetime,
+    limit: int,
 ) -> dict[str, Summary]:
     """Returns at most `limit` customers whose status the UI does not show yet, and marks them as shown.
+
+    Args:
+        silent: the customers whose feed has been unread for too long.
 
     If the process dies before it shows them, they are shown a day later: the days left are part of what is compared.
     """
@@ -171,6 +210,7 @@ def customers_with_news(
             summary = found[name]
             left, count = consent_status.days_left(at), events.get(name, 0)
             text = f"{consent_status.state}|{left}|{count}|{summary.unreadable}|{summary.missed}"
+            text += f"|{summary.unread_blobs}|silent" if name in silent else f"|{summary.unread_blobs}"
             if text != told[name]:
                 news[name] = summary
                 connection.execute(feed_table.update().where(feed_table.c.customer == name).values(told=text))

@@ -19,8 +19,8 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from sqlalchemy.exc import DBAPIError
 
 from o365_pipeline.azure.cloud import sign_in_failure
-from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger
-from o365_pipeline.consent.activity_feed import ActivityFeed, Page
+from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger, unread_blobs
+from o365_pipeline.consent.activity_feed import ActivityFeed, Blob, Content, Page, UnreadBlob
 from o365_pipeline.consent.feed_ledger import FeedState
 from o365_pipeline.consent.feed_records import ClassifiedRecords, UnreadableRecord, classify_records
 from o365_pipeline.customers.customer import Customer, Customers
@@ -29,6 +29,9 @@ from o365_pipeline.errors import FeedThrottledError
 
 WORKERS = 8
 """How many feeds are read at the same time."""
+
+DECISION_SECONDS = 10.0
+"""How long the pages of a customer's feed are requested before something is submitted for it."""
 
 ATTEMPTS = 5
 """How often recording a page is tried while other sensors record at the same time."""
@@ -41,6 +44,9 @@ class Progress:
     approvals: int = 0
     operations: int = 0
     unreadable: int = 0
+    unread_blobs: int = 0
+    """Blobs that could not be read this time, and are requested again."""
+
     behind: frozenset[str] = frozenset()
     failures: tuple[str, ...] = ()
     """Why feeds were not read, one line each."""
@@ -48,11 +54,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The answer of a customer's feed to one request."""
+    """The answer of a customer's feed to one request: a page, or remembered blobs, which change no place."""
 
     customer: Customer
-    feed_state: FeedState
+    feed_state: FeedState | None
     found: ClassifiedRecords = field(default_factory=ClassifiedRecords)
+    unread: tuple[UnreadBlob, ...] = ()
+    read: tuple[Blob, ...] = ()
     is_last: bool = True
     failure: str | None = None
 
@@ -87,8 +95,14 @@ def read_feeds(
         )
     )
     deadline = time.monotonic() + seconds
+    reachable = [customer.name for customer in customers if customer.name not in paused]
+    remembered = unread_blobs.due(database, reachable, now)
     with ThreadPoolExecutor(WORKERS) as pool:
         asked: dict[Future[Page], Customer] = {}
+        again = {pool.submit(feed.read_blobs, customers[name], blobs): name for name, blobs in remembered.items()}
+        for content, name in again.items():
+            answers = [_answer_again(customers[name], content.result(), log)]
+            progress = _keep(database, answers, now, progress, log)
         while True:
             while queue and len(asked) < 2 * WORKERS and time.monotonic() < deadline:
                 customer = queue.popleft()
@@ -102,13 +116,21 @@ def read_feeds(
             ]
             progress = _keep(database, answers, now, progress, log)
             for answer in answers:
-                states[answer.customer.name] = answer.feed_state
+                states[answer.customer.name] = answer.feed_state or states[answer.customer.name]
                 if not answer.is_last:
                     queue.append(answer.customer)
                 elif answer.failure:
                     progress = replace(progress, failures=(*progress.failures, answer.failure))
                 else:
                     behind.discard(answer.customer.name)
+
+
+def read_decisions(database: Database, feed: ActivityFeed, customer: Customer, log: logging.Logger) -> None:
+    """Reads what a customer's approvers decided up to now, before something is submitted for it.
+
+    A feed that does not answer, or was read a moment ago, leaves what is known as it is.
+    """
+    read_feeds(database, feed, Customers([customer]), dt.datetime.now(dt.UTC), DECISION_SECONDS, log)
 
 
 def _answer(
@@ -134,11 +156,26 @@ def _answer(
         return _Answer(customer, replace(feed_state, not_before=now + pause), failure=failure)
     if page.subscribed and feed_state.looked_at:
         log.warning(f"{customer.name}: somebody ended the subscription to the feed; it was started again")
-        feed_state = replace(feed_state, missed=(feed_state.position.start, now))
+        missed = feed_ledger.later_gap(feed_state.missed, (feed_state.position.start, now))
+        feed_state = replace(feed_state, missed=missed)
     feed_state = replace(feed_state, position=page.position, looked_at=now, not_before=None)
     found = classify_records(page.records, customer.tenant_id)
-    lost = tuple(UnreadableRecord(content_id[:100], reason, "") for content_id, reason in page.unreadable)
-    return _Answer(customer, feed_state, replace(found, unreadable=found.unreadable + lost), page.is_last)
+    for entry in page.unread:
+        log.warning(f"{customer.name}: a blob of the activity feed is left for later: {entry.reason}")
+    if page.pause is None:
+        return _Answer(customer, feed_state, found, page.unread, page.read, page.is_last)
+    paused = replace(feed_state, not_before=now + dt.timedelta(seconds=page.pause))
+    failure = f"{customer.name}: {FeedThrottledError(page.pause)}; it is read on after that"
+    log.info(failure)
+    return _Answer(customer, paused, found, page.unread, page.read, failure=failure)
+
+
+def _answer_again(customer: Customer, content: Content, log: logging.Logger) -> _Answer:
+    """Returns what remembered blobs held; those that still cannot be read stay remembered."""
+    if content.read:
+        log.info(f"{customer.name}: {len(content.read)} blobs of the activity feed were read that could not be before")
+    found = classify_records(content.records, customer.tenant_id)
+    return _Answer(customer, None, found, content.unread, content.read)
 
 
 def _keep(
@@ -155,12 +192,13 @@ def _keep(
             break
     else:
         return _keep_one_by_one(database, answers, now, progress, log)
-    approvals, operations, unreadable = counts
+    approvals, operations, unreadable, unread = counts
     return replace(
         progress,
         approvals=progress.approvals + approvals,
         operations=progress.operations + operations,
         unreadable=progress.unreadable + unreadable,
+        unread_blobs=progress.unread_blobs + unread,
     )
 
 
@@ -178,17 +216,23 @@ def _keep_one_by_one(
     return progress
 
 
-def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int]:
-    approvals = operations = unreadable = 0
+def _keep_once(database: Database, answers: Sequence[_Answer], now: dt.datetime) -> tuple[int, int, int, int]:
+    approvals = operations = unreadable = unread = 0
     with database.begin() as connection:
         # The places first: on SQLite the first write makes other sensors wait, so that they see what was recorded.
         for answer in sorted(answers, key=lambda answer: answer.customer.name):
-            feed_ledger.save_feed_state(connection, answer.customer, answer.feed_state)
+            if answer.feed_state:
+                feed_ledger.save_feed_state(connection, answer.customer, answer.feed_state)
+            unread_blobs.forget(connection, answer.customer, answer.read)
         for answer in answers:
+            lost = unread_blobs.remember(connection, answer.customer, answer.unread, now)
+            kept = [UnreadableRecord(entry.blob.content_id[:100], entry.reason, "") for entry in lost]
             approvals += approval_ledger.record(connection, answer.customer, answer.found.approvals, now)
             operations += operation_ledger.record(connection, answer.customer, answer.found.operations, now)
-            unreadable += feed_ledger.record_unreadable(connection, answer.customer, answer.found.unreadable, now)
-    return approvals, operations, unreadable
+            kept += answer.found.unreadable
+            unreadable += feed_ledger.record_unreadable(connection, answer.customer, kept, now)
+            unread += len(answer.unread) - len(lost)
+    return approvals, operations, unreadable, unread
 
 
 def _one_line(error: Exception) -> str:

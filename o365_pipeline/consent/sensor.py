@@ -5,7 +5,7 @@ consent belong to the other files of this folder.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import dagster as dg
 from pydantic import BaseModel, Field
@@ -16,6 +16,7 @@ from o365_pipeline.consent.approval_ledger import RecordedDecision
 from o365_pipeline.consent.approvals import ConsentStatus, Decision
 from o365_pipeline.consent.assets import APPROVAL, IN_FORCE_CHECK, approval_report, expiry_check_result
 from o365_pipeline.consent.feed_reading import read_feeds
+from o365_pipeline.consent.silence import Silence, silences
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, customer_partitions, range_tags
 from o365_pipeline.dagster_ui.evaluation import evaluation
@@ -48,6 +49,9 @@ class Cursor(BaseModel):
     asked_up_to: int = Field(default=0, description="The place in the ledger up to which decisions were acted on.")
     day: dt.date | None = Field(default=None, description="The day for which agreed windows are looked through.")
     after: str = Field(default="", description="The customer up to whom they were, in the order of names.")
+    held_back: list[str] = Field(
+        default_factory=list, description="Customers whose runs wait until their feed has been read."
+    )
 
 
 def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -76,16 +80,22 @@ def build_consent_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDef
             context.log.warning(
                 f"{progress.unreadable} records of the feed could not be read; the table ledger_record_aside keeps them"
             )
+        if progress.unread_blobs:
+            context.log.warning(
+                f"{progress.unread_blobs} blobs of the feed could not be read and are requested again; the table "
+                "ledger_feed_blob keeps them"
+            )
         statuses = approval_ledger.consent_statuses(database, customers, now)
+        silent = silences(database, customers, statuses, now)
         cursor = _cursor(context.cursor, identity(database))
-        cursor, requests = _extractions_to_request(database, customers, statuses, cursor, now.date())
+        cursor, requests = _extractions_to_request(database, customers, statuses, silent, cursor, now.date())
         known = set(context.instance.get_dynamic_partitions(CUSTOMERS))
         added = [customer.name for customer in customers if customer.name not in known][:MAX_ADDED]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else _waiting(statuses, progress.behind),
+            skip_reason=None if requests else _waiting(statuses, silent, progress.behind),
             dynamic_partitions_requests=[customer_partitions.build_add_request(added)] if added else [],
-            asset_events=_reports(database, customers, statuses, now),
+            asset_events=_reports(database, customers, statuses, silent, now),
             cursor=cursor.model_dump_json(),
         )
 
@@ -117,16 +127,33 @@ def initial_requests(customer: Customer, approval: Decision, today: dt.date, led
 
 
 def _extractions_to_request(
-    database: Database, customers: Customers, statuses: ConsentStatuses, cursor: Cursor, today: dt.date
+    database: Database,
+    customers: Customers,
+    statuses: ConsentStatuses,
+    silent: Collection[str],
+    cursor: Cursor,
+    today: dt.date,
 ) -> tuple[Cursor, list[dg.RunRequest]]:
-    """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now."""
+    """Returns at most MAX_REQUESTS runs: for new decisions, and for days of an agreed window that are over now.
+
+    Those of customers whose feed has been unread for too long are held back until it is read.
+    """
     requests: dict[str, list[dg.RunRequest]] = {}
+    held_back = set(cursor.held_back)
+    for name in sorted(held_back - set(silent)):
+        if len(requests) == MAX_REQUESTS:
+            break
+        held_back.discard(name)
+        if asked := _of_customer(customers, statuses, name, today, cursor):
+            requests[name] = asked
     asked_up_to = cursor.asked_up_to
     for sequence, name in recorded_after(database, approval_event.c.customer, asked_up_to, MAX_DECISIONS):
         if len(requests) == MAX_REQUESTS and name not in requests:
             break
         asked_up_to = sequence
-        if asked := _of_customer(customers, statuses, name, today, cursor):
+        if name in silent:
+            held_back.add(name)
+        elif asked := _of_customer(customers, statuses, name, today, cursor):
             requests[name] = asked
     after = cursor.after if cursor.day == today else ""
     for customer in sorted(customers, key=lambda customer: customer.name):
@@ -134,9 +161,13 @@ def _extractions_to_request(
         if customer.name <= after or not first_day <= today - ONE_DAY <= last_day or len(requests) == MAX_REQUESTS:
             continue
         after = customer.name
-        if customer.name not in requests and (asked := _of_customer(customers, statuses, customer.name, today, cursor)):
+        if customer.name in silent:
+            held_back.add(customer.name)
+        elif customer.name not in requests and (
+            asked := _of_customer(customers, statuses, customer.name, today, cursor)
+        ):
             requests[customer.name] = asked
-    reached = Cursor(ledger=cursor.ledger, asked_up_to=asked_up_to, day=today, after=after)
+    reached = Cursor(ledger=cursor.ledger, asked_up_to=asked_up_to, day=today, after=after, held_back=sorted(held_back))
     return reached, [request for asked in requests.values() for request in asked]
 
 
@@ -148,29 +179,38 @@ def _of_customer(
 
 
 def _reports(
-    database: Database, customers: Customers, statuses: ConsentStatuses, now: dt.datetime
+    database: Database,
+    customers: Customers,
+    statuses: ConsentStatuses,
+    silent: Mapping[str, Silence],
+    now: dt.datetime,
 ) -> Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Reports the customers whose status, days left or history the UI does not show yet, and the check of all
     customers.
     """
-    news = feed_ledger.customers_with_news(database, statuses, now, MAX_REPORTS)
+    news = feed_ledger.customers_with_news(database, statuses, silent, now, MAX_REPORTS)
     reports = [
         approval_report(
-            customers[name], approval_ledger.events(database, customers[name]), now, summary.unreadable, summary.missed
+            customers[name], approval_ledger.events(database, customers[name]), now, summary, silent.get(name)
         )
         for name, summary in news.items()
     ]
-    return [*reports, evaluation(APPROVAL, IN_FORCE_CHECK, expiry_check_result(statuses, now))] if reports else []
+    check = evaluation(APPROVAL, IN_FORCE_CHECK, expiry_check_result(statuses, silent, now))
+    return [*reports, check] if reports else []
 
 
-def _waiting(statuses: ConsentStatuses, behind: Iterable[str]) -> str:
-    """Says why nothing is requested: who has not approved, and whose feed is still being read."""
+def _waiting(statuses: ConsentStatuses, silent: Mapping[str, Silence], behind: Iterable[str]) -> str:
+    """Says why nothing is requested: whose feed is unread, who has not approved, whose feed is still being read."""
     waiting = [
         f"{name}: {consent_status.state or 'no decision yet'}"
         for name, consent_status in statuses.items()
         if not consent_status.approval
     ]
     parts = []
+    if silent:
+        told = [f"{name}: {silence}" for name, silence in silent.items()]
+        more = f"; and {len(told) - SHOWN_WAITING} more" if len(told) > SHOWN_WAITING else ""
+        parts.append(f"Nothing new is submitted for {'; '.join(told[:SHOWN_WAITING])}{more}")
     if waiting:
         more = f"; and {len(waiting) - SHOWN_WAITING} more" if len(waiting) > SHOWN_WAITING else ""
         parts.append(f"Waiting for approval: {'; '.join(waiting[:SHOWN_WAITING])}{more}")

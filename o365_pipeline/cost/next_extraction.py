@@ -14,6 +14,7 @@ from decimal import Decimal
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, refusal
+from o365_pipeline.consent.silence import Silence, silences
 from o365_pipeline.cost.assumptions import Assumptions
 from o365_pipeline.cost.estimate import Bill, CostLine, assumed_objects, priced, split_window
 from o365_pipeline.cost.extraction_history import History, history_of, people_of
@@ -59,6 +60,8 @@ class NextExtraction:
 
     datasets: tuple[PlannedDataset, ...]
     consent_status: ConsentStatus[ApprovalEvent]
+    silence: Silence | None
+    """Why nothing new is submitted, although an approval may be in force."""
 
     @property
     def one_window(self) -> Bill:
@@ -101,7 +104,8 @@ def next_extraction(
         _planned(database, customer, requested, asked, now, consent_status, pricing)
         for requested in customer.data_request.datasets
     )
-    return NextExtraction(*days, pricing.users, users is not None, planned, consent_status)
+    silence = silences(database, [customer], {customer.name: consent_status}, now).get(customer.name)
+    return NextExtraction(*days, pricing.users, users is not None, planned, consent_status, silence)
 
 
 @dataclass(frozen=True)

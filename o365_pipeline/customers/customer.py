@@ -103,6 +103,12 @@ class CustomerSettings(BaseModel):
     purge_grace_days: int = Field(
         default=30, ge=0, le=3_650, description="How long data outlives its approval before it is purged."
     )
+    unread_feed_hours: int = Field(
+        default=24,
+        ge=1,
+        le=168,
+        description="How long the activity feed may be unread before nothing new is submitted.",
+    )
     deny_people: tuple[str, ...] = Field(
         default=(),
         description="Entra object ids or e-mail addresses of people who are left out of all that is curated.",

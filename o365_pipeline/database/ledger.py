@@ -95,8 +95,24 @@ feed = sa.Table(
     sa.Column("not_before", timestamp(), comment="When the feed may be asked again, as it said"),
     sa.Column("missed_from", timestamp(), comment="From when decisions may have been missed, the last time"),
     sa.Column("missed_until", timestamp(), comment="Until when"),
+    sa.Column("confirmed_at", timestamp(), comment="When somebody last compared the ledger with the admin center"),
+    sa.Column("confirmed_note", sa.Unicode(1000), comment="What they said of it"),
     sa.Column("told", sa.Unicode(200), comment="What the UI was last told of the customer's consent"),
     comment="How far each customer's feed of audit records was read",
+)
+
+feed_blob = sa.Table(
+    "ledger_feed_blob",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("blob_id", sa.String(64), primary_key=True, comment="Hash of the blob's id in the feed"),
+    sa.Column("content_id", sa.UnicodeText, nullable=False, comment="The blob's id in the feed"),
+    sa.Column("uri", sa.UnicodeText, nullable=False, comment="Where it is read"),
+    sa.Column("available_at", timestamp(), nullable=False, comment="When it became available, as the feed says"),
+    sa.Column("reason", sa.Unicode(1000), nullable=False, comment="Why it could not be read, the last time"),
+    sa.Column("failures", sa.Integer, nullable=False, comment="How often it was asked for in vain"),
+    sa.Column("next_try", timestamp(), comment="When it is asked for again; null where it is gone for good"),
+    comment="Blobs of the feed that could not be read when their page was, and have not been since",
 )
 
 extraction = sa.Table(
@@ -122,10 +138,19 @@ extraction = sa.Table(
     sa.Column("rows_reported", sa.BigInteger, comment="rowsCopied, as the factory counted"),
     sa.Column("files_reported", sa.BigInteger, comment="filesWritten, as the factory counted"),
     sa.Column("error", sa.Unicode(4000)),
-    comment="One row per dataset and window that was ever submitted; never two factory runs under way for one",
+    comment="One row per dataset and window that was ever submitted; never two factory runs with data for one day",
 )
 # A unique column of SQL Server holds one null at most, and a window that is still claimed has no run yet.
 sa.Index(None, extraction.c.factory_run_id, unique=True, mssql_where=extraction.c.factory_run_id.is_not(None))
+
+claim_turn = sa.Table(
+    "ledger_claim_turn",
+    metadata,
+    sa.Column("customer", sa.String(100), primary_key=True),
+    sa.Column("dataset", sa.String(100), primary_key=True),
+    sa.Column("claims", sa.BigInteger, nullable=False, comment="How often days of the dataset were claimed"),
+    comment="Whoever claims days of a dataset writes here first, so that one process claims after the other",
+)
 
 landing = sa.Table(
     "ledger_landing",

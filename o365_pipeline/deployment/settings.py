@@ -54,7 +54,7 @@ ALIKE = 0.75
 """How similar, from 0 to 1, a variable's name must be to a setting's to count as a misspelling of it."""
 
 FOR_THE_SANDBOXES_CUSTOMER = (
-    *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days"),
+    *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days", "unread_feed_hours"),
     *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
 )
 """Settings that a file of customers has for each customer."""
@@ -149,6 +149,12 @@ class Settings(BaseSettings):
     )
     purge_grace_days: int = Field(
         default=30, ge=0, le=3_650, description="Customer: days that data outlives its approval."
+    )
+    unread_feed_hours: int = Field(
+        default=24,
+        ge=1,
+        le=168,
+        description="Customer: hours that the activity feed may be unread before nothing new is submitted.",
     )
     deny_people: Names = Field(default=(), description="Customer: ids or addresses of people who are left out.")
     deny_groups: Names = Field(default=(), description="Customer: ids of groups whose members are left out.")

@@ -4,9 +4,14 @@ What belongs here: extraction as Dagster sees it. The steps belong to `submissio
 `schedules.py`.
 """
 
+import hashlib
+from functools import partial
+
 import dagster as dg
 
+from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
+from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import failures_in_one_line
@@ -15,7 +20,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.factory_changes import DefinitionChange, as_markdown
-from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.submission import PATIENCE, Submitter
 
 EXTRACTION = dg.AssetKey("extraction")
 FACTORY_POOL = "data_factory"
@@ -24,8 +29,9 @@ REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.E
 
 
 def claimant(context: dg.AssetExecutionContext) -> str:
-    """Returns the name under which a run claims windows; a run and its retries share one name."""
-    return context.run.root_run_id or context.run.run_id
+    """Returns the name under which a step of a run claims windows; its retries share it, and no other step does."""
+    run_id = context.run.root_run_id or context.run.run_id
+    return f"{run_id}:{hashlib.sha256(context.asset_key.to_user_string().encode()).hexdigest()[:16]}"
 
 
 @dg.asset(
@@ -46,12 +52,21 @@ def extraction(
     context: dg.AssetExecutionContext,
     database: dg.ResourceParam[Database],
     data_factory: DataFactory,
+    activity_feed: ActivityFeed,
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
     with failures_in_one_line():
         customer = customers[work.customer]
-    submitter = Submitter(database, data_factory, claimant(context), "extraction", log=context.log)
+    submitter = Submitter(
+        database,
+        data_factory,
+        claimant(context),
+        "extraction",
+        log=context.log,
+        patience=PATIENCE,
+        read_decisions=partial(read_decisions, database, activity_feed, log=context.log),
+    )
     lines, created = [], 0
     changes: list[DefinitionChange] = []
     with failures_in_one_line():

@@ -53,6 +53,9 @@ class FactoryRun:
     status: str
     message: str
     ended_at: dt.datetime | None
+    started_at: dt.datetime | None = None
+    folder: str = ""
+    """The folder that it writes to, as its parameters say."""
 
     @property
     def is_finished(self) -> bool:
@@ -274,13 +277,16 @@ def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionEr
 
 
 def _factory_run(run: adf.PipelineRun) -> FactoryRun:
+    parameters = run.parameters or {}
     return FactoryRun(
         run_id=run.run_id or "",
         pipeline=run.pipeline_name or "",
-        window_key=(run.parameters or {}).get("windowKey", ""),
+        window_key=parameters.get("windowKey", ""),
         status=run.status or "",
         message=run.message or "",
         ended_at=run.run_end,
+        started_at=run.run_start,
+        folder=parameters.get("folder", ""),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, truncated
+from o365_pipeline.database.ledger import claim_turn, extraction, id_batches, landing, truncated
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -83,8 +83,14 @@ def overlapping(
     database: Database, customer: str, dataset: str, first_day: dt.date, last_day: dt.date
 ) -> list[Extraction]:
     """Returns the dataset's extractions that share a day with the span and did not fail, the newest last."""
-    return _select(
-        database,
+    return _select(database, *_shares_a_day(customer, dataset, first_day, last_day))
+
+
+def _shares_a_day(
+    customer: str, dataset: str, first_day: dt.date, last_day: dt.date
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Returns the conditions of a dataset's extractions that share a day with the span and did not fail."""
+    return (
         extraction.c.customer == customer,
         extraction.c.dataset == dataset,
         extraction.c.first_day <= last_day,
@@ -137,14 +143,44 @@ def first_day(database: Database) -> dt.date | None:
 
 
 def claim(database: Database, wanted: Extraction) -> bool:
-    """Takes the right to create the window's factory run; False if another process has it."""
+    """Takes the right to create the factory run of the window's days; False if one of them is held, under way or
+    claimed.
+
+    Processes that claim days of one dataset take turns, so that none misses what another has just claimed.
+    """
     row = {name: getattr(wanted, name) for name in Extraction.__dataclass_fields__}
     row["columns"] = json.dumps(wanted.columns)
-    return bool(database.run(lambda connection: insert_new(connection, extraction, [row])))
+    before = sa.select(extraction.c.attempt).where(extraction.c.extraction_id == wanted.extraction_id)
+    held = sa.select(extraction.c.extraction_id).where(
+        *_shares_a_day(wanted.customer, wanted.dataset, wanted.first_day, wanted.last_day)
+    )
+
+    def work(connection: sa.Connection) -> bool:
+        _take_turn(connection, wanted.customer, wanted.dataset)
+        if connection.execute(held).first():
+            return False
+        attempt = connection.scalar(before)
+        if attempt is None:
+            connection.execute(extraction.insert().values(row))
+            return True
+        anew = {**row, "attempt": attempt + 1, "finished_at": None, "rows_reported": None, "files_reported": None}
+        change = extraction.update().where(extraction.c.extraction_id == wanted.extraction_id)
+        connection.execute(change.values({name: value for name, value in anew.items() if name != "extraction_id"}))
+        return True
+
+    return database.run(work)
+
+
+def _take_turn(connection: sa.Connection, customer: str, dataset: str) -> None:
+    """Makes others that claim days of the dataset wait until the transaction has ended."""
+    of_dataset = claim_turn.c.customer == customer, claim_turn.c.dataset == dataset
+    change = claim_turn.update().where(*of_dataset).values(claims=claim_turn.c.claims + 1)
+    if not connection.execute(change).rowcount:
+        connection.execute(claim_turn.insert().values(customer=customer, dataset=dataset, claims=1))
 
 
 def take_over(database: Database, found: Extraction, wanted: Extraction) -> bool:
-    """Takes over a window whose run failed or whose claimant is gone; False if another process was faster."""
+    """Takes over a window whose claimant is gone; False if another process was faster."""
     change = (
         extraction.update()
         .where(extraction.c.extraction_id == found.extraction_id)
@@ -184,12 +220,23 @@ def renew(database: Database, extraction_id: str, claimant: str, now: dt.datetim
     return database.execute(change) == 1
 
 
-def attach(database: Database, extraction_id: str, claimant: str, run_id: str, now: dt.datetime) -> None:
-    """Records the factory run that the claimant created or found."""
-    database.execute(
+def attach(database: Database, extraction_id: str, claimant: str, run_id: str, now: dt.datetime) -> bool:
+    """Records the factory run that the claimant created or found; False if another process has taken the claim over."""
+    change = (
         extraction.update()
         .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
         .values(status="Queued", factory_run_id=run_id, submitted_at=now)
+    )
+    return database.execute(change) == 1
+
+
+def release(database: Database, extraction_id: str, claimant: str, reason: str) -> None:
+    """Gives claimed days free, for which the factory has made no run."""
+    database.execute(
+        extraction.update()
+        .where(extraction.c.extraction_id == extraction_id, extraction.c.claim == claimant)
+        .where(extraction.c.status == CLAIMED)
+        .values(status="Failed", submitted_at=None, error=truncated(reason, extraction.c.error))
     )
 
 

@@ -131,9 +131,12 @@ def _progress(window: Sequence[Extraction]) -> str:
 
 
 def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:
-    """Requests one run over the window's days, for the datasets that landed and the whole mart."""
+    """Requests one run over the window's days, for the datasets that landed and the whole mart.
+
+    The key says when the ledger claimed each: another ledger that takes the same factory runs has a mart to fill too.
+    """
     first = landed[0]
-    runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}" for entry in landed))
+    runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}:{entry.claimed_at}" for entry in landed))
     datasets = [catalogue()[entry.dataset] for entry in landed]
     return dg.RunRequest(
         run_key=f"{first.customer}:{first.window}:{hashlib.sha256(runs.encode()).hexdigest()[:16]}",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.cron import in_words
 from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
@@ -70,13 +71,20 @@ def _schedule(name: str, cron: str, default_status: dg.DefaultScheduleStatus) ->
         scheduled = [customer for customer in customers if schedule_name(customer.schedule) == name]
         approved = [customer for customer in scheduled if customer.name in known and statuses[customer.name].approval]
         skipped = [f"{customer.name}: {statuses[customer.name]}" for customer in scheduled if customer not in approved]
+        silent = silences(database, approved, statuses, dt.datetime.now(dt.UTC))
+        approved = [customer for customer in approved if customer.name not in silent]
+        unread = [f"{name}: nothing new is submitted, {silence}" for name, silence in silent.items()]
         if not approved:
-            return dg.SkipReason(f"No customer's approval is in force. {'; '.join(skipped)}"[:MAX_REASON])
+            told = [*unread, "No customer's approval is in force." if not silent else "", "; ".join(skipped)]
+            return dg.SkipReason(" ".join(filter(None, told))[:MAX_REASON])
         held = ledger.held_until(database, yesterday - ONE_DAY * MAX_DAYS)
         today = moment.date()
         requests = [_request(customer, days) for customer in approved if (days := days_due(customer, held, today))]
         if not requests:
-            return dg.SkipReason(f"All days up to {yesterday} are extracted, under way or not there yet.")
+            there = f"All days up to {yesterday} are extracted, under way or not there yet."
+            return dg.SkipReason("; ".join([*unread, there])[:MAX_REASON])
+        for reason in unread:
+            context.log.warning(reason)
         for reason in skipped:
             context.log.info(f"skipped, no approval is in force: {reason}")
         return requests

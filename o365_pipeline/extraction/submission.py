@@ -1,8 +1,7 @@
 """Submission: a window is authorized, claimed and given one factory run, however often and by whomever it is requested.
 
-What belongs here: the order of those steps, and finding the run again after a crash or an unclear answer. The rules
-belong to `consent/authorization.py`, the calls belong to `data_factory.py`, the claims belong to
-`extraction_ledger.py`.
+What belongs here: the order of those steps, and what is done about the claims of others. The rules belong to
+`consent/authorization.py`, creating a run belongs to `run_creation.py`, the claims belong to `extraction_ledger.py`.
 """
 
 from __future__ import annotations
@@ -11,21 +10,22 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, authorize
+from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import naive_utc
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import (
+    BeingSubmittedError,
     ExtractionError,
-    FactoryBusyError,
     NotAuthorizedError,
     O365PipelineError,
     RunInDoubtError,
@@ -33,28 +33,29 @@ from o365_pipeline.errors import (
 )
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.compliance import check_policies
-from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.factory_changes import DefinitionChange
+from o365_pipeline.extraction.made_runs import LISTED_FOR, runs_of_days
+from o365_pipeline.extraction.run_creation import CLOCK_SKEW, LISTED_AFTER, LOOK_PAUSE, RunCreation, named
 from o365_pipeline.extraction.windows import (
-    ONE_DAY,
     Window,
     available_days,
     extraction_id,
     missing_windows,
-    requested_times,
     unavailable_days,
 )
 
 CLAIM_LIFETIME = dt.timedelta(minutes=1)
-"""Submitting takes seconds. An older claim belongs to a process that died, and its window is submitted again."""
+"""Submitting takes seconds. An older claim belongs to a process that died, and its days are given free; so does a claim
+of the future, which was made before the clock was put back.
+"""
 
-LISTED_AFTER = dt.timedelta(seconds=90)
-"""A run is listed at the latest this long after it was created; the creating call itself is given up after 35 s."""
+PATIENCE = int((CLAIM_LIFETIME + LISTED_AFTER).total_seconds() / LOOK_PAUSE)
+"""How often those look who wait for another process: until its claim has ended or is given up."""
 
-LOOK_PAUSE, CLOCK_SKEW = 5.0, dt.timedelta(minutes=5)
-BUSY_REPEATS, LONGEST_PAUSE = 4, 300.0
-"""How often a call to a busy factory is repeated, and the longest pause in seconds that the factory may ask for."""
+READ_PAUSE, EVER = dt.timedelta(seconds=30), dt.datetime.min.replace(tzinfo=dt.UTC)
+"""How long decisions count as read by the one that submits."""
 
 LOG = logging.getLogger("o365_pipeline")
 
@@ -83,6 +84,13 @@ class _Cover(NamedTuple):
     """Messages about missing days that Data Connect does not have, not yet or not any more."""
 
 
+class _Made(NamedTuple):
+    """A window for which a factory run was created, and what had to be changed in the factory before."""
+
+    extraction_id: str
+    changes: tuple[DefinitionChange, ...]
+
+
 @dataclass(frozen=True)
 class Submitter:
     """Requests windows for one Dagster run, whose retries use the same claimant."""
@@ -94,11 +102,22 @@ class Submitter:
     clock: Callable[[], dt.datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     log: logging.Logger = LOG
+    patience: int = 0
+    """How often it is looked whether another process has submitted its days, before that is an error."""
+
+    read_decisions: Callable[[Customer], object] | None = None
+    """Reads what the approvers have decided meanwhile, before something new is submitted."""
+
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with the factory's; one comparison in a Dagster run is enough."""
 
     _complaints: dict[str, O365PipelineError | None] = field(default_factory=dict, init=False)
     """The policy violation of each customer's installation, None if it complies; checked once in a Dagster run."""
+
+    _listed: dict[str, list[FactoryRun]] = field(default_factory=dict, init=False)
+    """The runs that each customer's factory lists; one look in a Dagster run is enough."""
+
+    _read: dict[str, dt.datetime] = field(default_factory=dict, init=False)
 
     def submit_days(
         self,
@@ -117,19 +136,30 @@ class Submitter:
         Raises:
             UsageError: a day is not over yet, or Data Connect does not have it; no factory run was created.
             NotAuthorizedError: no approval in force covers it, or a policy is violated; no factory run was created.
-            ExtractionError: the factory refused, or another process is submitting the window right now.
+            BeingSubmittedError: another process is submitting some of the days, longer than this one is patient.
+            ExtractionError: the factory refused.
         """
-        existing, wanted, lacking = self._covered(customer, requested, days)
-        if lacking and not leave_out:
-            raise UsageError("; ".join(lacking))
-        for line in lacking:
+        cover = self._covered(customer, requested, days)
+        if cover.unavailable_days and not leave_out:
+            raise UsageError("; ".join(cover.unavailable_days))
+        for line in cover.unavailable_days:
             self.log.warning(f"{customer.name} {line}")
-        made = [self._submit(customer, requested, window) for window in wanted]
-        created = sum(submission.created for submission in made)
-        extractions = [*existing, *(entry for submission in made for entry in submission.extractions)]
-        extractions.sort(key=lambda entry: entry.first_day)
-        changes = tuple(change for submission in made for change in submission.changes)
-        return Submission(tuple(extractions), created, len(extractions) - created, changes)
+        created: set[str] = set()
+        changes: list[DefinitionChange] = []
+        while cover.missing:
+            if not self._take_listed_runs(customer, requested, cover.missing):
+                if extraction_id(customer.name, requested.dataset.name, cover.missing[0]) in created:
+                    raise ExtractionError(
+                        f"{customer.name} {requested.dataset.name} {cover.missing[0]}: its factory run ended at once, "
+                        "without data"
+                    )
+                made = self._submit(customer, requested, cover.missing[0])
+                created |= {made.extraction_id} if made else set()
+                changes += made.changes if made else ()
+            cover = self._covered(customer, requested, days)
+        extractions = tuple(sorted(cover.existing, key=lambda entry: entry.first_day))
+        new = sum(entry.extraction_id in created for entry in extractions)
+        return Submission(extractions, new, len(extractions) - new, tuple(changes))
 
     def authorize_missing(
         self, customer: Customer, requests: Iterable[RequestedDataset], days: Sequence[dt.date]
@@ -144,26 +174,52 @@ class Submitter:
         """
         missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
         for requested in missing:
-            self.authorized_by(customer, requested)
+            self._may_submit(customer, requested)
         if missing:
             self._check_policies(customer)
 
     def _covered(self, customer: Customer, requested: RequestedDataset, days: Sequence[dt.date]) -> _Cover:
-        """Returns the extractions that hold days already, and the missing windows."""
+        """Returns the extractions that hold days already, and the missing windows.
+
+        Waits for processes that are submitting some of the days, and finishes what those that are gone began.
+        """
         today = self.clock().date()
         if max(days) >= today:
             raise UsageError(f"{max(days)} is not over yet (UTC): extract days up to {today - dt.timedelta(days=1)}")
-        name = requested.dataset.name
-        found = ledger.overlapping(self.database, customer.name, name, min(days), max(days))
-        chosen = set(ledger.covering(found, days).values())
-        for entry in chosen:
-            if entry.status == ledger.CLAIMED and not self._claimant_is_gone(entry):
-                raise ExtractionError(f"{_named(entry)} is being submitted by another run: retry in a minute")
-        existing = {entry for entry in chosen if entry.status != ledger.CLAIMED}
+        name, looks_left = requested.dataset.name, self.patience
+        while True:
+            found = ledger.overlapping(self.database, customer.name, name, min(days), max(days))
+            claimed = [
+                entry
+                for entry in found
+                if entry.status == ledger.CLAIMED and not set(days).isdisjoint(entry.window.days)
+            ]
+            if not claimed:
+                break
+            if gone := [entry for entry in claimed if self._claimant_is_gone(entry)]:
+                self._finish(customer, gone[0])
+                continue
+            if not looks_left:
+                raise BeingSubmittedError(f"{named(claimed[0])} is being submitted by another run: retry in a minute")
+            looks_left -= 1
+            self.sleep(LOOK_PAUSE)
+        existing = set(ledger.covering(found, days).values())
         held = {day for entry in existing for day in entry.window.days}
         there = available_days(requested.dataset, today)
         lacking = unavailable_days(requested.dataset, set(days) - held, today)
         return _Cover(existing, missing_windows((day for day in days if day in there), held), lacking)
+
+    def _finish(self, customer: Customer, entry: Extraction) -> None:
+        """Finds the factory run of a claim whose claimant is gone, or gives its days free."""
+        taken = replace(entry, claim=self.claimant, claimed_at=self._now())
+        if not ledger.take_over(self.database, entry, taken):
+            return
+        run_id = self._runs.already_made(customer, taken, entry.submitted_at) if entry.submitted_at else None
+        if run_id:
+            ledger.attach(self.database, entry.extraction_id, self.claimant, run_id, self._now())
+        else:
+            reason = "the process that was submitting it ended before the factory made a run"
+            ledger.release(self.database, entry.extraction_id, self.claimant, reason)
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
         """Returns the id of the approval that allows the dataset's extraction.
@@ -171,12 +227,32 @@ class Submitter:
         Raises:
             NotAuthorizedError: no approval in force covers it.
         """
+        status = approval_ledger.consent_status_of(self.database, customer, self.clock())
+        return self._authorized_by(customer, requested, status)
+
+    def _authorized_by(
+        self, customer: Customer, requested: RequestedDataset, status: ConsentStatus[ApprovalEvent]
+    ) -> str:
         ask = ask_of(customer, requested.dataset, requested.columns, requested.scope)
-        consent_status = approval_ledger.consent_status_of(self.database, customer, self.clock())
         try:
-            return authorize(ask, consent_status).event_id
+            return authorize(ask, status).event_id
         except NotAuthorizedError as error:
             raise NotAuthorizedError(f"{customer.name} {requested.dataset.name}: {error}") from None
+
+    def _may_submit(self, customer: Customer, requested: RequestedDataset) -> str:
+        """Returns the id of the approval that allows a new factory run.
+
+        Raises:
+            NotAuthorizedError: no approval in force covers it, or its revocation may have been missed.
+        """
+        now = self.clock()
+        if self.read_decisions and not dt.timedelta() <= now - self._read.get(customer.name, EVER) < READ_PAUSE:
+            self._read[customer.name] = now
+            self.read_decisions(customer)
+        status = approval_ledger.consent_status_of(self.database, customer, now)
+        event_id = self._authorized_by(customer, requested, status)
+        check_feed_is_read(self.database, customer, status, now)
+        return event_id
 
     def _check_policies(self, customer: Customer) -> None:
         if customer.name not in self._complaints:
@@ -188,27 +264,59 @@ class Submitter:
         if complaint := self._complaints[customer.name]:
             raise complaint
 
-    def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> Submission:
-        """Returns the window's existing extraction, or a new one."""
+    def _take_listed_runs(self, customer: Customer, requested: RequestedDataset, missing: Iterable[Window]) -> bool:
+        """Takes runs of missing days into the ledger that the factory lists and the ledger does not know.
+
+        There are some where the ledger was lost or is another one. Returns whether there were any.
+
+        Raises:
+            ExtractionError: the factory does not say which runs it has made.
+        """
+        if customer.name not in self._listed:
+            try:
+                self._listed[customer.name] = self.factory.runs_since(customer, self.clock() - LISTED_FOR)
+            except AzureError as error:
+                raise ExtractionError(
+                    f"{customer.name}: the factory does not say which runs it has made before: retry in a minute"
+                ) from error
+        days = {day for window in missing for day in window.days}
+        taken = False
+        for window, run in runs_of_days(self._listed[customer.name], customer.name, requested.dataset.name, days):
+            if ledger.find(self.database, run.window_key):
+                continue
+            submitted_at = naive_utc(run.started_at or self.clock())
+            wanted = self._wanted(customer, requested, window)
+            if ledger.claim(
+                self.database, replace(wanted, status="Queued", factory_run_id=run.run_id, submitted_at=submitted_at)
+            ):
+                self.log.warning(f"{named(wanted)}: the ledger did not know factory run {run.run_id}, which is reused")
+                taken = True
+        return taken
+
+    def _submit(self, customer: Customer, requested: RequestedDataset, window: Window) -> _Made | None:
+        """Creates the window's factory run; None if another process has claimed one of its days meanwhile."""
         wanted = self._wanted(customer, requested, window)
         self._check_policies(customer)
-        run_id: str | None = None
         if not ledger.claim(self.database, wanted):
-            found = self._find(wanted)
-            if found.factory_run_id and not found.is_without_data:
-                return Submission((found,), 0, 1)
-            self._take_over(found, wanted)
-            if found.status == ledger.CLAIMED and found.submitted_at:
-                run_id = self._run_already_made(customer, wanted, found.submitted_at)
-        created = run_id is None
-        changes: tuple[DefinitionChange, ...] = ()
-        if run_id is None:
+            return None
+        try:
             changes = self.factory.deploy(customer, requested, self._compared)
             for change in changes:
                 self.log.info(f"{customer.name}: {change.diff}")
-            run_id = self._create_run(customer, requested, wanted)
-        ledger.attach(self.database, wanted.extraction_id, self.claimant, run_id, self._now())
-        return Submission((self._find(wanted),), int(created), int(not created), changes)
+            run_id = self._runs.create(customer, requested, wanted, lambda: self._may_submit(customer, requested))
+        except RunInDoubtError:
+            raise
+        except O365PipelineError as error:
+            ledger.release(self.database, wanted.extraction_id, self.claimant, f"not submitted: {error}")
+            raise
+        if not ledger.attach(self.database, wanted.extraction_id, self.claimant, run_id, self._now()):
+            self._runs.cancel(customer, wanted, run_id)
+            raise BeingSubmittedError(f"{named(wanted)} was taken over by another run: retry in a minute")
+        return _Made(wanted.extraction_id, changes)
+
+    @property
+    def _runs(self) -> RunCreation:
+        return RunCreation(self.database, self.factory, self.claimant, self.clock, self.sleep, self.log)
 
     def _wanted(self, customer: Customer, requested: RequestedDataset, window: Window) -> Extraction:
         return Extraction(
@@ -219,7 +327,7 @@ class Submitter:
             last_day=window.last_day,
             columns=requested.columns,
             scope=requested.scope.model_dump_json(),
-            approval_event_id=self.authorized_by(customer, requested),
+            approval_event_id=self._may_submit(customer, requested),
             requested_by=self.requested_by,
             status=ledger.CLAIMED,
             claim=self.claimant,
@@ -231,104 +339,9 @@ class Submitter:
             error=None,
         )
 
-    def _find(self, wanted: Extraction) -> Extraction:
-        found = ledger.find(self.database, wanted.extraction_id)
-        assert found is not None
-        return found
-
-    def _create_run(self, customer: Customer, requested: RequestedDataset, wanted: Extraction) -> str:
-        """Creates a factory run and returns its id; if the factory is too busy, repeats the call after the pause it
-        asks for.
-
-        Raises:
-            RunInDoubtError: the factory may have created a run, and none is listed; a retry looks for it once more.
-            ExtractionError: the factory refused, or another process has taken the window over.
-        """
-        snapshot = self._snapshot_before(wanted) if requested.dataset.slicing == "snapshot" else None
-        start, end = requested_times(requested.dataset, wanted.window, snapshot)
-        parameters = {
-            "windowKey": wanted.extraction_id,
-            "startTime": start,
-            "endTime": end,
-            "folder": wanted.folder(requested.dataset.asset_name),
-        }
-        for repeats_left in reversed(range(BUSY_REPEATS + 1)):
-            self._renew(wanted, submitting=True)
-            asked_at = self._now()
-            try:
-                return self.factory.create_run(customer, requested, parameters)
-            except FactoryBusyError as busy:
-                if not repeats_left or busy.seconds > LONGEST_PAUSE:
-                    raise
-                self.log.warning(f"{_named(wanted)}: {busy}; asked again in {busy.seconds:.0f} s")
-                self.sleep(busy.seconds)
-            except RunInDoubtError as doubt:
-                self.log.warning(f"{_named(wanted)}: {doubt}; whether there is a run is looked up")
-                if run_id := self._run_already_made(customer, wanted, asked_at):
-                    return run_id
-                raise
-        raise AssertionError("the last turn returns or raises")
-
-    def _snapshot_before(self, wanted: Extraction) -> dt.date | None:
-        """Returns the day before the window, if the same columns of the same people are extracted or under way up to
-        it.
-
-        The result is in the factory run's parameters; a retry that finds the run uses them unchanged.
-        """
-        day = wanted.first_day - ONE_DAY
-        if day not in available_days(catalogue()[wanted.dataset], self.clock().date()):
-            return None
-        found = ledger.overlapping(self.database, wanted.customer, wanted.dataset, day, day)
-        alike = (
-            entry
-            for entry in found
-            if entry.last_day == day
-            and entry.factory_run_id
-            and set(entry.columns) == set(wanted.columns)
-            and entry.scope == wanted.scope
-        )
-        return day if any(alike) else None
-
-    def _renew(self, wanted: Extraction, *, submitting: bool = False) -> None:
-        now = self._now()
-        if not ledger.renew(self.database, wanted.extraction_id, self.claimant, now, submitting=submitting):
-            raise ExtractionError(f"{_named(wanted)} was taken over by another run: retry in a minute")
-
-    def _take_over(self, found: Extraction, wanted: Extraction) -> None:
-        may_be_taken = found.is_without_data or self._claimant_is_gone(found)
-        if not (may_be_taken and ledger.take_over(self.database, found, wanted)):
-            raise ExtractionError(f"{_named(wanted)} is being submitted by another run: retry in a minute")
-
     def _claimant_is_gone(self, entry: Extraction) -> bool:
-        return entry.claim == self.claimant or self._now() - entry.claimed_at > CLAIM_LIFETIME
+        age = self._now() - entry.claimed_at
+        return entry.claim == self.claimant or age > CLAIM_LIFETIME or age < -CLOCK_SKEW
 
     def _now(self) -> dt.datetime:
         return naive_utc(self.clock())
-
-    def _run_already_made(self, customer: Customer, wanted: Extraction, asked_at: dt.datetime) -> str | None:
-        """Returns a run that the factory created for the window and nobody recorded; None if there is none.
-
-        A new run is not listed at once, so a list without it is believed only after `LISTED_AFTER`.
-        """
-        since = asked_at.replace(tzinfo=dt.UTC) - CLOCK_SKEW
-        while True:
-            is_settled = self._now() - asked_at >= LISTED_AFTER
-            try:
-                runs = self.factory.runs_since(customer, since)
-            except AzureError as error:
-                if is_settled:
-                    raise ExtractionError(
-                        f"{_named(wanted)}: the factory may have made a run and does not answer: retry in a minute"
-                    ) from error
-            else:
-                made = [run for run in runs if run.window_key == wanted.extraction_id]
-                if promising := [run for run in made if run.status not in ledger.WITHOUT_DATA]:
-                    return promising[-1].run_id
-                if is_settled:
-                    return None
-            self.sleep(LOOK_PAUSE)
-            self._renew(wanted)
-
-
-def _named(entry: Extraction) -> str:
-    return f"{entry.customer} {entry.dataset} {entry.window}"

@@ -110,6 +110,15 @@ def extraction_id(customer: str, dataset: str, window: Window) -> str:
     return hashlib.sha256(f"{customer}|{dataset}|{window.first_day}|{window.last_day}".encode()).hexdigest()[:32]
 
 
+def window_of_folder(folder: str) -> Window | None:
+    """Returns the window that a run's folder is named after; None if it is not a window's."""
+    first, _, last = folder.rpartition("/")[2].partition("_")
+    try:
+        return Window(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
+    except ValueError:
+        return None
+
+
 def missing_windows(days: Iterable[dt.date], covered: Collection[dt.date]) -> list[Window]:
     """Returns the fewest windows that hold the days not covered yet: one for each stretch of consecutive days."""
     windows: list[Window] = []

@@ -14,6 +14,7 @@ import dagster as dg
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.current_assets import current_key
 from o365_pipeline.customers.partitions import CUSTOMER_TAG, partition_key
+from o365_pipeline.dagster_ui.run_processes import AT_WORK, end_dead_runs
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
@@ -50,15 +51,14 @@ def delete_runs(
 def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
     """Postpones the op while another run works for the customer, whose events would come too late to be deleted.
 
+    Runs whose process was killed are ended, and not waited for.
+
     Raises:
         dg.RetryRequested: another run does; the op is repeated after a while.
     """
-    statuses = [
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ]
-    runs = context.instance.get_runs(dg.RunsFilter(tags={CUSTOMER_TAG: customer}, statuses=statuses), limit=2)
+    of_customer = {CUSTOMER_TAG: customer}
+    end_dead_runs(context.instance, dt.datetime.now(dt.UTC), of_customer)
+    runs = context.instance.get_runs(dg.RunsFilter(tags=of_customer, statuses=list(AT_WORK)), limit=2)
     if any(run.run_id != context.run.run_id for run in runs):
         raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
 

@@ -6,10 +6,13 @@ for an asset that is materialized by hand, belong to `extraction/`.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
+from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
@@ -24,7 +27,7 @@ from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claimant
 from o365_pipeline.extraction.data_factory import SUCCEEDED, CopyOutcome, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -80,6 +83,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         database: dg.ResourceParam[Database],
         data_factory: DataFactory,
+        activity_feed: ActivityFeed,
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
@@ -89,7 +93,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
             lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landed: dict[Extraction, tuple[Manifest, str]] = {}
             requested = _requested(customer, dataset)
-            for entry in _extractions(context, database, data_factory, customer, requested, work):
+            for entry in _extractions(context, database, data_factory, activity_feed, customer, requested, work):
                 version = requested.dataset
                 outcome = _outcome(lake, data_factory, customer, version, entry)
                 manifest = landing.count(lake, version, entry, outcome)
@@ -123,13 +127,15 @@ def _extractions(
     context: dg.AssetExecutionContext,
     database: Database,
     factory: DataFactory,
+    feed: ActivityFeed,
     customer: Customer,
     requested: RequestedDataset,
     work: CustomerDays,
 ) -> list[Extraction]:
     """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
     me = claimant(context)
-    submitter = Submitter(database, factory, me, "raw", log=context.log)
+    decisions = partial(read_decisions, database, feed, log=context.log)
+    submitter = Submitter(database, factory, me, "raw", log=context.log, patience=PATIENCE, read_decisions=decisions)
     submitter.authorized_by(customer, requested)
     submission = submitter.submit_days(customer, requested, work.days)
     _submit_others(context, submitter, customer, requested.dataset, work)

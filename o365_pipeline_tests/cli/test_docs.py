@@ -93,6 +93,7 @@ OF_THE_SANDBOXES_CUSTOMER = {
     "NATIONAL_CLOUD": "gcc",
     "OWN_DOMAINS": "contoso.example",
     "PURGE_GRACE_DAYS": "30",
+    "UNREAD_FEED_HOURS": "24",
 }
 
 

@@ -146,7 +146,7 @@ def test_the_demo_extracts_what_was_approved_before_it(command: Command, home: P
 def test_a_mart_that_is_empty_is_filled_although_dagster_knows_an_earlier_one(
     command: Command, home: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    messages = rows(home, "fact_message")
+    messages, runs = rows(home, "fact_message"), factory_runs(home)
     if address == "another":
         monkeypatch.setenv("O365_MART_URL", f"sqlite:///{home / 'second' / 'mart.db'}")
     else:
@@ -159,6 +159,7 @@ def test_a_mart_that_is_empty_is_filled_although_dagster_knows_an_earlier_one(
 
     assert ended.status == 0, ended.stderr
     assert rows(home / "second" if address == "another" else home, "fact_message") == messages > 0
+    assert factory_runs(home) == runs
 
 
 @pytest.mark.usefixtures("two_datasets", "dagster_in_memory")

@@ -12,7 +12,7 @@ from azure.core.exceptions import HttpResponseError
 
 from o365_pipeline.azure.cloud import TenantCredential
 from o365_pipeline.consent import approval_ledger, feed_ledger
-from o365_pipeline.consent.activity_feed import ROOTS, ActivityFeed, Page, Position
+from o365_pipeline.consent.activity_feed import ROOTS, ActivityFeed, Page, Position, _blobs
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.consent.feed_records import classify_records
@@ -146,9 +146,83 @@ def test_a_blob_that_cannot_be_read_is_told_and_blocks_nothing(
     found = pages(feed, customer, Position(now() - HOUR))
 
     assert len(consents(found, customer)) == 3
-    [(content_id, reason)] = [entry for page in found for entry in page.unreadable]
-    assert content_id
-    assert "blob" in reason
+    [entry] = [entry for page in found for entry in page.unread]
+    assert entry.blob.content_id
+    assert "blob" in entry.reason
+    assert entry.is_lost is (fault in (BlobFault.EXPIRED, BlobFault.MISSING))
+
+
+@pytest.mark.parametrize("fault", [BlobFault.SERVER_ERROR, BlobFault.NOT_JSON])
+def test_a_denial_after_a_blob_that_is_bad_for_good_is_seen_at_once(
+    feed: ActivityFeed, faults: FeedFaults, deployment: Deployment, customer: Customer, fault: BlobFault
+) -> None:
+    log, customers = logging.getLogger("o365_pipeline"), Customers([customer])
+    decide(deployment, customer)
+    faults.spoil_blobs(1, fault)
+
+    read_feeds(deployment.database, feed, customers, now(), 60, log)
+    deployment.sandbox.decide(
+        customer.tenant_id, customer.data_request.application_id, State.DENIED, "approver@contoso.example"
+    )
+    read_feeds(deployment.database, feed, customers, now(), 60, log)
+
+    assert approval_ledger.consent_status_of(deployment.database, customer, now()).state is State.DENIED
+
+
+def test_a_blob_that_can_be_read_later_is_read_apart_and_nothing_of_it_is_lost(
+    feed: ActivityFeed, faults: FeedFaults, deployment: Deployment, customer: Customer
+) -> None:
+    log, customers = logging.getLogger("o365_pipeline"), Customers([customer])
+    decide(deployment, customer)
+    faults.spoil_blobs(2, BlobFault.SERVER_ERROR)
+    first = read_feeds(deployment.database, feed, customers, now(), 60, log)
+    assert (first.unread_blobs, first.behind) == (2, frozenset())
+    faults.mend_blobs()
+    later = now() + dt.timedelta(minutes=2)
+
+    second = read_feeds(deployment.database, feed, customers, later, 60, log)
+    third = read_feeds(deployment.database, feed, customers, later + HOUR, 60, log)
+
+    assert (second.approvals, second.unread_blobs, third.approvals) == (2, 0, 0)
+    assert feed_ledger.summaries(deployment.database)[customer.name].unread_blobs == 0
+    assert approval_ledger.consent_status_of(deployment.database, customer, now()).state is State.APPROVED
+
+
+def test_a_pause_in_the_middle_of_a_page_keeps_what_was_read(
+    feed: ActivityFeed, faults: FeedFaults, deployment: Deployment, customer: Customer
+) -> None:
+    log, customers = logging.getLogger("o365_pipeline"), Customers([customer])
+    decide(deployment, customer, 3)
+    read_feeds(deployment.database, feed, customers, now() - HOUR, 60, log)
+    faults.throttle_blob(after=2, retry_after=30)
+
+    first = read_feeds(deployment.database, feed, customers, now(), 60, log)
+    second = read_feeds(deployment.database, feed, customers, now() + dt.timedelta(minutes=2), 60, log)
+
+    assert (first.approvals, first.unread_blobs, first.behind) == (2, 2, {customer.name})
+    assert (second.approvals, second.behind) == (2, frozenset())
+
+
+def test_where_many_blobs_fail_in_a_row_the_rest_of_the_page_is_left_for_later(
+    feed: ActivityFeed, faults: FeedFaults, deployment: Deployment, customer: Customer
+) -> None:
+    decide(deployment, customer, 8)
+    faults.spoil_blobs(8, BlobFault.SERVER_ERROR)
+
+    [page] = pages(feed, customer, Position(now() - HOUR))
+
+    assert [entry.was_requested for entry in page.unread] == [True] * 3 + [False] * 6
+
+
+@pytest.mark.parametrize("listed", [{}, {"contentId": "b1"}, "b1", {"contentId": "b1", "contentCreated": "never"}])
+def test_an_entry_of_a_page_without_an_address_is_lost_and_blocks_nothing(listed: object) -> None:
+    end = now()
+
+    found = _blobs(
+        [listed, {"contentId": "b2", "contentUri": "https://x", "contentCreated": "2026-11-20T10:00:00Z"}], end
+    )
+
+    assert [(blob.uri, blob.available_at == end) for blob in found] == [("", True), ("https://x", False)]
 
 
 def test_a_page_that_is_no_longer_valid_is_read_from_its_window_again(

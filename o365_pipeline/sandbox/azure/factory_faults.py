@@ -107,6 +107,11 @@ class FactoryFaults:
         with self._lock:
             self._faults.extend([Fault(status, retry_after, after_acting, on)] * requests)
 
+    def end(self) -> None:
+        """Answers all further requests as they should be."""
+        with self._lock:
+            self._faults.clear()
+
     def hide_new_runs(self, requests: int) -> None:
         """Hides every run created from now on from the next `requests` requests that would show it; 0 ends that."""
         with self._lock:

@@ -113,6 +113,8 @@ def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = Non
                 raise _expired(content_id)
             case BlobFault.MISSING:
                 raise _missing(content_id)
+            case BlobFault.SERVER_ERROR:
+                raise ServiceError(500, "AF50000", "An internal error occurred. Retry the request.")
             case BlobFault.NOT_JSON:
                 return Response(TRUNCATED, media_type="application/json")
         extra = [json.dumps(record) for record in faults.extra_records]

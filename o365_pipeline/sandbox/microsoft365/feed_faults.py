@@ -24,6 +24,8 @@ class BlobFault(StrEnum):
     EXPIRED = "AF20051"
     MISSING = "AF20050"
     NOT_JSON = "not JSON"
+    SERVER_ERROR = "500"
+    """It answers 500 for good, until it is too old."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class FeedFaults:
         self._waiting: deque[BlobFault] = deque()
         self._spoiled: dict[str, BlobFault] = {}
         self._pages_refused = 0
+        self._blobs_before_throttling = 0
+        self._blob_throttling: Throttling | None = None
 
     @property
     def requests(self) -> list[FeedRequest]:
@@ -78,6 +82,17 @@ class FeedFaults:
         with self._lock:
             self._waiting.extend([fault] * blobs)
 
+    def mend_blobs(self) -> None:
+        """Makes every spoiled blob readable."""
+        with self._lock:
+            self._waiting.clear()
+            self._spoiled.clear()
+
+    def throttle_blob(self, after: int, retry_after: int) -> None:
+        """Throttles one request for a blob, after so many others: 429 with that Retry-After in seconds."""
+        with self._lock:
+            self._blobs_before_throttling, self._blob_throttling = after, Throttling(retry_after)
+
     def refuse_pages(self, pages: int) -> None:
         """Answers the next requests for a further page with AF20031 (the page is not valid)."""
         with self._lock:
@@ -87,6 +102,11 @@ class FeedFaults:
         """Logs a request; returns how it is throttled, or None."""
         with self._lock:
             self._requests.append(request)
+            if self._blob_throttling and "/audit/" in request.path:
+                if self._blobs_before_throttling == 0:
+                    throttling, self._blob_throttling = self._blob_throttling, None
+                    return throttling
+                self._blobs_before_throttling -= 1
             return self._throttlings.popleft() if self._throttlings else None
 
     def fault_of(self, content_id: str) -> BlobFault | None:

@@ -1,0 +1,113 @@
+"""Which process works on a run, and the end of runs whose process was killed.
+
+What belongs here: recognising a process that a run was started in, from this one or from another machine. A process id
+alone does not: ids are given again, and in a container every first process is number 1. Runs that Dagster's daemon
+launches are watched by Dagster.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+PROCESS, SIGN_OF_LIFE = "o365/process", "o365/sign_of_life"
+"""Tags of a run: the process that it works in, and when that last said that it lives."""
+
+SIGN_SECONDS = 60.0
+"""How often a process says that it lives."""
+
+SILENT_AFTER = dt.timedelta(minutes=5)
+"""A process of another machine that said nothing for so long is dead."""
+
+AT_WORK = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PROCESSES = Path("/proc")
+START_TIME = 19
+"""The place of the start time, in ticks since the boot, after the name of the program in /proc/<pid>/stat."""
+
+
+class RunProcess(BaseModel):
+    """A process, as it is told from every other: its host, the host's boot, its id, and when it was started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    boot: str
+    process_id: int
+    started: str
+
+    @classmethod
+    def this(cls) -> Self:
+        process_id = os.getpid()
+        return cls(host=socket.gethostname(), boot=_boot(), process_id=process_id, started=_started(process_id) or "")
+
+    def is_dead(self, sign_of_life: dt.datetime | None, now: dt.datetime) -> bool:
+        """Tells whether the process has ended; of another machine, whether it has been silent for long."""
+        if self.host != socket.gethostname():
+            return sign_of_life is None or now - sign_of_life > SILENT_AFTER
+        return self.boot != _boot() or self.started != _started(self.process_id)
+
+
+def process_tags(now: dt.datetime) -> Mapping[str, str]:
+    """Returns the tags of a run that works in this process."""
+    return {PROCESS: RunProcess.this().model_dump_json(), **sign_of_life(now)}
+
+
+def sign_of_life(now: dt.datetime) -> Mapping[str, str]:
+    """Returns the tag with which the process of a run says that it lives."""
+    return {SIGN_OF_LIFE: now.isoformat(timespec="seconds")}
+
+
+def end_dead_runs(instance: dg.DagsterInstance, now: dt.datetime, tags: Mapping[str, str] | None = None) -> None:
+    """Marks runs whose process was killed as failed, and frees their slots in pools.
+
+    Args:
+        tags: only runs with these tags are looked at.
+    """
+    for run in instance.get_runs(dg.RunsFilter(tags=dict(tags or {}), statuses=list(AT_WORK))):
+        if PROCESS in run.tags and _is_dead(run.tags, now):
+            instance.report_run_failed(run, "The terminal that it ran in was killed.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_dead(tags: Mapping[str, str], now: dt.datetime) -> bool:
+    try:
+        process = RunProcess.model_validate_json(tags[PROCESS])
+        said = tags.get(SIGN_OF_LIFE)
+        return process.is_dead(dt.datetime.fromisoformat(said) if said else None, now)
+    except (ValidationError, ValueError):
+        return False
+
+
+@cache
+def _boot() -> str:
+    """Returns what tells this boot of the machine from others."""
+    if BOOT_ID.exists():
+        return BOOT_ID.read_text().strip()
+    return _told("sysctl", "-n", "kern.boottime") or ""
+
+
+def _started(process_id: int) -> str | None:
+    """Returns when a process was started, in the system's own words; None if there is none, or only its remains."""
+    if not (PROCESSES / "self" / "stat").exists():
+        return _told("ps", "-o", "lstart=", "-p", str(process_id))
+    try:
+        state, *fields = (PROCESSES / str(process_id) / "stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if state in "ZX" else fields[START_TIME - 1]
+
+
+def _told(*command: str) -> str | None:
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - constant names
+    return told or None
