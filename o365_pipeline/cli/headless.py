@@ -21,6 +21,7 @@ from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
@@ -40,6 +41,7 @@ SHOWN = 3
 LOG = logging.getLogger("o365_pipeline")
 RUN_KEY = "dagster/run_key"
 PROCESS = "o365/process"
+INTERRUPTED = {kind.__name__ for kind in INTERRUPTIONS}
 
 StepsDone = Callable[[int], None]
 
@@ -104,6 +106,8 @@ class Headless:
             )
         if not result.success:
             failed = [event for event in result.all_events if event.is_step_failure]
+            if failed and (cause := failed[-1].step_failure_data.error) and cause.cls_name in INTERRUPTED:
+                raise KeyboardInterrupt
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
 

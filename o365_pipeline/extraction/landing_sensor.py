@@ -24,6 +24,7 @@ from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.revocation import cancel_revoked
+from o365_pipeline.extraction.termination import cancel_terminated
 
 LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50
@@ -49,8 +50,8 @@ def build_landing_sensor(
         tags=stage_tag("extraction"),
         description=(
             "Watches the factory runs under way with one query per factory and tick, and cancels those that the "
-            "approvers no longer allow. When all datasets of a customer's window have ended, one run takes what landed "
-            "from the lake to the mart, while an approval is in force."
+            "approvers no longer allow, or whose run was terminated. When all datasets of a customer's window have "
+            "ended, one run takes what landed from the lake to the mart, while an approval is in force."
         ),
     )
     def landing_sensor(
@@ -64,6 +65,7 @@ def build_landing_sensor(
         statuses = approval_ledger.consent_statuses(database, customers, now)
         under_way = ledger.under_way(database, names)
         cancel_revoked(database, data_factory, customers, under_way, statuses, now, context.log)
+        cancel_terminated(context.instance, database, data_factory, customers, under_way, context.log)
         under_way = ledger.under_way(database, names)
         stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
         requests: list[dg.RunRequest] = []
