@@ -15,18 +15,16 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.landing_runs import LANDING_JOB, landing_requests
 from o365_pipeline.extraction.revocation import cancel_revoked
 from o365_pipeline.extraction.termination import cancel_terminated
 
-LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50
 """How many runs one tick launches at most; the rest follows in the next tick."""
 
@@ -97,7 +95,7 @@ def build_landing_sensor(
                 for dataset, reason in refused.items()
             ]
             if covered := [entry for entry in landed if entry.dataset not in refused]:
-                requests.append(landing_request(covered, mart_assets))
+                requests += landing_requests(covered, mart_assets, run_key=_run_key(covered))
         if requests:
             for reason in waiting:
                 context.log.info(reason)
@@ -132,21 +130,10 @@ def _progress(window: Sequence[Extraction]) -> str:
     return f"{window[0].customer} {window[0].window}: {done} of {len(window)} datasets have ended{waits}"
 
 
-def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:
-    """Requests one run over the window's days, for the datasets that landed and the whole mart."""
-    first = landed[0]
+def _run_key(landed: Sequence[Extraction]) -> str:
     runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}" for entry in landed))
-    datasets = [catalogue()[entry.dataset] for entry in landed]
-    return dg.RunRequest(
-        run_key=f"{first.customer}:{first.window}:{hashlib.sha256(runs.encode()).hexdigest()[:16]}",
-        job_name=LANDING_JOB,
-        asset_selection=[
-            *(dg.AssetKey([stage, dataset.asset_name]) for stage in ("raw", "curated") for dataset in datasets),
-            *(dg.AssetKey(["curated", dataset.current_name]) for dataset in datasets if dataset.current_name),
-            *mart_assets,
-        ],
-        tags=range_tags(first.customer, first.first_day, first.last_day),
-    )
+    digest = hashlib.sha256(runs.encode()).hexdigest()[:16]
+    return f"{landed[0].customer}:{landed[0].window}:{digest}"
 
 
 def _windows(extractions: Iterable[Extraction]) -> list[list[Extraction]]:
