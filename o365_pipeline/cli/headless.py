@@ -25,6 +25,7 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.landing_attempts import LANDING_TAG
 from o365_pipeline.extraction.landing_runs import landing_requests
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import Window
@@ -86,7 +87,9 @@ class Headless:
         Raises:
             O365PipelineError: the run failed; the message is that of the first step that failed.
         """
-        tags = {**request.tags, PROCESS: str(os.getpid())}
+        # Whoever asks at a terminal does not wait for a pause: what fails here is not counted among the attempts.
+        tags = {name: value for name, value in request.tags.items() if name != LANDING_TAG}
+        tags[PROCESS] = str(os.getpid())
         if request.run_key:
             tags[RUN_KEY] = request.run_key
             done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])

@@ -13,6 +13,7 @@ import dagster as dg
 from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.landing_attempts import LANDING_TAG
 from o365_pipeline.extraction.windows import missing_windows
 
 LANDING_JOB = "landing_job"
@@ -32,15 +33,17 @@ def landing_requests(
     landed: Sequence[Extraction],
     mart_assets: Sequence[dg.AssetKey],
     days: Iterable[dt.date] | None = None,
-    run_key: str | None = None,
+    attempt: tuple[str, int] | None = None,
 ) -> list[dg.RunRequest]:
     """Requests one run for each stretch of days of which the same datasets landed, the earliest first.
 
     Args:
         landed: extractions of one customer.
         days: the days that are taken on; None for all that the extractions hold.
-        run_key: the key of the run, where all extractions have one window.
+        attempt: the tag and the number of the attempt, where it is counted and all extractions have one window.
     """
+    run_key = f"{attempt[0]}:{attempt[1]}" if attempt else None
+    counted = {LANDING_TAG: attempt[0]} if attempt else {}
     held = {day for entry in landed for day in entry.window.days}
     wanted = held if days is None else held.intersection(days)
     datasets = {
@@ -52,7 +55,7 @@ def landing_requests(
             run_key=run_key,
             job_name=LANDING_JOB,
             asset_selection=landing_selection((catalogue()[name] for name in names), mart_assets),
-            tags=range_tags(landed[0].customer, stretch.first_day, stretch.last_day),
+            tags={**range_tags(landed[0].customer, stretch.first_day, stretch.last_day), **counted},
         )
         for names, alike in groupby(datasets, key=datasets.__getitem__)
         for stretch in missing_windows(alike, ())
