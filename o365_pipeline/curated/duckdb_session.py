@@ -5,7 +5,6 @@ What belongs here: opening connections, and registering Python functions. The SQ
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import duckdb
 from duckdb.func import FunctionNullHandling
 
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
+from o365_pipeline.raw.scratch import scratch_folder
 
 MEMORY_LIMIT = "500MB"
 
@@ -25,8 +25,7 @@ def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 
     A function that is interrupted gives an error of DuckDB, which a run would survive; it leaves as the interruption.
     """
-    with tempfile.TemporaryDirectory(prefix="o365-") as name:
-        directory = Path(name)
+    with scratch_folder() as directory:
         connection = duckdb.connect(directory / "work.duckdb")
         try:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET threads = 2; SET TimeZone = 'UTC'")
