@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from o365_pipeline.cli.headless import Headless
 from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.definitions import build_definitions
@@ -20,6 +21,7 @@ from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.purge.job import purge_request
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction.test_watch import taking_an_hour
 from o365_pipeline_tests.runner import Runner
@@ -169,3 +171,12 @@ def test_the_sensor_cancels_what_a_run_left_behind_that_was_ended_by_force(
 
     cancelled = {"Canceling", "Cancelled"} & set(statuses(slow))
     assert bool(cancelled) is not again
+
+
+def test_at_a_terminal_an_interruption_is_one_and_no_failure(
+    deployment: Deployment, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("o365_pipeline.purge.job.plan_purge", terminating(lambda *_, **__: None))
+
+    with pytest.raises(KeyboardInterrupt):
+        Headless(deployment, instance).execute(purge_request("contoso"))
