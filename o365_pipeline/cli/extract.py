@@ -43,14 +43,16 @@ def extract(
     deployment.use_dagster_home()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
-        asked, request = extraction_of_days(deployment, headless, customer, named, first, last)
+        asked, requests = extraction_of_days(deployment, headless, customer, named, first, last)
         factory, log = deployment.resources["data_factory"], logging.getLogger("o365_pipeline")
         with progress(stdout(), "Data Factory extracts windows", len(asked)) as ended:
             try:
                 watch.wait_for_all(deployment.database, factory, customer, asked, log, ended)
             except KeyboardInterrupt:
                 raise ExtractionError("interrupted; the factory goes on, and the same command finds its runs") from None
-        steps = headless.steps(request)
-        with progress(stdout(), f"{customer.name} {first} to {last}, steps", steps) as report:
-            headless.execute(request, report)
-            report(steps)
+        steps = [headless.steps(request) for request in requests]
+        with progress(stdout(), f"{customer.name} {first} to {last}, steps", sum(steps)) as report:
+            for number, request in enumerate(requests):
+                before = sum(steps[:number])
+                headless.execute(request, lambda done, before=before: report(before + done))  # type: ignore[misc]
+            report(sum(steps))

@@ -18,19 +18,19 @@ from functools import partial
 import dagster as dg
 
 from o365_pipeline.consent.feed_reading import read_decisions, read_feeds
-from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.customers.partitions import CUSTOMERS
+from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.dagster_ui.run_processes import SIGN_SECONDS, end_dead_runs, process_tags, sign_of_life
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.landing_sensor import LANDING_JOB
+from o365_pipeline.extraction.landing_attempts import LANDING_TAG
+from o365_pipeline.extraction.landing_runs import landing_requests
 from o365_pipeline.extraction.submission import PATIENCE, Submitter
-from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
 
@@ -41,6 +41,7 @@ SHOWN = 3
 """How many reasons, or customers, one line names."""
 LOG = logging.getLogger("o365_pipeline")
 RUN_KEY = "dagster/run_key"
+INTERRUPTED = {kind.__name__ for kind in INTERRUPTIONS}
 
 StepsDone = Callable[[int], None]
 
@@ -87,7 +88,9 @@ class Headless:
         Raises:
             O365PipelineError: the run failed; the message is that of the first step that failed.
         """
-        tags = {**request.tags, **process_tags(dt.datetime.now(dt.UTC))}
+        # Whoever asks at a terminal does not wait for a pause: what fails here is not counted among the attempts.
+        tags = {name: value for name, value in request.tags.items() if name != LANDING_TAG}
+        tags |= process_tags(dt.datetime.now(dt.UTC))
         if request.run_key:
             tags[RUN_KEY] = request.run_key
             done = dg.RunsFilter(tags={RUN_KEY: request.run_key}, statuses=[dg.DagsterRunStatus.SUCCESS])
@@ -105,6 +108,8 @@ class Headless:
             )
         if not result.success:
             failed = [event for event in result.all_events if event.is_step_failure]
+            if failed and (cause := failed[-1].step_failure_data.error) and cause.cls_name in INTERRUPTED:
+                raise KeyboardInterrupt
             error = failed[0].step_failure_data.error_display_string if failed else ""
             raise O365PipelineError(_message(error) or f"{request.job_name} failed")
 
@@ -116,12 +121,15 @@ def extraction_of_days(
     datasets: Sequence[Dataset],
     first_day: dt.date,
     last_day: dt.date,
-) -> tuple[list[Extraction], dg.RunRequest]:
+) -> tuple[list[Extraction], list[dg.RunRequest]]:
     """Requests the extraction of days of some of the requested datasets (all if none is named), and returns the factory
-    runs with the run that loads them into the mart when they have ended.
+    runs with the runs that load them into the mart when they have ended.
+
+    Days that Data Connect does not have of a dataset are logged and left out, as the schedule leaves them out.
 
     Raises:
-        UsageError: the customer's data request does not name one of the datasets.
+        UsageError: the customer's data request does not name one of the datasets, or Data Connect does not have one
+            that is named.
         NotAuthorizedError: no approval in force covers one of them.
     """
     if first_day < (earliest := deployment.first_day):
@@ -134,7 +142,7 @@ def extraction_of_days(
     for dataset in datasets:
         if request.requested(dataset.name) is None:
             raise UsageError(f"{customer.name}'s data request does not name {dataset.name}")
-    wanted = _expected_partitions(customer, datasets, last_day, today)
+    wanted = [requested for requested in request.datasets if not datasets or requested.dataset in datasets]
     read_consent(deployment, [customer])
     factory, claimant = deployment.resources["data_factory"], f"terminal:{uuid.uuid4()}"
     feed = deployment.resources["activity_feed"]
@@ -143,37 +151,15 @@ def extraction_of_days(
     for requested in wanted:
         submitter.authorized_by(customer, requested)
     days = Window(first_day, last_day).days
-    asked = [entry for requested in wanted for entry in submitter.submit_days(customer, requested, days).extractions]
+    asked = [
+        entry
+        for requested in wanted
+        for entry in submitter.submit_days(customer, requested, days, leave_out=not datasets).extractions
+    ]
+    if not asked:
+        raise UsageError(f"{customer.name}: Data Connect has none of the days {first_day} to {last_day} now")
     headless.add_customer(customer)
-    keys = [key(entry.dataset) for key in (raw_key, curated_key) for entry in wanted]
-    landing = dg.RunRequest(
-        job_name=LANDING_JOB,
-        asset_selection=[*keys, *MART_KEYS],
-        tags=range_tags(customer.name, first_day, last_day),
-    )
-    return asked, landing
-
-
-def _expected_partitions(
-    customer: Customer, datasets: Sequence[Dataset], last_day: dt.date, today: dt.date
-) -> list[RequestedDataset]:
-    """Returns those of the named requested datasets (all if none is named) that Data Connect has up to the last day.
-
-    Raises:
-        UsageError: Data Connect does not have a named one yet.
-    """
-    there = []
-    for entry in customer.data_request.datasets:
-        if datasets and entry.dataset not in datasets:
-            continue
-        if last_day <= available_days(entry.dataset, today).last_day:
-            there.append(entry)
-            continue
-        [line] = unavailable_days(entry.dataset, [last_day], today)
-        if datasets:
-            raise UsageError(line)
-        LOG.warning(f"left out: {line}")
-    return there
+    return asked, landing_requests(asked, MART_KEYS, days)
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:

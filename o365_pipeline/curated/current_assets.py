@@ -4,13 +4,13 @@ What belongs here: these assets as Dagster sees them. The work belongs to `curre
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import build_current_state, current_path, rebuild_later_states
+from o365_pipeline.curated.current_state import current_path, rebuild_states
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
@@ -69,24 +69,27 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
                     f"{dataset.name}: nothing landed for {customer.name} on {', '.join(missing)}; what there is as of "
                     "such a day is what there was as of the last day that landed"
                 )
-            for day in work.days:
-                rows = build_current_state(database, lake, dataset, customer.name, day, columns)
-                page = _page(lake, dataset, customer.name, day, rows)
-                context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
-            for day, rows in rebuild_later_states(database, lake, dataset, customer.name, work.days, columns):
-                context.log_event(
-                    dg.AssetMaterialization(
-                        asset_key=current_key(dataset),
-                        description="Folded anew: a day before it came later.",
-                        partition=partition_key(customer.name, day),
-                        metadata=_page(lake, dataset, customer.name, day, rows),
-                    )
-                )
+            for day, rows in rebuild_states(database, lake, dataset, customer.name, work.days, columns):
+                page = current_page(lake, dataset, customer.name, day, rows)
+                if day in work.days:
+                    context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
+                else:
+                    context.log_event(folded_anew(dataset, customer.name, day, page))
 
     return current
 
 
-def _page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
+def folded_anew(dataset: Dataset, customer: str, day: dt.date, page: Mapping[str, Any]) -> dg.AssetMaterialization:
+    """Reports a day that was folded outside a run of its partition."""
+    return dg.AssetMaterialization(
+        asset_key=current_key(dataset),
+        description="Folded anew: this day or one before it was curated later.",
+        partition=partition_key(customer, day),
+        metadata=page,
+    )
+
+
+def current_page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
     """Returns what the day's page shows of the current state."""
     path = current_path(dataset, customer, day)
     with duckdb_session() as (connection, directory):

@@ -57,7 +57,7 @@ def build_current_state(
     return int(rows)
 
 
-def rebuild_later_states(
+def rebuild_states(
     database: Database,
     lake: Lake,
     dataset: Dataset,
@@ -65,11 +65,11 @@ def rebuild_later_states(
     days: Collection[dt.date],
     columns: Collection[str],
 ) -> Iterator[tuple[dt.date, int]]:
-    """Rebuilds the tables of days after the given days, because they used them; yields each day with its number of
-    rows.
+    """Writes the states on days that were curated, and anew those of days after them, because they used them; yields
+    each day with its number of rows.
     """
     for day in landed_days(database, customer, dataset, dt.date.max):
-        if day > min(days) and day not in days and lake.exists(current_path(dataset, customer, day)):
+        if day in days or (day > min(days) and lake.exists(current_path(dataset, customer, day))):
             yield day, build_current_state(database, lake, dataset, customer, day, columns)
 
 

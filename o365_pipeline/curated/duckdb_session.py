@@ -5,27 +5,36 @@ What belongs here: opening connections, and registering Python functions. The SQ
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 from duckdb.func import FunctionNullHandling
+
+from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
+from o365_pipeline.raw.scratch import scratch_folder
 
 MEMORY_LIMIT = "500MB"
 
 
 @contextmanager
 def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Opens a connection with tables on disk, and yields it with their folder; both are deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="o365-") as name:
-        directory = Path(name)
+    """Opens a connection with tables on disk, and yields it with their folder; both are deleted afterwards.
+
+    A function that is interrupted gives an error of DuckDB, which a run would survive; it leaves as the interruption.
+    """
+    with scratch_folder() as directory:
         connection = duckdb.connect(directory / "work.duckdb")
         try:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET threads = 2; SET TimeZone = 'UTC'")
             connection.execute(f"SET temp_directory = '{directory / 'spill'}'")
             yield connection, directory
+        except duckdb.Error as error:
+            if any(f"executing the UDF: {kind.__name__}" in str(error) for kind in INTERRUPTIONS):
+                raise dg.DagsterExecutionInterruptedError from error
+            raise
         finally:
             connection.close()
 

@@ -7,12 +7,13 @@ belong to `mart/replay_job.py`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.assets import approved_columns, newest_landings
 from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.current_state import rebuild_states
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers.customer import Customer
@@ -61,3 +62,14 @@ def replay(
             of_landing = [day for day in days if landings.get(day) is landed]
             for day, counts in curate(lake, version, landed, of_landing, columns, people).counts.items():
                 yield Replayed(version, day, found[dataset.asset_name, day], counts)
+
+
+def fold(
+    database: Database, lakes: Lakes, customer: Customer, replayed: Sequence[Replayed]
+) -> Iterator[tuple[Dataset, dt.date, int]]:
+    """Writes anew what there is as of the replayed days and of those after them; yields each with its rows' number."""
+    for dataset in sorted({entry.dataset for entry in replayed if entry.dataset.current_name}, key=lambda it: it.name):
+        days = {entry.day for entry in replayed if entry.dataset == dataset}
+        columns = approved_columns(database, customer, dataset)
+        for day, rows in rebuild_states(database, lakes.of(customer), dataset, customer.name, days, columns):
+            yield dataset, day, rows

@@ -6,7 +6,6 @@ What belongs here: counting rows in the lake, for people who want to see that no
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landings_of
+from o365_pipeline.raw.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Account:
 def account(database: Database, lake: Lake, customer: Customer, day: dt.date) -> list[Account]:
     """Counts the rows of every dataset of the customer's data request, for a day that is a landing of its own."""
     accounts = []
-    with tempfile.TemporaryDirectory() as directory, duckdb.connect() as connection:
+    with scratch_folder() as directory, duckdb.connect() as connection:
         for requested in customer.data_request.datasets:
             dataset = requested.dataset
             landed = landings_of(database, lake, customer.name, dataset, [day])[day].manifest.rows
             paths = [path_of(stage, dataset, customer.name, day) for stage in (CURATED, USER_ROWS, QUARANTINE)]
-            files = lake.stage(paths, Path(directory))
+            files = lake.stage(paths, directory)
             rows = [_count(connection, file) for file in files]
             reasons = connection.execute(
                 f"SELECT reason, count(*) AS n FROM read_parquet('{files[-1]}') GROUP BY reason ORDER BY n DESC, reason"

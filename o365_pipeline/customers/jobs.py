@@ -12,11 +12,12 @@ import dagster as dg
 
 from o365_pipeline.customers.partitions import CUSTOMER_TAG
 from o365_pipeline.dagster_ui.labels import stage_tag
+from o365_pipeline.dagster_ui.retries import UnlessTerminated
 
 EXAMPLE = "contoso"
 """The customer in a filled-in launchpad: the sandbox's own; elsewhere, another name is written over it."""
 
-REPEATED = dg.RetryPolicy(max_retries=2, delay=30)
+REPEATED = UnlessTerminated(max_retries=2, delay=30)
 """The retry policy of ops that may safely be repeated."""
 
 

@@ -44,10 +44,14 @@ from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
+from o365_pipeline.raw.scratch import keep_scratch_below
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
+
+FOR_ITS_OWNER = 0o700
+"""The mode of all that a process makes once it has read its settings: others cannot read people's data."""
 
 SANDBOX_SIGNATURE = SecretStr("sandbox")
 
@@ -195,6 +199,8 @@ def load(**overrides: Any) -> Deployment:
                 raise SettingsError(
                     f"O365_{name.upper()}: each customer has its own, so say it in O365_CUSTOMERS' file"
                 )
+    os.umask(0o777 & ~FOR_ITS_OWNER)
+    keep_scratch_below(settings.home.resolve())
     build = _azure if settings.deployment == "azure" else _sandbox
     deployment = build(settings, environment)
     check_names(environment, environment.looked_up | _named_by(deployment.offer))
@@ -211,7 +217,7 @@ def _named_by(offer: Offer | None) -> set[str]:
 def _sandbox(settings: Settings, environment: Environment) -> Deployment:
     home = settings.home.resolve()
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=FOR_ITS_OWNER, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"O365_HOME={settings.home}: no folder can be made there ({error.strerror})") from None
     configured = read_customers(settings.customers, environment) if settings.customers else _sandbox_customers(settings)

@@ -16,15 +16,19 @@ from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
+from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.factory_changes import DefinitionChange, as_markdown
 from o365_pipeline.extraction.submission import PATIENCE, Submitter
+from o365_pipeline.extraction.termination import cancelled_together
 
 EXTRACTION = dg.AssetKey("extraction")
 FACTORY_POOL = "data_factory"
-REATTACHING_RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+REATTACHING_RETRY = UnlessTerminated(
+    max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
 """Repeating is safe: a retry finds the factory run that was created for its window."""
 
 
@@ -72,9 +76,9 @@ def extraction(
     with failures_in_one_line():
         submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
     for requested in customer.data_request.datasets:
-        with failures_in_one_line():
+        with failures_in_one_line(), cancelled_together(submitter, customer):
             submission = submitter.submit_days(customer, requested, work.days, leave_out=True)
-        ledger.adopt(database, submission.extractions)
+        ledger.adopt(database, submission.extractions, submitter.claimant)
         created += submission.created
         changes += submission.changes
         for entry in submission.extractions:

@@ -240,14 +240,16 @@ def release(database: Database, extraction_id: str, claimant: str, reason: str) 
     )
 
 
-def adopt(database: Database, extractions: Iterable[Extraction]) -> None:
+def adopt(database: Database, extractions: Iterable[Extraction], claimant: str) -> None:
     """Makes the landing sensor follow extractions that were requested by hand, when the extraction job requests them
-    too.
+    too; who requested them first cannot cancel them any more.
     """
     ids = [entry.extraction_id for entry in extractions]
     for some in id_batches(ids):
         database.execute(
-            extraction.update().where(extraction.c.extraction_id.in_(some)).values(requested_by="extraction")
+            extraction.update()
+            .where(extraction.c.extraction_id.in_(some))
+            .values(requested_by="extraction", claim=claimant)
         )
 
 

@@ -5,8 +5,7 @@ are, and further calls only for runs that have ended, and for a few that may wai
 """
 
 import datetime as dt
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
@@ -15,19 +14,21 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.landing_attempts import Attempts, attempts_of, landing_tag
+from o365_pipeline.extraction.landing_runs import LANDING_JOB, landing_requests
 from o365_pipeline.extraction.revocation import cancel_revoked
+from o365_pipeline.extraction.termination import cancel_terminated
 
-LANDING_JOB = "landing_job"
 MAX_LAUNCHES = 50
-"""How many runs one tick launches at most; the rest follows in the next tick."""
+"""How many runs one tick launches at most; the rest follows in the next tick. What was launched before, and what waits
+or is stuck, does not count.
+"""
 
 landing_job = dg.define_asset_job(
     LANDING_JOB,
@@ -49,8 +50,8 @@ def build_landing_sensor(
         tags=stage_tag("extraction"),
         description=(
             "Watches the factory runs under way with one query per factory and tick, and cancels those that the "
-            "approvers no longer allow. When all datasets of a customer's window have ended, one run takes what landed "
-            "from the lake to the mart, while an approval is in force."
+            "approvers no longer allow, or whose run was terminated. When all datasets of a customer's window have "
+            "ended, one run takes what landed from the lake to the mart, while an approval is in force."
         ),
     )
     def landing_sensor(
@@ -64,44 +65,59 @@ def build_landing_sensor(
         statuses = approval_ledger.consent_statuses(database, customers, now)
         under_way = ledger.under_way(database, names)
         cancel_revoked(database, data_factory, customers, under_way, statuses, now, context.log)
+        cancel_terminated(context.instance, database, data_factory, customers, under_way, context.log)
         under_way = ledger.under_way(database, names)
         stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
-        requests: list[dg.RunRequest] = []
         waiting: list[str] = []
-        full: dict[str, ConsentStatus[ApprovalEvent]] = {}
+        ready: dict[str, list[Extraction]] = {}
         for window in _windows(ledger.not_loaded(database, names)):
+            status = statuses[window[0].customer]
             if any(entry.is_under_way for entry in window):
                 waiting.append(_progress(window))
-                continue
-            if statuses[window[0].customer].approval is None:
+            elif status.approval is None:
                 waiting.append(
-                    f"{window[0].customer} {window[0].window}: no approval is in force "
-                    f"({statuses[window[0].customer]}), "
+                    f"{window[0].customer} {window[0].window}: no approval is in force ({status}), "
                     "what landed stays where it is"
                 )
+            else:
+                ready[landing_tag(window, status.approval.event_id)] = window
+        requests: list[dg.RunRequest] = []
+        stuck: list[str] = []
+        full: dict[str, ConsentStatus[ApprovalEvent]] = {}
+        for tag, attempts in _attempts(context.instance, list(ready)):
+            window = ready[tag]
+            customer = customers[window[0].customer]
+            reason = attempts.reason_to_wait(window, now)
+            if reason and not attempts.has_succeeded:
+                (waiting if attempts.is_at_work else stuck).append(reason)
                 continue
             if len(requests) == MAX_LAUNCHES:
                 break
+            if customer.name not in full:
+                full[customer.name] = approval_ledger.consent_status_of(database, customer, now)
+            landed = [entry for entry in window if entry.status == SUCCEEDED]
+            refused = _refused(customer, landed, full[customer.name])
+            waiting += [
+                f"{customer.name} {dataset} {window[0].window} stays where it is: {why}"
+                for dataset, why in refused.items()
+            ]
+            if attempts.has_succeeded and refused:
+                continue
+            if reason:
+                stuck.append(reason)
+                continue
             for entry in window:
                 if entry.is_without_data:
                     context.log.error(f"{entry.customer} {entry.dataset} {entry.window} {entry.status}: {entry.error}")
-            landed = [entry for entry in window if entry.status == SUCCEEDED]
-            customer = customers[window[0].customer]
-            if customer.name not in full:
-                full[customer.name] = approval_ledger.consent_status_of(database, customer, now)
-            refused = _refused(customer, landed, full[customer.name])
-            waiting += [
-                f"{window[0].customer} {dataset} {window[0].window} stays where it is: {reason}"
-                for dataset, reason in refused.items()
-            ]
             if covered := [entry for entry in landed if entry.dataset not in refused]:
-                requests.append(landing_request(covered, mart_assets))
+                requests += landing_requests(covered, mart_assets, attempt=(tag, len(attempts.runs) + 1))
+        told = [*stuck, *waiting]
         if requests:
-            for reason in waiting:
+            for reason in told:
                 context.log.info(reason)
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else "; ".join(waiting) or "No factory run is under way.",
+            skip_reason=None if requests else "; ".join(told) or "No factory run is under way.",
             cursor=stopped,
         )
 
@@ -130,24 +146,10 @@ def _progress(window: Sequence[Extraction]) -> str:
     return f"{window[0].customer} {window[0].window}: {done} of {len(window)} datasets have ended{waits}"
 
 
-def landing_request(landed: Sequence[Extraction], mart_assets: Sequence[dg.AssetKey]) -> dg.RunRequest:
-    """Requests one run over the window's days, for the datasets that landed and the whole mart.
-
-    The key says when the ledger claimed each: another ledger that takes the same factory runs has a mart to fill too.
-    """
-    first = landed[0]
-    runs = ",".join(sorted(f"{entry.extraction_id}:{entry.factory_run_id}:{entry.claimed_at}" for entry in landed))
-    datasets = [catalogue()[entry.dataset] for entry in landed]
-    return dg.RunRequest(
-        run_key=f"{first.customer}:{first.window}:{hashlib.sha256(runs.encode()).hexdigest()[:16]}",
-        job_name=LANDING_JOB,
-        asset_selection=[
-            *(dg.AssetKey([stage, dataset.asset_name]) for stage in ("raw", "curated") for dataset in datasets),
-            *(dg.AssetKey(["curated", dataset.current_name]) for dataset in datasets if dataset.current_name),
-            *mart_assets,
-        ],
-        tags=range_tags(first.customer, first.first_day, first.last_day),
-    )
+def _attempts(instance: dg.DagsterInstance, tags: Sequence[str]) -> Iterator[tuple[str, Attempts]]:
+    """Returns the attempts under each tag, asking for some at a time, since few may be wanted."""
+    for start in range(0, len(tags), MAX_LAUNCHES):
+        yield from attempts_of(instance, tags[start : start + MAX_LAUNCHES]).items()
 
 
 def _windows(extractions: Iterable[Extraction]) -> list[list[Extraction]]:

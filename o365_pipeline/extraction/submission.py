@@ -339,6 +339,19 @@ class Submitter:
             error=None,
         )
 
+    def find_run(self, customer: Customer, entry: Extraction) -> str | None:
+        """Returns the factory run of a window that this claimant asked for, also one that it had no time to record;
+        None if there is none.
+
+        Raises:
+            ExtractionError: the factory does not say whether there is one.
+        """
+        if entry.factory_run_id is None and entry.submitted_at:
+            if run_id := self._runs.already_made(customer, entry, entry.submitted_at):
+                ledger.attach(self.database, entry.extraction_id, self.claimant, run_id, self._now())
+            return run_id
+        return entry.factory_run_id
+
     def _claimant_is_gone(self, entry: Extraction) -> bool:
         age = self._now() - entry.claimed_at
         return entry.claim == self.claimant or age > CLAIM_LIFETIME or age < -CLOCK_SKEW

@@ -228,19 +228,22 @@ def wait_for_all(
         refresh(database, factory, Customers([customer]), under_way, log)
 
 
-def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> None:
-    """Cancels the extraction's factory run unless it has ended; logs the factory's objection."""
+def cancel(factory: DataFactory, customer: Customer, entry: Extraction, log: logging.Logger) -> bool:
+    """Cancels an extraction's factory run unless it has ended; False if the factory does not, whose objection is
+    logged.
+    """
     run_id = entry.factory_run_id or ""
     log.warning(f"cancelled: cancelling factory run {run_id} of {entry.dataset} {entry.window} as well")
     for pause in (*CANCEL_PAUSES, None):
         try:
             factory.cancel(customer, run_id)
-            return
+            return True
         except AzureError as error:
             if pause is None or not isinstance(error, ResourceNotFoundError):
                 log.error(f"factory run {run_id} was not cancelled, cancel it in Data Factory: {error.message}")
-                return
+                return False
             time.sleep(pause)
+    raise AssertionError("the last turn returns")
 
 
 def _note(database: Database, factory: DataFactory, customer: Customer, entry: Extraction, run: FactoryRun) -> bool:

@@ -20,6 +20,7 @@ from o365_pipeline.dagster_ui.failures import failures_in_one_line
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
+from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
@@ -59,7 +60,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         name="mart",
         specs=[_spec(table, curated) for table in MART_TABLES],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+        retry_policy=UnlessTerminated(max_retries=2, delay=10),
         check_specs=[spec for table in checked for spec in _check_specs(table)],
     )
     def mart(

@@ -12,8 +12,9 @@ from pydantic import Field
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.assets import curated_key
+from o365_pipeline.curated.current_assets import current_page, folded_anew
 from o365_pipeline.curated.quarantine import Selection
-from o365_pipeline.curated.replay import Replayed, partitions, replay
+from o365_pipeline.curated.replay import Replayed, fold, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
@@ -72,6 +73,9 @@ def replay_rejected_rows(
                     f"rejected before, {entry.counts.quarantined} are now"
                 )
                 replayed.append(entry)
+            for dataset, day, rows in fold(database, lakes, customer, replayed):
+                page = current_page(lakes.of(customer), dataset, customer.name, day, rows)
+                context.log_event(folded_anew(dataset, customer.name, day, page))
             _load(context, marts, lakes, customer, {entry.day for entry in replayed})
 
 

@@ -25,7 +25,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA
+from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA, under_way
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day, loaded_days
@@ -36,6 +36,7 @@ from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import distinct_landings, landings_of
+from o365_pipeline.raw.scratch import sweep
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
 
@@ -86,7 +87,9 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
 
 
 def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Cloud | None = None) -> set[dt.date]:
-    """Deletes what the plan names, and objects that the ledgers do not know; returns the affected days."""
+    """Deletes what the plan names, objects that the ledgers do not know, and what killed processes left in scratch;
+    returns the affected days.
+    """
     database = marts.ledger
     touched = _days_of(database, plan)
     _count(marts, lake, customer, plan)
@@ -97,10 +100,14 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
             remove_columns(lake, database, deletion.extraction_id, deletion.columns)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
+    if not under_way(database, [customer.name]):
+        for prefix in _folders_of(lake, customer):
+            lake.delete_unfinished(prefix)
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
     touched |= _fold_again(database, lake, customer, plan)
     _rebuild_mart(marts, lake, customer, touched)
     marts[customer.name].compact()
+    sweep()
     return touched
 
 
@@ -135,14 +142,20 @@ def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tu
     They are listed before the ledgers are read: data that lands meanwhile is in the ledgers before it is in the lake.
     """
     name = customer.name
-    raw = lake.objects(f"raw/{name}")
-    folders_of_stages = [(stage, folder) for stage in CURATED_STAGES for folder in lake.folders(stage)]
-    curated = [found for stage, folder in folders_of_stages for found in lake.objects(f"{stage}/{folder}/{name}")]
+    raw_folder, *curated_folders = _folders_of(lake, customer)
+    raw = lake.objects(raw_folder)
+    curated = [found for folder in curated_folders for found in lake.objects(folder)]
     folders, live = _live_folders(database, customer), live_days(database, customer)
     alive = {path_of(stage, dataset, name, day) for stage in CURATED_STAGES for dataset, day in live}
     alive |= {current_path(dataset, name, day) for dataset, day in live if dataset.current_name}
     dead = [found for found in raw if not _parents(found[0], folders)]
     return [*dead, *(found for found in curated if found[0] not in alive)]
+
+
+def _folders_of(lake: Lake, customer: Customer) -> list[str]:
+    """Returns the folders that hold the customer's objects, the raw ones first."""
+    curated = [f"{stage}/{folder}/{customer.name}" for stage in CURATED_STAGES for folder in lake.folders(stage)]
+    return [f"raw/{customer.name}", *curated]
 
 
 def _parents(path: str, folders: set[str]) -> list[str]:

@@ -28,6 +28,7 @@ from o365_pipeline.extraction.assets import EXTRACTION, REATTACHING_RETRY, claim
 from o365_pipeline.extraction.data_factory import SUCCEEDED, CopyOutcome, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import PATIENCE, Submitter
+from o365_pipeline.extraction.termination import cancelled_together
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -133,21 +134,23 @@ def _extractions(
     work: CustomerDays,
 ) -> list[Extraction]:
     """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
-    me = claimant(context)
     decisions = partial(read_decisions, database, feed, log=context.log)
-    submitter = Submitter(database, factory, me, "raw", log=context.log, patience=PATIENCE, read_decisions=decisions)
+    submitter = Submitter(
+        database,
+        factory,
+        claimant(context),
+        "raw",
+        log=context.log,
+        patience=PATIENCE,
+        read_decisions=decisions,
+    )
     submitter.authorized_by(customer, requested)
-    submission = submitter.submit_days(customer, requested, work.days)
-    _submit_others(context, submitter, customer, requested.dataset, work)
-    try:
+    with cancelled_together(submitter, customer):
+        submission = submitter.submit_days(customer, requested, work.days)
+        _submit_others(context, submitter, customer, requested.dataset, work)
         for entry in submission.extractions:
             if entry.is_under_way:
                 watch.wait(database, factory, customer, entry, context.log)
-    except dg.DagsterExecutionInterruptedError:
-        for entry in ledger.under_way(database, [customer.name]):
-            if entry.claim == me:
-                watch.cancel(factory, customer, entry, context.log)
-        raise
     return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
 
 

@@ -7,7 +7,6 @@ moving many bytes belongs to `transfer.py`; the meaning of the objects belongs t
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from obstore.store import AzureStore, LocalStore, ObjectStore
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import transfer
 from o365_pipeline.raw.lake_errors import LakeAccess, as_lake_errors
+from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline.raw.transfer import Progress, no_progress
 
 DELETED_AT_ONCE = 250
@@ -120,6 +120,15 @@ class Lake:
                         with suppress(FileNotFoundError):
                             obstore.delete(self.store, path)
 
+    def delete_unfinished(self, prefix: str) -> None:
+        """Deletes what killed writers left below a prefix of a local lake, which no listing shows; nobody may be
+        writing there.
+        """
+        if self.folder is not None:
+            for path in (self.folder / prefix).rglob("*#*"):
+                if path.name.rsplit("#", 1)[-1].isdigit():
+                    path.unlink(missing_ok=True)
+
     def objects(self, prefix: str) -> list[tuple[str, int]]:
         """Returns (path, bytes) of the objects under a prefix, ordered by path."""
         with self._as_lake_errors(prefix):
@@ -159,8 +168,8 @@ class Lake:
 
         for batch in _batches(objects):
             paths = [path for path, _ in batch]
-            with tempfile.TemporaryDirectory(prefix="o365-") as directory:
-                yield from zip(paths, self.with_progress(report_total).stage(paths, Path(directory)), strict=True)
+            with scratch_folder() as directory:
+                yield from zip(paths, self.with_progress(report_total).stage(paths, directory), strict=True)
             done += sum(size for _, size in batch)
 
     @contextmanager

@@ -20,6 +20,7 @@ from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.raw import json_lines
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, Part
+from o365_pipeline.raw.scratch import scratch_folder
 
 
 def folder(dataset: Dataset, entry: Extraction) -> str:
@@ -34,8 +35,8 @@ def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome)
     ]
     sizes = dict(files)
     parts = []
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2; SET memory_limit = '500MB'")
+    with scratch_folder() as spill, duckdb.connect() as connection:
+        connection.execute(f"SET threads = 2; SET memory_limit = '500MB'; SET temp_directory = '{spill}'")
         for path, local in lake.staged_in_turn(files):
             held = json_lines.contents(connection, local)
             parts.append(Part(path=path, size=sizes[path], rows=held.rows, is_clean=held.is_clean))

@@ -28,13 +28,15 @@ Rows = list[dict[str, Any]] | bytes
 Curated = Mapping[dt.date, Counts]
 
 
-def with_wrong_type(fields_of: Callable[..., Any]) -> Callable[..., Any]:
-    """Curation's typing with a fault of the catalogue: a message's importance is a boolean."""
+def with_wrong_type(
+    fields_of: Callable[..., Any], name: str = "Message_v1", of_column: str = "importance"
+) -> Callable[..., Any]:
+    """Curation's typing with a fault of the catalogue: a text, a message's importance for example, is a boolean."""
 
     def wrong(dataset: Dataset, *arguments: Any) -> Any:
-        if dataset.name == "Message_v1":
+        if dataset.name == name:
             shape = [
-                column.model_copy(update={"type": parse_type("boolean")}) if column.name == "importance" else column
+                column.model_copy(update={"type": parse_type("boolean")}) if column.name == of_column else column
                 for column in dataset.columns
             ]
             dataset = dataset.model_copy(update={"columns": tuple(shape), "shape": tuple(shape)})

@@ -15,6 +15,7 @@ from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import FIRST, Landing, row, with_wrong_type
@@ -148,6 +149,21 @@ def test_rows_that_a_fault_of_the_catalogue_rejected_are_replayed_into_curated_a
     assert f"message {DAY}: {rejected_before} rows were rejected before, " in told
     assert people
     assert not [person for (person,) in people if person in told]
+
+
+def test_replayed_sites_are_in_what_there_is_as_of_the_day(
+    moved: Runner, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = mart_rows(deployment)["dim_site"]
+    with monkeypatch.context() as fault:
+        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of, "SharePointSites_v1", "Url"))
+        sites = [dg.AssetKey(["curated", f"share_point_sites{part}"]) for part in ("", "_current")]
+        assert moved.execute_day("landing_job", [*sites, *MART_KEYS]).success
+    assert mart_rows(deployment)["dim_site"] != right
+
+    assert replay(moved, dataset="SharePointSites_v1").success
+
+    assert len(mart_rows(deployment)["dim_site"]) == len(right)
 
 
 def test_a_replay_leaves_alone_what_was_not_selected(

@@ -23,7 +23,7 @@ from dagster_celery.make_app import make_app
 
 from o365_pipeline.cli.headless import Headless
 from o365_pipeline.deployment import load
-from o365_pipeline.extraction.landing_sensor import LANDING_JOB
+from o365_pipeline.extraction.landing_runs import LANDING_JOB
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
 from o365_pipeline_tests.deploy.services import Postgres
 from o365_pipeline_tests.runner import mart_rows

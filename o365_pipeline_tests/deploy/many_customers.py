@@ -110,7 +110,7 @@ class ManyCustomers:
         for customer in deployment.customers:
             for requested in customer.data_request.datasets:
                 submission = submitter.submit_days(customer, requested, days)
-                extraction_ledger.adopt(deployment.database, submission.extractions)
+                extraction_ledger.adopt(deployment.database, submission.extractions, submitter.claimant)
 
     def landings(self, instance: dg.DagsterInstance) -> Sequence[dg.RunRequest]:
         """The runs that the landing sensor asks for: one for each customer."""

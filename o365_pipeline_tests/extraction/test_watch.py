@@ -21,7 +21,7 @@ from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.ledger import extraction as extraction_table
-from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -294,27 +294,6 @@ def test_cancelling_a_run_that_has_ended_is_no_error(
 
     assert "was not cancelled" not in caplog.text
     assert factory.run(customer, entry.factory_run_id or "").status == "Succeeded"
-
-
-def test_a_run_that_is_cancelled_by_hand_cancels_all_factory_runs_that_it_asked_for(
-    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployment = taking_an_hour(load(home=tmp_path / "o365", sandbox_users=12, initial_days=1))
-    [customer] = deployment.customers
-    approve(deployment, customer)
-
-    def interrupted(*_: object) -> None:
-        raise dg.DagsterExecutionInterruptedError
-
-    monkeypatch.setattr(watch, "wait", interrupted)
-    monkeypatch.setattr("o365_pipeline.raw.assets.REATTACHING_RETRY", None)
-    runner = Runner(deployment, instance)
-
-    result = runner.execute_day("landing_job", [dg.AssetKey(["raw", name]) for name in ("user", "message", "manager")])
-
-    assert not result.success
-    assert len(deployment.sandbox.factory_runs()) == 3
-    assert {run.status for run in deployment.sandbox.factory_runs()} <= {"Canceling", "Cancelled"}
 
 
 def test_the_extraction_asset_shows_what_was_deployed_and_that_nothing_was(

@@ -86,7 +86,7 @@ def test_many_extractions(deployment: Deployment, database: Database, widest: li
     found = extraction_ledger.not_loaded(database, ["contoso"])
     lake = SimpleNamespace(read=lambda _path: MANIFEST)
 
-    extraction_ledger.adopt(database, found)
+    extraction_ledger.adopt(database, found, "a")
     landings_of(database, lake, "contoso", catalogue()["Message_v1"], [DAY])  # type: ignore[arg-type]
     mark_loaded(database, "contoso", {DAY: frozenset(ids)})
     copies = copies_of(database, ids)

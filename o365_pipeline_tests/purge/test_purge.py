@@ -89,6 +89,25 @@ def test_after_a_revocation_nothing_is_left(moved: Runner, deployment: Deploymen
     assert record.dagster_runs > 0
 
 
+def test_nothing_that_killed_processes_were_at_work_on_is_left(
+    moved: Runner, deployment: Deployment, decide: Decide
+) -> None:
+    work = deployment.home / "scratch" / "killed" / "work.duckdb"
+    half = [
+        deployment.home / "lake" / path / "part.parquet#1"
+        for path in ("raw/contoso/user/2026-11-16/run", "curated/message/contoso")
+    ]
+    for left in (work, *half):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("Ann Example")
+    decide(State.DENIED)
+
+    assert purge(moved).success
+
+    assert [left for left in (work, *half) if left.exists()] == []
+    assert [path for path in work.parents[1].iterdir() if path.is_dir()] == []
+
+
 def test_after_an_expiry_the_purge_waits_for_the_grace(
     moved: Runner, deployment: Deployment, customer: Customer
 ) -> None:

@@ -248,7 +248,7 @@ def test_what_was_sealed_but_not_loaded_is_launched_again(
     assert runner.execute_day("extraction_job").success
     [request] = runner.tick("landing_sensor").run_requests or []
     raw = [key for key in request.asset_selection or [] if key.path[0] == "raw"]
-    assert runner.execute("landing_job", dict(request.tags), raw).success
+    assert runner.execute_day("landing_job", raw).success
 
     [again] = runner.tick("landing_sensor").run_requests or []
     assert again.run_key == request.run_key

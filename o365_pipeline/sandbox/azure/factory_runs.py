@@ -218,7 +218,7 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            landed = land(run.job, self._tenant, self._lakes, self.state.home / "scratch")
+            landed = land(run.job, self._tenant, self._lakes)
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:

@@ -7,15 +7,14 @@ What belongs here: judging and landing one copy job. The rows come from a tenant
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from o365_pipeline.consent.approvals import ApprovalEvent, consent_status
 from o365_pipeline.consent.authorization import refusal
 from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 
 
@@ -80,14 +79,12 @@ def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime)
     return None if refusal(job.ask, status) else status.approval
 
 
-def land(job: CopyJob, tenant: Tenant, lakes: Lakes, scratch: Path) -> Landed:
+def land(job: CopyJob, tenant: Tenant, lakes: Lakes) -> Landed:
     """Writes the job's rows as `<folder>/part-00000.json` and so on; replaces what an interrupted copy left."""
-    scratch.mkdir(exist_ok=True)
     lake = lakes.at(job.storage_account, job.container)
     rows = 0
     seen: set[str] = set()
-    with tempfile.TemporaryDirectory(dir=scratch) as name, ExitStack() as open_files:
-        folder = Path(name)
+    with scratch_folder() as folder, ExitStack() as open_files:
         files: dict[int, BinaryIO] = {}
         for line in tenant.lines(job):
             if line.part not in files:
