@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import SettingsError, UsageError
 
 MAX_GROUPS = 10
@@ -69,9 +69,11 @@ class RequestedDataset(BaseModel):
             dataset.column(column)
         if len(self.scope.groups) > MAX_GROUPS:
             raise ValueError(f"scope: at most {MAX_GROUPS} groups, not {len(self.scope.groups)}")
-        missing = [key for key in dataset.natural_key if key not in (*self.columns, *SYSTEM_COLUMNS)]
-        if missing:
-            raise UsageError(f"{self.name}: the columns must include the key, {', '.join(missing)}")
+        if missing := [name for name in dataset.indispensable_columns if name not in self.columns]:
+            raise UsageError(
+                f"{self.name}: the columns must include {', '.join(missing)}, "
+                "without which its rows cannot be told apart"
+            )
         return self
 
     @property
