@@ -31,6 +31,7 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import Window, available_days, unavailable_days
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
+from o365_pipeline.raw.release import release_days
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PROGRESS_SECONDS = 0.5
@@ -131,16 +132,20 @@ def extraction_of_days(
     headless: Headless,
     customer: Customer,
     datasets: Sequence[Dataset],
-    first_day: dt.date,
-    last_day: dt.date,
+    window: Window,
+    anew: str | None = None,
 ) -> tuple[list[Extraction], dg.RunRequest]:
     """Requests the extraction of days of some of the requested datasets (all if none is named), and returns the factory
     runs with the run that loads them into the mart when they have ended.
 
+    Args:
+        anew: why landings that hold one of the days are given up, and extracted anew with all of their days.
+
     Raises:
-        UsageError: the customer's data request does not name one of the datasets.
+        UsageError: the customer's data request does not name one of the datasets, or a landing cannot be given up.
         NotAuthorizedError: no approval in force covers one of them.
     """
+    first_day, last_day = window.first_day, window.last_day
     if first_day < (earliest := deployment.first_day):
         raise UsageError(
             f"{first_day} lies before {earliest}, the first day of the customers: configure an earlier one"
@@ -156,14 +161,24 @@ def extraction_of_days(
     submitter = Submitter(deployment.database, deployment.resources["data_factory"], "terminal", "raw")
     for requested in wanted:
         submitter.authorized_by(customer, requested)
-    days = Window(first_day, last_day).days
-    asked = [entry for requested in wanted for entry in submitter.submit_days(customer, requested, days).extractions]
+    days = dict.fromkeys((requested.dataset for requested in wanted), window)
+    if anew:
+        lake = deployment.lakes.of(customer)
+        for dataset in days:
+            days[dataset] = release_days(deployment.database, lake, customer, dataset, window, anew)
+    asked = [
+        entry
+        for requested in wanted
+        for entry in submitter.submit_days(customer, requested, days[requested.dataset].days).extractions
+    ]
     headless.add_customer(customer)
     keys = [key(entry.dataset) for key in (raw_key, curated_key) for entry in wanted]
     landing = dg.RunRequest(
         job_name=LANDING_JOB,
         asset_selection=[*keys, *MART_KEYS],
-        tags=range_tags(customer.name, first_day, last_day),
+        tags=range_tags(
+            customer.name, min(each.first_day for each in days.values()), max(each.last_day for each in days.values())
+        ),
     )
     return asked, landing
 

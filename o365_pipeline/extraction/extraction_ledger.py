@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, truncated
+from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, release, truncated
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -22,8 +22,8 @@ CONSENT_PENDING = "ConsentPending"
 """The factory reports InProgress, but the run waits for an approver (Privileged Access Management)."""
 
 UNDER_WAY = (CLAIMED, "Queued", "InProgress", CONSENT_PENDING, CANCELING)
-PURGED = "Purged"
-WITHOUT_DATA = ("Failed", "Cancelled", PURGED)
+PURGED, RELEASED = "Purged", "Released"
+WITHOUT_DATA = ("Failed", "Cancelled", PURGED, RELEASED)
 """A window with such an extraction may be extracted again."""
 
 
@@ -134,6 +134,13 @@ def first_day(database: Database) -> dt.date | None:
     query = sa.select(sa.func.min(extraction.c.first_day)).where(extraction.c.status.not_in(WITHOUT_DATA))
     with database.begin() as connection:
         return connection.scalar(query)
+
+
+def released_runs(database: Database, extraction_id: str) -> frozenset[str]:
+    """Returns the factory runs of a window whose files were given up: none of them stands for the window again."""
+    query = sa.select(release.c.factory_run_id).where(release.c.extraction_id == extraction_id)
+    with database.begin() as connection:
+        return frozenset(connection.scalars(query))
 
 
 def claim(database: Database, wanted: Extraction) -> bool:

@@ -321,7 +321,8 @@ class Submitter:
                         f"{_named(wanted)}: the factory may have made a run and does not answer: retry in a minute"
                     ) from error
             else:
-                made = [run for run in runs if run.window_key == wanted.extraction_id]
+                released = ledger.released_runs(self.database, wanted.extraction_id)
+                made = [run for run in runs if run.window_key == wanted.extraction_id and run.run_id not in released]
                 if promising := [run for run in made if run.status not in ledger.WITHOUT_DATA]:
                     return promising[-1].run_id
                 if is_settled:
