@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from o365_pipeline.customers.data_request import DataRequest, RequestedDataset, Scope, read_data_request
+from o365_pipeline.customers.data_request import (
+    DataRequest,
+    RequestedDataset,
+    Scope,
+    as_toml,
+    read_data_request,
+    request_of,
+)
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import SettingsError, UsageError
 
@@ -89,3 +96,30 @@ def test_a_request_for_more_than_ten_groups_is_refused() -> None:
         RequestedDataset.model_validate(
             {"name": "User_v1", "columns": ["id"], "scope": {"kind": "List", "groups": groups}}
         )
+
+
+@pytest.mark.parametrize("names", [("TodoTasks_v0",), ("Message_v0", "Message_v1"), tuple(d.name for d in catalogue())])
+def test_a_request_of_some_datasets_is_read_again_as_it_was_written(tmp_path: Path, names: tuple[str, ...]) -> None:
+    shipped = read_data_request(None)
+    path = tmp_path / "request.toml"
+
+    path.write_text(as_toml(request_of(names, shipped)))
+    request = read_data_request(path)
+
+    assert request == request_of(names, shipped)
+    assert {entry.dataset.asset_name for entry in request.datasets} == {catalogue()[name].asset_name for name in names}
+    for entry in request.datasets:
+        assert not set(entry.content_columns) - set(entry.dataset.indispensable_columns)
+
+
+def test_a_written_request_keeps_the_scope(tmp_path: Path) -> None:
+    scope = Scope(kind="FilterUri", filter_uri="https://graph.microsoft.com/v1.0/users?$filter=city eq 'Zürich \"1\"'")
+    request = read_data_request(None)
+    narrowed = request.model_copy(
+        update={"datasets": tuple(entry.model_copy(update={"scope": scope}) for entry in request.datasets)}
+    )
+    path = tmp_path / "request.toml"
+
+    path.write_text(as_toml(narrowed), encoding="utf-8")
+
+    assert read_data_request(path) == narrowed
