@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.errors import DamagedLandingError
+from o365_pipeline.errors import DamagedLandingError, LakeError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.windows import Window
@@ -86,15 +86,14 @@ def read_manifest(lake: Lake, entry: Extraction, path: str) -> Manifest:
         DamagedLandingError: it is lost, or is not what was sealed.
     """
     name = path.rpartition("/")[2]
-    if not lake.exists(path):
-        raise damaged(entry, f"{name} is not there any more")
     try:
-        manifest = Manifest.model_validate_json(lake.read(path))
+        return Manifest.model_validate_json(lake.read(path))
     except ValidationError:
         raise damaged(entry, f"{name} is damaged") from None
-    if manifest.extraction_id != entry.extraction_id:
-        raise damaged(entry, f"{name} is another landing's")
-    return manifest
+    except LakeError:
+        if lake.exists(path):
+            raise
+        raise damaged(entry, f"{name} is not there any more") from None
 
 
 def landings_of(
