@@ -14,15 +14,16 @@ from o365_pipeline.database.ledger import landing as landing_table
 from o365_pipeline.database.ledger import release
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import DamagedLandingError
+from o365_pipeline.errors import DamagedLandingError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import RELEASED, Extraction
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.manifest import MANIFEST_NAME, landings_of
 from o365_pipeline.raw.parts import check_parts, stage_parts
-from o365_pipeline.raw.release import release_landing
+from o365_pipeline.raw.release import release_days, release_landing
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
 
@@ -120,6 +121,64 @@ def test_a_released_day_is_extracted_by_another_run(
     assert (anew.extraction_id, anew.attempt) == (sealed.extraction_id, 2)
     assert anew.factory_run_id != sealed.factory_run_id
     assert not release_landing(deployment.database, lake_of(deployment), sealed, "too late", NOW)
+
+
+def seal(deployment: Deployment, entry: Extraction) -> None:
+    manifest = landing.count(lake_of(deployment), USERS, entry, CopyOutcome(None, None, None))
+    landing.seal(lake_of(deployment), deployment.database, USERS, entry, manifest)
+
+
+def give_up(deployment: Deployment, customer: Customer) -> str | None:
+    """Give the day up as the command does; the factory run that holds it then, if any does."""
+    release_days(deployment.database, lake_of(deployment), customer, USERS, Window(DAY, DAY), "the disk was lost")
+    found = extraction_ledger.overlapping(deployment.database, "contoso", "User_v1", DAY, DAY)
+    return found[0].factory_run_id if found else None
+
+
+def test_a_command_that_was_interrupted_is_repeated_without_paying_again(
+    deployment: Deployment, customer: Customer, sealed: Extraction
+) -> None:
+    assert give_up(deployment, customer) is None
+    anew = submit(deployment, customer, "run-b")
+    run_id, lake = anew.factory_run_id or "", lake_of(deployment)
+
+    assert give_up(deployment, customer) == run_id, "while it is under way"
+    lake.write(f"{landing.folder(USERS, anew)}/part-0.json", PARTS["part-0.json"])
+    extraction_ledger.set_counts(deployment.database, anew.extraction_id, run_id, 2, 1, None)
+    extraction_ledger.set_status(deployment.database, anew.extraction_id, run_id, "Succeeded")
+    assert give_up(deployment, customer) == run_id, "when it has landed"
+    seal(deployment, anew)
+    assert give_up(deployment, customer) == run_id, "when it is sealed"
+
+    deployment.database.execute(landing_table.update().values(loaded_at=dt.datetime(2026, 11, 20)))
+    assert give_up(deployment, customer) is None, "it was in the mart, so that it was asked for once more"
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_what_was_extracted_anew_and_damaged_again_is_given_up_again(
+    deployment: Deployment, customer: Customer, sealed: Extraction, is_sealed: bool
+) -> None:
+    give_up(deployment, customer)
+    anew = submit(deployment, customer, "run-b")
+    path, run_id = f"{landing.folder(USERS, anew)}/part-0.json", anew.factory_run_id or ""
+    lake_of(deployment).write(path, PARTS["part-0.json"])
+    extraction_ledger.set_counts(deployment.database, anew.extraction_id, run_id, 2, 1, None)
+    extraction_ledger.set_status(deployment.database, anew.extraction_id, run_id, "Succeeded")
+    if is_sealed:
+        seal(deployment, anew)
+    lake_of(deployment).write(path, b'{"id": 1}')
+
+    assert give_up(deployment, customer) is None
+
+
+def test_what_is_under_way_is_not_given_up(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None]
+) -> None:
+    decide()
+    submit(deployment, customer)
+
+    with pytest.raises(UsageError, match=r"User_v1 .* is under way"):
+        give_up(deployment, customer)
 
 
 def test_what_is_under_way_is_not_released(deployment: Deployment, customer: Customer, sealed: Extraction) -> None:
