@@ -92,6 +92,10 @@ class LandingError(O365PipelineError):
     """The files in the lake differ from what the factory reported."""
 
 
+class DamagedLandingError(LandingError):
+    """The files of a sealed landing are not what was sealed; the message says how to get them anew."""
+
+
 class InstallationError(O365PipelineError):
     """An installation of the managed application cannot be onboarded; the code is Azure's if Azure gave one."""
 

@@ -42,7 +42,10 @@ DATASETS = [
 ]
 SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
 STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
-UNFED = {"fact_task", "dim_device", "fact_group_message", "fact_viva_metric", "agg_signal_day"}
+UNFED = {
+    *("fact_task", "dim_device", "dim_sync_app", "fact_sync_error", "fact_group_message", "fact_viva_metric"),
+    "agg_signal_day",
+}
 """Tables that the shipped data request asks nothing for."""
 
 KINDS = {"dim": "dimensions", "fact": "facts", "bridge": "bridges", "agg": "aggregates"}

@@ -6,6 +6,7 @@ What belongs here: the sequence and its texts. The work is done by the same sens
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 import time
 from pathlib import Path
 
@@ -18,14 +19,19 @@ from o365_pipeline.cli.headless import Headless, read_consent
 from o365_pipeline.cli.terminal import DAY, progress, stdout, table
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
+from o365_pipeline.consent.request_change import refusals
 from o365_pipeline.curated.row_accounting import account
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import as_toml, read_data_request, request_of
 from o365_pipeline.database.database import Database
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.deployment.settings import read_settings
 from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.sandbox.tenant.tenant_files import TenantFiles, files_in
 
 APPROVER = "approver@contoso.example"
 TICK_SECONDS = 0.5
@@ -36,15 +42,30 @@ PATIENCE_SECONDS = 600
 @click.option(
     "--tenant-data",
     type=click.Path(path_type=Path),
-    help="Folder of files in Data Connect's format, named <dataset>.json, instead of synthetic rows.",
+    help="Folder of files in Data Connect's format, named <dataset>.json, or of folders <dataset>/ of part files, "
+    "instead of synthetic rows.",
+)
+@click.option(
+    "--write-request",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --tenant-data: write a data request for exactly the datasets that are there to this file, and use it.",
 )
 @click.option("--first-day", type=DAY, help="First day to extract, as 2026-11-16.")
 @click.option("--days", type=click.IntRange(1, 366), help="How many days to extract.")
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | None, customer_name: str | None) -> None:
+def demo(
+    tenant_data: Path | None,
+    write_request: Path | None,
+    first_day: dt.datetime | None,
+    days: int | None,
+    customer_name: str | None,
+) -> None:
     """Take the sandbox from approval to a filled mart, in this terminal."""
+    if write_request:
+        _write_request(tenant_data, write_request)
     deployment = load(
         tenant_data=tenant_data,
+        data_request=write_request,
         first_day=first_day.date() if first_day else None,
         initial_days=days,
     )
@@ -52,6 +73,19 @@ def demo(tenant_data: Path | None, first_day: dt.datetime | None, days: int | No
         raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
     deployment.use_dagster_home()
     run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
+
+
+def _write_request(tenant_data: Path | None, target: Path) -> None:
+    """Writes a data request for exactly the datasets of which there are files; a file that says otherwise stays."""
+    if tenant_data is None:
+        raise UsageError("--write-request needs --tenant-data: it asks for what is there")
+    configured = read_data_request(read_settings({}).data_request)
+    text = as_toml(request_of(files_in(tenant_data).datasets, configured))
+    if target.exists() and target.read_text(encoding="utf-8") != text:
+        raise UsageError(
+            f"--write-request {target}: there is another file; name a new one, or O365_DATA_REQUEST={target}"
+        )
+    target.write_text(text, encoding="utf-8")
 
 
 def run_demo(deployment: Deployment, customer: Customer, console: Console) -> None:
@@ -64,11 +98,13 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
         raise UsageError(f"{customer.first_day} is not over yet (UTC): extract days that are")
     runs_before = len(_factory_runs(deployment, customer))
     rows_before = sum(_row_counts(deployment.marts[customer.name], customer).values())
+    if deployment.tenant_files:
+        _show_files(deployment.tenant_files, customer, console)
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
         _get_approved(deployment, customer, headless, console)
         _move(deployment, customer, headless, console)
-    if deployment.has_tenant_data:
+    if deployment.tenant_files:
         _show_where_rows_went(deployment, customer, console)
     _show_mart(deployment.marts[customer.name], customer, console)
     runs = len(_factory_runs(deployment, customer)) - runs_before
@@ -83,22 +119,40 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
     console.print(f"The mart is {deployment.marts[customer.name].name}; the same in the UI: make dev", soft_wrap=True)
 
 
+def _show_files(files: TenantFiles, customer: Customer, console: Console) -> None:
+    """Accounts for every file: taken, not asked for, or of no dataset."""
+    asked = {requested.dataset.asset_name: requested.dataset.name for requested in customer.data_request.datasets}
+    there = {name: catalogue()[name].asset_name for name in files.datasets}
+    for name, asset in there.items():
+        state = "taken" if asked.get(asset) == name else "not asked for by the data request"
+        other = f" (but for {asked[asset]}, another version)" if asked.get(asset, name) != name else ""
+        console.print(f"{state}{other}: {name}: {files.names(name)}", soft_wrap=True)
+    for entry in files.left_aside:
+        console.print(f"left aside: {entry}", soft_wrap=True)
+    if asked.keys() < {*there.values()}:
+        console.print(
+            "To ask for more, name another data request in O365_DATA_REQUEST; or ask for exactly what is there: "
+            f"o365-pipeline demo --tenant-data {shlex.quote(str(files.directory))} --write-request request.toml",
+            soft_wrap=True,
+        )
+
+
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
     """Shows that nothing moves before the approval, then approves."""
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     read_consent(deployment, [customer])
-    approval = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC)).approval
-    if approval:
+    status = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
+    approval = status.approval
+    if approval and not refusals(customer, status):
         console.print(f"already approved by {approval.approver}, {approval.updated_at:%Y-%m-%d %H:%M} UTC")
         return
-    if deployment.unknown_files:
-        others = ", ".join(deployment.unknown_files)
-        console.print(f"left aside, of no dataset in the catalogue: {others}", soft_wrap=True)
     names = ", ".join(requested.dataset.name for requested in request.datasets)
     console.print(f"{customer.name}: '{request.application_name}' asks for {names}", soft_wrap=True)
     console.print("waiting for approval", style="yellow")
-    moved = _moved(deployment, customer, headless)
+    before = _held(deployment, customer)
+    headless.tick("landing_sensor")
+    moved = {what: count - before[what] for what, count in _held(deployment, customer).items()}
     if any(moved.values()):
         raise O365PipelineError(f"data moved before the approval: {moved}")
     console.print("nothing has moved: " + ", ".join(f"{count} {what}" for what, count in moved.items()))
@@ -106,9 +160,8 @@ def _get_approved(deployment: Deployment, customer: Customer, headless: Headless
     console.print(f"approved by {APPROVER}", style="green")
 
 
-def _moved(deployment: Deployment, customer: Customer, headless: Headless) -> dict[str, int]:
-    """Returns what the factory, the lake and the mart hold after both sensors have run."""
-    headless.tick("landing_sensor")
+def _held(deployment: Deployment, customer: Customer) -> dict[str, int]:
+    """Returns how much the factory, the lake and the mart hold."""
     return {
         "factory runs": len(_factory_runs(deployment, customer)),
         "lake objects": len(deployment.lakes.of(customer).objects(f"raw/{customer.name}")),

@@ -18,6 +18,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import ExtractionError, UsageError
 from o365_pipeline.extraction import watch
+from o365_pipeline.extraction.windows import Window
 
 
 @click.command()
@@ -27,8 +28,15 @@ from o365_pipeline.extraction import watch
 )
 @click.option("--from", "first_day", type=DAY, required=True, help="First day, as 2026-11-16.")
 @click.option("--to", "last_day", type=DAY, help="Last day, included. Default: the first.")
+@click.option(
+    "--anew", help="Why what landed of these days, of these datasets, is given up first; it is recorded, and paid anew."
+)
 def extract(
-    customer_name: str | None, datasets: tuple[str, ...], first_day: dt.datetime, last_day: dt.datetime | None
+    customer_name: str | None,
+    datasets: tuple[str, ...],
+    first_day: dt.datetime,
+    last_day: dt.datetime | None,
+    anew: str | None,
 ) -> None:
     """Extract days of data and take them to the mart; what was extracted before is not paid for again.
 
@@ -37,13 +45,15 @@ def extract(
     first, last = first_day.date(), (last_day or first_day).date()
     if last < first:
         raise UsageError(f"--to {last} lies before --from {first}")
+    if anew is not None and not (anew.strip() and datasets):
+        raise UsageError("--anew takes a reason, and needs --dataset: only what is named is given up")
     named = [catalogue()[name] for name in datasets]
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
     deployment.use_dagster_home()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)
-        asked, requests = extraction_of_days(deployment, headless, customer, named, first, last)
+        asked, requests = extraction_of_days(deployment, headless, customer, named, Window(first, last), anew)
         factory, log = deployment.resources["data_factory"], logging.getLogger("o365_pipeline")
         with progress(stdout(), "Data Factory extracts windows", len(asked)) as ended:
             try:

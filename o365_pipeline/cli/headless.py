@@ -33,6 +33,7 @@ from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
+from o365_pipeline.raw.release import release_days
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PROGRESS_SECONDS = 0.5
@@ -119,19 +120,23 @@ def extraction_of_days(
     headless: Headless,
     customer: Customer,
     datasets: Sequence[Dataset],
-    first_day: dt.date,
-    last_day: dt.date,
+    window: Window,
+    anew: str | None = None,
 ) -> tuple[list[Extraction], list[dg.RunRequest]]:
     """Requests the extraction of days of some of the requested datasets (all if none is named), and returns the factory
     runs with the runs that load them into the mart when they have ended.
 
     Days that Data Connect does not have of a dataset are logged and left out, as the schedule leaves them out.
 
+    Args:
+        anew: why landings that hold one of the days are given up, and extracted anew with all of their days.
+
     Raises:
-        UsageError: the customer's data request does not name one of the datasets, or Data Connect does not have one
-            that is named.
+        UsageError: the customer's data request does not name one of the datasets, Data Connect does not have a day of
+            one that is named, or a landing cannot be given up.
         NotAuthorizedError: no approval in force covers one of them.
     """
+    first_day, last_day = window.first_day, window.last_day
     if first_day < (earliest := deployment.first_day):
         raise UsageError(
             f"{first_day} lies before {earliest}, the first day of the customers: configure an earlier one"
@@ -150,16 +155,22 @@ def extraction_of_days(
     submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE, read_decisions=decisions)
     for requested in wanted:
         submitter.authorized_by(customer, requested)
-    days = Window(first_day, last_day).days
+    days = dict.fromkeys((requested.dataset for requested in wanted), window)
+    if anew:
+        lake = deployment.lakes.of(customer)
+        for dataset in days:
+            days[dataset] = release_days(deployment.database, lake, customer, dataset, window, anew)
     asked = [
         entry
         for requested in wanted
-        for entry in submitter.submit_days(customer, requested, days, leave_out=not datasets).extractions
+        for entry in submitter.submit_days(
+            customer, requested, days[requested.dataset].days, leave_out=not datasets
+        ).extractions
     ]
     if not asked:
         raise UsageError(f"{customer.name}: Data Connect has none of the days {first_day} to {last_day} now")
     headless.add_customer(customer)
-    return asked, landing_requests(asked, MART_KEYS, days)
+    return asked, landing_requests(asked, MART_KEYS, {day for each in days.values() for day in each.days})
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:

@@ -141,12 +141,18 @@ def approved_columns(database: Database, customer: Customer, dataset: Dataset) -
     """Returns the columns of the dataset that the approval in force covers.
 
     Raises:
-        NotAuthorizedError: no approval is in force, or it does not name the dataset.
+        NotAuthorizedError: no approval is in force, or it does not name the dataset, or lacks a column that the dataset
+            cannot do without.
     """
     approved = approval_in_force(database, customer, dt.datetime.now(dt.UTC)).dataset(dataset.table_name)
     if approved is None:
         raise NotAuthorizedError(
             f"{customer.name}: the approval in force does not name {dataset.name}; what landed stays where it is"
+        )
+    if missing := [name for name in dataset.indispensable_columns if name not in approved.columns]:
+        raise NotAuthorizedError(
+            f"{customer.name}: the approval in force does not cover {', '.join(missing)} of {dataset.name}, without "
+            "which its rows cannot be told apart; what landed stays where it is"
         )
     return approved.columns
 

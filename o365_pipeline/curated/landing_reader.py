@@ -17,6 +17,7 @@ from o365_pipeline.curated.duckdb_session import MEMORY_LIMIT
 from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
+from o365_pipeline.raw.parts import stage_parts
 
 MEMORY_FOR_LARGE = 64
 """DuckDB may request this multiple of a large object's size to read it; it never touches most of that memory."""
@@ -46,7 +47,7 @@ def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, 
     """Makes the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     sources: list[Source] = []
-    staged = lake.stage([part.path for part in manifest.parts], directory)
+    staged = stage_parts(lake, manifest, directory)
     for number, (part, local) in enumerate(zip(manifest.parts, staged, strict=True)):
         if part.is_clean:
             sources.append(Source(local, part.path))

@@ -24,7 +24,7 @@ from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import approval_dataset, extraction, landing, operation
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.extraction.extraction_ledger import PURGED, WITHOUT_DATA
+from o365_pipeline.extraction.extraction_ledger import PURGED, RELEASED, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw.lake import Lake
 
@@ -133,6 +133,8 @@ def answer(known: Evidence) -> Answer:
         return Answer(Reason.NOT_EXTRACTED, "nothing was asked for on this day")
     if extracted.status == PURGED:
         return Answer(Reason.PURGED, "it was deleted, since its approval ended or a later one covers less")
+    if extracted.status == RELEASED:
+        return Answer(Reason.NOT_EXTRACTED, f"what had landed was given up: {extracted.error}; extract the day anew")
     if not extracted.is_landed:
         error = f": {extracted.error}" if extracted.error else ""
         return Answer(Reason.NOT_EXTRACTED, f"nothing has landed, the factory run is {extracted.status}{error}")

@@ -7,6 +7,7 @@ to `consent/approvals.py`; whether they cover an extraction is decided in `conse
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
@@ -15,7 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import SettingsError, UsageError
 
 MAX_GROUPS = 10
@@ -69,9 +70,11 @@ class RequestedDataset(BaseModel):
             dataset.column(column)
         if len(self.scope.groups) > MAX_GROUPS:
             raise ValueError(f"scope: at most {MAX_GROUPS} groups, not {len(self.scope.groups)}")
-        missing = [key for key in dataset.natural_key if key not in (*self.columns, *SYSTEM_COLUMNS)]
-        if missing:
-            raise UsageError(f"{self.name}: the columns must include the key, {', '.join(missing)}")
+        if missing := [name for name in dataset.indispensable_columns if name not in self.columns]:
+            raise UsageError(
+                f"{self.name}: the columns must include {', '.join(missing)}, "
+                "without which its rows cannot be told apart"
+            )
         return self
 
     @property
@@ -129,6 +132,47 @@ def asked_of(requests: Iterable[DataRequest], dataset: Dataset) -> frozenset[str
     """The curated names of the dataset's columns that some request asks for, in whichever version."""
     found = [requested for request in requests if (requested := request.requested(dataset.name))]
     return frozenset(entry.dataset.column(name).curated_name for entry in found for name in entry.columns)
+
+
+def request_of(datasets: Iterable[str], request: DataRequest) -> DataRequest:
+    """Returns a data request of exactly these datasets: of each what the given request asks, or else all columns but
+    those that hold text written by people.
+
+    Of several versions of a dataset the newest is asked for.
+    """
+    newest: dict[str, Dataset] = {}
+    for dataset in sorted((catalogue()[name] for name in datasets), key=lambda dataset: dataset.version):
+        newest[dataset.asset_name] = dataset
+    asked = {entry.dataset: entry for entry in request.datasets}
+    entries = [asked.get(dataset) or _without_content(dataset) for dataset in newest.values()]
+    return DataRequest.model_validate({**request.model_dump(), "datasets": entries})
+
+
+def _without_content(dataset: Dataset) -> RequestedDataset:
+    kept = {*(column.name for column in dataset.columns)} - {*dataset.content_columns} | {
+        *dataset.indispensable_columns
+    }
+    return RequestedDataset(
+        name=dataset.name, columns=tuple(column.name for column in dataset.columns if column.name in kept)
+    )
+
+
+def as_toml(request: DataRequest) -> str:
+    """Returns the file that `read_data_request` reads the request from."""
+    head = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        for name, value in request.model_dump(mode="json").items()
+        if name != "datasets"
+    ]
+    entries = [
+        f"\n[[datasets]]\nname = {json.dumps(entry.name)}\ncolumns = {json.dumps(entry.columns)}"
+        + "".join(
+            f"\nscope.{name} = {json.dumps(value, ensure_ascii=False)}"
+            for name, value in entry.scope.model_dump(mode="json", exclude_defaults=True).items()
+        )
+        for entry in request.datasets
+    ]
+    return "\n".join([*head, *entries]) + "\n"
 
 
 def read_data_request(path: Path | None) -> DataRequest:

@@ -165,6 +165,20 @@ landing = sa.Table(
     comment="The landing of each extraction that was verified and sealed",
 )
 
+release = sa.Table(
+    "ledger_release",
+    metadata,
+    sa.Column("extraction_id", sa.String(64), primary_key=True),
+    sa.Column("factory_run_id", sa.String(100), primary_key=True, comment="The run whose files were given up"),
+    sa.Column("customer", sa.String(100), nullable=False, index=True),
+    sa.Column("dataset", sa.String(100), nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    sa.Column("reason", sa.Unicode(1000), nullable=False),
+    sa.Column("released_at", timestamp(), nullable=False),
+    comment="Append-only: landings that were given up, so that their days can be extracted anew",
+)
+
 purge = sa.Table(
     "ledger_purge",
     metadata,

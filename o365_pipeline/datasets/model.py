@@ -21,6 +21,9 @@ SYSTEM_COLUMNS = ("puser", "pObjectId", "ptenant", "pAdditionalInfo", "datarow",
 
 DATE_TIME_ZONE_FIELDS = ("dateTime", "timeZone")
 TEXT_FIELDS = ("contentType", "content")
+OPERATION = "Operation"
+"""The column of datasets that deliver changes: whether a row belongs to a whole snapshot, and else what happened."""
+
 UNKNOWN_COLUMNS = "unknown_columns"
 """The curated field that keeps, as JSON, the columns of a row that the catalogue does not know."""
 
@@ -169,6 +172,8 @@ class Dataset(BaseModel):
             raise ValueError(f"{self.table_name} names columns that it does not have: {', '.join(unknown)}")
         if self.slicing in ("column", "snapshot") and not self.date_filter:
             raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
+        if self.slicing == "snapshot" and OPERATION not in known:
+            raise ValueError(f"{self.table_name} delivers changes, so it must have the column {OPERATION}")
         for column in self.columns:
             column.type  # noqa: B018 - it is read, so that a type which is none is refused here
         return self
@@ -209,6 +214,14 @@ class Dataset(BaseModel):
     def required_key(self) -> tuple[str, ...]:
         """The fields of the key that every row has."""
         return tuple(self._curated(name) for name in self.natural_key if name not in self.nullable_key)
+
+    @property
+    def indispensable_columns(self) -> tuple[str, ...]:
+        """The columns without which its rows mean nothing or something else: those of the key; for a dataset that
+        delivers changes also when and what each of them is, without which every change is a whole snapshot.
+        """
+        of_changes = (self.date_filter or "", OPERATION) if self.slicing == "snapshot" else ()
+        return tuple(name for name in (*self.natural_key, *of_changes) if name not in SYSTEM_COLUMNS)
 
     @property
     def owner_field(self) -> str | None:

@@ -48,7 +48,7 @@ from o365_pipeline.raw.scratch import keep_scratch_below
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
-from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
+from o365_pipeline.sandbox.tenant.tenant_files import TenantFiles, files_in
 
 FOR_ITS_OWNER = 0o700
 """The mode of all that a process makes once it has read its settings: others cannot read people's data."""
@@ -154,15 +154,10 @@ class Deployment:
         return isinstance(self.cloud, SandboxCloud)
 
     @property
-    def has_tenant_data(self) -> bool:
-        """True if files replace the synthetic tenant's data."""
-        return isinstance(self.cloud, SandboxCloud) and self.cloud.tenant_data is not None
-
-    @property
-    def unknown_files(self) -> tuple[str, ...]:
-        """Files of tenant data that belong to no dataset in the catalogue."""
+    def tenant_files(self) -> TenantFiles | None:
+        """The files that replace the synthetic tenant's data, if there are any."""
         data = self.cloud.tenant_data if isinstance(self.cloud, SandboxCloud) else None
-        return tenant_files.datasets_in(Path(data)).others if data else ()
+        return files_in(Path(data)) if data else None
 
     def register_data_requests(self) -> None:
         """Registers the data requests of all customers with the sandbox's approvers.

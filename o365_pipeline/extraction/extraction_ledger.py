@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import claim_turn, extraction, id_batches, landing, truncated
+from o365_pipeline.database.ledger import claim_turn, extraction, id_batches, landing, release, truncated
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -22,8 +22,8 @@ CONSENT_PENDING = "ConsentPending"
 """The factory reports InProgress, but the run waits for an approver (Privileged Access Management)."""
 
 UNDER_WAY = (CLAIMED, "Queued", "InProgress", CONSENT_PENDING, CANCELING)
-PURGED = "Purged"
-WITHOUT_DATA = ("Failed", "Cancelled", PURGED)
+PURGED, RELEASED = "Purged", "Released"
+WITHOUT_DATA = ("Failed", "Cancelled", PURGED, RELEASED)
 """A window with such an extraction may be extracted again."""
 
 
@@ -142,6 +142,13 @@ def first_day(database: Database) -> dt.date | None:
         return connection.scalar(query)
 
 
+def released_runs(database: Database, extraction_id: str) -> frozenset[str]:
+    """Returns the factory runs of a window whose files were given up: none of them stands for the window again."""
+    query = sa.select(release.c.factory_run_id).where(release.c.extraction_id == extraction_id)
+    with database.begin() as connection:
+        return frozenset(connection.scalars(query))
+
+
 def claim(database: Database, wanted: Extraction) -> bool:
     """Takes the right to create the factory run of the window's days; False if one of them is held, under way or
     claimed.
@@ -230,7 +237,7 @@ def attach(database: Database, extraction_id: str, claimant: str, run_id: str, n
     return database.execute(change) == 1
 
 
-def release(database: Database, extraction_id: str, claimant: str, reason: str) -> None:
+def give_back(database: Database, extraction_id: str, claimant: str, reason: str) -> None:
     """Gives claimed days free, for which the factory has made no run."""
     database.execute(
         extraction.update()

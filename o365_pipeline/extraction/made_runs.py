@@ -25,9 +25,12 @@ class MadeRun(NamedTuple):
     run: FactoryRun
 
 
-def promising(runs: Iterable[FactoryRun], window_key: str) -> FactoryRun | None:
-    """Returns the newest run of a window that has not failed; None if there is none."""
-    found = [run for run in runs if run.window_key == window_key and run.status not in WITHOUT_DATA]
+def promising(runs: Iterable[FactoryRun], window_key: str, released: Collection[str]) -> FactoryRun | None:
+    """Returns the newest run of a window that has not failed, and is not one whose files were given up; None if there
+    is none.
+    """
+    of_window = [run for run in runs if run.window_key == window_key and run.run_id not in released]
+    found = [run for run in of_window if run.status not in WITHOUT_DATA]
     return found[-1] if found else None
 
 

@@ -125,13 +125,27 @@ class RunCreation:
                         f"{named(wanted)}: the factory may have made a run and does not answer: retry in a minute"
                     ) from error
             else:
-                if made := promising(runs, wanted.extraction_id):
+                released = ledger.released_runs(self.database, wanted.extraction_id)
+                if made := promising(runs, wanted.extraction_id, released):
                     return made.run_id
                 if is_settled:
                     return None
             self.sleep(LOOK_PAUSE)
             self._renew(wanted)
         raise AssertionError("the last turn returns or raises")
+
+    def find(self, customer: Customer, entry: Extraction) -> str | None:
+        """Returns the factory run of a window that this claimant asked for, also one that it had no time to record;
+        None if there is none.
+
+        Raises:
+            ExtractionError: the factory does not say whether there is one.
+        """
+        if entry.factory_run_id is None and entry.submitted_at:
+            if run_id := self.already_made(customer, entry, entry.submitted_at):
+                ledger.attach(self.database, entry.extraction_id, self.claimant, run_id, self._now())
+            return run_id
+        return entry.factory_run_id
 
     def cancel(self, customer: Customer, wanted: Extraction, run_id: str) -> None:
         """Cancels a run that was created after another process had taken the claim over."""

@@ -214,12 +214,12 @@ class Submitter:
         taken = replace(entry, claim=self.claimant, claimed_at=self._now())
         if not ledger.take_over(self.database, entry, taken):
             return
-        run_id = self._runs.already_made(customer, taken, entry.submitted_at) if entry.submitted_at else None
+        run_id = self.runs.already_made(customer, taken, entry.submitted_at) if entry.submitted_at else None
         if run_id:
             ledger.attach(self.database, entry.extraction_id, self.claimant, run_id, self._now())
         else:
             reason = "the process that was submitting it ended before the factory made a run"
-            ledger.release(self.database, entry.extraction_id, self.claimant, reason)
+            ledger.give_back(self.database, entry.extraction_id, self.claimant, reason)
 
     def authorized_by(self, customer: Customer, requested: RequestedDataset) -> str:
         """Returns the id of the approval that allows the dataset's extraction.
@@ -303,19 +303,19 @@ class Submitter:
             changes = self.factory.deploy(customer, requested, self._compared)
             for change in changes:
                 self.log.info(f"{customer.name}: {change.diff}")
-            run_id = self._runs.create(customer, requested, wanted, lambda: self._may_submit(customer, requested))
+            run_id = self.runs.create(customer, requested, wanted, lambda: self._may_submit(customer, requested))
         except RunInDoubtError:
             raise
         except O365PipelineError as error:
-            ledger.release(self.database, wanted.extraction_id, self.claimant, f"not submitted: {error}")
+            ledger.give_back(self.database, wanted.extraction_id, self.claimant, f"not submitted: {error}")
             raise
         if not ledger.attach(self.database, wanted.extraction_id, self.claimant, run_id, self._now()):
-            self._runs.cancel(customer, wanted, run_id)
+            self.runs.cancel(customer, wanted, run_id)
             raise BeingSubmittedError(f"{named(wanted)} was taken over by another run: retry in a minute")
         return _Made(wanted.extraction_id, changes)
 
     @property
-    def _runs(self) -> RunCreation:
+    def runs(self) -> RunCreation:
         return RunCreation(self.database, self.factory, self.claimant, self.clock, self.sleep, self.log)
 
     def _wanted(self, customer: Customer, requested: RequestedDataset, window: Window) -> Extraction:
@@ -338,19 +338,6 @@ class Submitter:
             looked_at=None,
             error=None,
         )
-
-    def find_run(self, customer: Customer, entry: Extraction) -> str | None:
-        """Returns the factory run of a window that this claimant asked for, also one that it had no time to record;
-        None if there is none.
-
-        Raises:
-            ExtractionError: the factory does not say whether there is one.
-        """
-        if entry.factory_run_id is None and entry.submitted_at:
-            if run_id := self._runs.already_made(customer, entry, entry.submitted_at):
-                ledger.attach(self.database, entry.extraction_id, self.claimant, run_id, self._now())
-            return run_id
-        return entry.factory_run_id
 
     def _claimant_is_gone(self, entry: Extraction) -> bool:
         age = self._now() - entry.claimed_at

@@ -70,7 +70,7 @@ def _run_of(claim: str) -> str:
 
 def _cancel(submitter: Submitter, customer: Customer, entry: Extraction) -> None:
     try:
-        run_id = replace(submitter, claimant=entry.claim).find_run(customer, entry)
+        run_id = replace(submitter, claimant=entry.claim).runs.find(customer, entry)
     except O365PipelineError as error:
         submitter.log.error(f"cancelled, but look in Data Factory for a run of {entry.extraction_id}: {error}")
         return

@@ -19,9 +19,11 @@ from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.raw.json_lines import contents, objects_in, pieces
+from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import Manifest, Part
+from o365_pipeline.raw.manifest import Manifest, Part, read_manifest
+from o365_pipeline.raw.parts import part_of, parts_in_turn
 
 LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
 """One column as lines of text: JSON contains neither line breaks nor control characters unescaped."""
@@ -31,6 +33,9 @@ def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: 
     """Removes columns from the raw files and the manifest of a sealed landing; repeating it changes nothing.
 
     Unreadable lines might hold anything, so they are left out of the new files.
+
+    Raises:
+        DamagedLandingError: the files are not what was sealed.
     """
     path, manifest = _manifest_path(database, extraction_id), manifest_of(database, lake, extraction_id)
     if path is None or manifest is None:
@@ -56,8 +61,8 @@ def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: 
 
 def manifest_of(database: Database, lake: Lake, extraction_id: str) -> Manifest | None:
     """Returns the manifest of an extraction's sealed landing."""
-    path = _manifest_path(database, extraction_id)
-    return Manifest.model_validate_json(lake.read(path)) if path else None
+    path, entry = _manifest_path(database, extraction_id), extraction_ledger.find(database, extraction_id)
+    return read_manifest(lake, entry, path) if path and entry else None
 
 
 def _manifest_path(database: Database, extraction_id: str) -> str | None:
@@ -70,17 +75,15 @@ def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest
     spellings = catalogue()[manifest.dataset].spellings_of(columns)
     parts: list[Part] = []
     with duckdb_session() as (connection, directory):
-        staged = lake.staged_in_turn([(part.path, part.size) for part in manifest.parts])
-        for part, (_, local) in zip(manifest.parts, staged, strict=True):
+        for part, local in parts_in_turn(lake, manifest):
             target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
             new = directory / "new.json"
             if part.is_clean:
                 _rewrite(connection, local, new, spellings)
             else:
                 _rewrite_odd(local, new, spellings)
-            held = contents(connection, new)
             lake.write(str(target), new)
-            parts.append(Part(path=str(target), size=new.stat().st_size, rows=held.rows, is_clean=held.is_clean))
+            parts.append(part_of(connection, str(target), new))
             new.unlink()
     kept = tuple(name for name in manifest.columns if name not in columns)
     rows = sum(part.rows for part in parts)

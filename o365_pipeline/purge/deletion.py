@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,8 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.errors import DamagedLandingError
+from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA, under_way
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart import ledger_copies
@@ -36,6 +39,7 @@ from o365_pipeline.purge.column_removal import manifest_of, remove_columns
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import distinct_landings, landings_of
+from o365_pipeline.raw.release import release_landing
 from o365_pipeline.raw.scratch import sweep
 
 CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
@@ -97,7 +101,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     for deletion in plan.deletions:
         if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
             dataset, window = found
-            remove_columns(lake, database, deletion.extraction_id, deletion.columns)
+            _strip(database, lake, deletion)
             stripped |= {(dataset, day) for day in window.days}
     lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
     if not under_way(database, [customer.name]):
@@ -109,6 +113,15 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     marts[customer.name].compact()
     sweep()
     return touched
+
+
+def _strip(database: Database, lake: Lake, deletion: Deletion) -> None:
+    """Removes columns from a landing; one that is damaged is given up as a whole, since nobody knows what it holds."""
+    try:
+        remove_columns(lake, database, deletion.extraction_id, deletion.columns)
+    except DamagedLandingError as error:
+        if entry := extraction_ledger.find(database, deletion.extraction_id):
+            release_landing(database, lake, entry, f"columns could not be removed: {error}", dt.datetime.now(dt.UTC))
 
 
 def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) -> None:
@@ -245,8 +258,10 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
             return
     objects = _dead_objects(database, lake, customer)
     for deletion in plan.deletions:
-        if deletion.columns and (manifest := manifest_of(database, lake, deletion.extraction_id)):
-            objects += [(part.path, part.size) for part in manifest.parts]
+        if deletion.columns:
+            with suppress(DamagedLandingError):
+                manifest = manifest_of(database, lake, deletion.extraction_id)
+                objects += [(part.path, part.size) for part in manifest.parts] if manifest else []
     rows = _rows_of(marts[customer.name], [deletion.extraction_id for deletion in plan.deletions])
     database.execute(
         purge_table.update()

@@ -153,13 +153,13 @@ def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[U
 
 
 def _whole(dataset: Dataset, columns: Sequence[str], lapsed: Mapping[str, Lapse]) -> Lapse | None:
-    """Returns since when no row may be kept: a row cannot be kept without a column of its key, or without any
-    column.
+    """Returns since when no row may be kept: a row cannot be kept without a column that its dataset cannot do without,
+    or without any column.
     """
-    key = [name for name in dataset.natural_key if name in columns]
-    if of_key := [lapsed[name] for name in key if name in lapsed]:
-        return min(of_key, key=lambda lapse: lapse.since)
-    if not key and all(name in lapsed for name in columns):
+    needed = [name for name in dataset.indispensable_columns if name in columns]
+    if of_needed := [lapsed[name] for name in needed if name in lapsed]:
+        return min(of_needed, key=lambda lapse: lapse.since)
+    if not needed and all(name in lapsed for name in columns):
         return max(lapsed.values(), key=lambda lapse: lapse.since, default=None)
     return None
 

@@ -32,7 +32,8 @@ from o365_pipeline.extraction.termination import cancelled_together
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.raw.manifest import Manifest
+from o365_pipeline.raw.manifest import Manifest, damaged
+from o365_pipeline.raw.parts import check_parts
 from o365_pipeline.raw.transfer import log_progress
 
 ROWS_CHECK = "rows_landed_as_reported"
@@ -96,15 +97,16 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
             requested = _requested(customer, dataset)
             for entry in _extractions(context, database, data_factory, activity_feed, customer, requested, work):
                 version = requested.dataset
-                outcome = _outcome(lake, data_factory, customer, version, entry)
-                manifest = landing.count(lake, version, entry, outcome)
-                if different := landing.difference(manifest, outcome):
-                    yield dg.AssetCheckResult(
-                        check_name=ROWS_CHECK, asset_key=key, passed=False, metadata={"difference": different}
-                    )
-                    raise dg.Failure(
-                        f"{dataset.name} {entry.window}: {different}; the landing stays unsealed", allow_retries=False
-                    )
+                if manifest := landing.sealed(lake, database, version, entry):
+                    check_parts(lake, manifest)
+                else:
+                    outcome = _outcome(data_factory, customer, entry)
+                    manifest = landing.count(lake, version, entry, outcome)
+                    if different := landing.difference(manifest, outcome):
+                        yield dg.AssetCheckResult(
+                            check_name=ROWS_CHECK, asset_key=key, passed=False, metadata={"difference": different}
+                        )
+                        raise damaged(entry, f"{different}; the landing stays unsealed")
                 landed[entry] = manifest, landing.seal(lake, database, version, entry, manifest)
         newest_last = sorted(landed, key=lambda entry: entry.claimed_at)
         for day, entry in ledger.covering(newest_last, work.days).items():
@@ -170,10 +172,8 @@ def _submit_others(
                 submitter.submit_days(customer, requested, work.days)
 
 
-def _outcome(lake: Lake, factory: DataFactory, customer: Customer, dataset: Dataset, entry: Extraction) -> CopyOutcome:
-    """Returns the factory's report; for a landing that was sealed before, the counts in its manifest."""
-    if manifest := landing.sealed(lake, dataset, entry):
-        return CopyOutcome(manifest.rows_reported, None, None)
+def _outcome(factory: DataFactory, customer: Customer, entry: Extraction) -> CopyOutcome:
+    """Returns the factory's report."""
     run = factory.run(customer, entry.factory_run_id or "")
     if run.status != SUCCEEDED:
         raise UsageError(f"{entry.dataset} {entry.window}: factory run {run.run_id} is {run.status}, nothing landed")

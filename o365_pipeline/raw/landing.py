@@ -14,12 +14,11 @@ import sqlalchemy as sa
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing, put
 from o365_pipeline.datasets import Dataset
-from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.raw import json_lines
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, Part
+from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, damaged, read_manifest
+from o365_pipeline.raw.parts import is_part, part_of
 from o365_pipeline.raw.scratch import scratch_folder
 
 
@@ -30,16 +29,12 @@ def folder(dataset: Dataset, entry: Extraction) -> str:
 
 def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome) -> Manifest:
     """Counts the files and rows that the extraction's factory run left in the lake; writes nothing."""
-    files = [
-        (path, size) for path, size in lake.objects(folder(dataset, entry)) if not path.endswith(f"/{MANIFEST_NAME}")
-    ]
-    sizes = dict(files)
-    parts = []
+    of_run = folder(dataset, entry)
+    found = [(path, size) for path, size in lake.objects(of_run) if path != f"{of_run}/{MANIFEST_NAME}"]
+    files = {path: size for path, size in found if is_part(path.removeprefix(f"{of_run}/"), size)}
     with scratch_folder() as spill, duckdb.connect() as connection:
         connection.execute(f"SET threads = 2; SET memory_limit = '500MB'; SET temp_directory = '{spill}'")
-        for path, local in lake.staged_in_turn(files):
-            held = json_lines.contents(connection, local)
-            parts.append(Part(path=path, size=sizes[path], rows=held.rows, is_clean=held.is_clean))
+        parts = [part_of(connection, path, local) for path, local in lake.staged_in_turn(files.items())]
     return Manifest(
         extraction_id=entry.extraction_id,
         customer=entry.customer,
@@ -50,13 +45,18 @@ def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome)
         factory_run_id=entry.factory_run_id or "",
         rows_reported=outcome.rows,
         parts=tuple(parts),
+        beside=tuple(path for path, _ in found if path not in files),
     )
 
 
 def difference(manifest: Manifest, outcome: CopyOutcome) -> str | None:
-    """Says how the landing differs from the factory's report, or None if they agree."""
-    if outcome.files is not None and outcome.files != len(manifest.parts):
-        return f"{len(manifest.parts)} files landed, the factory reported {outcome.files}"
+    """Says how the landing differs from the factory's report, or None if they agree.
+
+    The factory may count files that are no parts, such as empty ones.
+    """
+    parts = len(manifest.parts)
+    if outcome.files is not None and not parts <= outcome.files <= parts + len(manifest.beside):
+        return f"{parts} files landed, the factory reported {outcome.files}"
     if outcome.rows is not None and outcome.rows != manifest.rows:
         return f"{manifest.rows:,} rows landed, the factory reported {outcome.rows:,}"
     return None
@@ -66,12 +66,13 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
     """Writes the manifest, then records the landing; sealing again changes nothing. Returns the manifest's path.
 
     Raises:
-        LandingError: the run was sealed before with other contents, so its files have been changed.
+        DamagedLandingError: the run was sealed before with other contents, so its files have been changed.
     """
     path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
     content = manifest.model_dump_json(indent=2).encode()
     if not lake.create(path, content) and lake.read(path) != content:
-        raise LandingError(f"{path} was sealed with other contents: the landing's files were changed; extract it again")
+        what = f"{path} was sealed with other contents, so its files were changed"
+        raise damaged(entry, what)
     row = {
         "extraction_id": manifest.extraction_id,
         "factory_run_id": manifest.factory_run_id,
@@ -92,7 +93,14 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
     return path
 
 
-def sealed(lake: Lake, dataset: Dataset, entry: Extraction) -> Manifest | None:
-    """Returns the manifest of the extraction's factory run, if it was sealed."""
+def sealed(lake: Lake, database: Database, dataset: Dataset, entry: Extraction) -> Manifest | None:
+    """Returns the manifest of the extraction's factory run; None if the run was never sealed.
+
+    Raises:
+        DamagedLandingError: it was sealed, and the manifest is lost or damaged.
+    """
     path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
-    return Manifest.model_validate_json(lake.read(path)) if lake.exists(path) else None
+    query = sa.select(landing.c.factory_run_id).where(landing.c.extraction_id == entry.extraction_id)
+    with database.begin() as connection:
+        is_noted = connection.scalar(query) == entry.factory_run_id
+    return read_manifest(lake, entry, path) if is_noted or lake.exists(path) else None

@@ -1,6 +1,7 @@
 """Manifests: the sealed list of a landing's files. Readers of the lake read manifests, never listings of folders.
 
-What belongs here: the model, and finding the landings that hold a customer's days. Making one belongs to `landing.py`.
+What belongs here: the model, reading one, and finding the landings that hold a customer's days. Making one belongs to
+`landing.py`; reading the files that it names belongs to `parts.py`.
 """
 
 from __future__ import annotations
@@ -10,25 +11,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.errors import DamagedLandingError, LakeError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw.lake import Lake
 
 MANIFEST_NAME = "manifest.json"
 
 
 class Part(BaseModel):
-    """One file of a landing."""
+    """One file of a landing that holds rows."""
 
     model_config = ConfigDict(frozen=True)
 
     path: str = Field(description="The object's path in the lake.")
     size: int = Field(description="Bytes.")
+    digest: str = Field(description="SHA-256 of the content.")
     rows: int = Field(description="Objects, plus one for each line that is no JSON object.")
     is_clean: bool = Field(description="True where every line is one JSON object.")
 
@@ -47,6 +51,7 @@ class Manifest(BaseModel):
     factory_run_id: str
     rows_reported: int | None = Field(description="rowsCopied of the factory's copy activity.")
     parts: tuple[Part, ...]
+    beside: tuple[str, ...] = Field(default=(), description="Files that are no parts: markers, metadata, empty ones.")
 
     @property
     def rows(self) -> int:
@@ -65,16 +70,39 @@ class Landed:
     manifest: Manifest
 
 
+def damaged(of: Manifest | Extraction, what: str) -> DamagedLandingError:
+    """Returns the error about a landing's files that says what to do."""
+    return DamagedLandingError(
+        f"{of.customer} {of.dataset} {Window(of.first_day, of.last_day)}: {what}; give the landing up and extract it "
+        f"anew: o365-pipeline extract --customer {of.customer} --dataset {of.dataset} --from {of.first_day} "
+        f"--to {of.last_day} --anew damaged"
+    )
+
+
+def read_manifest(lake: Lake, entry: Extraction, path: str) -> Manifest:
+    """Reads the manifest of an extraction's sealed landing.
+
+    Raises:
+        DamagedLandingError: it is lost, or is not what was sealed.
+    """
+    name = path.rpartition("/")[2]
+    try:
+        return Manifest.model_validate_json(lake.read(path))
+    except ValidationError:
+        raise damaged(entry, f"{name} is damaged") from None
+    except LakeError:
+        if lake.exists(path):
+            raise
+        raise damaged(entry, f"{name} is not there any more") from None
+
+
 def landings_of(
     database: Database, lake: Lake, customer: str, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
     """Returns, for each day, the newest sealed landing that holds it."""
     manifests = _sealed(database, customer, dataset, min(days), max(days))
     chosen = extraction_ledger.covering(manifests, days)
-    landed = {
-        entry: Landed(entry, Manifest.model_validate_json(lake.read(manifests[entry])))
-        for entry in set(chosen.values())
-    }
+    landed = {entry: Landed(entry, read_manifest(lake, entry, manifests[entry])) for entry in set(chosen.values())}
     return {day: landed[entry] for day, entry in chosen.items()}
 
 
@@ -96,7 +124,7 @@ def newest_landing(database: Database, lake: Lake, customer: str, dataset: Datas
     with database.begin() as connection:
         row = connection.execute(query).first()
     entry = extraction_ledger.find(database, row.extraction_id) if row else None
-    return Landed(entry, Manifest.model_validate_json(lake.read(row.manifest))) if row and entry else None
+    return Landed(entry, read_manifest(lake, entry, row.manifest)) if row and entry else None
 
 
 def landed_days(database: Database, customer: str, dataset: Dataset, last_day: dt.date) -> list[dt.date]:

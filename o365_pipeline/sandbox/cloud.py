@@ -92,7 +92,7 @@ class SandboxCloud(Cloud):
     def factories(self) -> Factories:
         """The runs of all factories."""
         tenant: Tenant = (
-            FileTenant(Path(self.tenant_data))
+            FileTenant(Path(self.tenant_data), Path(self.home) / "scratch")
             if self.tenant_data
             else SyntheticTenant(self.users, self.seed, self.mails_per_day, self.out_of_region, self.failing)
         )

@@ -13,7 +13,7 @@ from typing import Any
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.tenant import tenant_data as tenant_files
+from o365_pipeline.sandbox.tenant.tenant_files import files_in
 
 SETTLED_DAYS = 2
 """Data Connect needs this many days until it has a day of every dataset."""
@@ -50,15 +50,19 @@ def customer_of_files(request: DataRequest, directory: Path, **changes: Any) -> 
     Raises:
         UsageError: the data request names none of them.
     """
-    present = tenant_files.datasets_in(directory).datasets
+    files = files_in(directory)
     digest = hashlib.sha256()
-    for path in sorted(directory.glob("*.json")):
+    for path in sorted(path for parts in files.taken.values() for path in parts):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest() + path.name.encode())
+            name = path.relative_to(directory).as_posix()
+            digest.update(hashlib.file_digest(file, "sha256").digest() + name.encode())
     code = digest.hexdigest()
-    datasets = tuple(requested for requested in request.datasets if requested.dataset.name in present)
+    datasets = tuple(requested for requested in request.datasets if requested.dataset.name in files.taken)
     if not datasets:
-        raise UsageError(f"tenant data {directory}: the data request names none of {', '.join(present)}")
+        raise UsageError(
+            f"tenant data {directory}: the data request names none of {', '.join(files.taken)}; name another in "
+            "O365_DATA_REQUEST, or let demo --write-request FILE ask for exactly what is there"
+        )
     return sandbox_customer(
         request.model_copy(update={"datasets": datasets}),
         **{

@@ -175,11 +175,36 @@ def test_the_demo_accounts_for_every_row_of_a_tenants_files(command: Command, ho
     ended = command("demo", "--tenant-data", str(data))
 
     assert ended.status == 0, ended.stderr
-    assert "left aside, of no dataset in the catalogue: Planets_v1.json" in ended.stdout
+    assert "left aside: Planets_v1.json (no dataset" in ended.stdout
     assert "6 rows landed, all accounted for" in ended.stdout
     assert "Message_v1: 1 quarantined: not JSON" in ended.stdout
     assert "Message_v1: 1 quarantined: repeats the key puser, id" in ended.stdout
     assert rows(home, "fact_message") == 3
+
+
+@pytest.mark.usefixtures("dagster_in_memory")
+def test_the_demo_offers_to_ask_for_what_is_there_and_does(command: Command, home: Path, tmp_path: Path) -> None:
+    data, request = tmp_path / "tenant data", tmp_path / "request.toml"
+    (data / "message_v1").mkdir(parents=True)
+    (data / "message_v1" / "part-0.json").write_text('{"id": "m1", "puser": "u1"}\n')
+    (data / "message_v1" / "_SUCCESS").touch()
+    (data / "TodoTasks v0.jsonl").write_text('{"Id": "t1", "puser": "u1"}\n')
+
+    before = command("demo", "--tenant-data", str(data))
+    after = command("demo", "--tenant-data", str(data), "--write-request", str(request))
+
+    assert before.status == after.status == 0, before.stderr + after.stderr
+    assert "taken: Message_v1: message_v1/part-0.json" in before.stdout
+    assert "not asked for by the data request: TodoTasks_v0: TodoTasks v0.jsonl" in before.stdout
+    assert "left aside: message_v1/_SUCCESS" in before.stdout
+    assert (
+        f"O365_DATA_REQUEST; or ask for exactly what is there: o365-pipeline demo --tenant-data '{data}'"
+        in before.stdout
+    )
+    assert "taken: TodoTasks_v0: TodoTasks v0.jsonl" in after.stdout
+    assert "not asked for" not in after.stdout
+    assert (rows(home, "fact_message"), rows(home, "fact_task")) == (1, 1)
+    assert "Paid for 1 factory runs" in after.stdout
 
 
 @pytest.mark.usefixtures("dagster_in_memory")
@@ -390,6 +415,7 @@ def test_the_owner_cannot_approve(command: Command) -> None:
         (["demo", "--first-day", "yesterday"], "'yesterday' does not match the format"),
         (["demo", "--tenant-data", "/nowhere"], "tenant data /nowhere: cannot be read as a folder"),
         (["demo", "--tenant-data", __file__], "cannot be read as a folder"),
+        (["demo", "--write-request", "x.toml"], "--write-request needs --tenant-data"),
         (["demo", "--days", "0"], "0 is not in the range"),
         (["demo", "--first-day", "2100-01-04"], "2100-01-04 is not over yet"),
         (["extract", "--from", "2100-01-04"], "2100-01-04 is not over yet"),

@@ -17,9 +17,9 @@ from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.types import parse_type
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.raw.json_lines import contents
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest, Part
+from o365_pipeline.raw.parts import part_of
 
 FIRST = dt.date(2026, 11, 16)
 ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUserSummaryRow": False}
@@ -107,8 +107,7 @@ class Landing:
         path = f"raw/contoso/{dataset.asset_name}/{FIRST}/r1/part-{number}.json"
         self.lake.write(path, content)
         with duckdb.connect() as connection:
-            held = contents(connection, self.lake.stage([path], Path())[0])
-        return Part(path=path, size=len(content), rows=held.rows, is_clean=held.is_clean)
+            return part_of(connection, path, self.lake.stage([path], Path())[0])
 
 
 @pytest.fixture

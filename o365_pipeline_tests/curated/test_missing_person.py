@@ -63,6 +63,11 @@ ANSWERS = [
     ),
     (Evidence(extracted=ExtractionEvidence("Purged", Window(FIRST, FIRST))), Reason.PURGED, "deleted"),
     (
+        Evidence(extracted=ExtractionEvidence("Released", Window(FIRST, FIRST), error="a disk was lost")),
+        Reason.NOT_EXTRACTED,
+        "given up: a disk was lost; extract the day anew",
+    ),
+    (
         Evidence(extracted=LANDED, held=LakeEvidence(True, error="Mailbox is in another Region")),
         Reason.OUT_OF_REGION,
         "Data Connect reports: Mailbox is in another Region",

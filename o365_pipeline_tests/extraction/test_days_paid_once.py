@@ -290,7 +290,7 @@ def test_two_terminals_are_not_one_claimant(
     headless = Headless(deployment, instance)
 
     def extract() -> object:
-        return extraction_of_days(deployment, headless, customer, [messages.dataset], DAY, DAY)
+        return extraction_of_days(deployment, headless, customer, [messages.dataset], Window(DAY, DAY))
 
     monkeypatch.setattr("o365_pipeline.cli.headless.PATIENCE", 0)
     with monkeypatch.context() as patched:

@@ -16,9 +16,11 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, FactoryBusyError, RunInDoubtError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.submission import LISTED_AFTER, Submitter
+from o365_pipeline.raw.release import release_landing
 from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.runner import lake_of
 
 
 class SetClock:
@@ -79,6 +81,28 @@ def test_a_run_that_was_made_and_answered_500_is_found_and_not_made_again(
     assert [submission.extractions[0].factory_run_id] == run_ids(deployment)
     assert submission.created == 1
     assert faults.count("POST", RUNS_START) == 1
+
+
+def test_a_run_whose_files_were_given_up_is_not_taken_for_the_one_in_doubt(
+    deployment: Deployment,
+    submitter: Submitter,
+    clock: SetClock,
+    customer: Customer,
+    messages: RequestedDataset,
+    faults: FactoryFaults,
+) -> None:
+    [entry] = submitter.submit_days(customer, messages, [DAY]).extractions
+    ledger.set_status(deployment.database, entry.extraction_id, entry.factory_run_id or "", "Succeeded")
+    landed = ledger.find(deployment.database, entry.extraction_id)
+    assert landed
+    release_landing(deployment.database, lake_of(deployment), landed, "the disk was lost", clock.now)
+    faults.fail(1, 500, on=RUNS_START)
+
+    with pytest.raises(RunInDoubtError):
+        submitter_of(deployment, clock, "run-b").submit_days(customer, messages, [DAY])
+
+    [anew] = submitter_of(deployment, clock, "run-b").submit_days(customer, messages, [DAY]).extractions
+    assert anew.factory_run_id != entry.factory_run_id
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(500, 1), (502, None), (503, None), (504, 1)])

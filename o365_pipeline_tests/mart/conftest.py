@@ -36,7 +36,7 @@ PEOPLE = ("ann", "bob", "cat", "dan", "eve")
 
 NOT_ASKED_FOR = {
     *("agg_signal_day", "bridge_person_license", "dim_device"),
-    *("fact_group_message", "fact_task", "fact_viva_metric"),
+    *("dim_sync_app", "fact_sync_error", "fact_group_message", "fact_task", "fact_viva_metric"),
 }
 """Tables of datasets that the shipped data request does not name."""
 

@@ -179,3 +179,38 @@ def test_the_metrics_are_all_columns_of_the_dataset(curated):
 
     assert {column.name for column in fact_viva_metric.columns} - {"customer", "day", "viva_metric_id"} <= columns
     assert len(fact_viva_metric.columns) == 3 + 18 + 1
+
+
+def test_a_sync_app_is_one_device_of_one_user_with_its_errors(fill, rows):
+    device = {"one_drive_device_id": "d1", "sync_app_update_ring": 5, "os_name": "Windows", "kfm_folders": [3, 1]}
+    fill(
+        "one_drive_sync_health",
+        {"puser": "ann", "last_synced_timestamp_utc": at(9) - dt.timedelta(days=4), "total_error_count": 3} | device,
+        {"puser": "bob", "kfm_folder_count": 7, "sync_app_update_ring": 9} | {"one_drive_device_id": "d1"},
+        {"one_drive_device_id": "d2"},
+    )
+    error = {"puser": "ann", "one_drive_device_id": "d1", "error_title": "no space"}
+    fill(
+        "one_drive_sync_errors",
+        {"sync_error_id": 53, "task_dialog_id1": 0, "task_dialog_id2": 256, "error_count": 2} | error,
+        {"sync_error_id": 34, "task_dialog_id1": 30, "task_dialog_id2": 256} | error,
+        {"sync_error_id": 34, "task_dialog_id1": 0, "task_dialog_id2": 7, "error_count": 1} | error,
+        error,
+    )
+
+    found = {(row["sync_device_id"], row["person_id"]): row for row in rows("dim_sync_app")}
+    ann = found["d1", "ann"]
+    assert found.keys() == {("d1", "ann"), ("d1", "bob"), ("d2", None)}
+    assert (ann["update_ring"], ann["unsynced_days"], ann["errors"]) == ("production", 4, 3)
+    backed_up = ("backs_up_documents", "backs_up_pictures", "backs_up_desktop", "backup_folders")
+    assert tuple(ann[name] for name in backed_up) == (True, False, True, 2)
+    assert (found["d1", "bob"]["update_ring"], found["d1", "bob"]["backup_folders"]) == ("9", 7)
+    errors = {(row["kind"], row["error_number"]): row for row in rows("fact_sync_error")}
+    assert {kind: row["errors"] for kind, row in errors.items()} == {
+        ("sync", 53): 2,
+        ("dialog", 30): 1,
+        ("dialog", 7): 1,
+        (None, None): 1,
+    }
+    assert {row["sync_app_id"] for row in errors.values()} == {ann["sync_app_id"]}
+    assert {row["person_id"] for row in rows("dim_person")} >= {"ann", "bob"}

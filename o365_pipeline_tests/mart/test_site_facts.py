@@ -87,6 +87,36 @@ def test_a_site_says_what_it_is_whose_it_is_and_what_it_stores(fill: Fill, rows:
     assert (bare["version_bytes"], bare["inactive_days"], bare["total_bytes"]) == (None, None, None)
 
 
+def test_a_site_tells_whether_it_is_archived_whose_it_is_and_when_it_was_used(fill: Fill, rows: Rows) -> None:
+    def days_ago(number: int) -> dt.datetime:
+        return at(0) - dt.timedelta(days=number)
+
+    fill(
+        "share_point_sites_current",
+        site("s1", archive_state="FullyArchived", site_archived_time=days_ago(9), privacy="Private"),
+        site("s2", archive_state="NotArchived", is_communication_site=True, privacy="Public"),
+        site("s3", is_one_drive=True, last_content_change=days_ago(3), last_user_access_date=days_ago(1)),
+        site("s4", archive_state="", site_archived_time=days_ago(2), root_web={"lastItemModifiedDate": days_ago(5)}),
+        site(
+            "s5",
+            archive_state="Reactivating",
+            root_web={"webTemplate": "STS", "lastItemModifiedDate": days_ago(5)},
+            last_content_change=days_ago(7),
+        ),
+        site("s6"),
+    )
+
+    found = rows("dim_site")
+
+    assert [row["is_archived"] for row in found] == [True, False, None, True, True, None]
+    assert [row["archive_state"] for row in found][2:5] == [None, None, "Reactivating"]
+    assert (found[0]["archived_at"], found[0]["privacy"], found[1]["privacy"]) == (days_ago(9), "Private", "Public")
+    assert [row["is_communication"] for row in found][:3] == [None, True, None]
+    assert [row["is_personal"] for row in found] == [False, False, True, False, False, False]
+    assert [row["inactive_days"] for row in found] == [None, None, 3, 5, 5, None]
+    assert (found[2]["unvisited_days"], found[2]["last_accessed_at"]) == (1, days_ago(1))
+
+
 @pytest.mark.usefixtures("organization")
 def test_the_changes_of_the_day_are_told_without_the_names_of_files(fill: Fill, rows: Rows) -> None:
     link = {"link_id": "l1", "link_scope": "SpecificPeople", "operation": "Created"}

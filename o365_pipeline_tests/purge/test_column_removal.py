@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,15 @@ def test_a_column_is_taken_out_of_large_objects_arrays_and_objects_across_lines(
         columns=("id", "subject", "body", "from"),
         factory_run_id="r1",
         rows_reported=4,
-        parts=(Part(path=path, size=len(content), rows=4, is_clean=False),),
+        parts=(
+            Part(
+                path=path,
+                size=len(content),
+                digest=hashlib.sha256(content.encode()).hexdigest(),
+                rows=4,
+                is_clean=False,
+            ),
+        ),
     )
     lake.write("raw/contoso/message/d/r1/manifest.json", manifest.model_dump_json().encode())
     note_extraction(deployment.database)
@@ -81,7 +90,15 @@ def test_a_column_is_taken_out_under_the_name_that_the_rows_give_it(deployment: 
         columns=("id", "vseriesMasterId"),
         factory_run_id="r1",
         rows_reported=1,
-        parts=(Part(path=f"{folder}/part-0.json", size=len(content), rows=1, is_clean=True),),
+        parts=(
+            Part(
+                path=f"{folder}/part-0.json",
+                size=len(content),
+                digest=hashlib.sha256(content.encode()).hexdigest(),
+                rows=1,
+                is_clean=True,
+            ),
+        ),
     )
     lake.write(f"{folder}/manifest.json", manifest.model_dump_json().encode())
     note_extraction(deployment.database)

@@ -18,7 +18,7 @@ from o365_pipeline.consent import feed_ledger
 from o365_pipeline.consent.activity_feed import Position
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.ledger import extraction, landing
+from o365_pipeline.database.ledger import extraction, landing, release
 from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
@@ -296,6 +296,25 @@ def test_a_dropped_column_is_purged_from_raw_curated_and_mart_and_the_rest_stays
         assert not connection.scalars(sa.text("SELECT 1 FROM dim_person WHERE job_title IS NOT NULL")).all()
         columns = connection.scalars(sa.select(extraction.c.columns).where(extraction.c.dataset == "User_v1")).all()
     assert "jobTitle" not in json.loads(columns[0])
+
+
+def test_a_damaged_landing_of_a_dropped_column_is_given_up_as_a_whole(
+    moved: Runner, deployment: Deployment, narrow: Narrow
+) -> None:
+    lake = lake_of(deployment)
+    part = next(path for path, _ in lake.objects("raw/contoso/user") if path.endswith(".json") and "part-" in path)
+    lake.write(part, lake.read(part)[:-2])
+    runner, _ = narrow("User_v1", "jobTitle")
+
+    assert purge(runner).success
+
+    assert not [path for path in objects(deployment) if "/user/" in path]
+    with deployment.database.begin() as connection:
+        [record] = connection.execute(sa.select(release))
+    assert (record.dataset, record.reason.split(":")[0]) == ("User_v1", "columns could not be removed")
+    with deployment.database.begin() as connection:
+        assert not connection.scalars(sa.text("SELECT 1 FROM dim_person WHERE job_title IS NOT NULL")).all()
+    assert mart_rows(deployment)["fact_meeting"]
 
 
 def test_a_failed_extraction_of_a_dropped_column_is_purged_once(

@@ -10,7 +10,7 @@ import pytest
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.errors import LandingError
+from o365_pipeline.errors import DamagedLandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import Submitter
@@ -45,6 +45,46 @@ def test_a_landing_is_counted_file_by_file(deployment: Deployment, extracted: Ex
     manifest = count(deployment, extracted)
 
     assert [(part.rows, part.is_clean) for part in manifest.parts] == [(2, False), (1, True)]
+
+
+BESIDE = {
+    "_SUCCESS": b"",
+    "_committed_17": b'{"added": []}',
+    ".part-0.json.crc": b"crc",
+    "metadata/summary.json": b'{"rows": 3}\n{"users": 2}\n',
+    "Metadata/part-7.json": b'{"id": 9}\n',
+    "part-8.json": b"",
+    "_temporary/0/part-0.json": b'{"id": 1}\n',
+}
+
+
+def test_what_lies_beside_the_part_files_is_no_part(deployment: Deployment, extracted: Extraction) -> None:
+    for name, content in BESIDE.items():
+        lake_of(deployment).write(f"{landing.folder(USERS, extracted)}/{name}", content)
+
+    manifest = count(deployment, extracted)
+
+    assert [part.path.rpartition("/")[2] for part in manifest.parts] == ["part-0.json", "part-1.json"]
+    assert manifest.rows == 3
+    assert len(manifest.beside) == len(BESIDE)
+
+
+@pytest.mark.parametrize(
+    ("files", "different"),
+    [
+        (2, None),
+        (9, None),
+        (10, "2 files landed, the factory reported 10"),
+        (1, "2 files landed, the factory reported 1"),
+    ],
+)
+def test_the_factory_may_count_what_lies_beside_the_parts(
+    deployment: Deployment, extracted: Extraction, files: int, different: str | None
+) -> None:
+    for name, content in BESIDE.items():
+        lake_of(deployment).write(f"{landing.folder(USERS, extracted)}/{name}", content)
+
+    assert landing.difference(count(deployment, extracted), CopyOutcome(3, files, None)) == different
 
 
 @pytest.mark.parametrize(
@@ -89,5 +129,5 @@ def test_files_that_were_changed_after_sealing_are_noticed(deployment: Deploymen
     path = landing.seal(lake_of(deployment), deployment.database, USERS, extracted, count(deployment, extracted))
     lake_of(deployment).write(path.replace("manifest.json", "part-1.json"), b"")
 
-    with pytest.raises(LandingError, match="was sealed with other contents"):
+    with pytest.raises(DamagedLandingError, match="was sealed with other contents"):
         landing.seal(lake_of(deployment), deployment.database, USERS, extracted, count(deployment, extracted))

@@ -25,6 +25,10 @@ WITH RECURSIVE seen AS (
     UNION
     SELECT puser, extraction_id FROM license_details
     UNION
+    SELECT puser, extraction_id FROM one_drive_sync_health
+    UNION
+    SELECT puser, extraction_id FROM one_drive_sync_errors
+    UNION
     SELECT puser, extraction_id FROM outlook_mail_activity
     UNION
     SELECT puser, extraction_id FROM outlook_meeting_activity

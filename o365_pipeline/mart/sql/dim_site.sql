@@ -4,7 +4,9 @@ SELECT
     url,
     root_web.title AS title,
     one_spelling(root_web."webTemplate") AS template,
-    coalesce(upper(root_web."webTemplate") = 'SPSPERS', false) AS is_personal,
+    coalesce(upper(root_web."webTemplate") = 'SPSPERS', is_one_drive, false) AS is_personal,
+    is_communication_site AS is_communication,
+    nullif(trim(privacy), '') AS privacy,
     no_guid(group_id) AS group_id,
     is_teams_connected_site AS is_teams_connected,
     is_teams_channel_site AS is_teams_channel,
@@ -13,6 +15,12 @@ SELECT
     no_guid(sensitivity_label_info.id) AS sensitivity_label_id,
     one_spelling(classification) AS classification,
     is_in_recycle_bin,
+    nullif(trim(archive_state), '') AS archive_state,
+    coalesce(
+        lower(nullif(trim(archive_state), '')) IN ('archived', 'recentlyarchived', 'fullyarchived', 'reactivating'),
+        CASE WHEN site_archived_time IS NOT NULL THEN true END
+    ) AS is_archived,
+    site_archived_time AS archived_at,
     share_by_link_enabled,
     share_by_email_enabled,
     read_only AS is_read_only,
@@ -24,8 +32,13 @@ SELECT
     ])) AS owner_count,
     created_time AS created_at,
     root_web."lastItemModifiedDate" AS last_modified_at,
+    last_content_change AS content_changed_at,
+    last_user_access_date AS last_accessed_at,
     not_below_zero(partition_day() - created_time::DATE) AS age_days,
-    not_below_zero(partition_day() - root_web."lastItemModifiedDate"::DATE) AS inactive_days,
+    not_below_zero(
+        partition_day() - greatest(root_web."lastItemModifiedDate", last_content_change)::DATE
+    ) AS inactive_days,
+    not_below_zero(partition_day() - last_user_access_date::DATE) AS unvisited_days,
     web_count,
     storage_metrics."totalFileCount" AS file_count,
     storage_quota AS quota_bytes,

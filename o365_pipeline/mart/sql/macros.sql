@@ -71,6 +71,10 @@ CREATE OR REPLACE TEMP MACRO participant_of(identity) AS
         'sha256:' || sha256(concat_ws('/', identity."tenantId", identity."recipientType", identity."displayName"))
     );
 
+-- OneDrive's sync app of one user on one device, which has an id that the app alone knows.
+CREATE OR REPLACE TEMP MACRO sync_app_id_of(device_id, puser) AS
+    sha256(concat_ws('|', device_id, coalesce(puser, '')));
+
 CREATE OR REPLACE TEMP MACRO week_start_of(date) AS
     date_trunc('week', date)::DATE;
 -- A number, or zero where it is less; unlike greatest(0, number), null where it is not known.

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from o365_pipeline.mart.tables.chats import fact_chat
-from o365_pipeline.mart.tables.devices import bridge_person_license, dim_device
+from o365_pipeline.mart.tables.devices import bridge_person_license, dim_device, dim_sync_app, fact_sync_error
 from o365_pipeline.mart.tables.groups import (
     agg_group_day,
     agg_group_person_day,
@@ -66,6 +66,7 @@ __all__ = [
     "dim_group",
     "dim_person",
     "dim_site",
+    "dim_sync_app",
     "fact_call",
     "fact_channel_message",
     "fact_chat",
@@ -74,6 +75,7 @@ __all__ = [
     "fact_meeting",
     "fact_message",
     "fact_sharing_link",
+    "fact_sync_error",
     "fact_task",
     "fact_viva_metric",
     "mart_setting",
@@ -100,6 +102,8 @@ MART_TABLES = (
     agg_signal_day,
     fact_task,
     dim_device,
+    dim_sync_app,
+    fact_sync_error,
     bridge_person_license,
     fact_viva_metric,
     dim_site,
@@ -127,7 +131,7 @@ SUBJECTS: Mapping[str, tuple[sa.Table, ...]] = {
         *(agg_site_exposure, agg_site_storage),
     ),
     "tasks": (fact_task,),
-    "devices": (dim_device, bridge_person_license),
+    "devices": (dim_device, dim_sync_app, fact_sync_error, bridge_person_license),
     "time": (agg_person_day, agg_collaboration_day, agg_response, dim_date),
     "signals": (agg_signal_day,),
     "viva": (fact_viva_metric,),

@@ -25,6 +25,7 @@ from o365_pipeline.sandbox.tenant.directory_rows import (
     reports,
     users,
 )
+from o365_pipeline.sandbox.tenant.file_action_rows import ACTION_COLUMNS, actions
 from o365_pipeline.sandbox.tenant.group_rows import (
     CHANNEL_COLUMNS,
     GROUP_COLUMNS,
@@ -41,17 +42,16 @@ from o365_pipeline.sandbox.tenant.mail_rows import MAIL_COLUMNS, inbox_copies, m
 from o365_pipeline.sandbox.tenant.organization import Organization, Person
 from o365_pipeline.sandbox.tenant.row_format import Columns, Window
 from o365_pipeline.sandbox.tenant.sharepoint_rows import (
-    ACTION_COLUMNS,
     FILE_COLUMNS,
     PERMISSION_COLUMNS,
     SITE_COLUMNS,
     SITE_GROUP_COLUMNS,
-    actions,
     file_states,
     grants,
     site_groups,
     site_states,
 )
+from o365_pipeline.sandbox.tenant.sync_rows import SYNC_ERROR_COLUMNS, SYNC_HEALTH_COLUMNS, sync_apps, sync_errors
 from o365_pipeline.sandbox.tenant.task_rows import (
     LIST_COLUMNS,
     PLANNER_COLUMNS,
@@ -104,6 +104,8 @@ SOURCES: Mapping[str, RowSource] = {
     "share_point_groups": RowSource(site_groups, SITE_GROUP_COLUMNS),
     "share_point_files": RowSource(file_states, FILE_COLUMNS),
     "share_point_file_actions": RowSource(actions, ACTION_COLUMNS),
+    "one_drive_sync_health": RowSource(sync_apps, SYNC_HEALTH_COLUMNS),
+    "one_drive_sync_errors": RowSource(sync_errors, SYNC_ERROR_COLUMNS),
     "outlook_mail_activity": RowSource(signals("Email", MAIL_SIGNALS), SIGNAL_COLUMNS),
     "outlook_meeting_activity": RowSource(signals("Meeting", MEETING_SIGNALS), SIGNAL_COLUMNS),
     "outlook_contact_activity": RowSource(signals("Contact", CONTACT_SIGNALS), SIGNAL_COLUMNS),

@@ -1,6 +1,7 @@
-"""The rows of SharePoint's datasets: sites, permissions, groups and files on a day, and actions on files.
+"""The rows of SharePoint's datasets that tell of a state: sites, permissions, groups and files on a day.
 
-What belongs here: items and columns. The state on a day belongs to `sharepoint_sites.py`.
+What belongs here: items and columns. The state on a day belongs to `sharepoint_sites.py`; actions on files belong to
+`file_action_rows.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.sandbox.tenant.organization import Organization, Person
-from o365_pipeline.sandbox.tenant.row_format import Address, Columns, Window, constant, share, utc_text
+from o365_pipeline.sandbox.tenant.row_format import Address, Columns, Window, constant, opaque_id, share, utc_text
 from o365_pipeline.sandbox.tenant.sharepoint_sites import File, Sharing, Site, existing
 
 NO_GUID = "00000000-0000-0000-0000-000000000000"
 QUOTA = 27_487_790_694_400
+ARCHIVED = 0.5
+"""The share of the sites that fell asleep that are archived."""
+
+IN_RECYCLE_BIN = 93
+"""Days that a deleted file stays in the recycle bin."""
+
 EVERYONE = "Everyone except external users"
 ROLES = (("Owners", "Full Control"), ("Members", "Edit"), ("Visitors", "Read"))
-AGENTS = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "Microsoft Office Word 2014", "OneDrive/24.206")
 
 
 @dataclass(slots=True)
@@ -41,6 +47,21 @@ class SiteState:
     def changed(self) -> dt.datetime:
         made = dt.datetime.combine(self.site.created, dt.time(9), dt.UTC)
         return max((file.changed(self.day) for file in self.site.files(self.day)), default=made)
+
+    @property
+    def archived(self) -> dt.date | None:
+        """Returns when it was archived: half a year after it fell asleep, for some sites."""
+        asleep_from = self.site.asleep_from
+        if asleep_from is None or share(self.site.key, "is archived") > ARCHIVED:
+            return None
+        archived = asleep_from + dt.timedelta(days=180)
+        return archived if archived <= self.day else None
+
+    @property
+    def deleted(self) -> list[File]:
+        """Returns the files in the recycle bin, where they stay for 93 days."""
+        files = self.site.files_ever(self.day)
+        return [file for file in files if file.deleted and 0 <= (self.day - file.deleted).days < IN_RECYCLE_BIN]
 
 
 @dataclass(slots=True)
@@ -74,17 +95,6 @@ class SiteGroup:
     name: str
     members: Sequence[Person]
     outside: Sequence[Address] = ()
-
-
-@dataclass(slots=True)
-class Action:
-    """An action on a file."""
-
-    file: File
-    name: str
-    at: dt.datetime
-    actor: Person | None
-    key: str
 
 
 def site_states(organization: Organization, window: Window) -> Iterator[SiteState]:
@@ -129,36 +139,6 @@ def site_groups(organization: Organization, window: Window) -> Iterator[SiteGrou
                 yield SiteGroup(site, 3 + number, f"{site.title} {title}", members)
 
 
-def actions(organization: Organization, window: Window) -> Iterator[Action]:
-    """Returns the actions on the window's days."""
-    days = window.days(0, -1)
-    for site in existing(organization, days[-1]):
-        for file in site.files_ever(days[-1]):
-            for day in days:
-                if file.is_there(day):
-                    yield from _actions(file, day)
-
-
-def _actions(file: File, day: dt.date) -> Iterator[Action]:
-    key = f"{file.key}|{day}"
-    changed = file.changed(day)
-    if changed.date() == day:
-        name = "FileUploaded" if file.born == day else "FileModified"
-        yield Action(file, name, changed, file.changed_by(day), f"{key}|change")
-    idle = (day - changed.date()).days
-    sharing = file.shared(day)
-    readers: list[Person | None] = [*file.site.members[:10]]
-    if sharing:
-        people, _ = sharing.people(day)
-        readers += [None] if sharing.link == "Anyone" else people
-    likely = (0.05 if day.weekday() < 5 else 0.002) / (1 + idle / 30)
-    for number, reader in enumerate(readers):
-        luck = share(key, "reads", str(number))
-        if luck < likely:
-            name = "FileDownloaded" if luck < likely / 4 else "FileAccessed"
-            yield Action(file, name, file.moment(day, f"reads {day} {number}"), reader, f"{key}|{number}")
-
-
 def _person(person: Person | None) -> dict[str, object] | None:
     return {"AadObjectId": person.id, "Email": person.mail, "Name": person.name} if person else None
 
@@ -169,6 +149,13 @@ def _named(person: Person) -> dict[str, object]:
 
 def _label(name: str | None, site: Site) -> dict[str, object]:
     return {"DisplayName": name, "Id": site.guid("label", name)} if name else {}
+
+
+def _archive_state(state: SiteState) -> str:
+    """A site can be brought back at once for a week."""
+    if state.archived is None:
+        return "NotArchived"
+    return "RecentlyArchived" if (state.day - state.archived).days < 7 else "FullyArchived"
 
 
 def _root_web(state: SiteState) -> dict[str, object]:
@@ -257,6 +244,16 @@ SITE_COLUMNS: Columns = {
     "ReadOnly": constant(False),
     "CreatedTime": lambda state: f"{state.site.created}T09:00:00Z",
     "LastSecurityModifiedDate": lambda state: f"{state.site.created}T09:05:00Z",
+    "ArchiveState": _archive_state,
+    "SiteArchivedBy": lambda state: state.site.owner.mail if state.archived and state.site.owner else None,
+    "SiteArchivedTime": lambda state: f"{state.archived}T18:00:00Z" if state.archived else None,
+    "RecycleBinItemCount": lambda state: len(state.deleted),
+    "RecycleBinItemSize": lambda state: sum(file.size(state.day) for file in state.deleted),
+    "IsCommunicationSite": constant(False),
+    "IsOneDrive": lambda state: state.site.group is None,
+    "Privacy": lambda state: ("Public" if state.site.group.is_public else "Private") if state.site.group else None,
+    "LastUserAccessDate": lambda state: utc_text(state.changed),
+    "LastContentChange": lambda state: utc_text(state.changed),
 }
 
 FILE_COLUMNS: Columns = {
@@ -276,6 +273,7 @@ FILE_COLUMNS: Columns = {
     "SensitivityLabelInfo": lambda state: _label(state.file.label, state.file.site),
     "SiteUrl": lambda state: state.file.site.url,
     "SizeInBytes": lambda state: state.file.size(state.day),
+    "QuickXorHash": lambda state: opaque_id("", state.file.key, str(state.file.changes(state.day))),
     "SizeInBytesWithVersions": lambda state: state.file.size_with_versions(state.day),
     "TimeCreated": lambda state: utc_text(state.file.made),
     "TimeLastModified": lambda state: utc_text(state.file.changed(state.day)),
@@ -295,6 +293,8 @@ PERMISSION_COLUMNS: Columns = {
     "ListId": lambda grant: grant.site.guid("list") if grant.sharing else None,
     "ItemType": lambda grant: "File" if grant.sharing else "Site",
     "ItemURL": lambda grant: grant.sharing.file.path if grant.sharing else grant.site.path,
+    "ListItemId": lambda grant: 1 + grant.sharing.file.number if grant.sharing else None,
+    "UniqueId": lambda grant: grant.sharing.file.id if grant.sharing else None,
     "FileExtension": lambda grant: grant.sharing.file.extension if grant.sharing else None,
     "RoleDefinition": lambda grant: grant.role,
     "LinkId": lambda grant: (
@@ -304,6 +304,7 @@ PERMISSION_COLUMNS: Columns = {
     "LinkScope": lambda grant: grant.sharing.link if grant.sharing else None,
     "SharedWithCount": _recipient_counts,
     "SharedWith": _recipients,
+    "TotalUserCount": lambda grant: len(grant.people) + len(grant.outside),
     "ShareCreatedBy": _sharer,
     "ShareCreatedTime": _shared_at,
     "ShareLastModifiedBy": _sharer,
@@ -322,25 +323,4 @@ SITE_GROUP_COLUMNS: Columns = {
         *({"Type": "User", **(_person(person) or {})} for person in group.members),
         *({"Type": "User", "Name": address.name, "Email": address.mail} for address in group.outside),
     ],
-}
-
-ACTION_COLUMNS: Columns = {
-    "ActionDate": lambda action: utc_text(action.at),
-    "ActionName": lambda action: action.name,
-    "ActorDisplayName": lambda action: action.actor.name if action.actor else None,
-    "ActorEmail": lambda action: action.actor.mail if action.actor else None,
-    "ActorIdType": lambda action: "AAD" if action.actor else "Anonymous",
-    "ActorType": constant("User"),
-    "ClientIP": lambda action: f"192.0.2.{1 + int(share(action.key, 'ip') * 250)}",
-    "ItemExtension": lambda action: action.file.extension,
-    "ItemName": lambda action: action.file.name,
-    "ItemURL": lambda action: action.file.path,
-    "ListId": lambda action: action.file.site.guid("list"),
-    "ListItemId": lambda action: action.file.id,
-    "SiteId": lambda action: action.file.site.id,
-    "SiteUrl": lambda action: action.file.site.url,
-    "UserAgent": lambda action: AGENTS[int(share(action.key, "agent") * len(AGENTS))],
-    "WebId": lambda action: action.file.site.guid("web"),
-    "WebTemplateId": lambda action: str(action.file.site.template[1]),
-    "SnapshotDate": lambda action: f"{action.at.date()}T00:00:00Z",
 }

@@ -1,22 +1,27 @@
 """A tenant made of files in Data Connect's own format: their rows replace synthetic ones, whatever their dates are.
 
-What belongs here: finding the files and passing their lines on. Lines that are not rows are passed on unchanged, as
-Data Connect's binary copy would do: handling them is the pipeline's task.
+What belongs here: passing the files' lines on. Lines that are not rows are passed on unchanged, as Data Connect's
+binary copy would do: handling them is the pipeline's task. Which files there are belongs to `tenant_files.py`.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
+import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from o365_pipeline.datasets import SYSTEM_COLUMNS, Dataset, catalogue
+from o365_pipeline.datasets import SYSTEM_COLUMNS
 from o365_pipeline.errors import UsageError
 from o365_pipeline.raw.json_lines import is_line_by_line, pieces
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.microsoft365.data_connect import OutputLine
+from o365_pipeline.sandbox.tenant.tenant_files import COMPRESSED, files_in
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n\x00"
@@ -25,70 +30,58 @@ BLANK = b" \t\r\n\x00"
 SYSTEM_KEYS = {*SYSTEM_COLUMNS, "pObjectId"}
 
 
-@dataclass(frozen=True)
-class TenantFiles:
-    """The files in a folder of tenant data."""
-
-    datasets: tuple[str, ...]
-    """Names of catalogue datasets, in the catalogue's order."""
-
-    others: tuple[str, ...]
-    """JSON files that belong to no dataset in the catalogue."""
-
-
-def datasets_in(directory: Path) -> TenantFiles:
-    """Returns the datasets for which a folder has files named <dataset>.json, and its other JSON files.
-
-    Raises:
-        UsageError: the folder is missing or cannot be read, or has no file of a known dataset.
-    """
-    try:
-        names = sorted(entry.name for entry in directory.iterdir() if entry.is_file() and entry.suffix == ".json")
-    except OSError as error:
-        raise UsageError(f"tenant data {directory}: cannot be read as a folder ({error.strerror})") from error
-    datasets = tuple(dataset.name for dataset in catalogue() if _file_of(directory, dataset))
-    if not datasets:
-        known = ", ".join(f"{dataset.name}.json" for dataset in catalogue())
-        raise UsageError(f"tenant data {directory}: has no file of a known dataset; expected one or more of {known}")
-    files = {name for dataset in catalogue() for name in _file_names(dataset)}
-    return TenantFiles(datasets, tuple(name for name in names if name not in files))
-
-
 class FileTenant:
-    """A tenant whose rows are in a folder; every window of a dataset lands all rows of its file."""
+    """A tenant whose rows are in a folder; every window of a dataset lands all rows of its files.
 
-    def __init__(self, directory: Path) -> None:
-        datasets_in(directory)
+    Args:
+        directory: the folder.
+        scratch: where compressed files are unpacked, one at a time.
+    """
+
+    def __init__(self, directory: Path, scratch: Path | None = None) -> None:
+        files_in(directory)
         self._directory = directory
+        self._scratch = scratch
 
     def lines(self, job: CopyJob) -> Iterator[OutputLine]:
-        """Returns the lines of the dataset's file, as one part, with the requested columns."""
-        file = _file_of(self._directory, job.dataset)
-        if file is None:
-            return
-        keep = SYSTEM_KEYS | job.dataset.spellings_of(job.columns)
-        known = SYSTEM_KEYS | job.dataset.spellings_of(column.name for column in job.dataset.columns)
-        try:
-            if not is_line_by_line(file):
-                found = list(pieces(file))
-                rows = [json.loads(piece.text) for piece in found if piece.reason is None]
-                yield OutputLine(0, file.read_bytes(), len(found), _people(rows))
-                return
-            with file.open("rb") as lines:
-                for number, line in enumerate(lines):
-                    mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
-                    content, count, people = _projected(line[len(mark) :], keep, known)
-                    yield OutputLine(0, mark + content, count, people)
-        except OSError as error:
-            raise UsageError(f"tenant data {file}: cannot be read ({error.strerror})") from error
+        """Returns the lines of the dataset's files, each file as one part, with the requested columns."""
+        for part, file in enumerate(files_in(self._directory).taken.get(job.dataset.name, ())):
+            try:
+                with _unpacked(file, self._scratch) as plain:
+                    yield from _lines(job, part, plain)
+            except (OSError, EOFError, zlib.error) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise UsageError(f"tenant data {file}: cannot be read ({reason})") from error
 
 
-def _file_names(dataset: Dataset) -> tuple[str, str]:
-    return f"{dataset.table_name}.json", f"{dataset.name}.json"
+@contextmanager
+def _unpacked(file: Path, scratch: Path | None) -> Iterator[Path]:
+    """Returns the file itself, or a file with what a compressed one holds."""
+    if not file.name.lower().endswith(COMPRESSED):
+        yield file
+        return
+    if scratch:
+        scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=scratch) as plain:
+        with gzip.open(file) as packed:
+            shutil.copyfileobj(packed, plain)
+        plain.flush()
+        yield Path(plain.name)
 
 
-def _file_of(directory: Path, dataset: Dataset) -> Path | None:
-    return next((directory / name for name in _file_names(dataset) if (directory / name).is_file()), None)
+def _lines(job: CopyJob, part: int, file: Path) -> Iterator[OutputLine]:
+    keep = SYSTEM_KEYS | job.dataset.spellings_of(job.columns)
+    known = SYSTEM_KEYS | job.dataset.spellings_of(column.name for column in job.dataset.columns)
+    if not is_line_by_line(file):
+        found = list(pieces(file))
+        rows = [json.loads(piece.text) for piece in found if piece.reason is None]
+        yield OutputLine(part, file.read_bytes(), len(found), _people(rows))
+        return
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines):
+            mark = BYTE_ORDER_MARK if number == 0 and line.startswith(BYTE_ORDER_MARK) else b""
+            content, count, people = _projected(line[len(mark) :], keep, known)
+            yield OutputLine(part, mark + content, count, people)
 
 
 def _projected(line: bytes, keep: set[str], known: set[str]) -> tuple[bytes, int, frozenset[str]]:

@@ -1,12 +1,13 @@
 """Files in Data Connect's format in place of synthetic rows: projected line by line, or passed on as they are."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.tenant.tenant_data import FileTenant, datasets_in
+from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
 from o365_pipeline_tests.sandbox.conftest import World, copy_job
 
 
@@ -79,18 +80,21 @@ def test_a_row_whose_text_is_no_unicode_keeps_its_escapes(tmp_path: Path) -> Non
     assert landed == b'{"id":"\\ud83d"}\n'
 
 
-def test_datasets_are_found_by_table_or_short_name_and_others_are_told(tmp_path: Path) -> None:
-    for name in ("BasicDataSet_v0.Message_v1.json", "User_v1.json", "Unknown_v9.json", "README.md"):
-        (tmp_path / name).write_text("")
-    files = datasets_in(tmp_path)
-    assert (files.datasets, files.others) == (("Message_v1", "User_v1"), ("Unknown_v9.json",))
+def test_two_files_of_a_dataset_are_two_parts_of_it_packed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "message_v1.JSONL").write_bytes(b'{"id":"1","subject":"a"}\n')
+    (tmp_path / "Message_v1.json.gz").write_bytes(gzip.compress(b'{"id":"2","subject":"b"}\n{"id":"3"}\n'))
+
+    lines = list(FileTenant(tmp_path, tmp_path / "scratch").lines(copy_job("Message_v1", ["id"])))
+
+    assert sorted((line.part, json.loads(line.content)["id"]) for line in lines) == [(0, "2"), (0, "3"), (1, "1")]
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_a_folder_without_datasets_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no file of a known dataset"):
-        datasets_in(tmp_path)
-    with pytest.raises(UsageError, match="cannot be read as a folder"):
-        datasets_in(tmp_path / "missing")
+def test_a_packed_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "Message_v1.json.gz").write_bytes(gzip.compress(b'{"id":"2"}\n' * 1000)[:-20])
+
+    with pytest.raises(UsageError, match=r"Message_v1\.json\.gz: cannot be read"):
+        list(FileTenant(tmp_path).lines(copy_job("Message_v1", ["id"])))
 
 
 def test_a_run_lands_the_file_and_a_dataset_without_one_lands_nothing(tmp_path: Path) -> None:
