@@ -48,8 +48,10 @@ demo: $(VENV)/.installed
 dev: $(VENV)/.installed
 	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
 
-# Workers begin with tests that lie together, which share what is made once for a module.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+# Workers begin with tests that lie together, which share what is made once for a module. One more than there are cores,
+# since some tests wait for servers and processes of their own.
+WORKERS = $(shell echo $$(($$($(BIN)/python -c 'import os; print(os.cpu_count())') + 1)))
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 test: $(VENV)/.installed-test
 	@$(PYTEST) --durations 20 --durations-min 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import logging
 import os
 import signal
@@ -59,6 +60,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def few(examples: int) -> settings:
     """So many examples of a property that takes long, and as many more as the profile has of others."""
     return settings(max_examples=examples * settings().max_examples // QUICK)
+
+
+def pytest_collection_finish() -> None:
+    """Let Python's search for garbage leave alone what was imported, which is most of what there is."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -88,13 +88,13 @@ def test_runs_of_other_customers_and_datasets_in_the_same_factory_are_not_taken(
     deployment: Deployment, customer: Customer, messages: RequestedDataset, decide: Decide, tmp_path: Path
 ) -> None:
     decide()
-    events = customer.data_request.requested("Event_v1")
-    assert events
+    chats = customer.data_request.requested("TeamChat_v1")
+    assert chats
     submitter(deployment, "a").submit_days(customer, messages, WEEK[:2])
     other = replace(deployment, database=mart_database(sa.make_url(f"sqlite:///{tmp_path}/other.db")))
     read_decisions(other, customer)
 
-    assert submitter(other, "b").submit_days(customer, events, WEEK[:2]).created == 1
+    assert submitter(other, "b").submit_days(customer, chats, WEEK[:2]).created == 1
 
 
 def test_nothing_is_created_where_the_factory_does_not_say_what_it_has_made(

@@ -26,7 +26,7 @@ from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction.test_watch import taking_an_hour
 from o365_pipeline_tests.runner import Runner
 
-RAW = [dg.AssetKey(["raw", name]) for name in ("user", "message", "manager")]
+RAW = [dg.AssetKey(["raw", name]) for name in ("user", "message", "team_chat")]
 IMPATIENT = SimpleNamespace(sleep=lambda _: None, monotonic=time.monotonic)
 
 

@@ -306,6 +306,8 @@ def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, co
     fill("planner_tasks", {"puser": "ann", "id": "1", "percent_complete": 50})
     fill("outlook_mail_activity", {"puser": "ann", "id": "1", "signal_type": "MessageSent", "app_name": "OWA"})
     fill("owned_devices", {"puser": "ann", "id": "d1", "is_compliant": True})
+    fill("one_drive_sync_health", {"puser": "ann", "one_drive_device_id": "d1"})
+    fill("one_drive_sync_errors", {"puser": "ann", "one_drive_device_id": "d1", "sync_error_id": 53})
     fill("license_details", {"puser": "ann", "sku_id": "s1"})
     fill("viva_insights_dataset", {"influence_score": 0.1})
 
@@ -315,7 +317,7 @@ def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, co
 
     assert content() == before
     of_these = {table.name for module in (devices, groups, signals, tasks, teams, viva) for table in tables_in(module)}
-    assert len(of_these) == 14
+    assert len(of_these) == 16
     assert {name for name in of_these if not before[name]} == set()
     assert 0.1 in before["fact_viva_metric"][0]
 

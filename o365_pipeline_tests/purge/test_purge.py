@@ -314,7 +314,7 @@ def test_a_damaged_landing_of_a_dropped_column_is_given_up_as_a_whole(
     assert (record.dataset, record.reason.split(":")[0]) == ("User_v1", "columns could not be removed")
     with deployment.database.begin() as connection:
         assert not connection.scalars(sa.text("SELECT 1 FROM dim_person WHERE job_title IS NOT NULL")).all()
-    assert mart_rows(deployment)["fact_meeting"]
+    assert mart_rows(deployment)["fact_message"]
 
 
 def test_a_failed_extraction_of_a_dropped_column_is_purged_once(

@@ -17,6 +17,7 @@ from o365_pipeline.curated.people import people_of
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import LandingError, SettingsError
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.finished_homes import MAILS, data_request_of
 from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
 
 SANDBOX = {"sandbox_seconds": 0, "sandbox_users": 12, "initial_days": 1}
@@ -98,7 +99,8 @@ def test_somebody_denied_is_nowhere_and_the_others_numbers_stay_right(everyone: 
 
 
 def test_outside_addresses_are_nowhere_where_they_are_hashed(tmp_path: Path) -> None:
-    deployment, _ = moved_with(tmp_path, hash_outside_addresses=True, address_salt="salt")
+    mails = data_request_of(MAILS, tmp_path)
+    deployment, _ = moved_with(tmp_path, hash_outside_addresses=True, address_salt="salt", data_request=mails)
     [customer] = deployment.customers
 
     found = people_of(deployment.database, lake_of(deployment), customer, deployment.cloud)
