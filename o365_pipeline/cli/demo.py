@@ -180,10 +180,14 @@ def _move(deployment: Deployment, customer: Customer, headless: Headless, consol
             if time.monotonic() > patience_ends:
                 raise O365PipelineError(f"{len(waiting)} factory runs are still under way after {PATIENCE_SECONDS} s")
             report(datasets - len(waiting))
-            time.sleep(TICK_SECONDS)
             headless.tick("landing_sensor")
+            if extraction_ledger.under_way(deployment.database, [customer.name]):
+                time.sleep(TICK_SECONDS)
         report(datasets)
-    for request in headless.tick("landing_sensor"):
+    requests = headless.tick("landing_sensor")
+    if not requests and extraction_ledger.not_loaded(deployment.database, [customer.name]):
+        raise O365PipelineError(f"what landed is not in the mart: {headless.skip_reasons['landing_sensor']}")
+    for request in requests:
         steps = headless.steps(request)
         with progress(console, "From the lake to the mart, steps", steps) as report:
             headless.execute(request, report)

@@ -55,6 +55,8 @@ class Headless:
         self._resources = dict(deployment.resources)
         self._instance = instance
         self._cursors: dict[str, str | None] = {}
+        self.skip_reasons: dict[str, str] = {}
+        """Why a sensor requested no run when it was evaluated last."""
         end_dead_runs(instance, dt.datetime.now(dt.UTC))
 
     def tick(self, sensor_name: str) -> Sequence[dg.RunRequest]:
@@ -66,6 +68,7 @@ class Headless:
             result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self._cursors[sensor_name] = result.cursor
+        self.skip_reasons[sensor_name] = str(result.skip_reason or "")
         for addition in result.dynamic_partitions_requests or []:
             self._instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
         for event in result.asset_events:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import io
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
 
+from o365_pipeline.cli.demo import run_demo
 from o365_pipeline.cli.headless import Headless
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.approvals import State
@@ -20,6 +24,7 @@ from o365_pipeline.customers.partitions import customer_days, partition_key, ran
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.tables import MART_TABLES
@@ -255,6 +260,22 @@ def test_what_was_sealed_but_not_loaded_is_launched_again(
 
     assert not runner.tick("landing_sensor").run_requests
     assert mart_rows(deployment)["fact_message"]
+
+
+def test_a_demonstration_whose_landing_has_just_failed_tells_what_is_stuck(
+    runner: Runner, deployment: Deployment, customer: Customer, decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide()
+    assert runner.execute_day("extraction_job").success
+    [request] = runner.tick("landing_sensor").run_requests or []
+    job = runner.definitions.resolve_job_def("landing_job")
+    runner.instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags))
+    monkeypatch.setattr(dg.DagsterInstance, "get", lambda: contextlib.nullcontext(runner.instance))
+
+    with pytest.raises(
+        O365PipelineError, match=r"not in the mart: .* is stuck: .* o365-pipeline extract"
+    ):
+        run_demo(deployment, customer, Console(file=io.StringIO()))
 
 
 def test_a_sealed_landing_is_rebuilt_without_the_factory(
