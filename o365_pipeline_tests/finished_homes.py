@@ -46,13 +46,14 @@ class FinishedHomes:
         """
         request = data_request_of(datasets, self.folder) if datasets else None
         name = "-".join([f"{days}-days", *datasets])
-        self._copy(name, lambda made: _demonstrate(made, days, data_request=request), home)
+        self.copy(name, lambda made: _demonstrate(made, days, data_request=request), home)
 
     def copy_empty_mart(self, home: Path) -> None:
         """Let a home hold a mart that has its schema and no rows: to migrate takes longer than most tests."""
-        self._copy("empty-mart", _migrate, home)
+        self.copy("empty-mart", _migrate, home)
 
-    def _copy(self, name: str, make: Callable[[Path], None], home: Path) -> None:
+    def copy(self, name: str, make: Callable[[Path], object], home: Path) -> None:
+        """Let a home hold what `make` leaves in one, which is made where it is asked for first."""
         made = self.folder / name
         with FileLock(f"{made}.lock"):
             if not made.exists():

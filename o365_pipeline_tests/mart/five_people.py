@@ -252,7 +252,7 @@ FILES = {
 
 def write(directory: Path) -> Path:
     """The files, as Data Connect writes them: JSON, one row per line."""
-    directory.mkdir()
+    directory.mkdir(parents=True)
     for name, rows in FILES.items():
         (directory / f"{name}.json").write_text("".join(json.dumps(entry) + "\n" for entry in rows), encoding="utf-8")
     return directory

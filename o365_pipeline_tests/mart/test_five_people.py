@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.extraction.landing_runs import LANDING_JOB
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import (
@@ -36,6 +38,7 @@ from o365_pipeline.mart.tables import (
 )
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.finished_homes import FinishedHomes
 from o365_pipeline_tests.mart import five_people
 from o365_pipeline_tests.mart.five_people import FIRST, LAST, WHOLE_SERIES
 from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
@@ -52,21 +55,22 @@ def november(day: int) -> dt.date:
 class FivePeople(Runner):
     """Builds curated files and mart from what landed, of some days."""
 
-    landed: dg.RunRequest
-
     def build(self, **days: str) -> None:
-        tags = dict(self.landed.tags) | days
-        assets = [key for key in self.landed.asset_selection or [] if key.path[0] != "raw"]
-        result = self.execute(self.landed.job_name or "", tags, assets)
+        [customer] = self.deployment.customers
+        self.instance.add_dynamic_partitions("customer", [customer.name])
+        tags = dict(range_tags(customer.name, FIRST, LAST)) | days
+        result = self.execute(LANDING_JOB, tags, self.keys("curated", "mart"))
         assert result.success, failure(result)
 
 
-@pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FivePeople]:
-    """The five people's twelve days, from the files to the mart."""
-    home = tmp_path_factory.mktemp("five-people")
-    data = five_people.write(home / "data")
-    deployment = load(home=home / "o365", tenant_data=data, first_day=FIRST, sandbox_seconds=0)
+def organisation(home: Path, data: Path) -> Deployment:
+    return load(home=home, tenant_data=data, first_day=FIRST, sandbox_seconds=0)
+
+
+def move(home: Path, data: Path) -> None:
+    """Take the five people's twelve days from the files to the mart."""
+    five_people.write(data)
+    deployment = organisation(home, data)
     [customer] = deployment.customers
     request = customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
@@ -76,12 +80,19 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FivePeople]:
         instance.add_dynamic_partitions("customer", [customer.name])
         runner = FivePeople(deployment, instance)
         assert runner.execute("extraction_job", dict(range_tags(customer.name, FIRST, LAST))).success
-        [runner.landed] = runner.tick("landing_sensor").run_requests or []
-        landed = runner.execute(
-            runner.landed.job_name or "", dict(runner.landed.tags), list(runner.landed.asset_selection or [])
-        )
+        [landing] = runner.tick("landing_sensor").run_requests or []
+        landed = runner.execute(LANDING_JOB, dict(landing.tags), list(landing.asset_selection or []))
         assert landed.success, failure(landed)
-        yield runner
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory, finished_homes: FinishedHomes) -> Iterator[FivePeople]:
+    """The five people's twelve days in the mart."""
+    home = tmp_path_factory.mktemp("five-people") / "o365"
+    data = finished_homes.folder / "five-people-data"
+    finished_homes.copy("five-people", partial(move, data=data), home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield FivePeople(organisation(home, data), instance)
 
 
 @pytest.fixture(scope="module")

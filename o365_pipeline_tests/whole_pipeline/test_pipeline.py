@@ -272,9 +272,7 @@ def test_a_demonstration_whose_landing_has_just_failed_tells_what_is_stuck(
     runner.instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags))
     monkeypatch.setattr(dg.DagsterInstance, "get", lambda: contextlib.nullcontext(runner.instance))
 
-    with pytest.raises(
-        O365PipelineError, match=r"not in the mart: .* is stuck: .* o365-pipeline extract"
-    ):
+    with pytest.raises(O365PipelineError, match=r"not in the mart: .* is stuck: .* o365-pipeline extract"):
         run_demo(deployment, customer, Console(file=io.StringIO()))
 
 
