@@ -77,7 +77,7 @@ def show(customer_name: str | None, dataset_name: str, day: dt.datetime, reason:
 @CUSTOMERS
 @click.argument("sql")
 def query(customer_name: str | None, sql: str) -> None:
-    """Ask the relation `quarantine` in DuckDB's SQL. What it gives may be personal data.
+    """Ask the table `quarantine` in DuckDB's SQL, which reaches nothing else. What it gives may be personal data.
 
     Its columns: customer, dataset, day, extraction_id, file, line, reason, raw.
     """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from o365_pipeline.curated import curation
@@ -187,3 +189,31 @@ def test_a_replay_leaves_alone_what_was_not_selected(
 def test_where_nothing_was_rejected_the_relation_is_empty(deployment: Deployment, customer: Customer) -> None:
     with opened(deployment.lakes, [customer], Selection()) as connection:
         assert connection.execute("SELECT day, raw FROM quarantine").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "SELECT content FROM read_text('{outside}')",
+        "SELECT * FROM read_csv('{outside}')",
+        "SELECT * FROM glob('{folder}/*')",
+        "COPY (SELECT 1) TO '{folder}/written.csv'",
+        "ATTACH '{folder}/written.duckdb' AS other",
+        "EXPORT DATABASE '{folder}/written'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "SET temp_directory = '{folder}/written'",
+    ],
+)
+def test_whoever_asks_quarantine_reaches_no_file_and_no_setting(
+    deployment: Deployment, customer: Customer, tmp_path: Path, attack: str
+) -> None:
+    (tmp_path / "outside.txt").write_text("a secret")
+
+    with opened(deployment.lakes, [customer], Selection()) as connection:
+        assert summary(connection) == []
+        with pytest.raises(duckdb.Error):
+            connection.execute(attack.format(outside=tmp_path / "outside.txt", folder=tmp_path)).fetchall()
+
+    assert list(tmp_path.rglob("written*")) == []
