@@ -111,7 +111,7 @@ def test_what_a_group_is_follows_from_its_types_and_flags(fill, rows, details, k
 def test_members_and_owners_are_counted_and_devices_and_groups_among_them_are_not(fill, rows):
     fill("group_details", group())
     fill("group_members", member("ann"), member("ann"), member("zed"), member("g9", user_principal_name=GUEST))
-    fill("group_members", member("nested", user_principal_name=None, o_data_type="#microsoft.graph.group"))
+    fill("group_members", member("nested", user_principal_name=None, o_data_type="#Microsoft.Graph.Group"))
     fill("group_owners", member("ann"))
 
     [found] = rows("dim_group")
@@ -308,6 +308,8 @@ def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, co
     fill("owned_devices", {"puser": "ann", "id": "d1", "is_compliant": True})
     fill("license_details", {"puser": "ann", "sku_id": "s1"})
     fill("viva_insights_dataset", {"influence_score": 0.1})
+    fill("one_drive_sync_health", {"puser": "ann", "one_drive_device_id": "s1"})
+    fill("one_drive_sync_errors", {"puser": "ann", "one_drive_device_id": "s1", "sync_error_id": 1})
 
     load()
     before = content()
@@ -315,7 +317,7 @@ def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, co
 
     assert content() == before
     of_these = {table.name for module in (devices, groups, signals, tasks, teams, viva) for table in tables_in(module)}
-    assert len(of_these) == 14
+    assert len(of_these) == 16
     assert {name for name in of_these if not before[name]} == set()
     assert 0.1 in before["fact_viva_metric"][0]
 

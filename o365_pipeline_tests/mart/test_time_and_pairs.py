@@ -79,11 +79,14 @@ def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(fill
 
 def test_guests_bring_no_domain_of_the_organizations_own(fill: Fill, rows: Rows) -> None:
     guest = {"puser": "gus", "mail": "gus@out.org", "user_principal_name": "gus_out.org#EXT#@contoso.com"}
-    fill("user", guest | {"user_type": "Guest"}, guest | {"puser": "guy"})
+    other = {"puser": "guy", "user_principal_name": "gus_out.org#ext#@contoso.com"}
+    fill(
+        "user", guest | {"user_type": "Guest"}, guest | other, {"puser": "gil", "mail": "x@o.uk", "user_type": "guest"}
+    )
 
     [customer] = rows("dim_customer")
 
-    assert (customer["people"], customer["guests"], customer["own_domains"]) == (7, 1, "contoso.com")
+    assert (customer["people"], customer["guests"], customer["own_domains"]) == (8, 2, "contoso.com")
 
 
 def test_a_meeting_that_runs_into_the_day_is_that_of_the_day_before(fill: Fill, rows: Rows) -> None:
