@@ -12,8 +12,11 @@ CREATE OR REPLACE TEMP MACRO within_bigint(number) AS
     (CASE WHEN number < -1e18::HUGEINT THEN -1e18::HUGEINT WHEN number > 1e18::HUGEINT THEN 1e18::HUGEINT
         ELSE number::HUGEINT END)::BIGINT;
 
--- One spelling of the texts that differ by case alone: they are one group, on servers too that tell case apart.
-CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY lower(text));
+-- What is the same of texts that differ by case alone, or by letters that are composed of an accent and a letter.
+CREATE OR REPLACE TEMP MACRO as_compared(text) AS lower(nfc_normalize(text));
+
+-- One spelling of such texts: they are one group, on servers too that tell them apart.
+CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY as_compared(text));
 
 -- A file's extension, lower case, without a dot. What has blanks or is long is a part of the file's name.
 CREATE OR REPLACE TEMP MACRO extension_of(text) AS
@@ -92,7 +95,7 @@ CREATE OR REPLACE TEMP MACRO no_guid(text) AS
 
 -- A name without what differs where the same one is written twice: case, blanks of any kind, composed letters.
 CREATE OR REPLACE TEMP MACRO squeezed(name) AS
-    lower(regexp_replace(nfc_normalize(name), '[\s\p{Z}]', '', 'g'));
+    as_compared(regexp_replace(name, '[\s\p{Z}]', '', 'g'));
 
 -- Whom SharePoint grants something: by the newer word for the type, the older one, and what names the grantee.
 CREATE OR REPLACE TEMP MACRO grantee_kind(said_since, said, names) AS CASE
