@@ -162,7 +162,8 @@ def _load(servers: list[sa.URL], lake: Lake) -> None:
             for relation in filter(None, (dataset.asset_name, dataset.current_name)):
                 connection.execute(f"CREATE VIEW \"{relation}\" AS SELECT * FROM read_parquet('{file}')")
             for lookback in lookbacks_at(dataset.asset_name):
-                connection.execute(f'CREATE VIEW "{lookback.relation}" AS FROM "{dataset.asset_name}" WHERE false')
+                earlier = f"SELECT * REPLACE (concat('earlier ', id) AS id) FROM \"{dataset.asset_name}\""
+                connection.execute(f'CREATE VIEW "{lookback.relation}" AS {earlier}')
         prepare(connection, "contoso", FIRST)
         for table in MART_TABLES:
             frames = list(rows_of(connection, table.name))
