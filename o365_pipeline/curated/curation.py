@@ -19,7 +19,7 @@ from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED
+from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, TOO_DEEP
 from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
 from o365_pipeline.curated.typing_sql import fields_of
 from o365_pipeline.curated.value_sql import define_values
@@ -155,7 +155,9 @@ def _type(
     keys.define_function(connection)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
     is_odd = f"regexp_matches(verdict, '[{MISSPELLED}{DOUBTFUL}]')"
-    misfits = f"CASE WHEN {is_odd} THEN misfits_of(plain::VARCHAR) END"
+    misfits = (
+        f"CASE WHEN verdict = '{TOO_DEEP}' THEN 'nested too deeply' WHEN {is_odd} THEN misfits_of(plain::VARCHAR) END"
+    )
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     connection.execute(
         f"""
@@ -182,8 +184,8 @@ def _type(
         ),
         shaped AS (
             SELECT {", ".join(fields.selected)},
-                CASE WHEN NOT is_user_row AND verdict <> '' THEN unknown_columns_of(plain::VARCHAR) END
-                    AS {UNKNOWN_COLUMNS},
+                CASE WHEN NOT is_user_row AND verdict NOT IN ('', '{TOO_DEEP}')
+                    THEN unknown_columns_of(plain::VARCHAR) END AS {UNKNOWN_COLUMNS},
                 ? AS extraction_id, CASE WHEN is_user_row THEN plain ELSE json END AS json, file, is_user_row,
                 CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join([*fields.problems, misfits])}), '') END
                     AS misfit,

@@ -7,14 +7,22 @@ is done to values is `value_sql.py`'s and `json_values.py`'s; what becomes of th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Column, Dataset
 from o365_pipeline.datasets.types import ColumnType
 
-MISSPELLED, UNKNOWN, DOUBTFUL = "m", "u", "d"
-"""What may be said of a row's structure: keys in an odd spelling, unknown keys, values that may be of another shape."""
+MISSPELLED, UNKNOWN, DOUBTFUL, TOO_DEEP = "m", "u", "d", "t"
+"""What may be said of a row's structure: keys in an odd spelling, unknown keys, values that may be of another shape; or
+that nobody looks into it.
+"""
+
+DEEPEST = 100
+"""How many levels of objects and lists a row may have."""
+
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
 
 ANNOTATIONS = ("@odata", "odata", "@Odata", "OData")
 """How keys begin that Microsoft's services put beside any key, such as @odata.type; they say nothing of the item."""
@@ -175,10 +183,22 @@ class RowShape:
             yield path, f"of type {kind.kind}", value
 
 
+def is_too_deep(text: str) -> bool:
+    """Whether JSON, be it a row or its structure, has more levels than are looked into."""
+    depth = 0
+    for found in MARKS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
+
+
 def _read(text: str) -> Any:
+    if is_too_deep(text):
+        return text
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
 
 

@@ -224,6 +224,19 @@ def test_what_is_unknown_below_a_column_that_was_not_asked_for_is_not_kept(landi
     assert "secret" not in json.dumps(landing.table("Message_v1"))
 
 
+@pytest.mark.parametrize("depth", [400, 900, 5_000])
+def test_a_row_that_is_nested_too_deeply_stops_nothing(landing: Landing, depth: int) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    usual = '{"puser": "u1", "id": "%s", "%s": %s}\n'
+    told = [("unknown", "Newcomer", deep), ("known", "from", deep), ("json", "flag", "[" * depth + "]" * depth)]
+    fits = [("text", "subject", json.dumps(deep)), ("structure", "from", json.dumps(deep)), ("odd", "FROM", "null")]
+
+    landing.curate("Message_v1", "".join(usual % row for row in [*told, *fits]).encode())
+
+    assert {found["id"] for found in landing.table("Message_v1")} == {"text", "structure", "odd"}
+    assert [found["reason"] for found in landing.table("Message_v1", QUARANTINE)] == ["nested too deeply"] * 3
+
+
 def test_texts_hold_no_nul_and_no_blanks_at_their_ends(curated_row: CuratedRow) -> None:
     found = curated_row(
         "Message_v1",
