@@ -141,6 +141,27 @@ def test_the_changes_of_the_day_are_told_without_the_names_of_files(fill: Fill, 
     assert not [value for row in told for value in row.values() if "docs" in str(value)]
 
 
+@pytest.mark.parametrize("counts", [[{"type": "User", "count": 3}], None], ids=["counted", "named alone"])
+@pytest.mark.usefixtures("organization")
+def test_a_guest_who_is_called_a_user_counts_as_a_guest(fill: Fill, rows: Rows, counts: Any) -> None:
+    users = [grantee("User", "Bob"), grantee("User", "Dan"), grantee("User", "Eve", upn="eve_out.org#EXT#@contoso.com")]
+    fill("share_point_permissions", permission("c", *users, shared_with_count=counts))
+
+    [found] = rows("fact_sharing_link")
+
+    assert (found["internal_count"], found["guest_count"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("organization")
+def test_users_whom_nobody_names_are_counted(fill: Fill, rows: Rows) -> None:
+    counts = [{"type": "User", "count": 3}]
+    fill("share_point_permissions", permission("c", shared_with=None, shared_with_count=counts))
+
+    [found] = rows("fact_sharing_link")
+
+    assert (found["internal_count"], found["guest_count"]) == (3, 0)
+
+
 @pytest.mark.usefixtures("organization")
 def test_a_permission_keeps_its_id_while_its_item_is_renamed(fill: Fill, rows: Rows) -> None:
     fill("share_point_permissions", permission("c", BOB))
