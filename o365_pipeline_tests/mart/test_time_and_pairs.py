@@ -70,8 +70,11 @@ def test_working_hours_are_read_as_they_are_written_or_taken_to_be_usual(
     assert (bob["work_days"], bob["work_starts"], bob["work_ends"]) == expected
 
 
-def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(fill: Fill, rows: Rows) -> None:
-    hours = json.dumps({"timeZone": {"name": "Tokyo Standard Time"}})
+@pytest.mark.parametrize("zone", [{"name": "Tokyo Standard Time"}, "Tokyo Standard Time"])
+def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(
+    fill: Fill, rows: Rows, zone: object
+) -> None:
+    hours = json.dumps({"timeZone": zone})
     fill("mailbox_settings", {"puser": "bob", "time_zone": "Customized Time Zone", "working_hours": hours})
 
     assert of_person(rows, "bob")["time_zone_iana"] == "Asia/Tokyo"

@@ -100,7 +100,7 @@ setting AS (
         time_zone,
         coalesce(
             zone_of(time_zone),
-            zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name')),
+            zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name', hours ->> '$.timeZone')),
             zone_of_bias(hours ->> '$.timeZone.bias')
         ) AS time_zone_iana,
         nullif(array_to_string(regexp_extract_all(
