@@ -19,7 +19,7 @@ from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, UNKNOWN
+from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, TOO_DEEP
 from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
 from o365_pipeline.curated.typing_sql import fields_of
 from o365_pipeline.curated.value_sql import define_values
@@ -154,7 +154,10 @@ def _type(
     fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, requested, people)
     keys.define_function(connection)
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
-    misfits = f"CASE WHEN contains(verdict, '{DOUBTFUL}') THEN misfits_of(plain::VARCHAR) END"
+    is_odd = f"regexp_matches(verdict, '[{MISSPELLED}{DOUBTFUL}]')"
+    misfits = (
+        f"CASE WHEN verdict = '{TOO_DEEP}' THEN 'nested too deeply' WHEN {is_odd} THEN misfits_of(plain::VARCHAR) END"
+    )
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     connection.execute(
         f"""
@@ -165,8 +168,7 @@ def _type(
         ),
         spelled AS (
             SELECT json, file, verdict,
-                CASE WHEN contains(verdict, '{MISSPELLED}') OR contains(verdict, '{DOUBTFUL}')
-                    THEN respelled(plain) ELSE plain END::JSON AS plain
+                CASE WHEN {is_odd} THEN respelled(plain) ELSE plain END::JSON AS plain
             FROM looked
         ),
         extracted AS (
@@ -176,15 +178,15 @@ def _type(
         ),
         parsed AS (
             SELECT {", ".join(["v", "json", "file", "verdict", "plain", *fields.parsed])},
-                lower(v[2]) IS NOT DISTINCT FROM 'true' OR lower(v[3]) IS NOT DISTINCT FROM 'true' OR is_error(v[4])
-                    AS is_user_row
+                lower(v[2]) IS NOT DISTINCT FROM 'true' OR lower(v[3]) IS NOT DISTINCT FROM 'true'
+                    OR CASE WHEN v[4] <> '' THEN says_anything(v[4]) ELSE false END AS is_user_row
             FROM extracted
         ),
         shaped AS (
             SELECT {", ".join(fields.selected)},
-                CASE WHEN NOT is_user_row AND (contains(verdict, '{UNKNOWN}') OR contains(verdict, '{DOUBTFUL}'))
+                CASE WHEN NOT is_user_row AND verdict NOT IN ('', '{TOO_DEEP}')
                     THEN unknown_columns_of(plain::VARCHAR) END AS {UNKNOWN_COLUMNS},
-                ? AS extraction_id, json, file, is_user_row,
+                ? AS extraction_id, CASE WHEN is_user_row THEN plain ELSE json END AS json, file, is_user_row,
                 CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join([*fields.problems, misfits])}), '') END
                     AS misfit,
                 {" OR ".join(fields.denied) or "false"} AS is_removed

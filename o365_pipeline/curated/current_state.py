@@ -19,8 +19,10 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landed_days
 
-FULL, DELETED = "Full", "Deleted"
-"""Values of the column Operation; the others are Created and Updated. A row without one belongs to a full snapshot."""
+FULL, DELETED = "full", "deleted"
+"""Values of the column Operation, whatever their case; the others are Created and Updated. A row without one belongs to
+a full snapshot.
+"""
 
 
 def current_path(dataset: Dataset, customer: str, day: dt.date) -> str:
@@ -88,7 +90,9 @@ def _since_the_last_snapshot(
             continue
         [file] = lake.stage([path], directory)
         yield day, file
-        is_full = f"SELECT count(*) > 0 FROM read_parquet('{file}') WHERE coalesce(operation, '{FULL}') = '{FULL}'"
+        is_full = (
+            f"SELECT count(*) > 0 FROM read_parquet('{file}') WHERE coalesce(lower(operation), '{FULL}') = '{FULL}'"
+        )
         if connection.execute(is_full).fetchall()[0][0]:
             return
 
@@ -109,5 +113,5 @@ def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Col
         f"SELECT {fields} FROM (SELECT * FROM ({changes}) AS change "
         "JOIN change_file ON change_file.file = change.filename "
         f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_day DESC) = 1) "
-        f"WHERE operation IS DISTINCT FROM '{DELETED}' ORDER BY {key}"
+        f"WHERE lower(operation) IS DISTINCT FROM '{DELETED}' ORDER BY {key}"
     )

@@ -17,6 +17,7 @@ from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.privacy import People, is_address, is_name
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
+DOCUMENTED_ENUM = re.compile(r"#?(?:[A-Za-z0-9_]+\.)*[A-Za-z0-9_]+'([^']*)'")
 NEVER = re.compile(r"0001-01-01(T00:00:00(\.0+)?(Z|\+00:00)?)?")
 BLANKS = " \t\n\r"
 NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
@@ -25,12 +26,13 @@ NOBODYS_ID = "00000000-0000-0000-0000-000000000000"
 def define_json_values(
     connection: duckdb.DuckDBPyConnection, people: People, enums: frozenset[str] = frozenset()
 ) -> None:
-    """Make `plain_json(text)` and `clean_json(text)` known to the connection.
+    """Make `plain_json(text)`, `clean_json(text)`, `says_anything(text)` known to the connection.
 
     Args:
         enums: keys whose values are documented enums.
     """
     define_function(connection, "plain_json", plain_json)
+    define_function(connection, "says_anything", says_anything, "BOOLEAN")
     define_function(connection, "clean_json", lambda text: clean_json(text, people, enums))
 
 
@@ -42,6 +44,11 @@ def plain_json(text: str) -> str | None:
 def clean_json(text: str, people: People, enums: frozenset[str] = frozenset()) -> str | None:
     """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
     return _changed(text, lambda value: cleaned(_plain(value), "", people, enums))
+
+
+def says_anything(text: str) -> bool:
+    """Whether a text, or the JSON that it is, holds more than nulls, falsehoods and empty texts."""
+    return _says_anything(text)
 
 
 def cleaned(value: Any, name: str, people: People, enums: frozenset[str] = frozenset()) -> Any:
@@ -75,11 +82,22 @@ def _cleaned_text(text: str, name: str, people: People, enums: frozenset[str]) -
     text = text.replace("\0", "").strip(BLANKS)
     if text in ("", NOBODYS_ID) or NEVER.fullmatch(text) or people.are_denied(text):
         return None
-    bare = ENUM.fullmatch(text)
+    bare = (DOCUMENTED_ENUM if name in enums else ENUM).fullmatch(text)
     shown = bare.group(1).strip(BLANKS) if bare else text
     if name in enums:
-        shown = shown[:1].lower() + shown[1:]
+        shown = shown.lower() if shown.isupper() else shown[:1].lower() + shown[1:]
     return people.pseudonym_if_outside(shown.lower()) if is_address(name) else shown
+
+
+def _says_anything(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_says_anything, value.values() if isinstance(value, dict) else value))
+    if not isinstance(value, str):
+        return bool(value)
+    try:
+        return _says_anything(json.loads(value))
+    except (ValueError, RecursionError):
+        return value.strip().lower() not in ("", "none")
 
 
 def _changed(text: str, change: Callable[[Any], Any]) -> str | None:

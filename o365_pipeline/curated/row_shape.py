@@ -7,17 +7,31 @@ is done to values is `value_sql.py`'s and `json_values.py`'s; what becomes of th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from o365_pipeline.datasets import Column, Dataset
+from o365_pipeline.datasets import SYSTEM_COLUMNS, Column, Dataset
 from o365_pipeline.datasets.types import ColumnType
 
-MISSPELLED, UNKNOWN, DOUBTFUL = "m", "u", "d"
-"""What may be said of a row's structure: keys in an odd spelling, unknown keys, values that may be of another shape."""
+MISSPELLED, UNKNOWN, DOUBTFUL, TOO_DEEP = "m", "u", "d", "t"
+"""What may be said of a row's structure: keys in an odd spelling, unknown keys, values that may be of another shape; or
+that nobody looks into it.
+"""
+
+DEEPEST = 100
+"""How many levels of objects and lists a row may have."""
+
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
 
 ANNOTATIONS = ("@odata", "odata", "@Odata", "OData")
 """How keys begin that Microsoft's services put beside any key, such as @odata.type; they say nothing of the item."""
+
+ROW_INFORMATION = Column(
+    name="rowinformation",
+    documented_type="STRUCT<errorInformation: STRING, userReturnedNoData: STRING, isUserSummaryRow: STRING>",
+)
+"""What Data Connect says of a row itself."""
 
 SAYS_NOTHING = ("", "null")
 TRUTHS = ("true", "false", "0", "1")
@@ -33,34 +47,35 @@ class RowShape:
     def __init__(self, dataset: Dataset, requested: Sequence[str]) -> None:
         self._dataset = dataset
         self._requested = [column for column in dataset.columns if column.name in requested]
-        self._exact = {spelling: column for column in dataset.columns for spelling in column.spellings}
-        self._any_case = {spelling.lower(): column for spelling, column in reversed(self._exact.items())}
+        self._looked_at = {spelling: column for column in self._requested for spelling in column.spellings}
+        self._looked_at[ROW_INFORMATION.name] = ROW_INFORMATION
         self._known = dataset.known_names
+        spellings = [*((name,) for name in SYSTEM_COLUMNS), *(column.spellings for column in reversed(dataset.columns))]
+        self._any_case = {spelling.lower(): usual for usual in spellings for spelling in usual}
 
     def has(self, name: str) -> bool:
-        """Whether it is the name of a column."""
-        return name in self._exact
+        """Whether it is the name of a requested column."""
+        return name in self._looked_at
 
     def verdict(self, structure: dict[str, Any]) -> str:
         """MISSPELLED, UNKNOWN, DOUBTFUL, as far as they apply, of a row's structure as DuckDB tells it."""
         found = set()
         for name, told in structure.items():
-            column = self._exact.get(name)
-            if column is None and name not in self._known:
+            if name not in self._known:
                 found.add(MISSPELLED if name.lower() in self._any_case else UNKNOWN)
-            if column in self._requested:
-                found |= self._judge(told, column.type)
+            if column := self._looked_at.get(name):
+                found |= self._judge(told, column.type) - ({UNKNOWN} if column is ROW_INFORMATION else set())
         return "".join(sorted(found))
 
     def respelled(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with the catalogue's spelling of keys, and structures instead of texts that hold them."""
         made: dict[str, Any] = {}
         for name, value in row.items():
-            column = self._exact.get(name)
-            if column is None and name not in self._known and (column := self._any_case.get(name.lower())):
-                is_there = column.name in made or any(spelling in row for spelling in column.spellings)
-                name = name if is_there else column.name
-            made[name] = self._respell(value, column.type) if column in self._requested else value
+            if name not in self._known and (usual := self._any_case.get(name.lower())):
+                is_there = usual[0] in made or any(spelling in row for spelling in usual)
+                name = name if is_there else usual[0]
+            column = self._looked_at.get(name)
+            made[name] = self._respell(value, column.type) if column else value
         return made
 
     def unknown(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -168,10 +183,22 @@ class RowShape:
             yield path, f"of type {kind.kind}", value
 
 
+def is_too_deep(text: str) -> bool:
+    """Whether JSON, be it a row or its structure, has more levels than are looked into."""
+    depth = 0
+    for found in MARKS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
+
+
 def _read(text: str) -> Any:
+    if is_too_deep(text):
+        return text
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
 
 

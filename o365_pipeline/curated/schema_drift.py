@@ -17,7 +17,7 @@ import duckdb
 from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
-from o365_pipeline.curated.row_shape import RowShape
+from o365_pipeline.curated.row_shape import TOO_DEEP, RowShape, is_too_deep
 from o365_pipeline.datasets import Dataset
 
 
@@ -74,10 +74,9 @@ class RowKeys:
         define_function(connection, "misfits_of", self._misfits)
 
     def _look(self, structure: str) -> str:
-        try:
-            told = json.loads(structure)
-        except RecursionError:
-            return ""
+        if is_too_deep(structure):
+            return TOO_DEEP
+        told = json.loads(structure)
         if not isinstance(told, dict):
             return ""
         self.seen |= set(told)

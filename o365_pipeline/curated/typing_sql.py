@@ -60,7 +60,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
     if dataset.owner == GROUP:
         # Rows of groups are published with the group's id in either column.
         paths.append(f"$.{PERSON}")
-        owner = f"coalesce(nullif(v[1], ''), v[{len(paths)}])"
+        owner = f"coalesce(clean(v[1]), v[{len(paths)}])"
     for column in dataset.columns:
         if column.name in requested:
             text = value = _text(paths, column)

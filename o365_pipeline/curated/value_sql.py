@@ -33,12 +33,10 @@ CREATE TEMP MACRO clean_trimmed(value) AS CASE
     THEN trimmed(regexp_replace(value, '^(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+''([^'']*)''$', '\1'))
     ELSE value END;
 CREATE TEMP MACRO clean(value) AS clean_trimmed(trimmed(value));
-CREATE TEMP MACRO enum_value(value) AS
-    list_transform([clean(value)], lambda said: lower(left(said, 1)) || substr(said, 2))[1];
-
--- Data Connect's word on why a mailbox was not read; there is none in an empty text, an empty object or "null".
-CREATE TEMP MACRO is_error(value) AS
-    coalesce(lower(regexp_replace(value, '\s', '', 'g')) NOT IN ('', '{}', '[]', 'null'), false);
+CREATE TEMP MACRO bare_enum(value) AS CASE WHEN ends_with(value, '''')
+    THEN trimmed(regexp_replace(value, '^#?(?:[A-Za-z0-9_]+\.)*[A-Za-z0-9_]+''([^'']*)''$', '\1')) ELSE value END;
+CREATE TEMP MACRO enum_value(value) AS list_transform([bare_enum(clean(value))], lambda said:
+    CASE WHEN said = upper(said) THEN lower(said) ELSE lower(left(said, 1)) || substr(said, 2) END)[1];
 
 -- Times: "never" lies at either end of the calendar. What lies beyond it, or is no time, is untimely.
 CREATE TEMP MACRO has_offset(value) AS regexp_matches(value, '(Z|[+-][0-9]{2}:?[0-9]{2})$');

@@ -245,9 +245,9 @@ class Dataset(BaseModel):
 
     @property
     def known_names(self) -> frozenset[str]:
-        """Every name, in every spelling, that a known column may have in a row."""
+        """Every name, in every usual spelling, that a known column may have in a row."""
         columns = {spelling for column in (*self.columns, *self.shape) for spelling in column.spellings}
-        return frozenset({*columns, *SYSTEM_COLUMNS, *map(other_case, SYSTEM_COLUMNS)})
+        return frozenset({*columns, *SYSTEM_COLUMNS})
 
     def spellings_of(self, names: Iterable[str]) -> frozenset[str]:
         """Returns the names that some of the dataset's documented columns may have in a row."""

@@ -37,11 +37,11 @@ def four_days(history: History) -> History:
         site("d", "d3", "Updated", SnapshotDate="2026-11-18T00:00:00Z"),
         site("c", "c3", "Created", SnapshotDate="2026-11-18T00:00:00Z"),
         site("d", "d2", "Created", SnapshotDate="2026-11-17T00:00:00Z"),
-        site("c", "c2", "Deleted", SnapshotDate="2026-11-17T00:00:00Z"),
+        site("c", "c2", "DELETED", SnapshotDate="2026-11-17T00:00:00Z"),
         site("b", "b2", "Updated", SnapshotDate="2026-11-17T00:00:00Z"),
         last_day=WED,
     )
-    history.tell(SITES, THU, site("d", "d4", None), site("a", "a4", None))
+    history.tell(SITES, THU, site("d", "d4", None), site("a", "a4", "full"))
     return history
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.curated.curation import QUARANTINE
+from o365_pipeline.curated.curation import QUARANTINE, USER_ROWS
 from o365_pipeline.curated.time_zones import zone_of, zone_of_bias
 from o365_pipeline.datasets import catalogue
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
 CuratedRow = Callable[..., dict[str, Any]]
+NOBODY = "00000000-0000-0000-0000-000000000000"
 SHARE = {"SiteId": "s", "ItemType": "Web", "ScopeId": "c", "RoleDefinition": "Read"}
 TASK = {"CreatedDateTime": "2026-11-16T03:00:00Z", "LastModifiedDateTime": "2026-11-16T03:00:00Z"}
 
@@ -23,15 +24,35 @@ def sender(**values: object) -> dict[str, Any]:
     return {"emailAddress": values}
 
 
-@pytest.mark.parametrize("spelled", ["SeriesMaster", "seriesMaster", "microsoft.graph.eventType'seriesMaster'"])
-def test_an_enum_has_one_spelling_at_the_top_and_below(curated_row: CuratedRow, spelled: str) -> None:
-    attendee = {"Type": "Ms.T'Required'", "Status": {"Response": "Ms.R'TentativelyAccepted'"}}
-    found = curated_row("Event_v0", Id="e1", Type=spelled, ShowAs="Free", Attendees=[attendee], Subject="Standup")
+TYPES = (
+    "SeriesMaster",
+    "seriesMaster",
+    "microsoft.graph.eventType'seriesMaster'",
+    "#Ms.EventType'SeriesMaster' ",
+    "T'seriesMaster'",
+)
+RESPONSES = ("Declined", "declined", "Ms.R'Declined'", "DECLINED", "Ms.R'DECLINED'")
 
-    assert (found["type"], found["show_as"], found["subject"]) == ("seriesMaster", "free", "Standup")
-    assert [(one["type"], one["status"]["response"]) for one in found["attendees"]] == [
-        ("required", "tentativelyAccepted")
-    ]
+
+def test_an_enum_has_one_spelling_at_the_top_and_below(landing: Landing) -> None:
+    told = [(kind, response) for kind in TYPES for response in RESPONSES]
+    landing.curate(
+        "Event_v0",
+        [
+            row(
+                Id=str(place),
+                Type=kind,
+                ShowAs="Free",
+                Attendees=[{"Status": {"Response": response}}],
+                Subject="Standup",
+            )
+            for place, (kind, response) in enumerate(told)
+        ],
+    )
+    found = landing.table("Event_v0")
+
+    assert {(one["type"], one["show_as"], one["subject"]) for one in found} == {("seriesMaster", "free", "Standup")}
+    assert {attendee["status"]["response"] for one in found for attendee in one["attendees"]} == {"declined"}
 
 
 def test_an_enum_in_a_column_of_json_has_the_same_spelling(curated_row: CuratedRow) -> None:
@@ -94,18 +115,69 @@ def test_a_time_that_is_none_is_a_reason(landing: Landing, due: object) -> None:
     ]
 
 
-@pytest.mark.parametrize("error", ["", "{}", "null", {}, None, " "])
-def test_an_error_that_says_nothing_is_none(landing: Landing, error: object) -> None:
-    counts = landing.curate("Message_v1", [row(id="m", rowinformation={**ROW_INFORMATION, "errorInformation": error})])
+NO_ERRORS: list[Any] = [
+    "",
+    "{}",
+    "null",
+    "None",
+    '""',
+    " ",
+    "[ ]",
+    {},
+    [],
+    None,
+    False,
+    '{"error": {}}',
+    {"code": None},
+]
+ERRORS: list[Any] = ["no mailbox", {"code": 404}, {"error": {"message": "gone"}}, 404, True, ["gone"]]
 
-    assert (counts[FIRST].curated, counts[FIRST].user_rows) == (1, 0)
+
+def test_an_error_that_says_nothing_is_none(landing: Landing) -> None:
+    told = [{**ROW_INFORMATION, "errorInformation": error} for error in [*NO_ERRORS, *ERRORS]]
+    counts = landing.curate("Message_v1", [row(id=str(place), rowinformation=said) for place, said in enumerate(told)])
+
+    assert (counts[FIRST].curated, counts[FIRST].user_rows) == (len(NO_ERRORS), len(ERRORS))
+    assert sorted(int(found["id"]) for found in landing.table("Message_v1")) == list(range(len(NO_ERRORS)))
 
 
-@pytest.mark.parametrize("owner", [{"puser": "g1"}, {"pObjectId": "g1"}, {"puser": "x", "pObjectId": "g1"}])
-def test_the_group_of_a_member_stands_in_either_column(landing: Landing, owner: dict[str, str]) -> None:
-    landing.curate("GroupMembers_v0", [{"id": "p1", **owner}])
+SAID_OF_ROWS: list[dict[str, Any]] = [
+    {"rowinformation": {"ErrorInformation": "no mailbox"}},
+    {"rowInformation": {"userReturnedNoData": True}},
+    {"ROWINFORMATION": {"ISUSERSUMMARYROW": "true"}},
+    {"rowinformation": '{"errorInformation": "no mailbox"}'},
+]
 
-    assert [(found["p_object_id"], found["id"]) for found in landing.table("GroupMembers_v0")] == [("g1", "p1")]
+
+def test_what_data_connect_says_of_a_row_is_read_whatever_its_case(landing: Landing) -> None:
+    counts = landing.curate("Message_v1", [{"PUser": "u1", **said} for said in SAID_OF_ROWS])
+
+    assert (counts[FIRST].user_rows, landing.drift.unknown) == (len(SAID_OF_ROWS), {})
+    assert {found["puser"] for found in landing.table("Message_v1", USER_ROWS)} == {"u1"}
+
+
+def test_whose_row_it_is_is_read_whatever_the_case(landing: Landing) -> None:
+    landing.curate("Message_v1", [{"id": key, key: "u1"} for key in ("puser", "PUSER", "Puser", "pUser")])
+
+    assert [found["puser"] for found in landing.table("Message_v1")] == ["u1"] * 4
+
+
+def test_of_a_column_that_stands_there_twice_the_other_is_kept_too(curated_row: CuratedRow) -> None:
+    found = curated_row("Message_v1", id="m1", subject="one", SUBJECT="two")
+
+    assert (found["subject"], json.loads(found["unknown_columns"])) == ("one", {"SUBJECT": "two"})
+
+
+def test_the_group_of_a_member_stands_in_either_column(landing: Landing) -> None:
+    owners = (
+        {"puser": "g1"},
+        {"pObjectId": "g1"},
+        {"puser": "x", "pObjectId": "g1"},
+        {"puser": "g1", "pObjectId": NOBODY},
+    )
+    landing.curate("GroupMembers_v0", [{"id": str(place), **owner} for place, owner in enumerate(owners)])
+
+    assert [found["p_object_id"] for found in landing.table("GroupMembers_v0")] == ["g1"] * len(owners)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +222,19 @@ def test_what_is_unknown_below_a_column_that_was_not_asked_for_is_not_kept(landi
     landing.curate("Message_v1", [row(id="m1", SENDER=sender(x="secret"))], columns=("id",))
 
     assert "secret" not in json.dumps(landing.table("Message_v1"))
+
+
+@pytest.mark.parametrize("depth", [400, 900, 5_000])
+def test_a_row_that_is_nested_too_deeply_stops_nothing(landing: Landing, depth: int) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    usual = '{"puser": "u1", "id": "%s", "%s": %s}\n'
+    told = [("unknown", "Newcomer", deep), ("known", "from", deep), ("json", "flag", "[" * depth + "]" * depth)]
+    fits = [("text", "subject", json.dumps(deep)), ("structure", "from", json.dumps(deep)), ("odd", "FROM", "null")]
+
+    landing.curate("Message_v1", "".join(usual % row for row in [*told, *fits]).encode())
+
+    assert {found["id"] for found in landing.table("Message_v1")} == {"text", "structure", "odd"}
+    assert [found["reason"] for found in landing.table("Message_v1", QUARANTINE)] == ["nested too deeply"] * 3
 
 
 def test_texts_hold_no_nul_and_no_blanks_at_their_ends(curated_row: CuratedRow) -> None:

@@ -111,7 +111,7 @@ def test_what_a_group_is_follows_from_its_types_and_flags(fill, rows, details, k
 def test_members_and_owners_are_counted_and_devices_and_groups_among_them_are_not(fill, rows):
     fill("group_details", group())
     fill("group_members", member("ann"), member("ann"), member("zed"), member("g9", user_principal_name=GUEST))
-    fill("group_members", member("nested", user_principal_name=None, o_data_type="#microsoft.graph.group"))
+    fill("group_members", member("nested", user_principal_name=None, o_data_type="#Microsoft.Graph.Group"))
     fill("group_owners", member("ann"))
 
     [found] = rows("dim_group")
@@ -310,6 +310,8 @@ def test_groups_and_calls_are_loaded_and_a_repeat_changes_nothing(fill, load, co
     fill("one_drive_sync_errors", {"puser": "ann", "one_drive_device_id": "d1", "sync_error_id": 53})
     fill("license_details", {"puser": "ann", "sku_id": "s1"})
     fill("viva_insights_dataset", {"influence_score": 0.1})
+    fill("one_drive_sync_health", {"puser": "ann", "one_drive_device_id": "s1"})
+    fill("one_drive_sync_errors", {"puser": "ann", "one_drive_device_id": "s1", "sync_error_id": 1})
 
     load()
     before = content()

@@ -174,6 +174,17 @@ def test_a_meeting_in_no_known_zone_is_in_that_of_the_mailbox_and_says_so(fill, 
     assert meetings_of(rows)["ann"] == (2, 120)
 
 
+def test_copies_of_a_meeting_are_one_whether_or_not_their_zone_is_known(fill, rows):
+    custom = {"start_is_local": True, "end_is_local": True, "start_time_zone": "tzone://Microsoft/Custom"}
+    fill("mailbox_settings", {"puser": "bob", "time_zone": "Tokyo Standard Time"})
+    fill("calendar_view", entry("ann", starts=1), entry("bob", starts=10, **custom), entry("bob", starts=11, **custom))
+
+    first, second = rows("fact_meeting")
+
+    assert (first["starts_at"], first["copies"], first["is_zone_assumed"]) == (at(1), 2, False)
+    assert (second["starts_at"], second["copies"], second["is_zone_assumed"]) == (at(2), 1, True)
+
+
 def test_a_meeting_in_no_known_zone_of_a_mailbox_without_one_is_not_lost(fill, rows):
     fill("calendar_view", entry("ann", start_is_local=True, end_is_local=True, start_time_zone="Mars"))
 

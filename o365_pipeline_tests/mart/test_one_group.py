@@ -39,17 +39,20 @@ def test_departments_that_differ_by_case_are_one_of_five_people(database: Databa
 
 
 @pytest.mark.usefixtures("organization")
-def test_texts_of_a_day_that_differ_by_case_have_one_spelling(fill: Fill, rows: Rows) -> None:
-    labels = ("Secret", "secret", "SECRET")
+def test_texts_of_a_day_that_differ_by_case_or_composed_letters_have_one_spelling(fill: Fill, rows: Rows) -> None:
+    labels = ("Sécret", "se\u0301cret", "SÉCRET")
     site = {"root_web": {"webTemplate": "Group"}, "operation": "Full"}
     for number, label in enumerate(labels):
         fill(
             "share_point_sites_current", {"id": f"s{number}", "sensitivity_label_info": {"displayName": label}, **site}
         )
     fill("user", {"puser": "x", "department": "sales"}, {"puser": "y", "department": "Sales"})
+    signal = {"puser": "ann", "signal_type": "MessageSent"}
+    fill("outlook_mail_activity", signal | {"app_name": "owa"}, signal | {"app_name": "OWA"})
 
-    assert {row["sensitivity_label"] for row in rows("dim_site")} == {"SECRET"}
+    assert {row["sensitivity_label"] for row in rows("dim_site")} == {"SÉCRET"}
     assert [row["sites"] for row in rows("agg_site_storage")] == [3]
+    assert [(row["app_name"], row["signals"]) for row in rows("agg_signal_day")] == [("OWA", 2)]
     people = [(row["department"], row["department_key"]) for row in rows("dim_person") if row["department"]]
     assert people == [("Sales", "sales")] * 2
 

@@ -141,6 +141,27 @@ def test_the_changes_of_the_day_are_told_without_the_names_of_files(fill: Fill, 
     assert not [value for row in told for value in row.values() if "docs" in str(value)]
 
 
+@pytest.mark.parametrize("counts", [[{"type": "User", "count": 3}], None], ids=["counted", "named alone"])
+@pytest.mark.usefixtures("organization")
+def test_a_guest_who_is_called_a_user_counts_as_a_guest(fill: Fill, rows: Rows, counts: Any) -> None:
+    users = [grantee("User", "Bob"), grantee("User", "Dan"), grantee("User", "Eve", upn="eve_out.org#EXT#@contoso.com")]
+    fill("share_point_permissions", permission("c", *users, shared_with_count=counts))
+
+    [found] = rows("fact_sharing_link")
+
+    assert (found["internal_count"], found["guest_count"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("organization")
+def test_users_whom_nobody_names_are_counted(fill: Fill, rows: Rows) -> None:
+    counts = [{"type": "User", "count": 3}]
+    fill("share_point_permissions", permission("c", shared_with=None, shared_with_count=counts))
+
+    [found] = rows("fact_sharing_link")
+
+    assert (found["internal_count"], found["guest_count"]) == (3, 0)
+
+
 @pytest.mark.usefixtures("organization")
 def test_a_permission_keeps_its_id_while_its_item_is_renamed(fill: Fill, rows: Rows) -> None:
     fill("share_point_permissions", permission("c", BOB))
@@ -241,6 +262,51 @@ def test_a_name_of_the_claim_is_learned_from_the_rows_that_carry_it_else_not_kno
 
     assert before == (0, 0, 1)
     assert exposed(rows("agg_site_exposure")) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["Tout le monde sauf externes", "TOUT LE MONDE sauf\u00a0externes ", "Tout  le\tmonde\u2007sauf externes"]
+)
+@pytest.mark.usefixtures("organization")
+def test_the_claim_is_known_by_its_login_and_then_by_its_name_whatever_blanks_it_has(
+    fill: Fill, rows: Rows, name: str
+) -> None:
+    claim = "C:0-.F|RoleManager|SPO-Grid-All-Users/t1"
+    fill(
+        "share_point_permissions",
+        permission("a", grantee("User", "Tout le monde sauf externes", login=claim)),
+        permission("b", grantee("SecurityGroup", name)),
+    )
+    fill("share_point_permissions_current", permission("b", grantee("SecurityGroup", name)))
+
+    assert exposed(rows("agg_site_exposure")) == (1, 0, 0)
+    assert [row["is_everyone_except_external"] for row in rows("bridge_sharing_grantee")] == [True, True]
+
+
+@pytest.mark.usefixtures("organization")
+def test_the_name_of_everyone_is_learned_too(fill: Fill, rows: Rows) -> None:
+    by_name = grantee("SecurityGroup", "Jeder")
+    fill("share_point_permissions", permission("a", grantee("SecurityGroup", "Jeder", login="c:0(.s|true")))
+    fill("share_point_permissions_current", permission("b", by_name), permission("c", MEMBERS))
+    fill("share_point_groups_current", {"site_id": "s1", "display_name": "One Members", "members": [member("JEDER")]})
+
+    assert exposed(rows("agg_site_exposure")) == (0, 2, 0)
+
+
+@pytest.mark.usefixtures("organization")
+def test_guests_in_a_group_of_the_site_are_told_as_those_beside_it(fill: Fill, rows: Rows) -> None:
+    guests = [
+        member("Ann", type="External", email="ann@fabrikam.com"),
+        member("Eve", type="User", email="eve_litware.com#EXT#@contoso.com"),
+        member("Zoe", type="External", email="zoe@litware.com"),
+        member("Bob", type="User", email="bob@contoso.com"),
+    ]
+    fill("share_point_groups_current", {"site_id": "s1", "display_name": "One Members", "members": guests})
+    fill("share_point_permissions_current", permission("a", MEMBERS))
+
+    [found] = rows("agg_site_exposure")
+
+    assert (found["guests"], found["guest_grants"], found["guest_domains"]) == (3, 1, 2)
 
 
 @pytest.mark.usefixtures("organization")

@@ -70,8 +70,11 @@ def test_working_hours_are_read_as_they_are_written_or_taken_to_be_usual(
     assert (bob["work_days"], bob["work_starts"], bob["work_ends"]) == expected
 
 
-def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(fill: Fill, rows: Rows) -> None:
-    hours = json.dumps({"timeZone": {"name": "Tokyo Standard Time"}})
+@pytest.mark.parametrize("zone", [{"name": "Tokyo Standard Time"}, "Tokyo Standard Time"])
+def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(
+    fill: Fill, rows: Rows, zone: object
+) -> None:
+    hours = json.dumps({"timeZone": zone})
     fill("mailbox_settings", {"puser": "bob", "time_zone": "Customized Time Zone", "working_hours": hours})
 
     assert of_person(rows, "bob")["time_zone_iana"] == "Asia/Tokyo"
@@ -79,11 +82,14 @@ def test_a_zone_that_the_mailbox_does_not_name_is_that_of_the_working_hours(fill
 
 def test_guests_bring_no_domain_of_the_organizations_own(fill: Fill, rows: Rows) -> None:
     guest = {"puser": "gus", "mail": "gus@out.org", "user_principal_name": "gus_out.org#EXT#@contoso.com"}
-    fill("user", guest | {"user_type": "Guest"}, guest | {"puser": "guy"})
+    other = {"puser": "guy", "user_principal_name": "gus_out.org#ext#@contoso.com"}
+    fill(
+        "user", guest | {"user_type": "Guest"}, guest | other, {"puser": "gil", "mail": "x@o.uk", "user_type": "guest"}
+    )
 
     [customer] = rows("dim_customer")
 
-    assert (customer["people"], customer["guests"], customer["own_domains"]) == (7, 1, "contoso.com")
+    assert (customer["people"], customer["guests"], customer["own_domains"]) == (8, 2, "contoso.com")
 
 
 def test_a_meeting_that_runs_into_the_day_is_that_of_the_day_before(fill: Fill, rows: Rows) -> None:

@@ -21,6 +21,11 @@ WITH signal AS (
     SELECT 'teams_conversation_activity', puser, signal_type, app_name, start_time, creation_time, extraction_id, id,
         hash(id, start_time, creation_time, end_time, item_type, thread_name, team_group_id) AS content
     FROM teams_conversation_activity
+),
+
+spelled AS (
+    SELECT * REPLACE (one_spelling(nullif(signal_type, '')) AS signal_type, one_spelling(nullif(app_name, '')) AS app_name)
+    FROM signal
 )
 
 SELECT
@@ -28,10 +33,10 @@ SELECT
     coalesce(start_time, creation_time, partition_day())::DATE AS date_key,
     week_start_of(date_key) AS week_start,
     source,
-    key_of(coalesce(nullif(signal_type, ''), 'unknown'), 100) AS signal_type,
-    key_of(coalesce(nullif(app_name, ''), 'unknown'), 100) AS app_name,
+    key_of(coalesce(signal_type, 'unknown'), 100) AS signal_type,
+    key_of(coalesce(app_name, 'unknown'), 100) AS app_name,
     count(DISTINCT content) FILTER (id IS NOT NULL) + count(*) FILTER (id IS NULL) AS signals,
     min(extraction_id) AS extraction_id
-FROM signal
+FROM spelled
 WHERE puser IS NOT NULL
 GROUP BY ALL

@@ -17,7 +17,7 @@ WITH permission AS (
 named_member AS (
     SELECT
         site_id,
-        lower(replace(display_name, ' ', '')) AS group_name,
+        squeezed(display_name) AS group_name,
         unnest(members) AS said
     FROM share_point_groups_current
 ),
@@ -26,11 +26,8 @@ group_member AS (
     SELECT
         site_id,
         group_name,
-        CASE
-            WHEN lower(said."typeV2") IN ('externaluser', 'b2buser') THEN 'guest'
-            WHEN lower(coalesce(said."typeV2", said."type")) = 'securitygroup' THEN 'security_group'
-        END AS kind,
-        lower(replace(said.name, ' ', '')) AS member_name,
+        grantee_kind(said."typeV2", said."type", said.email) AS kind,
+        squeezed(said.name) AS member_name,
         address_of(said.email) AS address,
         said."aadObjectId" AS object_id
     FROM named_member
@@ -40,17 +37,17 @@ member AS (
     SELECT
         site_id,
         group_name,
-        is_claim(kind, NULL, member_name, everyone_except_external_claims())
-            OR is_named_claim(kind, NULL, member_name, learned.name) AS is_everyone_except_external,
-        is_claim(kind, NULL, member_name, everyone_claims()) AS is_everyone,
+        is_claim(kind, NULL, member_name, learned.claim, everyone_except_external_claims())
+            AS is_everyone_except_external,
+        is_claim(kind, NULL, member_name, learned.claim, everyone_claims()) AS is_everyone,
         kind = 'security_group' AND object_id IS NULL AND address IS NULL
             AND NOT is_everyone AND NOT is_everyone_except_external AS is_unknown_group,
         kind = 'guest' AS is_guest,
         coalesce(address, lower(object_id)) AS guest,
-        split_part(address, '@', 2) AS domain
+        coalesce(domain_in_guest_name(address), split_part(address, '@', 2)) AS domain
     FROM group_member
     LEFT JOIN everyone_name AS learned ON learned.name = member_name
-    WHERE kind IS NOT NULL
+    WHERE kind IN ('guest', 'security_group')
 ),
 
 reached AS (
@@ -95,9 +92,9 @@ counted AS (
         extension,
         count(*) AS permissions,
         count(DISTINCT item) AS items,
-        count(*) FILTER (link_scope = 'Anyone') AS anyone_links,
-        count(*) FILTER (link_scope = 'Organization') AS organization_links,
-        count(*) FILTER (link_scope = 'SpecificPeople') AS specific_people_links,
+        count(*) FILTER (lower(link_scope) = 'anyone') AS anyone_links,
+        count(*) FILTER (lower(link_scope) = 'organization') AS organization_links,
+        count(*) FILTER (lower(link_scope) = 'specificpeople') AS specific_people_links,
         count(*) FILTER (link_scope IS NULL) AS direct_grants,
         count(*) FILTER (is_everyone_except_external) AS everyone_except_external_grants,
         count(*) FILTER (is_everyone) AS everyone_grants,

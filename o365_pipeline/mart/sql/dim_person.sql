@@ -100,7 +100,7 @@ setting AS (
         time_zone,
         coalesce(
             zone_of(time_zone),
-            zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name')),
+            zone_of(coalesce(hours ->> '$.timeZone.name', hours ->> '$.TimeZone.Name', hours ->> '$.timeZone')),
             zone_of_bias(hours ->> '$.timeZone.bias')
         ) AS time_zone_iana,
         nullif(array_to_string(regexp_extract_all(
@@ -119,7 +119,7 @@ SELECT
     person.user_principal_name,
     one_spelling(person.company_name) AS company_name,
     one_spelling(person.department) AS department,
-    lower(person.department) AS department_key,
+    as_compared(person.department) AS department_key,
     one_spelling(person.job_title) AS job_title,
     one_spelling(person.office_location) AS office_location,
     one_spelling(person.city) AS city,

@@ -1,13 +1,19 @@
--- One row per name that the claim of all members goes by in the tenant's languages, without blanks, lower case: those
--- that the customer's settings tell, and those of the tenant's own rows that carry the claim.
+-- One row per name that a claim goes by in the tenant's languages, squeezed: of the claim of all members those that the
+-- customer's settings tell, of it and of everyone's those of the tenant's own rows that carry the claim.
 WITH said AS (
-    SELECT unnest(getvariable('everyone_names')) AS name
+    SELECT unnest(getvariable('everyone_names')) AS name, everyone_except_external_claims().claim AS claim
     UNION ALL
-    SELECT grantee.name
+    SELECT
+        grantee.name,
+        CASE
+            WHEN carries(grantee."userLoginName", everyone_claims()) THEN everyone_claims().claim
+            WHEN carries(grantee."userLoginName", everyone_except_external_claims())
+                THEN everyone_except_external_claims().claim
+        END
     FROM (SELECT unnest(shared_with) AS grantee FROM sharing_permission)
-    WHERE contains(lower(grantee."userLoginName"), 'spo-grid-all-users')
 )
 
-SELECT DISTINCT lower(replace(name, ' ', '')) AS name
+SELECT squeezed(name) AS name, min(claim) AS claim
 FROM said
-WHERE nullif(replace(name, ' ', ''), '') IS NOT NULL
+WHERE claim IS NOT NULL AND squeezed(name) <> ''
+GROUP BY ALL

@@ -1,4 +1,15 @@
--- One row per permission that the day's rows tell of: the history of changes.
+-- One row per permission that the day's rows tell of: the history of changes. SharePoint counts some guests as users.
+WITH counted AS (
+    SELECT
+        *,
+        grantees_of(shared_with_count, shared_with, ['internal', 'internaluser', 'user']) AS users,
+        least(users, coalesce(len(list_filter(shared_with, lambda g: lower(g."type") = 'user' AND grantee_kind(
+            g."typeV2", g."type", concat_ws(' ', g.upn, g."userLoginName")
+        ) = 'guest')), 0)) AS guests_among_users
+    FROM sharing_permission
+    WHERE NOT is_current
+)
+
 SELECT
     permission_id,
     operation,
@@ -14,8 +25,9 @@ SELECT
     item_id,
     depth,
     extension,
-    grantees_of(shared_with_count, shared_with, ['internal', 'internaluser', 'user']) AS internal_count,
-    grantees_of(shared_with_count, shared_with, ['external', 'externaluser', 'b2buser']) AS guest_count,
+    users - guests_among_users AS internal_count,
+    grantees_of(shared_with_count, shared_with, ['external', 'externaluser', 'b2buser']) + guests_among_users
+        AS guest_count,
     grantees_of(shared_with_count, shared_with, ['securitygroup']) AS security_group_count,
     grantees_of(shared_with_count, shared_with, ['sharepointgroup']) AS sharepoint_group_count,
     address_book.person_id AS created_by_id,
@@ -24,7 +36,6 @@ SELECT
     modified_at,
     expires_at,
     extraction_id
-FROM sharing_permission
+FROM counted
 LEFT JOIN address_book
     ON address_book.address = address_of(coalesce(share_created_by.email, share_created_by.upn))
-WHERE NOT is_current

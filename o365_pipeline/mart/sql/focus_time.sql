@@ -20,7 +20,7 @@ dated AS (
         unnest([partition_day() - 1, partition_day()]) AS date_key
     FROM dim_person
     JOIN calendar_owner USING (person_id)
-    WHERE is_enabled IS NOT FALSE AND user_type IS DISTINCT FROM 'Guest'
+    WHERE is_enabled IS NOT FALSE AND lower(user_type) IS DISTINCT FROM 'guest'
 ),
 
 calendar_day AS (

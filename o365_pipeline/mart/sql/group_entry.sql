@@ -12,7 +12,7 @@ spelled AS (
     SELECT
         *,
         contains(lower(user_principal_name), '#ext#') IS TRUE AS is_guest,
-        coalesce(nullif(regexp_extract(o_data_type, '[^.]+$'), ''), 'user') AS kind
+        coalesce(nullif(lower(regexp_extract(o_data_type, '[^.]+$')), ''), 'user') AS kind
     FROM entry
 )
 

@@ -12,8 +12,11 @@ CREATE OR REPLACE TEMP MACRO within_bigint(number) AS
     (CASE WHEN number < -1e18::HUGEINT THEN -1e18::HUGEINT WHEN number > 1e18::HUGEINT THEN 1e18::HUGEINT
         ELSE number::HUGEINT END)::BIGINT;
 
--- One spelling of the texts that differ by case alone: they are one group, on servers too that tell case apart.
-CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY lower(text));
+-- What is the same of texts that differ by case alone, or by letters that are composed of an accent and a letter.
+CREATE OR REPLACE TEMP MACRO as_compared(text) AS lower(nfc_normalize(text));
+
+-- One spelling of such texts: they are one group, on servers too that tell them apart.
+CREATE OR REPLACE TEMP MACRO one_spelling(text) AS min(text) OVER (PARTITION BY as_compared(text));
 
 -- A file's extension, lower case, without a dot. What has blanks or is long is a part of the file's name.
 CREATE OR REPLACE TEMP MACRO extension_of(text) AS
@@ -35,6 +38,11 @@ CREATE OR REPLACE TEMP MACRO address_of(text) AS
 
 CREATE OR REPLACE TEMP MACRO domain_of(address) AS
     CASE WHEN contains(address, '@') THEN nullif(split_part(address, '@', -1), '') END;
+
+-- The domain of a guest: the sign-in name holds the address of the guest's own organization,
+-- ann_fabrikam.com#ext#@contoso.com.
+CREATE OR REPLACE TEMP MACRO domain_in_guest_name(text) AS
+    nullif(regexp_extract(lower(text), '_([^_]+)#ext#', 1), '');
 
 -- A time in UTC as the clocks of a zone show it, and the other way; without regard to the session's zone.
 CREATE OR REPLACE TEMP MACRO local_time(moment, zone) AS timezone(zone, timezone('UTC', moment));
@@ -85,24 +93,38 @@ CREATE OR REPLACE TEMP MACRO not_below_zero(number) AS
 CREATE OR REPLACE TEMP MACRO no_guid(text) AS
     nullif(nullif(lower(text), '00000000-0000-0000-0000-000000000000'), '');
 
--- Built-in groups of SharePoint by the claim in their login name, or by their English name where no login is told
--- (with spaces left out, as some rows write it). Sign-in names: spo-grid-all-users holds the members, the others guests.
+-- A name without what differs where the same one is written twice: case, blanks of any kind, composed letters.
+CREATE OR REPLACE TEMP MACRO squeezed(name) AS
+    as_compared(regexp_replace(name, '[\s\p{Z}]', '', 'g'));
+
+-- Whom SharePoint grants something: by the newer word for the type, the older one, and what names the grantee.
+CREATE OR REPLACE TEMP MACRO grantee_kind(said_since, said, names) AS CASE
+    WHEN lower(said_since) IN ('externaluser', 'b2buser') OR lower(said) = 'external'
+        OR contains(lower(names), '#ext#') OR contains(lower(names), 'urn:spo:guest') THEN 'guest'
+    WHEN lower(coalesce(said_since, said)) = 'securitygroup' THEN 'security_group'
+    WHEN lower(coalesce(said_since, said)) = 'sharepointgroup' THEN 'sharepoint_group'
+    WHEN lower(coalesce(said_since, said)) IN ('internaluser', 'internal', 'user') THEN 'internal'
+    ELSE 'other'
+END;
+
+-- Built-in groups of SharePoint by the claim in their login name, or by their English name where no login is told.
+-- Sign-in names: spo-grid-all-users holds the members, the others guests.
 CREATE OR REPLACE TEMP MACRO everyone_except_external_claims() AS
-    {'logins': ['spo-grid-all-users'], 'names': ['everyoneexceptexternalusers']};
+    {'claim': 'everyone_except_external', 'logins': ['spo-grid-all-users'], 'names': ['everyoneexceptexternalusers']};
 
 CREATE OR REPLACE TEMP MACRO everyone_claims() AS
-    {'logins': ['c:0(.s|true', 'c:0!.s|windows', 'c:0!.s|forms:membership'],
+    {'claim': 'everyone', 'logins': ['c:0(.s|true', 'c:0!.s|windows', 'c:0!.s|forms:membership'],
      'names': ['everyone', 'allauthenticatedusers', 'allusers(windows)', 'allusers(membership)']};
 
-CREATE OR REPLACE TEMP MACRO is_claim(kind, login, name, claims) AS
-    kind = 'security_group' AND (
-        len(list_filter(claims.logins, lambda known: contains(coalesce(login, ''), known))) > 0
-        OR (login IS NULL AND list_contains(claims.names, coalesce(name, '')))
-    );
+CREATE OR REPLACE TEMP MACRO carries(login, claims) AS
+    len(list_filter(claims.logins, lambda known: contains(coalesce(lower(login), ''), known))) > 0;
 
--- The same by a name that the tenant's own rows, or the customer's settings, give to the claim.
-CREATE OR REPLACE TEMP MACRO is_named_claim(kind, login, name, learned) AS
-    coalesce(kind = 'security_group' AND login IS NULL AND name = learned, false);
+-- Learned is the claim that goes by the name in the tenant's own rows, or in the customer's settings.
+CREATE OR REPLACE TEMP MACRO is_claim(kind, login, name, learned, claims) AS
+    carries(login, claims) OR (
+        kind = 'security_group' AND login IS NULL
+        AND coalesce(list_contains(claims.names, name) OR learned = claims.claim, false)
+    );
 
 -- How many grantees are of some kinds: what SharePoint counted, or where it did not, those that it names.
 CREATE OR REPLACE TEMP MACRO grantees_of(counted, named, kinds) AS

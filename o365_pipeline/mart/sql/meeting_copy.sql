@@ -25,26 +25,49 @@ WITH copy AS (
         AND NOT EXISTS (FROM curated_day WHERE asset_name = 'calendar_view' AND day = partition_day())
 ),
 
+placed AS (
+    SELECT
+        copy.* EXCLUDE (end_utc, start_is_local, end_is_local),
+        start_utc AS written_start,
+        start_is_local,
+        -- A time whose zone nobody knows is in that of the mailbox.
+        coalesce(zone_of(start_time_zone), person.time_zone_iana, 'UTC') AS start_zone,
+        coalesce(start_is_local OR end_is_local, false) AS is_zone_assumed,
+        CASE WHEN start_is_local THEN at_utc(start_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE start_utc END
+            AS starts_at,
+        CASE WHEN end_is_local THEN at_utc(end_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE end_utc END
+            AS ends_at,
+        address_of(organizer."emailAddress".address) AS organizer_address
+    FROM copy
+    LEFT JOIN dim_person AS person ON person.person_id = copy.puser
+),
+
+-- When a meeting begins for certain, as another copy of it knows.
+certain AS (
+    SELECT DISTINCT trim(i_cal_u_id) AS of_meeting, starts_at AS certain_start
+    FROM placed
+    WHERE start_is_local IS NOT TRUE
+),
+
 keyed AS (
     SELECT
-        *,
+        placed.* EXCLUDE (start_utc, written_start, start_is_local, is_zone_assumed),
+        is_zone_assumed AND certain_start IS NULL AS is_zone_assumed,
         CASE
             WHEN nullif(trim(i_cal_u_id), '') IS NULL THEN row_key(puser, id)
             -- The occurrences of a series share one iCalUId: their start tells them apart.
-            ELSE key_of(concat_ws('/', trim(i_cal_u_id), strftime(start_utc, '%Y%m%dT%H%M%SZ')), 400)
-        END AS meeting_id,
-        address_of(organizer."emailAddress".address) AS organizer_address
-    FROM copy
+            ELSE key_of(concat_ws(
+                '/', trim(i_cal_u_id), strftime(coalesce(certain_start, written_start), '%Y%m%dT%H%M%SZ')
+            ), 400)
+        END AS meeting_id
+    FROM placed
+    LEFT JOIN certain ON of_meeting = trim(i_cal_u_id) AND certain_start = starts_at AND start_is_local
 )
 
 SELECT
-    keyed.* EXCLUDE (start_utc, end_utc, start_is_local, end_is_local),
-    -- A time whose zone nobody knows is in that of the mailbox.
-    coalesce(zone_of(start_time_zone), person.time_zone_iana, 'UTC') AS start_zone,
-    coalesce(start_is_local OR end_is_local, false) AS is_zone_assumed,
-    CASE WHEN start_is_local THEN at_utc(start_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE start_utc END
-        AS start_utc,
-    CASE WHEN end_is_local THEN at_utc(end_utc, coalesce(person.time_zone_iana, 'UTC')) ELSE end_utc END AS end_utc,
+    keyed.* EXCLUDE (starts_at, ends_at),
+    starts_at AS start_utc,
+    ends_at AS end_utc,
     address_book.person_id AS organizer_id,
     row_number() OVER (
         PARTITION BY meeting_id
@@ -52,4 +75,3 @@ SELECT
     ) AS preference
 FROM keyed
 LEFT JOIN address_book ON address_book.address = keyed.organizer_address
-LEFT JOIN dim_person AS person ON person.person_id = keyed.puser

@@ -5,7 +5,7 @@ WITH address AS (
         list_filter(proxy_addresses, lambda proxy: starts_with(lower(proxy), 'smtp:'))
     )) AS address
     FROM "user"
-    WHERE user_type IS DISTINCT FROM 'Guest' AND contains(user_principal_name, '#EXT#') IS NOT TRUE
+    WHERE lower(user_type) IS DISTINCT FROM 'guest' AND contains(lower(user_principal_name), '#ext#') IS NOT TRUE
 )
 
 SELECT DISTINCT domain_of(address_of(address)) AS domain

@@ -10,9 +10,10 @@ read AS (
         permission_id,
         site_id,
         extraction_id,
-        lower(grantee."type") AS said,
-        lower(grantee."typeV2") AS said_since,
-        lower(replace(grantee.name, ' ', '')) AS squeezed_name,
+        grantee_kind(
+            grantee."typeV2", grantee."type", concat_ws(' ', grantee.upn, grantee."userLoginName")
+        ) AS kind,
+        squeezed(grantee.name) AS squeezed_name,
         nullif(trim(grantee.name), '') AS name,
         lower(grantee."userLoginName") AS login,
         lower(grantee.upn) AS upn,
@@ -22,23 +23,9 @@ read AS (
     FROM named
 ),
 
-kinds AS (
-    SELECT
-        *,
-        CASE
-            WHEN said_since IN ('externaluser', 'b2buser') OR said = 'external'
-                OR contains(concat_ws(' ', upn, login), '#ext#') OR contains(login, 'urn:spo:guest') THEN 'guest'
-            WHEN coalesce(said_since, said) = 'securitygroup' THEN 'security_group'
-            WHEN coalesce(said_since, said) = 'sharepointgroup' THEN 'sharepoint_group'
-            WHEN coalesce(said_since, said) IN ('internaluser', 'internal', 'user') THEN 'internal'
-            ELSE 'other'
-        END AS kind
-    FROM read
-),
-
 placed AS (
     SELECT
-        kinds.*,
+        read.*,
         coalesce(
             address,
             CASE WHEN NOT contains(upn, '#ext#') THEN address_of(upn) END,
@@ -46,24 +33,24 @@ placed AS (
             login,
             concat(kind, ':', squeezed_name)
         ) AS known_as,
-        is_claim(kind, login, squeezed_name, everyone_except_external_claims())
-            OR is_named_claim(kind, login, squeezed_name, learned.name) AS is_everyone_except_external,
-        is_claim(kind, login, squeezed_name, everyone_claims()) AS is_everyone
-    FROM kinds
-    LEFT JOIN everyone_name AS learned ON learned.name = kinds.squeezed_name
+        is_claim(kind, login, squeezed_name, learned.claim, everyone_except_external_claims())
+            AS is_everyone_except_external,
+        is_claim(kind, login, squeezed_name, learned.claim, everyone_claims()) AS is_everyone
+    FROM read
+    LEFT JOIN everyone_name AS learned ON learned.name = read.squeezed_name
 )
 
 SELECT
-    placed.* EXCLUDE (address, known_as, said, said_since, upn, login),
+    placed.* EXCLUDE (address, known_as, upn, login),
     -- Of a group that is told by its name alone, nobody knows whether it holds everybody.
     kind = 'security_group' AND login IS NULL AND object_id IS NULL AND placed.address IS NULL
         AND NOT is_everyone AND NOT is_everyone_except_external AS is_unknown_group,
     sha256(known_as) AS grantee_id,
     coalesce(placed.address, CASE WHEN contains(known_as, '@') THEN known_as END) AS address,
-    -- A guest's sign-in name holds the address of the guest's own organization: ann_fabrikam.com#ext#@contoso.com.
     coalesce(
+        domain_in_guest_name(placed.address),
         split_part(placed.address, '@', 2),
-        nullif(regexp_extract(upn, '_([^_]+)#ext#', 1), ''),
+        domain_in_guest_name(upn),
         CASE WHEN contains(known_as, '@') THEN split_part(known_as, '@', 2) END
     ) AS domain,
     coalesce(person.person_id, address_book.person_id) AS person_id

@@ -10,7 +10,7 @@ SELECT
     -- What identifies a permission may lack parts: a direct one has no link, an administrator of a site no scope.
     sha256(concat_ws('|', site_id, item_type, coalesce(scope_id, ''), coalesce(role_definition, ''),
         coalesce(link_id, ''))) AS permission_id,
-    coalesce(operation, 'Full') AS operation,
+    coalesce(upper(left(operation, 1)) || lower(substr(operation, 2)), 'Full') AS operation,
     site_id,
     web_id,
     list_id,
