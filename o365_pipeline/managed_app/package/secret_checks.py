@@ -18,7 +18,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "a shared access signature": re.compile(r"[?&;]sig=[A-Za-z0-9%+/=]{8,}"),
     "a connection string with a key": re.compile(r"(?i)\b(?:Account|SharedAccess)Key\s*=\s*[^;'\"\s]{8,}"),
     "a connection string with a password": re.compile(r"(?i)(?:^|[;'\"\s])(?:password|pwd)\s*=\s*[^;'\"\s]+"),
-    "an address with a password": re.compile(r"\w+://[^\s/:@'\"]+:[^\s/@'\"]+@"),
+    "an address with a password": re.compile(r"\w://[^\s/:@'\"]+:[^\s/@'\"]+@"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a storage account's key": re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}=="),
     "a secret of an Entra application": re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}"),

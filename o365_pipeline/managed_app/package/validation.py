@@ -6,7 +6,6 @@ What belongs here: going through the files. The checks belong to `template_check
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from pydantic import SecretStr
 from o365_pipeline.errors import UsageError
 from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
 from o365_pipeline.managed_app.package.package_problems import Problem, against_schema
+from o365_pipeline.managed_app.package.package_reading import MAX_PACKAGE, DocumentError, document
 from o365_pipeline.managed_app.package.secret_checks import secret_problems, written_values
 from o365_pipeline.managed_app.package.template_checks import template_problems
 from o365_pipeline.managed_app.package.ui_checks import ui_problems
 
 VIEW_SCHEMA = "view_definition.schema.json"
-MAX_PACKAGE = 120 * 1024 * 1024
-"""The greatest size that a service catalog accepts."""
 
 
 def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list[Problem]:
@@ -90,9 +88,7 @@ def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:
     if file not in package.files:
         return None, []
     try:
-        document = json.loads(package.files[file].decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return None, [Problem(file, "", "it is no UTF-8", "write it as UTF-8")]
-    except json.JSONDecodeError as error:
-        return None, [Problem(file, f"line {error.lineno}", f"it is no JSON: {error.msg}", "correct the line")]
-    return document, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if document is None else []
+        parsed = document(package.files[file])
+    except DocumentError as error:
+        return None, [Problem(file, error.place, error.message, error.remedy)]
+    return parsed, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if parsed is None else []
