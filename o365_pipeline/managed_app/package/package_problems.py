@@ -15,6 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from o365_pipeline.managed_app.package.arm_expressions import BEGIN, END
 
 MAX_PROBLEMS = 50
 """How many problems of one document's form are told."""
@@ -37,7 +38,8 @@ class Problem:
 
 def one_line(text: str) -> str:
     """Writes what a package says so that it is one line of text, whatever characters it holds."""
-    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in text)
+    shown = text.replace(BEGIN, "{").replace(END, "}")
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

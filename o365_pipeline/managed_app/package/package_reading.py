@@ -41,13 +41,14 @@ DAMAGED = (
     lzma.LZMAError,
     struct.error,
     EOFError,
+    LookupError,
     NotImplementedError,
     OSError,
     OverflowError,
     RuntimeError,
     ValueError,
 )
-"""Everything that the reader of zips raises where one is damaged, encrypted, or packed in a way that it does not know."""
+"""What the reader of zips raises where one is damaged, encrypted, or packed in a way that it does not know."""
 
 
 class DocumentError(Exception):
@@ -74,10 +75,18 @@ def unpacked(path: Path) -> tuple[bytes, Mapping[str, bytes]]:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'it cannot be read'}; {build}") from None
-    return content, _files(path, content)
+    return content, files_of(content, str(path))
 
 
-def _files(path: Path, content: bytes) -> Mapping[str, bytes]:
+def files_of(content: bytes, path: str) -> Mapping[str, bytes]:
+    """Returns the files of a zip.
+
+    Args:
+        path: the name by which an error calls the zip.
+
+    Raises:
+        UsageError: it is no zip, it is damaged, or it is beyond a limit.
+    """
     if (size := _directory_size(content)) is None:
         raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package")
     if size > MAX_DIRECTORY:

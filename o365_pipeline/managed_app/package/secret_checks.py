@@ -26,7 +26,8 @@ KINDS: Mapping[str, re.Pattern[str]] = {
 NAMED = re.compile(r"(?i)(?:password|accountkey|accesskey|sharedkey|clientsecret|connectionstring|sastoken|apikey)$")
 """Names of properties that hold a secret."""
 
-GIVEN = re.compile(r"\[parameters\('\w+'\)\]")
+GIVEN = re.compile(r"(?i)\[.*\b(?:parameters|list\w*|reference)\(.*\]")
+"""An expression whose value comes from the purchaser or from Azure."""
 
 
 def secret_problems(files: Mapping[str, bytes], secrets: Sequence[SecretStr]) -> Iterator[Problem]:

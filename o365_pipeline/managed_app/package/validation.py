@@ -17,8 +17,9 @@ from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, W
 from o365_pipeline.managed_app.package.package_problems import Problem, against_schema
 from o365_pipeline.managed_app.package.package_reading import MAX_PACKAGE, DocumentError, document
 from o365_pipeline.managed_app.package.secret_checks import secret_problems, written_values
-from o365_pipeline.managed_app.package.template_checks import template_problems
+from o365_pipeline.managed_app.package.template_checks import extracts_by_data_connect, template_problems
 from o365_pipeline.managed_app.package.ui_checks import ui_problems
+from o365_pipeline.managed_app.package.written_resources import in_azures_spelling
 
 VIEW_SCHEMA = "view_definition.schema.json"
 
@@ -35,9 +36,10 @@ def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list
         except UsageError as error:
             message, remedy = str(error).removeprefix(f"{package}: ").rsplit("; ", 1)
             return [Problem(str(package), "", message, remedy)]
-    template, wrong_template = _template(package)
+    written, wrong_template = _template(package)
+    template = None if wrong_template else written
     return [
-        *_missing(package),
+        *_missing(package, written),
         *_too_large(package),
         *secret_problems(package.files, secrets),
         *wrong_template,
@@ -47,12 +49,12 @@ def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list
 
 
 def _template(package: Package) -> tuple[Any, list[Problem]]:
-    """Returns the template, or None if it cannot be read, and its problems."""
+    """Returns the template in Azure's spelling, and its problems."""
     template, wrong = _json(package, TEMPLATE)
     if template is None:
         return None, wrong
-    wrong = template_problems(TEMPLATE, template)
-    return None if wrong else template, [*written_values(TEMPLATE, template), *wrong]
+    template = in_azures_spelling(template)
+    return template, [*written_values(TEMPLATE, template), *template_problems(TEMPLATE, template)]
 
 
 def _wizard(package: Package, template: Any) -> list[Problem]:
@@ -65,9 +67,11 @@ def _views(package: Package) -> list[Problem]:
     return wrong if views is None else against_schema(VIEWS, views, VIEW_SCHEMA)
 
 
-def _missing(package: Package) -> list[Problem]:
+def _missing(package: Package, template: Any) -> list[Problem]:
+    """Finds files that are not at the root. Azure needs two; what this project sells has four."""
+    needed = (TEMPLATE, WIZARD, VIEWS, README) if extracts_by_data_connect(template) else (TEMPLATE, WIZARD)
     problems = []
-    for file in (TEMPLATE, WIZARD, VIEWS, README):
+    for file in needed:
         if file in package.files:
             continue
         elsewhere = [path for path in package.files if path.rsplit("/", 1)[-1].lower() == file.lower()]
