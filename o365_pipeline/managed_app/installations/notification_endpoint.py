@@ -90,7 +90,8 @@ def notification_app(database: Database, signature: SecretStr, offer: Offer, clo
         notification = _notification(await _body(request))
         product = notification.plan.product if notification.plan else None
         if not is_of(offer, notification.application_definition_id, product):
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"{notification.what}: of another offer")
+            # Azure repeats it for ten hours: by then, a deployment that lags behind may know the offer.
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"{notification.what}: of an offer not known here")
         try:
             new = await keeper.keep(notification)
         except NOT_KEPT as error:

@@ -47,11 +47,11 @@ def _name(file: str, place: str, resource: Mapping[str, Any], known: ResourceTyp
     name, rule = str(resource["name"]).split("/")[-1], known.name_rule
     if is_unknown(resource["name"]):
         return
-    least, most = rule.get("min", 1), rule.get("max", len(name))
-    if not least <= len(name) <= most:
+    if not known.fits_length(name):
+        least, most = rule.get("min", 1), rule.get("max", "any number")
         message = f"the name {name} has {len(name)} characters"
         yield Problem(file, f"{place}.name", message, f"a {known.name} takes {least} to {most}")
-    elif "pattern" in rule and not re.search(rule["pattern"], name):
+    elif not known.fits(name):
         yield Problem(file, f"{place}.name", f"{name} is no name of a {known.name}", "leave out what it does not take")
 
 

@@ -10,6 +10,7 @@ by the property `type`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,13 @@ class ResourceType:
     name_rule: Mapping[str, Any]
     """The least and the greatest length of a name, and the pattern that it has."""
     shape: Mapping[str, Any]
+
+    def fits_length(self, name: str) -> bool:
+        return bool(self.name_rule.get("min", 1) <= len(name) <= self.name_rule.get("max", len(name)))
+
+    def fits(self, name: str) -> bool:
+        """Tells whether Azure takes a name."""
+        return self.fits_length(name) and bool(re.search(self.name_rule.get("pattern", ""), name))
 
 
 @cache
