@@ -45,7 +45,7 @@ Text = Annotated[str, StringConstraints(max_length=400)]
 
 
 class Part(BaseModel):
-    """A part of a notification; fields that Azure may add later are ignored, and a null is a field that is not there."""
+    """A part of a notification; fields that Azure may add later are ignored, and a null counts as no field."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 

@@ -13,9 +13,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_expressions import is_unknown, shortened
-from o365_pipeline.managed_app.package.template_names import SAMPLE, Names, Target
-from o365_pipeline.managed_app.package.written_resources import Written, in_azures_spelling, written_resources
+from o365_pipeline.managed_app.arm.arm_expressions import is_unknown, shortened
+from o365_pipeline.managed_app.arm.template_names import SAMPLE, Names, Target
+from o365_pipeline.managed_app.arm.written_resources import Written, in_azures_spelling, written_resources
 
 MAX_RESOURCES = 800
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from o365_pipeline.managed_app.package.arm_expressions import BEGIN, END
+from o365_pipeline.managed_app.arm.arm_expressions import BEGIN, END
 
 MAX_PROBLEMS = 50
 """How many problems of one document's form are told."""

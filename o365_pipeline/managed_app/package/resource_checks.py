@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from o365_pipeline.managed_app.package.arm_expressions import is_unknown
+from o365_pipeline.managed_app.arm.arm_expressions import is_unknown
+from o365_pipeline.managed_app.arm.resource_facts import ResourceType, dated, resource_types
 from o365_pipeline.managed_app.package.arm_template import Deployed
 from o365_pipeline.managed_app.package.package_problems import Problem, joined
-from o365_pipeline.managed_app.package.resource_facts import ResourceType, dated, resource_types
 
 SHOWN_VALUES = 12
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_expressions import unknown
+from o365_pipeline.managed_app.arm.arm_expressions import unknown
+from o365_pipeline.managed_app.arm.written_resources import written_resources
 from o365_pipeline.managed_app.package.arm_template import Deployed, worked_out
 from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS, Problem, against_schema, joined, leaves
 from o365_pipeline.managed_app.package.resource_checks import resource_problems
 from o365_pipeline.managed_app.package.template_roles import GRANTS
-from o365_pipeline.managed_app.package.written_resources import written_resources
 
 SCHEMA = "arm_template.schema.json"
 MEGABYTE = 1024 * 1024

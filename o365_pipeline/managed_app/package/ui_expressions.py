@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_expressions import LAMBDA, Expression, call_plain, unknown
-from o365_pipeline.managed_app.package.resource_facts import wizard_functions
+from o365_pipeline.managed_app.arm.arm_expressions import LAMBDA, Expression, call_plain, unknown
+from o365_pipeline.managed_app.arm.resource_facts import wizard_functions
 
 BASICS = "basics"
 """The name of the portal's first page."""

@@ -13,13 +13,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.arm.written_resources import in_azures_spelling
 from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
 from o365_pipeline.managed_app.package.package_problems import Problem, against_schema
 from o365_pipeline.managed_app.package.package_reading import MAX_PACKAGE, DocumentError, document
 from o365_pipeline.managed_app.package.secret_checks import secret_problems, written_values
 from o365_pipeline.managed_app.package.template_checks import extracts_by_data_connect, template_problems
 from o365_pipeline.managed_app.package.ui_checks import ui_problems
-from o365_pipeline.managed_app.package.written_resources import in_azures_spelling
 
 VIEW_SCHEMA = "view_definition.schema.json"
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from o365_pipeline.customers.regions import region_code
 from o365_pipeline.extraction import factory_definitions
-from o365_pipeline.managed_app.package.resource_facts import resource_types
+from o365_pipeline.managed_app.arm.resource_facts import resource_types
 from o365_pipeline.sandbox.azure.documents import Document, Documents, without_secrets
 from o365_pipeline.sandbox.azure.factory_faults import FactoryRequest, Fault
 from o365_pipeline.sandbox.azure.factory_runs import Factories, run_not_found

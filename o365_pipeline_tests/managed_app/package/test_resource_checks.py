@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from o365_pipeline.managed_app.arm.resource_facts import resource_types, template_functions, wizard_functions
 from o365_pipeline.managed_app.package.main_template import main_template
 from o365_pipeline.managed_app.package.package import TEMPLATE, packed
 from o365_pipeline.managed_app.package.package_problems import Problem
-from o365_pipeline.managed_app.package.resource_facts import resource_types, template_functions, wizard_functions
 from o365_pipeline.managed_app.package.validation import validate
 from o365_pipeline_tests.managed_app.installing import example_package, offer
 

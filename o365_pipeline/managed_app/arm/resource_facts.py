@@ -66,6 +66,6 @@ def dated() -> str:
 
 @cache
 def _facts() -> Mapping[str, Any]:
-    text = (resources.files("o365_pipeline.managed_app.package") / "resource_facts.json").read_text(encoding="utf-8")
+    text = (resources.files("o365_pipeline.managed_app.arm") / "resource_facts.json").read_text(encoding="utf-8")
     facts: Mapping[str, Any] = json.loads(text)
     return facts

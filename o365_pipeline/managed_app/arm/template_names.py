@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_expressions import (
+from o365_pipeline.managed_app.arm.arm_expressions import (
     BEGIN,
     END,
     FUNCTIONS,
@@ -22,8 +22,8 @@ from o365_pipeline.managed_app.package.arm_expressions import (
     resource_type_id,
     unknown,
 )
-from o365_pipeline.managed_app.package.resource_facts import template_functions
-from o365_pipeline.managed_app.package.written_resources import Written
+from o365_pipeline.managed_app.arm.resource_facts import template_functions
+from o365_pipeline.managed_app.arm.written_resources import Written
 
 MAX_WORK = 20_000_000
 """How many characters and values all expressions together may come to. Azure takes templates that come to 4 MB."""
