@@ -50,6 +50,7 @@ def _parameters(offer: Offer) -> dict[str, Any]:
         "sku": {
             "type": "string",
             "allowedValues": [sku.name for sku in offer.skus],
+            **({"defaultValue": offer.skus[0].name} if offer.has_one_plan else {}),
             "metadata": {"description": "The size that was chosen."},
         },
         "applicationObjectId": {

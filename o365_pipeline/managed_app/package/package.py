@@ -51,6 +51,15 @@ class Package:
 
 def build(offer: Offer) -> Package:
     """Builds the package of an offer; the same offer at the same rates gives the same bytes."""
+    return _built(offer, f"{offer.name}-{offer.version}.zip")
+
+
+def build_plans(offer: Offer) -> dict[str, Package]:
+    """Builds the package of each plan of the marketplace, by the SKU's name: it installs what was bought."""
+    return {sku.name: _built(offer.of_plan(sku), f"{offer.name}-{offer.version}-{sku.name}.zip") for sku in offer.skus}
+
+
+def _built(offer: Offer, name: str) -> Package:
     costs = {sku.name: cost_parts(offer, sku) for sku in offer.skus}
     files = {
         TEMPLATE: _json(main_template(offer)),
@@ -58,7 +67,7 @@ def build(offer: Offer) -> Package:
         VIEWS: _json(view_definition(offer)),
         README: readme(offer, costs).encode(),
     }
-    return packed(f"{offer.name}-{offer.version}.zip", files)
+    return packed(name, files)
 
 
 def packed(name: str, files: Mapping[str, bytes]) -> Package:

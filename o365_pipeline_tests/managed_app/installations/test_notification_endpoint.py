@@ -31,6 +31,7 @@ from o365_pipeline.managed_app.installations.notification_endpoint import MAX_BY
 from o365_pipeline.managed_app.installations.notifications import pending
 from o365_pipeline.managed_app.installations.onboarding import MAX_APPLICATIONS
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package.package import README, build
 from o365_pipeline_tests.managed_app.azure import INSTALLED_ON, at, told
 
 SIGNATURE = "an-unguessable-signature"
@@ -322,10 +323,22 @@ def test_while_the_database_is_away_azure_is_asked_to_repeat(
     assert [line[:3] for line in lines(caplog)] == ["503", "200"]
 
 
+@pytest.mark.parametrize("path", ["/readme", "/notifications/readme"])
+def test_everybody_can_read_the_readme(path: str, client: TestClient, offer: Offer) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == build(offer).files[README].decode()
+    assert offer.readme_address.endswith("/readme")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/health", 200),
+        ("GET", "/readme", 200),
+        ("POST", "/readme", 405),
         ("HEAD", "/health", 200),
         ("HEAD", "/resource", 405),
         ("GET", "/resource", 405),
