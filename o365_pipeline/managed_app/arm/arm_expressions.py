@@ -50,6 +50,10 @@ def is_unknown(value: Any) -> bool:
     return isinstance(value, str) and BEGIN in value
 
 
+class Open(dict[str, Any]):
+    """An object that may have more properties than are known here."""
+
+
 def resource_type_id(kind: str, names: list[str]) -> str:
     """Writes a type and the names of its resources in turn, as they stand in an id."""
     provider, *types = kind.rstrip("/").split("/")
@@ -213,6 +217,8 @@ class Expression:
         if isinstance(value, list) and isinstance(name, int) and 0 <= name < len(value):
             return value[name]
         if not isinstance(value, Mapping) or not isinstance(name, str) or (found := _key(value, name)) is None:
+            if isinstance(value, Open):
+                return unknown(f"{function}(...).{name}")
             raise TemplateError(f"there is no {name} in {function}(...): {shortened(self._text)}")
         return value[found]
 

@@ -47,6 +47,21 @@ def resource_types() -> Mapping[str, ResourceType]:
     }
 
 
+def has_type(name: str) -> bool:
+    """Tells whether there is such a type; of a provider whose types are not listed, any may be there."""
+    return name.lower() in _type_names() or name.lower().split("/")[0] not in _providers()
+
+
+@cache
+def _type_names() -> frozenset[str]:
+    return frozenset(name.lower() for name in (*_facts()["types"], *_facts()["otherTypes"]))
+
+
+@cache
+def _providers() -> frozenset[str]:
+    return frozenset(name.split("/")[0] for name in _type_names())
+
+
 @cache
 def template_functions() -> frozenset[str]:
     """Returns the names of all functions of templates, in small letters."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from o365_pipeline.managed_app.arm.arm_expressions import is_unknown
-from o365_pipeline.managed_app.arm.resource_facts import ResourceType, dated, resource_types
+from o365_pipeline.managed_app.arm.resource_facts import ResourceType, dated, has_type, resource_types
 from o365_pipeline.managed_app.package.arm_template import Deployed
 from o365_pipeline.managed_app.package.package_problems import Problem, joined
 
@@ -30,6 +30,9 @@ def resource_problems(file: str, deployed: Deployed) -> Iterator[Problem]:
                     yield Problem(file, joined(place, path), message, remedy)
             else:
                 yield from _location(file, place, resource, known)
+        elif not has_type(resource["type"]):
+            message = f"Azure has no type {resource['type']}"
+            yield Problem(file, f"{place}.type", message, "correct its name")
 
 
 def _version(file: str, place: str, resource: Mapping[str, Any], known: ResourceType) -> Iterator[Problem]:

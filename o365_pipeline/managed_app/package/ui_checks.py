@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
+from o365_pipeline.managed_app.arm.arm_expressions import Open
 from o365_pipeline.managed_app.package.arm_template import worked_out
 from o365_pipeline.managed_app.package.package_problems import Problem, against_schema, leaves
 from o365_pipeline.managed_app.package.template_checks import extracts_by_data_connect, samples
@@ -40,12 +41,13 @@ def ui_problems(file: str, wizard: Any, template: Mapping[str, Any] | None) -> l
     """
     if wrong := against_schema(file, wizard, SCHEMA):
         return wrong
-    alone = [*_twice(file, wizard), *_expressions(file, wizard)]
-    if template is None:
+    is_ours = template is None or extracts_by_data_connect(template)
+    kind: type[dict[str, Any]] = dict if is_ours else Open
+    alone = [*_twice(file, wizard), *_expressions(file, wizard, kind)]
+    if template is None or alone:
         return alone
-    if alone or not extracts_by_data_connect(template):
-        return alone or list(_parameters(file, wizard, template))
-    return [*_parameters(file, wizard, template), *_regions(file, wizard, template)]
+    found = list(_parameters(file, wizard, template, kind))
+    return [*found, *_regions(file, wizard, template)] if is_ours else found
 
 
 def _twice(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
@@ -58,10 +60,10 @@ def _twice(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
         seen.add(key)
 
 
-def _expressions(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
+def _expressions(file: str, wizard: Mapping[str, Any], kind: type[dict[str, Any]]) -> Iterator[Problem]:
     """Finds expressions that name an element, a step or a function that does not exist."""
     given = {element["name"]: "1" for _, element in elements(wizard) if element["type"] == "Microsoft.Common.TextBox"}
-    chosen = answers(wizard, "", given)
+    chosen = answers(wizard, "", given, kind)
     for path, value in leaves(wizard):
         if is_expression(value) and not path.endswith(TAKEN_AS_WRITTEN):
             try:
@@ -70,7 +72,9 @@ def _expressions(file: str, wizard: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(file, path, str(error), "name an element of a step of this file")
 
 
-def _parameters(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Problem]:
+def _parameters(
+    file: str, wizard: Mapping[str, Any], template: Mapping[str, Any], kind: type[dict[str, Any]]
+) -> Iterator[Problem]:
     """Finds outputs without a parameter, parameters without an output, and values that the template does not accept."""
     declared = {name.lower(): one for name, one in template.get("parameters", {}).items()}
     given = {name.lower(): name for name in wizard["parameters"]["outputs"]}
@@ -86,7 +90,7 @@ def _parameters(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any
     if unexpected or missing:
         return
     tries = min(MAX_PURCHASERS, MAX_ANSWERS // (1 + sum(1 for _ in elements(wizard))))
-    for chosen in islice(_purchasers(wizard, template), tries):
+    for chosen in islice(_purchasers(wizard, template, kind), tries):
         try:
             worked_out(template, **_as_declared(outputs(wizard, chosen), template))
         except TemplateError as error:
@@ -102,7 +106,9 @@ def _as_declared(given: Mapping[str, Any], template: Mapping[str, Any]) -> dict[
     return {names[name.lower()]: value for name, value in given.items() if name.lower() in names}
 
 
-def _purchasers(wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Answers]:
+def _purchasers(
+    wizard: Mapping[str, Any], template: Mapping[str, Any], kind: type[dict[str, Any]]
+) -> Iterator[Answers]:
     """Makes purchasers: one who answers with the template's samples, and one for each choice in the wizard."""
     for sample in samples(template):
         filled = {
@@ -110,12 +116,14 @@ def _purchasers(wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Itera
             for name, value in sample.items()
             if name != LOCATION
         }
-        yield answers(wizard, sample.get(LOCATION, SOMEWHERE), filled)
+        yield answers(wizard, sample.get(LOCATION, SOMEWHERE), filled, kind)
         for _, element in elements(wizard):
             if element["type"] == "Microsoft.Common.DropDown":
                 choices = element["constraints"]["allowedValues"]
                 for choice in choices if isinstance(choices, list) else ():
-                    yield answers(wizard, sample.get(LOCATION, SOMEWHERE), {**filled, element["name"]: choice["value"]})
+                    yield answers(
+                        wizard, sample.get(LOCATION, SOMEWHERE), {**filled, element["name"]: choice["value"]}, kind
+                    )
 
 
 def _regions(file: str, wizard: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Problem]:

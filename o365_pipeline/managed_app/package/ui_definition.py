@@ -75,14 +75,14 @@ def _terms(offer: Offer) -> list[Element]:
             "termsOfService", f"{offer.publisher}'s terms of service apply.", "Read them", offer.terms_of_service_url
         ),
         _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
+        _box("leaving", icon, words.data_location(offer)),
+        _box("access", "Info", words.access(offer)),
         _text(
             "readMe",
             "The ReadMe says what an administrator has to approve, how to use it, and how to leave.",
             "Read it",
             offer.readme_address,
         ),
-        _box("leaving", icon, words.data_location(offer)),
-        _box("access", "Info", words.access(offer)),
         {
             "name": "accepted",
             "type": "Microsoft.Common.CheckBox",

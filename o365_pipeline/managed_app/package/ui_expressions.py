@@ -94,11 +94,17 @@ def _with_inner(element: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from _with_inner(inner)
 
 
-def answers(wizard: Mapping[str, Any], location: str, given: Mapping[str, Any]) -> Answers:
+def answers(
+    wizard: Mapping[str, Any], location: str, given: Mapping[str, Any], more: type[dict[str, Any]] = dict
+) -> Answers:
     """Makes the answers of a purchaser who fills in the given elements by name, and leaves the others at their
     defaults.
+
+    Args:
+        more: dict, or Open where a name that no element has is null, as in the portal, and no mistake.
     """
-    steps: dict[str, dict[str, Any]] = {BASICS: {}, **{step["name"]: {} for step in wizard["parameters"]["steps"]}}
+    names = (BASICS, *(step["name"] for step in wizard["parameters"]["steps"]))
+    steps: dict[str, dict[str, Any]] = {name: more() for name in names}
     for step, element in elements(wizard):
         steps[step][element["name"]] = given.get(element["name"], _left_as_it_is(element))
     for step, element in elements(wizard):

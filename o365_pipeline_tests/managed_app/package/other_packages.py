@@ -180,7 +180,7 @@ def with_machines() -> Documents:
                 "password": "[steps('machines').password.password]",
                 "tier": "[steps('tier').more.tier]",
                 "location": "[location()]",
-                "applicationResourceName": "[concat('vm-', steps('machines').size)]",
+                "applicationResourceName": "[concat('vm-', steps('machines').nothingOfThatName)]",
             },
         ),
     )

@@ -57,6 +57,12 @@ def copy_of(template: Any) -> Any:
             "Microsoft.Storage/storageAccounts has no version 2025-13-01",
             "the newest of",
         ),
+        (
+            lambda t: of(t, "firewallRules").update(type="Microsoft.Sql/servers/firewallRule"),
+            "type",
+            "Azure has no type Microsoft.Sql/servers/firewallRule",
+            "correct its name",
+        ),
         (lambda t: of(t, "vaults").update(apiVersion="2031-01-01"), "apiVersion", "no version 2031-01-01", "2026"),
         (lambda t: of(t, "servers").pop("location"), "resources", "location is missing", "write it"),
         (lambda t: of(t, "vaults")["properties"].pop("tenantId"), "properties", "tenantId is missing", "write it"),
