@@ -25,6 +25,12 @@ class Policy(BaseModel):
         pattern=r"^[0-9a-z]{8}(-[0-9a-z]{4}){3}-[0-9a-z]{12}$", description="The name of its definition."
     )
 
+    of_storage: bool = Field(
+        default=False,
+        description="Whether it is one of Azure Storage's, which Data Connect itself enforces (Microsoft: Data Connect "
+        "policies).",
+    )
+
     @property
     def definition_id(self) -> str:
         return f"/providers/Microsoft.Authorization/policyDefinitions/{self.definition}"

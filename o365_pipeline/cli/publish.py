@@ -64,7 +64,10 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
     offer = _offered(deployment)
     if submit and deployment.is_sandbox:
         raise SettingsError("the sandbox has no Partner Center: --submit needs O365_DEPLOYMENT=azure")
-    submission = payload(offer, _package(deployment, offer))
+    plans = packages.build_plans(offer)
+    for plan in plans.values():
+        _check(deployment, plan)
+    submission = payload(offer, plans)
     folder = packages.folder(deployment.home, offer) / FOLDER
     for name in submission.differences(folder):
         click.echo(
@@ -75,6 +78,8 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
     if dry_run:
         click.echo("nothing was written")
         return
+    for plan in plans.values():
+        packages.write(plan, folder)
     different = submission.write(folder)
     click.echo(f"written: {len(different)} files" if different else "nothing differs")
     if submit:
@@ -86,11 +91,17 @@ def _publish_to_marketplace(deployment: Deployment, submit: bool, dry_run: bool)
 
 def _package(deployment: Deployment, offer: Offer) -> Package:
     """Returns the offer's package if Azure would accept it."""
-    package, signature = packages.build(offer), deployment.notification_signature
+    package = packages.build(offer)
+    _check(deployment, package)
+    return package
+
+
+def _check(deployment: Deployment, package: Package) -> None:
+    """Stops at a package that Azure would refuse."""
+    signature = deployment.notification_signature
     if problems := validate(package, [signature] if signature and not deployment.is_sandbox else []):
         more = f", and {len(problems) - 1} more: `managed-app validate` names them" if len(problems) > 1 else ""
         raise PublishError(f"Azure would refuse the package: {problems[0]}{more}")
-    return package
 
 
 def _offered(deployment: Deployment) -> Offer:

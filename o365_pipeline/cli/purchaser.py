@@ -57,7 +57,7 @@ def install(
     """Install the OFFER as a customer of its own: as it is published, else as its file says; the vendor is told."""
     deployment, sells = _deployed(offer)
     buys = purchase(sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription)
-    bought = sold(sells, _resources(deployment), deployment.lakes, marketplace=marketplace)
+    bought = sold(sells, _resources(deployment), deployment.lakes, plan=buys.sku if marketplace else None)
     sender = _sender(deployment, sells, notify)
     application = _installer(deployment, sender).install(bought, buys, fails=fails)
     sender.check()

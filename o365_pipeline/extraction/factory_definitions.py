@@ -21,7 +21,7 @@ from o365_pipeline.customers.customer import Customer, KeyVaultSecret, Storage
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.regions import REGION_NAMES
 
-RUNTIME = "o365_runtime"
+RUNTIME = "o365-runtime"
 SOURCE_SERVICE = "o365_source"
 LAKE_SERVICE = "o365_lake"
 VAULT_SERVICE = "o365_vault"

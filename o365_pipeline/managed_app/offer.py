@@ -130,6 +130,12 @@ class OfferFile(Part):
     description: str = Field(min_length=10, max_length=2_000)
     terms_of_service_url: HttpsUrl
     privacy_url: HttpsUrl
+    readme_url: HttpsUrl | None = Field(
+        default=None,
+        description="Where everybody can read the ReadMe. Default: /readme below the notification endpoint, where "
+        "`managed-app listen` serves it.",
+        examples=["https://fabrikam.example/office365-insights"],
+    )
     data_leaves_subscription: bool = Field(
         description="Whether the application copies data out of the customer's subscription; the purchaser is told."
     )
@@ -170,6 +176,20 @@ class Offer(OfferFile):
     """An offer with its data request; the policies are part of what the approver sees."""
 
     request: DataRequest
+
+    @property
+    def readme_address(self) -> str:
+        """Where everybody can read the ReadMe."""
+        return self.readme_url or f"{self.management.notification_endpoint}/readme"
+
+    @property
+    def has_one_plan(self) -> bool:
+        """Whether a purchaser has nothing to choose, as with a plan that was bought in the marketplace."""
+        return len(self.skus) == 1
+
+    def of_plan(self, sku: Sku) -> Offer:
+        """Returns what a plan of the marketplace sells: this offer with one SKU."""
+        return self.model_copy(update={"skus": (sku,)})
 
     def sku(self, name: str) -> Sku:
         """Returns the SKU of that name.

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from o365_pipeline.errors import UsageError
+from o365_pipeline.web.bounded_connections import BoundedConnection
 
 END_SECONDS = 2
 """How long the server waits for requests under way when the block ends."""
@@ -83,6 +84,7 @@ def address(host: str, port: int, scheme: str = "http") -> str:
 def _configured(app: ASGIApp, files: Certificate | None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
         log_level="warning",
         # Addresses hold what grants access, as signatures do.
         access_log=False,

@@ -98,7 +98,7 @@ def test_the_first_deployment_creates_everything_and_tells_it(
     changes = factory.deploy(customer, messages)
 
     assert [str(change) for change in changes] == [
-        "integration runtime o365_runtime created",
+        "integration runtime o365-runtime created",
         "linked service o365_source created",
         "linked service o365_lake created",
         "dataset o365_lake_folder created",
@@ -241,10 +241,10 @@ def test_data_connect_writes_as_the_application_and_in_the_customers_region(
 
     group, name = customer.resource_group, customer.factory
     lake = client.linked_services.get(group, name, "o365_lake").as_dict()["properties"]
-    runtime = client.integration_runtimes.get(group, name, "o365_runtime").as_dict()["properties"]
+    runtime = client.integration_runtimes.get(group, name, "o365-runtime").as_dict()["properties"]
     assert lake["typeProperties"]["servicePrincipalId"] == customer.data_request.application_id
     assert lake["typeProperties"]["tenant"] == customer.tenant_id
-    assert lake["connectVia"]["referenceName"] == "o365_runtime"
+    assert lake["connectVia"]["referenceName"] == "o365-runtime"
     assert runtime["typeProperties"]["computeProperties"]["location"] == "West Europe"
 
 

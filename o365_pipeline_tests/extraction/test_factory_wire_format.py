@@ -126,7 +126,7 @@ def test_every_answer_of_the_sandbox_has_the_specified_shape(
     assert requested
     factory.deploy(customer, requested)
     for kind, name in (
-        ("integrationRuntimes", "o365_runtime"),
+        ("integrationRuntimes", "o365-runtime"),
         ("linkedservices", "o365_source"),
         ("linkedservices", "o365_lake"),
         ("datasets", "o365_lake_folder"),

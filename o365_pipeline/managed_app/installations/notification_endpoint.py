@@ -1,4 +1,5 @@
-"""The web endpoint that receives Azure's notifications of installations: it checks, records, and answers.
+"""The web endpoint that receives Azure's notifications of installations: it checks, records, and answers. It also shows
+the ReadMe to everybody.
 
 What belongs here: requests and answers. A notification is not trusted here: `onboarding.py` asks Azure first.
 """
@@ -11,6 +12,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 
 import sqlalchemy as sa
@@ -26,6 +28,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError
 from o365_pipeline.managed_app.installations.notifications import RECORDED_AT_ONCE, Notification, is_of, record
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package.package import README, build
 
 Clock = Callable[[], dt.datetime]
 
@@ -82,7 +85,7 @@ class Keeper:
 
 
 def notification_app(database: Database, signature: SecretStr, offer: Offer, clock: Clock) -> Starlette:
-    """Builds the endpoint of an offer: POST /resource?sig=..., under any path, and GET /health."""
+    """Builds the endpoint of an offer: POST /resource?sig=..., and GET /readme under any path, and GET /health."""
     keeper = Keeper(database, clock)
 
     async def resource(request: Request) -> tuple[HTTPStatus, str]:
@@ -90,7 +93,8 @@ def notification_app(database: Database, signature: SecretStr, offer: Offer, clo
         notification = _notification(await _body(request))
         product = notification.plan.product if notification.plan else None
         if not is_of(offer, notification.application_definition_id, product):
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"{notification.what}: of another offer")
+            # Azure repeats it for ten hours: by then, a deployment that lags behind may know the offer.
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"{notification.what}: of an offer not known here")
         try:
             new = await keeper.keep(notification)
         except NOT_KEPT as error:
@@ -101,12 +105,22 @@ def notification_app(database: Database, signature: SecretStr, offer: Offer, clo
             f"{notification.what}: {'kept' if new else 'known already'} ({notification.notification_id[:12]})",
         )
 
+    @cache
+    def text_to_read() -> str:
+        return build(offer).files[README].decode()
+
+    async def read_me(_: Request) -> Response:
+        LOG.info("200 the ReadMe")
+        return PlainTextResponse(await run_in_threadpool(text_to_read))
+
     async def health(_: Request) -> tuple[HTTPStatus, str]:
         return HTTPStatus.OK, "well"
 
     app = Starlette(
         routes=[
             Route("/health", _logged(health), methods=["GET"]),
+            Route("/readme", read_me, methods=["GET"]),
+            Route("/{prefix:path}/readme", read_me, methods=["GET"]),
             Route("/resource", _logged(resource), methods=["POST"]),
             Route("/{prefix:path}/resource", _logged(resource), methods=["POST"]),
         ],
@@ -146,9 +160,11 @@ def _answered(status: HTTPStatus, line: str) -> Response:
 
 
 def _nothing_here(_: Request, error: Exception) -> Response:
-    """Answers everything that is neither POST .../resource nor GET /health."""
+    """Answers everything else that is asked for."""
     assert isinstance(error, HTTPException)
-    return _answered(HTTPStatus(error.status_code), "neither POST .../resource nor GET /health was asked for")
+    return _answered(
+        HTTPStatus(error.status_code), "neither POST .../resource, GET .../readme nor GET /health was asked for"
+    )
 
 
 def _check_signature(request: Request, signature: SecretStr) -> None:

@@ -45,9 +45,16 @@ Text = Annotated[str, StringConstraints(max_length=400)]
 
 
 class Part(BaseModel):
-    """A part of a notification; fields that Azure may add later are ignored."""
+    """A part of a notification; fields that Azure may add later are ignored, and a null counts as no field."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_nothing(cls, fields: object) -> object:
+        return (
+            {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+        )
 
 
 class Cause(Part):
@@ -67,20 +74,25 @@ class ReportedError(Cause):
 
     details: tuple[Cause, ...] = ()
 
+    @field_validator("details", mode="before")
+    @classmethod
+    def _null_is_none_of_them(cls, details: object) -> object:
+        return [cause for cause in details if cause is not None] if isinstance(details, list) else details
+
 
 class Plan(Part):
     """The plan that was bought in the marketplace."""
 
-    publisher: Text
+    publisher: Text | None = None
     product: Text
-    name: Text
-    version: Text
+    name: Text | None = None
+    version: Text | None = None
 
 
 class BillingDetails(Part):
     """The id under which the marketplace counts the installation's use."""
 
-    resource_usage_id: Text
+    resource_usage_id: Text | None = None
 
 
 class Notification(Part):
@@ -114,8 +126,8 @@ class Notification(Part):
     def _kinds_are_azures(self) -> Notification:
         if self.provisioning_state not in KINDS[self.event_type]:
             raise ValueError(f"{self.event_type} is never {self.provisioning_state}")
-        if (self.application_definition_id is None) == (self.plan is None):
-            raise ValueError("either applicationDefinitionId or plan is told")
+        if self.application_definition_id is None and self.plan is None:
+            raise ValueError("applicationDefinitionId or plan is told, or both")
         return self
 
     @property
@@ -155,9 +167,11 @@ class Received:
 
 
 def is_of(offer: Offer, definition_id: str | None, product: str | None) -> bool:
-    """Tells whether a definition, or a product of the marketplace, is the offer's."""
-    if definition_id:
-        return definition_id.strip("/").lower() == definition_of(offer).strip("/").lower()
+    """Tells whether a definition, or a product of the marketplace, is the offer's. Where Azure tells both, one of them
+    is enough: the marketplace keeps a definition of its own for a product.
+    """
+    if definition_id and definition_id.strip("/").lower() == definition_of(offer).strip("/").lower():
+        return True
     sold = offer.marketplace.product_external_id if offer.marketplace else None
     return sold is not None and product in (sold, f"{sold}-preview")
 

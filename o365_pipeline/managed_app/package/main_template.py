@@ -23,6 +23,7 @@ from o365_pipeline.managed_app.package.template_roles import roles
 from o365_pipeline.managed_app.package.template_sql import database_sizes, mart
 from o365_pipeline.managed_app.package.template_storage import lake, vault
 
+VAULT_ADDRESS = "concat('https://', variables('keyVault'), environment().suffixes.keyvaultDns)"
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 
 
@@ -49,6 +50,7 @@ def _parameters(offer: Offer) -> dict[str, Any]:
         "sku": {
             "type": "string",
             "allowedValues": [sku.name for sku in offer.skus],
+            **({"defaultValue": offer.skus[0].name} if offer.has_one_plan else {}),
             "metadata": {"description": "The size that was chosen."},
         },
         "applicationObjectId": {
@@ -72,10 +74,11 @@ def _variables(offer: Offer) -> dict[str, Any]:
     return {
         "unique": "[uniqueString(resourceGroup().id)]",
         "storageAccount": "[take(concat('o365', variables('unique')), 24)]",
+        "lakeAddress": "[concat('https://', variables('storageAccount'), '.dfs.', environment().suffixes.storage)]",
         "container": CONTAINER,
         "factory": "[concat('o365-', variables('unique'))]",
         "keyVault": "[take(concat('o365-', variables('unique')), 24)]",
-        "keyVaultUrl": "[concat('https://', variables('keyVault'), environment().suffixes.keyvaultDns)]",
+        "keyVaultUrl": f"[uri({VAULT_ADDRESS}, '/')]",
         "sqlServer": "[concat('o365-sql-', variables('unique'))]",
         "database": "mart",
         "databaseSizes": database_sizes(offer),
@@ -93,7 +96,7 @@ def _outputs(offer: Offer) -> dict[str, Any]:
         "storageAccount": ("[variables('storageAccount')]", "The account of the lake."),
         "container": ("[variables('container')]", "The container of the lake."),
         "factory": ("[variables('factory')]", "The data factory that extracts."),
-        "keyVault": ("[variables('keyVaultUrl')]", "Where the application's secret is kept."),
+        "keyVault": (f"[{VAULT_ADDRESS}]", "Where the application's secret is kept."),
         "secretName": (SECRET_NAME, "The name of that secret."),
         "sqlServer": (
             "[concat(variables('sqlServer'), environment().suffixes.sqlServerHostname)]",

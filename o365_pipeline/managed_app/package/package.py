@@ -19,6 +19,7 @@ from o365_pipeline.errors import UsageError
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.cost_by_users import cost_parts
 from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.package.package_reading import unpacked
 from o365_pipeline.managed_app.package.readme import readme
 from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.view_definition import view_definition
@@ -50,6 +51,15 @@ class Package:
 
 def build(offer: Offer) -> Package:
     """Builds the package of an offer; the same offer at the same rates gives the same bytes."""
+    return _built(offer, f"{offer.name}-{offer.version}.zip")
+
+
+def build_plans(offer: Offer) -> dict[str, Package]:
+    """Builds the package of each plan of the marketplace, by the SKU's name: it installs what was bought."""
+    return {sku.name: _built(offer.of_plan(sku), f"{offer.name}-{offer.version}-{sku.name}.zip") for sku in offer.skus}
+
+
+def _built(offer: Offer, name: str) -> Package:
     costs = {sku.name: cost_parts(offer, sku) for sku in offer.skus}
     files = {
         TEMPLATE: _json(main_template(offer)),
@@ -57,7 +67,7 @@ def build(offer: Offer) -> Package:
         VIEWS: _json(view_definition(offer)),
         README: readme(offer, costs).encode(),
     }
-    return packed(f"{offer.name}-{offer.version}.zip", files)
+    return packed(name, files)
 
 
 def packed(name: str, files: Mapping[str, bytes]) -> Package:
@@ -76,16 +86,9 @@ def read(path: Path) -> Package:
     """Reads a package from a file.
 
     Raises:
-        UsageError: there is no such file, or it is not a zip.
+        UsageError: there is no such file, or it cannot be taken for a package.
     """
-    try:
-        content = path.read_bytes()
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; `managed-app build` writes a package") from None
-    except (zipfile.BadZipFile, RuntimeError):
-        raise UsageError(f"{path}: it is no zip; `managed-app build` writes a package") from None
+    content, files = unpacked(path)
     return Package(path.name, content, files)
 
 

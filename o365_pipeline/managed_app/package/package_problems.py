@@ -9,10 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import islice
 from json import loads
 from typing import Any
 
 from jsonschema import Draft202012Validator
+
+from o365_pipeline.managed_app.arm.arm_expressions import BEGIN, END
+
+MAX_PROBLEMS = 50
+"""How many problems of one document's form are told."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,13 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.path}" if self.path else self.file
-        return f"{where}: {self.message}; {self.remedy}"
+        return one_line(f"{where}: {self.message}; {self.remedy}")
+
+
+def one_line(text: str) -> str:
+    """Writes what a package says so that it is one line of text, whatever characters it holds."""
+    shown = text.replace(BEGIN, "{").replace(END, "}")
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -55,7 +67,9 @@ def against_schema(file: str, document: Any, schema: str) -> list[Problem]:
             _short(error.message),
             f"{file} has to keep to {schema}",
         )
-        for error in sorted(_validator(schema).iter_errors(document), key=lambda error: list(map(str, error.path)))
+        for error in sorted(
+            islice(_validator(schema).iter_errors(document), MAX_PROBLEMS), key=lambda error: list(map(str, error.path))
+        )
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import decimal
 from decimal import Decimal
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
@@ -52,6 +53,20 @@ def access(offer: Offer) -> str:
         f"{offer.publisher} manages what is installed with the role {VENDOR_ROLE} on its resource group, and "
         "has no rights on anything else of yours."
     )
+
+
+def policy_lines(offer: Offer) -> list[str]:
+    """Says of each policy who enforces it."""
+    everywhere = f"Azure Policy enforces it, and {offer.publisher} checks it before each extraction"
+    at_data_connect = (
+        "; where it was bought in the marketplace, Data Connect also shows it to the approver and enforces it at each "
+        "extraction"
+    )
+    return [
+        f"{policies()[key].display_name}: {everywhere}"
+        f"{at_data_connect if offer.marketplace and policies()[key].of_storage else ''}."
+        for key in offer.policies
+    ]
 
 
 def price(sku: Sku) -> str:

@@ -18,7 +18,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "a shared access signature": re.compile(r"[?&;]sig=[A-Za-z0-9%+/=]{8,}"),
     "a connection string with a key": re.compile(r"(?i)\b(?:Account|SharedAccess)Key\s*=\s*[^;'\"\s]{8,}"),
     "a connection string with a password": re.compile(r"(?i)(?:^|[;'\"\s])(?:password|pwd)\s*=\s*[^;'\"\s]+"),
-    "an address with a password": re.compile(r"\w+://[^\s/:@'\"]+:[^\s/@'\"]+@"),
+    "an address with a password": re.compile(r"\w://[^\s/:@'\"]+:[^\s/@'\"]+@"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a storage account's key": re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}=="),
     "a secret of an Entra application": re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}"),
@@ -26,7 +26,8 @@ KINDS: Mapping[str, re.Pattern[str]] = {
 NAMED = re.compile(r"(?i)(?:password|accountkey|accesskey|sharedkey|clientsecret|connectionstring|sastoken|apikey)$")
 """Names of properties that hold a secret."""
 
-GIVEN = re.compile(r"\[parameters\('\w+'\)\]")
+GIVEN = re.compile(r"(?i)\[.*\b(?:parameters|list\w*|reference)\(.*\]")
+"""An expression whose value comes from the purchaser or from Azure."""
 
 
 def secret_problems(files: Mapping[str, bytes], secrets: Sequence[SecretStr]) -> Iterator[Problem]:

@@ -7,14 +7,19 @@ template best practices (limits).
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_template import Deployed, deploy
-from o365_pipeline.managed_app.package.package_problems import Problem, against_schema, joined, leaves
+from o365_pipeline.managed_app.arm.arm_expressions import unknown
+from o365_pipeline.managed_app.arm.written_resources import written_resources
+from o365_pipeline.managed_app.package.arm_template import Deployed, worked_out
+from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS, Problem, against_schema, joined, leaves
+from o365_pipeline.managed_app.package.resource_checks import resource_problems
 from o365_pipeline.managed_app.package.template_roles import GRANTS
 
 SCHEMA = "arm_template.schema.json"
@@ -22,40 +27,64 @@ MEGABYTE = 1024 * 1024
 MAX_TEMPLATE = 4 * MEGABYTE
 MAX_RESOURCE = MEGABYTE
 MAX_EXPRESSION = 24_576
+MAX_CHOICES = 50
+"""How many values of one parameter are tried."""
+
+DATA_CONNECT = ("Office365", "Office365Table", "Office365Source")
+"""The types of linked service, dataset and source that belong to Data Connect."""
+
+ADDRESS_NAME = re.compile(r"(?i)ur[il]$")
+CONCATENATED = re.compile(r"(?i)\b(?:concat|format)\(")
+MADE_OF_PARTS = re.compile(r"(?i)\buri\(")
 SOME_ID = "99999999-0000-4000-8000-00000000000{}"
-SOME_VALUES: Mapping[str, Any] = {"int": 1, "bool": True, "array": [], "object": {}, "secureobject": {}}
+SOME_VALUES: Mapping[str, Any] = {"bool": True, "array": [], "object": {}, "secureobject": {}}
 
 
 def template_problems(file: str, template: Any) -> list[Problem]:
     """Finds all problems of a template; if its form is wrong, only those of its form."""
     if wrong := against_schema(file, template, SCHEMA):
         return wrong
-    checks = (_too_large, _regions, _keys, _presets, _deployed)
+    checks = [_too_large, _presets, _deployed]
+    if extracts_by_data_connect(template):
+        checks = [_too_large, _regions, _keys, _addresses, _presets, _deployed]
     return [problem for check in checks for problem in check(file, template)]
 
 
+def extracts_by_data_connect(template: Any) -> bool:
+    """Tells whether a package is one of those that this project sells; the others are judged as Azure does, alone."""
+    return any(value in DATA_CONNECT for path, value in leaves(template) if path.endswith(".type"))
+
+
 def samples(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Returns parameters to try a template with: first the required ones, then all."""
-    parameters = template["parameters"]
-    yield {name: _sample(one) for name, one in parameters.items() if "defaultValue" not in one}
-    yield {name: _sample(one, last=True) for name, one in parameters.items()}
+    """Returns parameters to try a template with: first the required ones, then all, then each value that may be
+    chosen. A text that is empty by default counts as required: somebody fills it in.
+    """
+    parameters = template.get("parameters", {})
+    required = {name: _sample(name, one) for name, one in parameters.items() if one.get("defaultValue", "") == ""}
+    yield required
+    yield {name: _sample(name, one, last=True) for name, one in parameters.items()}
+    for name, one in parameters.items():
+        for value in one.get("allowedValues", [])[:MAX_CHOICES]:
+            yield {**required, name: value}
 
 
-def _sample(parameter: Mapping[str, Any], last: bool = False) -> Any:
+def _sample(name: str, parameter: Mapping[str, Any], last: bool = False) -> Any:
     if "allowedValues" in parameter:
         return parameter["allowedValues"][-1 if last else 0]
-    if parameter["type"] == "array" and last:
+    kind = parameter["type"].lower()
+    if kind == "array" and last:
         return [SOME_ID.format(number) for number in range(min(parameter.get("maxLength", 2), 2))]
-    return SOME_VALUES.get(parameter["type"], SOME_ID.format(0))
+    if kind == "int":
+        return parameter.get("maxValue" if last else "minValue", 1)
+    return SOME_VALUES.get(kind, unknown(f"parameters('{name}')"))
 
 
 def _too_large(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
     if (size := len(json.dumps(template))) > MAX_TEMPLATE:
         yield Problem(file, "", f"it has {size} bytes, more than {MAX_TEMPLATE}", "ask for fewer datasets")
-    for number, resource in enumerate(template["resources"]):
-        if (size := len(json.dumps(resource))) > MAX_RESOURCE:
-            path = joined("resources", number)
-            yield Problem(file, path, f"it has {size} bytes, more than {MAX_RESOURCE}", "make it smaller")
+    for one in written_resources(template):
+        if (size := len(json.dumps(one.content))) > MAX_RESOURCE:
+            yield Problem(file, one.place, f"it has {size} bytes, more than {MAX_RESOURCE}", "make it smaller")
     for path, value in leaves(template):
         if isinstance(value, str) and value.startswith("[") and len(value) > MAX_EXPRESSION:
             yield Problem(
@@ -64,7 +93,10 @@ def _too_large(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _regions(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
-    path, allowed = "parameters.location.allowedValues", template["parameters"].get("location", {}).get("allowedValues")
+    path, allowed = (
+        "parameters.location.allowedValues",
+        template.get("parameters", {}).get("location", {}).get("allowedValues"),
+    )
     if not allowed:
         yield Problem(file, path, "any region may be chosen", "list regions that Data Connect delivers into")
     elif unknown := [region for region in allowed if region not in REGION_NAMES]:
@@ -85,10 +117,22 @@ def _keys(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
+def _addresses(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
+    """Finds addresses that are put together as texts, which the marketplace's certification refuses.
+
+    Source: Microsoft, ARM template test toolkit, URIs should be properly constructed.
+    """
+    for path, value in leaves(template):
+        if ADDRESS_NAME.search(path) and isinstance(value, str) and value.startswith("["):
+            parts, made = CONCATENATED.search(value), MADE_OF_PARTS.search(value)
+            if parts and (made is None or parts.start() < made.start()):
+                yield Problem(file, path, "an address is put together as a text", "make it with uri()")
+
+
 def _presets(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
     """Finds secret parameters that have a default value."""
-    for name, parameter in template["parameters"].items():
-        if parameter["type"].startswith("secure") and parameter.get("defaultValue"):
+    for name, parameter in template.get("parameters", {}).items():
+        if parameter["type"].lower().startswith("secure") and parameter.get("defaultValue"):
             path = f"parameters.{name}.defaultValue"
             yield Problem(file, path, "a secret has a value by default", "leave the default out")
 
@@ -106,19 +150,22 @@ def _named(wanted: str, value: Any, path: str = "") -> Iterator[tuple[str, Any]]
 
 def _deployed(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
     """Finds problems of the evaluated template."""
+    found: dict[Problem, None] = {}
     for parameters in samples(template):
-        given = ", ".join(sorted(parameters))
+        given = ", ".join(sorted(parameters)) or "no parameter"
         try:
-            deployed = deploy(template, **parameters)
+            deployed = worked_out(template, **parameters)
         except TemplateError as error:
-            yield Problem(
-                file,
-                "",
-                f"with {given} it cannot be worked out: {error}",
-                "correct the expression or name that is told",
-            )
+            message = f"with {given} it cannot be worked out: {error}"
+            yield Problem(file, "", message, "correct the expression or name that is told")
             return
-    yield from _grants(file, deployed)
+        found |= dict.fromkeys(resource_problems(file, deployed))
+    yield from islice(found, MAX_PROBLEMS)
+    if extracts_by_data_connect(template):
+        if deployed.unused:
+            unused = f"declared and never used: {', '.join(deployed.unused)}"
+            yield Problem(file, "", unused, "take out what is never used")
+        yield from _grants(file, deployed)
 
 
 def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:

@@ -38,7 +38,8 @@ TENANT, ACCOUNT, VAULT_URL = "stand-in-tenant", "standinaccount", "https://stand
 STAND_INS: Mapping[str, str] = {
     TENANT: "subscription().tenantId",
     ACCOUNT: "variables('storageAccount')",
-    VAULT_URL: "variables('keyVaultUrl')",
+    f"https://{ACCOUNT}.dfs.core.windows.net": "variables('lakeAddress')",
+    f"{VAULT_URL}/": "variables('keyVaultUrl')",
     "core.windows.net": "environment().suffixes.storage",
 }
 

@@ -51,7 +51,7 @@ def ui_definition(offer: Offer, costs: Mapping[str, CostParts]) -> dict[str, Any
                 {"name": "data", "label": "Data", "elements": _data(offer)},
                 {"name": "plan", "label": "Plan and cost", "elements": _plan(offer, costs)},
             ],
-            "outputs": _outputs(),
+            "outputs": _outputs(offer),
         },
     }
 
@@ -77,6 +77,12 @@ def _terms(offer: Offer) -> list[Element]:
         _text("privacy", f"{offer.publisher}'s privacy statement applies.", "Read it", offer.privacy_url),
         _box("leaving", icon, words.data_location(offer)),
         _box("access", "Info", words.access(offer)),
+        _text(
+            "readMe",
+            "The ReadMe says what an administrator has to approve, how to use it, and how to leave.",
+            "Read it",
+            offer.readme_address,
+        ),
         {
             "name": "accepted",
             "type": "Microsoft.Common.CheckBox",
@@ -96,7 +102,7 @@ def _data(offer: Offer) -> list[Element]:
             _text(f"dataset{number}", f"{one.dataset.name}, {words.people(one)}: {words.columns(one)}.")
             for number, one in enumerate(offer.request.datasets, start=1)
         ),
-        _text("policies", f"Azure policies that are assigned: {'; '.join(offer.request.policies) or 'none'}."),
+        _text("policies", f"Azure policies that are assigned: {' '.join(words.policy_lines(offer)) or 'none.'}"),
         _groups(),
         *_application(offer),
     ]
@@ -148,10 +154,15 @@ def _application(offer: Offer) -> list[Element]:
 
 
 def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
+    """Asks for the plan, if there is a choice, and shows what it costs."""
     labels = {sku.name: f"{sku.display_name}: {words.price(sku)}" for sku in offer.skus}
     values = [{"label": labels[sku.name], "description": sku.description, "value": sku.name} for sku in offer.skus]
+    only = offer.skus[0]
+    bought = _text("bought", f"{labels[only.name]}. {only.description}. What Azure charges comes on top.")
     return [
-        {
+        bought
+        if offer.has_one_plan
+        else {
             "name": "sku",
             "type": "Microsoft.Common.DropDown",
             "label": "Plan",
@@ -173,7 +184,7 @@ def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
         },
         *(
             _box(f"cost{number}", "Info", _cost(costs[sku.name]))
-            | {"visible": f"[equals(steps('plan').sku, {quoted(sku.name)})]"}
+            | ({} if offer.has_one_plan else {"visible": f"[equals(steps('plan').sku, {quoted(sku.name)})]"})
             for number, sku in enumerate(offer.skus, start=1)
         ),
     ]
@@ -219,11 +230,11 @@ def _number(amount: Decimal) -> str:
     return f"{amount:.12f}".rstrip("0").rstrip(".")
 
 
-def _outputs() -> dict[str, str]:
+def _outputs(offer: Offer) -> dict[str, str]:
     groups = "steps('data').extractGroups"
     return {
         "location": "[location()]",
-        "sku": "[steps('plan').sku]",
+        **({} if offer.has_one_plan else {"sku": "[steps('plan').sku]"}),
         "applicationObjectId": "[steps('data').applicationObjectId]",
         "extractGroups": f"[if(empty({groups}), parse('[]'), split(replace(coalesce({groups}, ''), ' ', ''), ','))]",
     }

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.package.arm_template import Expression
+from o365_pipeline.managed_app.arm.arm_expressions import LAMBDA, Expression, call_plain, unknown
+from o365_pipeline.managed_app.arm.resource_facts import wizard_functions
+
+BASICS = "basics"
+"""The name of the portal's first page."""
+
+ANSWERED = ("CheckBox", "DropDown", "InfoBox", "OptionsGroup", "Section", "TextBlock", "TextBox")
+"""The elements of Microsoft.Common whose values are known here; the portal alone knows those of others."""
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": lambda one, other: one + other,
@@ -50,19 +57,22 @@ class Answers:
         """
         if not is_expression(value):
             return value
-        return Expression(value[1:-1], self._call).value()
+        return unknown(value) if LAMBDA in value else Expression(value[1:-1], self._call).value()
 
     def _call(self, function: str, arguments: list[Any]) -> Any:
-        if function == "location":
-            return self.location
-        if function == "steps":
-            [name] = arguments
-            if name not in self.steps:
-                raise TemplateError(f"there is no step {name}")
-            return self.steps[name]
-        if function in FUNCTIONS:
-            return FUNCTIONS[function](*arguments)
-        raise TemplateError(f"no such function: {function}")
+        match function.lower(), arguments:
+            case "location", []:
+                return self.location
+            case "steps", [name]:
+                if name not in self.steps or name == BASICS:
+                    raise TemplateError(f"there is no step {name}")
+                return self.steps[name]
+            case "basics", [name]:
+                if name not in self.steps[BASICS]:
+                    raise TemplateError(f"there is no {name} in basics")
+                return self.steps[BASICS][name]
+            case _:
+                return call_plain(function, arguments, FUNCTIONS, wizard_functions())
 
 
 def is_expression(value: Any) -> bool:
@@ -71,36 +81,71 @@ def is_expression(value: Any) -> bool:
 
 def elements(wizard: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Returns each element with its step's name; elements of a section count as the step's."""
-    for step in wizard["parameters"]["steps"]:
-        waiting = list(step["elements"])
-        while waiting:
-            element = waiting.pop(0)
-            waiting = [*element.get("elements", []), *waiting]
-            yield step["name"], element
+    for step in ({"name": BASICS, "elements": wizard["parameters"]["basics"]}, *wizard["parameters"]["steps"]):
+        for element in step["elements"]:
+            for one in _with_inner(element):
+                yield step["name"], one
 
 
-def answers(wizard: Mapping[str, Any], location: str, given: Mapping[str, Any]) -> Answers:
+def _with_inner(element: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if element:
+        yield element
+    for inner in element.get("elements", []):
+        yield from _with_inner(inner)
+
+
+def answers(
+    wizard: Mapping[str, Any], location: str, given: Mapping[str, Any], more: type[dict[str, Any]] = dict
+) -> Answers:
     """Makes the answers of a purchaser who fills in the given elements by name, and leaves the others at their
     defaults.
+
+    Args:
+        more: dict, or Open where a name that no element has is null, as in the portal, and no mistake.
     """
-    steps: dict[str, dict[str, Any]] = {step["name"]: {} for step in wizard["parameters"]["steps"]}
+    names = (BASICS, *(step["name"] for step in wizard["parameters"]["steps"]))
+    steps: dict[str, dict[str, Any]] = {name: more() for name in names}
     for step, element in elements(wizard):
         steps[step][element["name"]] = given.get(element["name"], _left_as_it_is(element))
+    for step, element in elements(wizard):
+        if "elements" in element:
+            steps[step][element["name"]] = {
+                inner["name"]: steps[step][inner["name"]] for inner in _with_inner(element) if inner is not element
+            }
     return Answers(location, steps)
 
 
 def outputs(wizard: Mapping[str, Any], chosen: Answers) -> dict[str, Any]:
     """Returns the wizard's outputs, which the template receives."""
-    return {name: chosen.evaluate(value) for name, value in wizard["parameters"]["outputs"].items()}
+    return {name: _evaluated(chosen, value) for name, value in wizard["parameters"]["outputs"].items()}
+
+
+def _evaluated(chosen: Answers, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _evaluated(chosen, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_evaluated(chosen, part) for part in value]
+    return chosen.evaluate(value)
 
 
 def _left_as_it_is(element: Mapping[str, Any]) -> Any:
+    provider, _, kind = element["type"].rpartition(".")
+    if provider != "Microsoft.Common" or kind not in ANSWERED or is_expression(element.get("defaultValue")):
+        return unknown(f"{element['name']}, as the portal fills it in")
     match element["type"]:
         case "Microsoft.Common.DropDown":
-            values = element["constraints"]["allowedValues"]
+            if isinstance(values := element["constraints"]["allowedValues"], str):
+                return unknown(f"a choice of {element['name']}")
             preset = element.get("defaultValue", values[0]["label"])
             return next((value["value"] for value in values if value["label"] == preset), None)
         case "Microsoft.Common.CheckBox":
             return element.get("defaultValue", False)
+        case "Microsoft.Common.TextBox" if not element.get("defaultValue") and _is_required(element):
+            return unknown(f"what is filled in as {element['name']}")
         case _:
             return element.get("defaultValue")
+
+
+def _is_required(element: Mapping[str, Any]) -> bool:
+    constraints = element.get("constraints")
+    return isinstance(constraints, Mapping) and constraints.get("required") is True

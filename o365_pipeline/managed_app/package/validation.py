@@ -6,7 +6,6 @@ What belongs here: going through the files. The checks belong to `template_check
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.arm.written_resources import in_azures_spelling
 from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, Package, read
 from o365_pipeline.managed_app.package.package_problems import Problem, against_schema
+from o365_pipeline.managed_app.package.package_reading import MAX_PACKAGE, DocumentError, document
 from o365_pipeline.managed_app.package.secret_checks import secret_problems, written_values
-from o365_pipeline.managed_app.package.template_checks import template_problems
+from o365_pipeline.managed_app.package.template_checks import extracts_by_data_connect, template_problems
 from o365_pipeline.managed_app.package.ui_checks import ui_problems
 
 VIEW_SCHEMA = "view_definition.schema.json"
-MAX_PACKAGE = 120 * 1024 * 1024
-"""The greatest size that a service catalog accepts."""
 
 
 def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list[Problem]:
@@ -37,9 +36,10 @@ def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list
         except UsageError as error:
             message, remedy = str(error).removeprefix(f"{package}: ").rsplit("; ", 1)
             return [Problem(str(package), "", message, remedy)]
-    template, wrong_template = _template(package)
+    written, wrong_template = _template(package)
+    template = None if wrong_template else written
     return [
-        *_missing(package),
+        *_missing(package, written),
         *_too_large(package),
         *secret_problems(package.files, secrets),
         *wrong_template,
@@ -49,12 +49,12 @@ def validate(package: Package | Path, secrets: Sequence[SecretStr] = ()) -> list
 
 
 def _template(package: Package) -> tuple[Any, list[Problem]]:
-    """Returns the template, or None if it cannot be read, and its problems."""
+    """Returns the template in Azure's spelling, and its problems."""
     template, wrong = _json(package, TEMPLATE)
     if template is None:
         return None, wrong
-    wrong = template_problems(TEMPLATE, template)
-    return None if wrong else template, [*written_values(TEMPLATE, template), *wrong]
+    template = in_azures_spelling(template)
+    return template, [*written_values(TEMPLATE, template), *template_problems(TEMPLATE, template)]
 
 
 def _wizard(package: Package, template: Any) -> list[Problem]:
@@ -67,9 +67,11 @@ def _views(package: Package) -> list[Problem]:
     return wrong if views is None else against_schema(VIEWS, views, VIEW_SCHEMA)
 
 
-def _missing(package: Package) -> list[Problem]:
+def _missing(package: Package, template: Any) -> list[Problem]:
+    """Finds files that are not at the root. Azure needs two; what this project sells has four."""
+    needed = (TEMPLATE, WIZARD, VIEWS, README) if extracts_by_data_connect(template) else (TEMPLATE, WIZARD)
     problems = []
-    for file in (TEMPLATE, WIZARD, VIEWS, README):
+    for file in needed:
         if file in package.files:
             continue
         elsewhere = [path for path in package.files if path.rsplit("/", 1)[-1].lower() == file.lower()]
@@ -90,9 +92,7 @@ def _json(package: Package, file: str) -> tuple[Any, list[Problem]]:
     if file not in package.files:
         return None, []
     try:
-        document = json.loads(package.files[file].decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return None, [Problem(file, "", "it is no UTF-8", "write it as UTF-8")]
-    except json.JSONDecodeError as error:
-        return None, [Problem(file, f"line {error.lineno}", f"it is no JSON: {error.msg}", "correct the line")]
-    return document, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if document is None else []
+        parsed = document(package.files[file])
+    except DocumentError as error:
+        return None, [Problem(file, error.place, error.message, error.remedy)]
+    return parsed, [Problem(file, "", "it is empty", "`managed-app build` writes it")] if parsed is None else []

@@ -31,7 +31,7 @@ def _overview(offer: Offer) -> dict[str, Any]:
         f"It extracts as soon as an administrator of "
         f"Microsoft 365 approves the application {offer.request.application_name}: Parameters and Outputs "
         f"shows where the database is. Support: {support.name}, {reached}. "
-        f"Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."
+        f"ReadMe: {offer.readme_address}. Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."
     )
     return {
         "kind": "Overview",

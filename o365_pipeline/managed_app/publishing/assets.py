@@ -122,15 +122,17 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
     def marketplace(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
         folder = packages.folder(home, offer) / FOLDER
         with failures_in_one_line():
-            built = packages.build(offer)
+            built = packages.build_plans(offer)
             submission = payload(offer, built)
+            for package in built.values():
+                packages.write(package, folder)
         different = submission.write(folder)
         content = "".join(submission.files.values())
         return dg.MaterializeResult(
             data_version=dg.DataVersion(hashlib.sha256(content.encode()).hexdigest()),
             metadata={
                 "version": offer.version,
-                "digest": built.digest,
+                "digests": dg.MetadataValue.md(_list(f"{name}: {one.digest}" for name, one in built.items())),
                 "files": dg.MetadataValue.md(_list(submission.files)),
                 "files_changed": len(different),
                 "resources": len(submission.request["resources"]),

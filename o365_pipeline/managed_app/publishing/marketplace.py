@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Marketplace, Offer, Sku
 from o365_pipeline.managed_app.package.package import Package
@@ -51,7 +52,7 @@ PACKAGE_ID = "<id that Partner Center gives the uploaded package>"
 BY_HAND = (
     "the offer's type: the Product Ingestion API is documented for SaaS, virtual machines, containers and private "
     "offers; where it refuses an Azure application, create the offer in Partner Center and enter what the files say",
-    "each plan's technical configuration: the API has no resource for it; upload the package, enter what its file says",
+    "each plan's technical configuration: the API has no resource for it; upload its package, enter what its file says",
     "the notification endpoint with the signature: Partner Center > plan > Technical configuration",
     "the logo (216 to 350 pixels square, PNG), screenshots and customer leads",
     "publishing: a submission fills the draft and nothing else; preview and go-live are pressed by a person",
@@ -106,8 +107,11 @@ class Payload:
         return tuple(sorted(name for name in held.keys() | self.files.keys() if held.get(name) != self.files.get(name)))
 
 
-def payload(offer: Offer, package: Package) -> Payload:
-    """Describes an offer and its package for Partner Center.
+def payload(offer: Offer, packages: Mapping[str, Package]) -> Payload:
+    """Describes an offer for Partner Center.
+
+    Args:
+        packages: the package of each plan, by its name.
 
     Raises:
         SettingsError: the offer is not one for the marketplace.
@@ -120,7 +124,8 @@ def payload(offer: Offer, package: Package) -> Payload:
     resources = list(_resources(offer, market))
     request = {"$schema": f"{SCHEMAS}/configure/{VERSIONS['configure']}", "resources": resources}
     configurations = {
-        f"technical-configuration-{sku.name}.json": _technical_configuration(offer, package) for sku in offer.skus
+        f"technical-configuration-{sku.name}.json": _technical_configuration(offer, packages[sku.name])
+        for sku in offer.skus
     }
     found = list(findings(resources))
     if offer.skus[0].currency != CURRENCY:
@@ -155,7 +160,10 @@ def _resources(offer: Offer, market: Marketplace) -> Iterator[dict[str, Any]]:
         shortDescription=offer.summary,
         description=offer.description.strip(),
         privacyPolicyLink=offer.privacy_url,
-        generalLinks=[{"displayText": "Support", "link": offer.support.url}],
+        generalLinks=[
+            {"displayText": "Support", "link": offer.support.url},
+            {"displayText": "ReadMe", "link": offer.readme_address},
+        ],
         supportContact=contact,
         engineeringContact=contact,
     )
@@ -221,9 +229,9 @@ def _pricing(sku: Sku) -> dict[str, Any]:
 
 
 def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
-    """Returns the technical configuration of a plan, which is the same for all plans of an offer.
+    """Returns the technical configuration of a plan; plans differ by their packages.
 
-    It contains no policies, since the package assigns its own.
+    It names the policies of Azure Storage, which Data Connect then enforces; the package assigns all policies itself.
     """
     vendor = offer.management
     return {
@@ -240,7 +248,11 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "allowedDataActions": list(DATA_ACTIONS),
         "publicAzureTenantID": offer.request.application_tenant_id,
         "publicAzureAuthorizations": [{"principalID": vendor.principal_id, "roleDefinitionID": ROLES[VENDOR_ROLE]}],
-        "policies": [],
+        "policies": [
+            {"name": policy.key, "policyDefinitionId": policy.definition_id, "parameters": "{}"}
+            for policy in map(policies().__getitem__, offer.policies)
+            if policy.of_storage
+        ],
         "notificationEndpoint": f"{vendor.notification_endpoint}?sig={SIGNATURE}",
     }
 

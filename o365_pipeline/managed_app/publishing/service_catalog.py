@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from o365_pipeline.azure.cloud import Cloud, JsonAlone, sign_in_failure
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer
-from o365_pipeline.managed_app.package.package import Package
+from o365_pipeline.managed_app.package.package import README, Package
 from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.definition_changes import (
     DIGEST_TAG,
@@ -84,6 +84,8 @@ class ServiceCatalog:
         vendor = offer.management
         lake = self.lakes.at(vendor.package_storage_account, vendor.package_container)
         lake.create(path, package.content)
+        if README in package.files:
+            lake.create(f"{path.removesuffix('.zip')}.md", package.files[README])
         return lake.readable_url(path, READABLE_FOR)
 
     def _held(self, offer: Offer) -> models.ApplicationDefinition | None:

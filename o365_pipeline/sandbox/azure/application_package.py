@@ -5,9 +5,6 @@ What belongs here: finding and unpacking a package. Installing it belongs to `in
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.package.package_reading import DocumentError, document, files_of
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.resources import Resource
 
@@ -53,9 +51,9 @@ def unpacked(content: bytes) -> ApplicationPackage:
         UsageError: it is not a zip, or one of the two files is missing at its root.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as package:
-            return ApplicationPackage(*(json.loads(package.read(name)) for name in (TEMPLATE, FORM)))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        files = files_of(content, "the package")
+        return ApplicationPackage(*(document(files[name]) for name in (TEMPLATE, FORM)))
+    except (UsageError, DocumentError, KeyError) as error:
         raise UsageError(f"the package is no zip with {TEMPLATE} and {FORM} at its root: {error}") from error
 
 

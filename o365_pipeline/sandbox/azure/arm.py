@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from o365_pipeline.customers.regions import region_code
 from o365_pipeline.extraction import factory_definitions
+from o365_pipeline.managed_app.arm.resource_facts import resource_types
 from o365_pipeline.sandbox.azure.documents import Document, Documents, without_secrets
 from o365_pipeline.sandbox.azure.factory_faults import FactoryRequest, Fault
 from o365_pipeline.sandbox.azure.factory_runs import Factories, run_not_found
@@ -79,6 +80,8 @@ def arm_routes(factories: Factories) -> list[Route]:
         if not isinstance(body.get("properties"), dict):
             raise ServiceError(400, "BadRequest", "The request's body must have 'properties'.")
         kind, name = request.path_params["kind"], request.path_params["name"]
+        if not resource_types()[f"microsoft.datafactory/factories/{kind}".lower()].fits(name):
+            raise ServiceError(400, "BadRequest", f"The document's name '{name}' is not valid.")
         return _document(request, Documents(factories.state, _factory(request)).put(kind, name, body["properties"]))
 
     def get_document(request: Request, _: Body) -> Response:

@@ -14,11 +14,11 @@ from typing import Any
 from o365_pipeline.errors import UsageError
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.arm_template import Target
-from o365_pipeline.managed_app.package.package import build
+from o365_pipeline.managed_app.package.package import build, build_plans
 from o365_pipeline.managed_app.publishing.service_catalog import definition_id
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, package_of, unpacked
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import Resource, Resources
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE
 
 APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]")
@@ -96,8 +96,11 @@ def purchase(
     )
 
 
-def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool = False) -> Sold:
+def sold(offer: Offer, resources: Resources, lakes: Lakes, *, plan: str | None = None) -> Sold:
     """Returns the offer as it is published, or with the package that is built from it if it is not published.
+
+    Args:
+        plan: the plan that is bought in the marketplace, which has a package of its own; None for the service catalog.
 
     Raises:
         UsageError: the marketplace does not sell it, or its published package cannot be read.
@@ -105,12 +108,18 @@ def sold(offer: Offer, resources: Resources, lakes: Lakes, *, marketplace: bool 
     identifier = definition_id(offer)
     published = resources.find(identifier)
     return Sold(
-        definition_id=None if marketplace else identifier,
-        plan=_plan(offer) if marketplace else None,
-        package=package_of(published, lakes) if published else unpacked(build(offer).content),
+        definition_id=None if plan else identifier,
+        plan=_plan(offer) if plan else None,
+        package=_package(offer, plan, published, lakes),
         publisher_tenant_id=offer.request.application_tenant_id,
         authorizations=tuple(published["properties"].get("authorizations") or ()) if published else (),
     )
+
+
+def _package(offer: Offer, plan: str | None, published: Resource | None, lakes: Lakes) -> ApplicationPackage:
+    if plan:
+        return unpacked(build_plans(offer)[plan].content)
+    return package_of(published, lakes) if published else unpacked(build(offer).content)
 
 
 def published_endpoint(offer: Offer, resources: Resources) -> str | None:

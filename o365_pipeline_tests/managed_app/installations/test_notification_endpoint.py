@@ -31,6 +31,7 @@ from o365_pipeline.managed_app.installations.notification_endpoint import MAX_BY
 from o365_pipeline.managed_app.installations.notifications import pending
 from o365_pipeline.managed_app.installations.onboarding import MAX_APPLICATIONS
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.package.package import README, build
 from o365_pipeline_tests.managed_app.azure import INSTALLED_ON, at, told
 
 SIGNATURE = "an-unguessable-signature"
@@ -119,7 +120,8 @@ CHANGES: list[dict[str, Any]] = [
     {"applicationId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/ann"},
     {"applicationId": f"/subscriptions/s/resourceGroups/{'g' * 400}/providers/Microsoft.Solutions/applications/a"},
     {"applicationDefinitionId": None},
-    {"plan": {"publisher": "p", "product": "o", "name": "s", "version": "1"}},
+    {"applicationDefinitionId": None, "plan": None},
+    {"applicationDefinitionId": None, "plan": {"product": None}},
 ]
 
 
@@ -208,14 +210,14 @@ OTHERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", OTHERS, ids=["definition", "plan"])
-def test_an_application_of_another_offer_is_not_known_here(
+def test_what_is_of_an_offer_that_is_not_known_yet_is_to_be_repeated(
     change: dict[str, Any], client: TestClient, deployment: Deployment, offer: Offer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 
-    assert post(client, {**told(offer), **change}).status_code == 404
+    assert post(client, {**told(offer), **change}).status_code == 503
     assert kept(deployment.database) == []
-    assert lines(caplog) == ["404 PUT Succeeded: of another offer"]
+    assert lines(caplog) == ["503 PUT Succeeded: of an offer not known here"]
 
 
 def test_the_marketplace_tells_a_plan_and_where_it_bills(
@@ -227,6 +229,42 @@ def test_the_marketplace_tells_a_plan_and_where_it_bills(
     assert post(client, bought).status_code == 200
     [row] = kept(deployment.database)
     assert json.loads(row.notification)["plan"] == PLAN
+
+
+ANOTHER = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Solutions/applicationDefinitions/of-the-marketplace"
+AS_AZURE_WRITES_IT: dict[str, dict[str, Any]] = {
+    "a plan beside the definition": {"plan": PLAN},
+    "a plan beside a definition of the marketplace's own": {"plan": PLAN, "applicationDefinitionId": ANOTHER},
+    "a plan of the preview beside it": {
+        "plan": {**PLAN, "product": "office365-insights-preview"},
+        "applicationDefinitionId": ANOTHER,
+    },
+    "a plan without a version": {
+        "plan": {"publisher": "fabrikam", "product": "office365-insights", "name": "standard"},
+        "applicationDefinitionId": None,
+    },
+    "a plan with nulls": {"plan": {**PLAN, "version": None, "publisher": None}, "applicationDefinitionId": None},
+    "no plan": {"plan": None, "billingDetails": None, "error": None},
+    "no usage": {"billingDetails": {"resourceUsageId": None}},
+    "no details": {"provisioningState": "Failed", "error": {"code": "Bad", "message": "it is", "details": None}},
+    "no message": {"provisioningState": "Failed", "error": {"code": "Bad", "message": None}},
+    "no code": {"provisioningState": "Failed", "error": {"code": None, "message": None, "details": []}},
+    "details of nulls": {
+        "provisioningState": "Failed",
+        "error": {"code": "Bad", "details": [None, {"code": None, "message": None}]},
+    },
+    "what is new": {"somethingNew": {"deep": [1, None]}},
+}
+
+
+@pytest.mark.parametrize("kind", AS_AZURE_WRITES_IT)
+def test_what_azure_leaves_out_or_writes_as_null_is_kept_and_read_again(
+    kind: str, client: TestClient, deployment: Deployment, offer: Offer
+) -> None:
+    assert post(client, {**told(offer), **AS_AZURE_WRITES_IT[kind]}).status_code == 200
+
+    [[received]] = pending(deployment.database, 10).values()
+    assert received.notification.event_type == "PUT"
 
 
 def test_what_is_repeated_is_kept_once_however_its_id_is_spelled(
@@ -285,10 +323,22 @@ def test_while_the_database_is_away_azure_is_asked_to_repeat(
     assert [line[:3] for line in lines(caplog)] == ["503", "200"]
 
 
+@pytest.mark.parametrize("path", ["/readme", "/notifications/readme"])
+def test_everybody_can_read_the_readme(path: str, client: TestClient, offer: Offer) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == build(offer).files[README].decode()
+    assert offer.readme_address.endswith("/readme")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/health", 200),
+        ("GET", "/readme", 200),
+        ("POST", "/readme", 405),
         ("HEAD", "/health", 200),
         ("HEAD", "/resource", 405),
         ("GET", "/resource", 405),

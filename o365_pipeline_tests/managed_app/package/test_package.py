@@ -11,9 +11,21 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.errors import UsageError
-from o365_pipeline.managed_app.package.package import build, folder, packed, read, write
+from o365_pipeline.managed_app.package.arm_template import deploy
+from o365_pipeline.managed_app.package.package import (
+    README,
+    TEMPLATE,
+    WIZARD,
+    build,
+    build_plans,
+    folder,
+    packed,
+    read,
+    write,
+)
+from o365_pipeline.managed_app.package.ui_expressions import answers, outputs
 from o365_pipeline.managed_app.package.validation import validate
-from o365_pipeline_tests.managed_app.installing import NARROWED, example_package, offer
+from o365_pipeline_tests.managed_app.installing import APPLICATION_OBJECT_ID, NARROWED, example_package, offer
 
 FILES = ["mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"]
 
@@ -41,6 +53,25 @@ def test_the_files_lie_at_the_root_in_one_order_with_one_time_and_one_permission
     assert {(entry.date_time, entry.external_attr >> 16, entry.create_system) for entry in entries} == {
         ((1980, 1, 1, 0, 0, 0), 0o644, 3)
     }
+
+
+@pytest.mark.parametrize("plan", ["standard", "weekly"])
+def test_the_package_of_a_plan_installs_that_plan_and_asks_for_no_other(plan: str) -> None:
+    sizes = {"standard": "S1", "weekly": "S2"}
+    sold = offer(skus=tuple(sku.model_copy(update={"database": sizes[sku.name]}) for sku in offer().skus))
+    package = build_plans(sold)[plan]
+    wizard, template = json.loads(package.files[WIZARD]), json.loads(package.files[TEMPLATE])
+    chosen = answers(wizard, "westeurope", {"applicationObjectId": APPLICATION_OBJECT_ID})
+
+    deployed = deploy(template, **outputs(wizard, chosen))
+
+    assert validate(package) == []
+    assert "sku" not in outputs(wizard, chosen)
+    assert deployed.outputs["sku"] == plan
+    assert deployed.only("Microsoft.Sql/servers/databases")["sku"] == {"name": sizes[plan]}
+    text = package.files[README].decode()
+    assert sold.sku(plan).description in text
+    assert not any(sku.description in text for sku in sold.skus if sku.name != plan)
 
 
 @pytest.mark.parametrize("sold", [offer(), NARROWED, offer(policies=())], ids=["example", "scopes", "no policies"])

@@ -80,6 +80,20 @@ def test_where_data_leaves_it_is_told_how_that_is_deleted() -> None:
     assert "ask the\n   support for a confirmation" in leaving
 
 
+def test_each_policy_is_told_with_who_enforces_it() -> None:
+    lines = {line.split(": ")[0]: line for line in EXAMPLE.splitlines() if "Azure Policy enforces it" in line}
+
+    assert len(lines) == len(offer().policies)
+    assert "Data Connect also shows it" in lines["- Secure transfer to storage accounts should be enabled"]
+    assert "Data Connect" not in lines["- Allowed locations"]
+    assert "Data Connect also shows it" not in text(offer(marketplace=None))
+
+
+def test_the_readme_tells_its_own_address() -> None:
+    assert "<https://o365.fabrikam.example/notifications/readme>" in EXAMPLE
+    assert "<https://fabrikam.example/read>" in text(offer(readme_url="https://fabrikam.example/read"))
+
+
 def test_without_policies_none_are_told() -> None:
     sold = offer()
     none = sold.model_copy(update={"policies": (), "request": sold.request.model_copy(update={"policies": ()})})

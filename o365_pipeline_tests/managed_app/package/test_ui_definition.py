@@ -83,7 +83,7 @@ def test_the_steps_are_gone_through_in_order() -> None:
 def test_the_terms_are_linked_and_have_to_be_accepted() -> None:
     links = {one["options"]["link"]["uri"] for _, one in elements(wizard()) if "link" in one.get("options", {})}
 
-    assert {SOLD.terms_of_service_url, SOLD.privacy_url} <= links
+    assert {SOLD.terms_of_service_url, SOLD.privacy_url, SOLD.readme_address} <= links
     assert element("accepted")["constraints"]["required"] is True
 
 
@@ -120,7 +120,7 @@ def test_a_scope_of_the_offers_own_is_told_in_full() -> None:
 
 def test_the_policies_are_told() -> None:
     assert all(policy in told() for policy in SOLD.request.policies)
-    assert "assigned: none" in told(offer(request=SOLD.request.model_copy(update={"policies": ()})))
+    assert "assigned: none" in told(offer(policies=()))
 
 
 def test_everything_that_is_answered_explains_itself() -> None:

@@ -86,7 +86,7 @@ def extra_parameter(template: Any) -> None:
     ("change", "path", "message", "remedy"),
     [
         (lambda t: t["resources"][0].pop("apiVersion"), "resources.0", "'apiVersion' is a required", "keep to"),
-        (lambda t: t.update(languageVersion="2.0"), "", "'languageVersion' was unexpected", "keep to arm_template"),
+        (lambda t: t.update(language="2.0"), "", "'language' was unexpected", "keep to arm_template"),
         (
             lambda t: t["variables"].update(container="[variables('lakes')]"),
             "",
@@ -100,7 +100,7 @@ def extra_parameter(template: Any) -> None:
             "correct the expression",
         ),
         (lambda t: t["resources"].append(t["resources"][0]), "", "it is there twice", "correct the expression"),
-        (lambda t: t["variables"].update(idle="x"), "", "declared and never used: ['idle']", "correct the expression"),
+        (lambda t: t["variables"].update(idle="x"), "", "declared and never used: idle", "take out what"),
         (
             lambda t: t["parameters"]["location"].update(allowedValues=["westeurope", "swedencentral"]),
             "parameters.location.allowedValues",

@@ -12,7 +12,7 @@ import pytest
 
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.package.package import packed
+from o365_pipeline.managed_app.package.package import build_plans, packed
 from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.marketplace import CONFIGURE, Payload, payload
 from o365_pipeline.managed_app.publishing.marketplace_rules import kind
@@ -25,7 +25,7 @@ JOBS = "/rp/product-ingestion/configure"
 
 
 def told(offer: Offer = OFFER) -> Payload:
-    return payload(offer, PACKAGE)
+    return payload(offer, {sku.name: PACKAGE for sku in offer.skus})
 
 
 def resources(what: Payload, of_kind: str) -> list[Mapping[str, Any]]:
@@ -61,6 +61,37 @@ def test_what_refers_to_another_resource_names_one_of_the_same_request() -> None
 
     assert len(set(names)) == len(names)
     assert referred <= set(names)
+
+
+def test_each_plan_is_told_its_own_package() -> None:
+    plans = build_plans(OFFER)
+    told = payload(OFFER, plans).documents
+
+    for name, package in plans.items():
+        configured = told[f"technical-configuration-{name}.json"]["packageFile"]
+        assert configured == {"name": f"office365-insights-1.0.0-{name}.zip", "sha256": package.digest}
+    assert len({package.digest for package in plans.values()}) == len(OFFER.skus)
+
+
+def test_the_policies_of_azure_storage_are_named_and_no_others() -> None:
+    named = told().documents["technical-configuration-standard.json"]["policies"]
+
+    assert [policy["name"] for policy in named] == [
+        "infrastructure-encryption", "secure-transfer", "no-public-access", "no-shared-key"
+    ]  # fmt: skip
+    assert all(policy["policyDefinitionId"].startswith("/providers/Microsoft.Authorization/") for policy in named)
+    assert (
+        told(OFFER.model_copy(update={"policies": ("region",)})).documents["technical-configuration-weekly.json"][
+            "policies"
+        ]
+        == []
+    )
+
+
+def test_the_listing_links_the_readme() -> None:
+    [listing] = resources(told(), "listing")
+
+    assert {"displayText": "ReadMe", "link": OFFER.readme_address} in listing["generalLinks"]
 
 
 def test_a_plan_without_a_price_for_users_has_no_meter() -> None:

@@ -96,8 +96,11 @@ def test_the_marketplaces_files_are_written_and_what_is_left_is_told(
     assert folder == publisher.home / "managed_app" / "office365-insights" / offer.version / "marketplace"
     assert f"+ {folder / 'configure.json'}" in ended.stdout
     assert "left to a person:\n- the offer's type: the Product Ingestion API is documented for SaaS" in ended.stdout
+    assert {path.name for path in folder.glob("*.zip")} == {
+        f"office365-insights-{offer.version}-{sku.name}.zip" for sku in offer.skus
+    }
     assert publisher.notification_signature
-    assert all("sig=sandbox" not in path.read_text() for path in folder.iterdir())
+    assert all(b"sig=sandbox" not in path.read_bytes() for path in folder.iterdir())
 
 
 def test_a_draft_is_submitted_when_it_is_asked_for(run: Run, cloud: StandIn) -> None:

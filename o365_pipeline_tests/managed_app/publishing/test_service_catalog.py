@@ -75,6 +75,15 @@ def test_a_definition_says_what_the_offer_says(catalog: ServiceCatalog, cloud: S
     assert package.read_bytes() == FIRST.content
 
 
+def test_the_readme_lies_beside_the_package(catalog: ServiceCatalog, tmp_path: Path) -> None:
+    package = packed("package.zip", {"mainTemplate.json": b"{}", "README.md": b"# Read me"})
+
+    catalog.publish(OFFER, package)
+
+    [beside] = tmp_path.rglob(f"{package.digest}.md")
+    assert beside.read_bytes() == b"# Read me"
+
+
 def test_what_is_held_already_is_not_written_again(catalog: ServiceCatalog, cloud: StandIn) -> None:
     catalog.publish(OFFER, FIRST)
     cloud.asked.clear()

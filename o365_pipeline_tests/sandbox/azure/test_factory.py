@@ -50,6 +50,16 @@ def test_what_was_deployed_is_answered_without_its_secret(world: World) -> None:
     assert pipeline.as_dict()["properties"]["activities"][0]["name"] == "copy_Message_v1"
 
 
+@pytest.mark.parametrize("name", ["o365_runtime", "rt", "-runtime", "r" * 64])
+def test_a_name_that_the_factory_does_not_take_is_refused(name: str, world: World) -> None:
+    runtime = factory_definitions.runtime(world.customer)
+
+    with pytest.raises(HttpResponseError, match="is not valid") as caught:
+        world.client.integration_runtimes.create_or_update(GROUP, FACTORY, name, runtime)
+
+    assert caught.value.status_code == 400
+
+
 def test_what_is_not_deployed_is_not_found(world: World) -> None:
     with pytest.raises(ResourceNotFoundError, match="does not exist") as caught:
         world.client.pipelines.get(GROUP, FACTORY, "o365_Message_v1")
