@@ -1,0 +1,45 @@
+"""One soak: steps are drawn until the time is over, and what must hold is checked after each.
+
+What belongs here: drawing, checking, counting. The steps belong to `steps.py`, the checks to `invariants.py`.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from o365_pipeline_tests.soak.clock import SteppedClock
+from o365_pipeline_tests.soak.invariants import Violation, Watch
+from o365_pipeline_tests.soak.steps import STEPS
+from o365_pipeline_tests.soak.world import make_world
+
+
+def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bool = False) -> int:
+    """Returns the exit status."""
+    world = make_world(home, seed, clock)
+    watch, drawn, number, name = Watch(world), Counter[str](), 0, "nothing"
+    ends = time.monotonic() + minutes * 60
+    names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
+    try:
+        while time.monotonic() < ends:
+            number += 1
+            [name] = world.chance.choices(names, weights)
+            watch.before()
+            began = time.monotonic()
+            said = STEPS[name][1](world)
+            drawn[name] += 1
+            if verbose:
+                print(f"{number:4} {world.now:%m-%d %H:%M:%S} {name}: {said} ({time.monotonic() - began:.1f} s)", flush=True)
+            watch.after()
+    except Violation as violation:
+        print(f"seed {seed}, step {number} ({name}): {violation}", flush=True)
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        print(f"seed {seed}, step {number} ({name}): crashed with {type(error).__name__}: {error}", flush=True)
+        return 1
+    finally:
+        print(f"seed {seed}: {number} steps: " + ", ".join(f"{count} {step}" for step, count in drawn.most_common()))
+    return 0

@@ -1,0 +1,184 @@
+"""Three customers in one home: their sandbox, Dagster's memory of it, and what the soak itself knows to be true.
+
+What belongs here: making the home, and what the approvers really decided. What is done to it belongs to `steps.py`;
+what must hold belongs to `invariants.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+import dagster as dg
+
+from o365_pipeline.cli.headless import Headless
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.partitions import CUSTOMERS
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.microsoft365 import admin_center
+from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
+from o365_pipeline_tests.soak.clock import SteppedClock
+
+NAMES = ("alpha", "beta", "gamma")
+DAYS_BEFORE, INITIAL_DAYS = 6, 2
+PEOPLE, MAILS, SECONDS = 5, 1, 1
+ONE_DAY = dt.timedelta(days=1)
+
+DATA_REQUEST = """
+application_id = "00000000-0000-4000-8000-0000000000a1"
+application_name = "Office 365 insights"
+application_tenant_id = "00000000-0000-4000-8000-0000000000c1"
+application_version = "1.0.0"
+owner = "developer@contoso.example"
+policies = []
+
+[[datasets]]
+name = "User_v1"
+columns = ["id", "displayName", "mail", "userPrincipalName", "proxyAddresses", "department", "userType"]
+
+[[datasets]]
+name = "Message_v1"
+columns = [
+    "id", "internetMessageId", "conversationId", "createdDateTime", "receivedDateTime", "sentDateTime",
+    "hasAttachments", "importance", "isDraft", "sender", "from", "toRecipients", "ccRecipients", "bccRecipients"
+]
+
+[[datasets]]
+name = "SharePointSites_v1"
+columns = [
+    "Id", "Url", "RootWeb", "GroupId", "Owner", "StorageQuota", "StorageUsed", "StorageMetrics", "CreatedTime",
+    "SnapshotDate", "Operation"
+]
+"""
+
+CUSTOMER = """
+[customers.{name}]
+tenant_id = "00000000-0000-4000-8000-{number:012}"
+subscription_id = "00000000-0000-4000-8000-0000000000d1"
+resource_group = "rg-sandbox"
+factory = "adf-{name}"
+region = "westeurope"
+storage_account = "o365sandbox"
+container = "lake"
+first_day = {first_day}
+initial_days = {days}
+purge_grace_days = 0
+unread_feed_hours = 1
+data_request = "data_request.toml"
+application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
+"""
+
+
+@dataclass
+class Decided:
+    """The approver's last decision, whatever any clock or feed says."""
+
+    approved: bool = False
+    expires_at: dt.datetime | None = None
+    may_be_unseen_since: dt.datetime | None = None
+    """Since when the feed's faults may hide it from the pipeline."""
+
+    def in_force(self, now: dt.datetime) -> bool:
+        return self.approved and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass
+class World:
+    """What the steps work on."""
+
+    home: Path
+    chance: random.Random
+    clock: SteppedClock
+    deployment: Deployment
+    instance: dg.DagsterInstance
+    headless: Headless
+    factory_faults: FactoryFaults
+    feed_faults: FeedFaults
+    feed_is_faulty: bool = False
+    decided: dict[str, Decided] = field(default_factory=lambda: {name: Decided() for name in NAMES})
+    logs: Path = Path()
+
+    @property
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    @property
+    def customers(self) -> dict[str, Customer]:
+        return {customer.name: customer for customer in self.deployment.customers}
+
+    def any_customer(self) -> Customer:
+        return self.customers[self.chance.choice(NAMES)]
+
+    def any_days(self) -> tuple[dt.date, dt.date]:
+        """Draws a first and a last day of those that are over; recent ones, so that spans meet."""
+        yesterday = self.now.date() - ONE_DAY
+        first = max(self.deployment.first_day, yesterday - ONE_DAY * DAYS_BEFORE)
+        there = [first + ONE_DAY * n for n in range((yesterday - first).days + 1)]
+        begin = self.chance.randrange(len(there))
+        return there[begin], there[min(len(there) - 1, begin + self.chance.randrange(3))]
+
+    def decide(self, customer: Customer, state: State, valid: dt.timedelta | None = None) -> None:
+        """Lets the approver decide; an approval may be valid for a shorter time than Microsoft's 180 days."""
+        request = customer.data_request
+        days = admin_center.APPROVAL_DAYS if valid is None else valid / ONE_DAY
+        with mock.patch.object(admin_center, "APPROVAL_DAYS", days):
+            self.deployment.sandbox.decide(customer.tenant_id, request.application_id, state, "a@approver.example")
+        unseen = self.now if self.feed_is_faulty else None
+        expires_at = self.now + dt.timedelta(days=days)
+        self.decided[customer.name] = Decided(state is State.APPROVED, expires_at, unseen)
+
+
+def make_world(home: Path, seed: int, clock: SteppedClock) -> World:
+    """Makes a home that nobody has approved anything in."""
+    home.mkdir(parents=True, exist_ok=True)
+    first_day = dt.datetime.now(dt.UTC).date() - ONE_DAY * DAYS_BEFORE
+    settings = home.with_name(f"{home.name}-settings")
+    settings.mkdir(exist_ok=True)
+    (settings / "data_request.toml").write_text(DATA_REQUEST)
+    entries = [
+        CUSTOMER.format(name=name, number=number, first_day=first_day, days=INITIAL_DAYS)
+        for number, name in enumerate(NAMES, 1)
+    ]
+    (settings / "customers.toml").write_text("".join(entries))
+    os.environ.update(environment_of(home, settings))
+    factory_faults, feed_faults = FactoryFaults(), FeedFaults()
+    share_faults(factory_faults, feed_faults)
+    deployment = load()
+    deployment.use_dagster_home()
+    deployment.register_data_requests()
+    deployment.database.compact()
+    instance = dg.DagsterInstance.get()
+    instance.add_dynamic_partitions(CUSTOMERS, list(NAMES))
+    headless = Headless(deployment, instance)
+    chance = random.Random(seed)
+    return World(
+        home, chance, clock, deployment, instance, headless, factory_faults, feed_faults, logs=settings / "processes"
+    )
+
+
+def environment_of(home: Path, settings: Path) -> Mapping[str, str]:
+    """The variables of every process that works on the home."""
+    return {
+        "O365_HOME": str(home),
+        "O365_CUSTOMERS": str(settings / "customers.toml"),
+        "O365_SANDBOX_USERS": str(PEOPLE),
+        "O365_SANDBOX_MAILS": str(MAILS),
+        "O365_SANDBOX_SECONDS": str(SECONDS),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+
+
+def share_faults(factory_faults: FactoryFaults, feed_faults: FeedFaults) -> None:
+    """Gives all copies of the cloud in this process the same faults, also those that Dagster makes for a run."""
+    SandboxCloud.factory_faults = property(lambda _: factory_faults)  # type: ignore[assignment, method-assign]
+    SandboxCloud.feed_faults = property(lambda _: feed_faults)  # type: ignore[assignment, method-assign]
