@@ -22,14 +22,11 @@ from o365_pipeline.database.ledger import extraction, landing, purge, release
 from o365_pipeline.extraction.extraction_ledger import PURGED
 from o365_pipeline.extraction.windows import Window, window_of_folder
 from o365_pipeline.sandbox.tenant.organization import organization
+from o365_pipeline_tests.soak.violation import Violation
 from o365_pipeline_tests.soak.world import PEOPLE, World
 
 UNSEEN_FOR = dt.timedelta(hours=1, minutes=5)
 """How long a decision may be unseen whose blob of the feed cannot be read: `unread_feed_hours`, and a step."""
-
-
-class Violation(Exception):
-    """Something that must hold does not."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from o365_pipeline_tests.soak.clock import SteppedClock
-from o365_pipeline_tests.soak.invariants import Violation, Watch
+from o365_pipeline_tests.soak.invariants import Watch
 from o365_pipeline_tests.soak.steps import STEPS
+from o365_pipeline_tests.soak.violation import Violation
 from o365_pipeline_tests.soak.world import make_world
 
 

@@ -14,7 +14,18 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, CopyError
+from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault
+from o365_pipeline_tests.soak.violation import Violation
+from o365_pipeline_tests.soak.processes import Child, Daemon, terminal, wait, worker
 from o365_pipeline_tests.soak.world import World
+
+SENSORS = ("consent_sensor", "landing_sensor", "purge_sensor")
+LONGEST_LIFE = 8.0
+"""A process that is killed is killed within so many seconds."""
+
+DAEMON_SECONDS = 25.0
+CLOCK_STEPS = (45, 90, 10 * 60, 3_600, 3 * 3_600, 26 * 3_600, -2, -30, -200)
 
 Step = Callable[[World], str]
 """Does something, and says what."""
@@ -82,6 +93,141 @@ def with_job(request: dg.RunRequest) -> dg.RunRequest:
     return dg.RunRequest(run_key=request.run_key, job_name="extraction_job", tags=request.tags)
 
 
+def extract(world: World) -> str:
+    """One terminal."""
+    child = terminal(world, _extraction(world))
+    wait(world, [child])
+    return _told([child])
+
+
+def extract_twice_at_once(world: World) -> str:
+    """Two terminals that ask for days of one customer at the same moment."""
+    customer = world.any_customer().name
+    children = [terminal(world, _extraction(world, customer)) for _ in range(2)]
+    wait(world, children)
+    return _told(children)
+
+
+def extract_anew(world: World) -> str:
+    """A terminal that gives up what landed, and extracts it anew."""
+    dataset = world.chance.choice(("Message_v1", "User_v1"))
+    child = terminal(world, [*_extraction(world), "--dataset", dataset, "--anew", "the soak wants it"])
+    wait(world, [child])
+    return _told([child])
+
+
+def purge(world: World) -> str:
+    child = terminal(world, ["purge", "--customer", world.any_customer().name])
+    wait(world, [child])
+    return _told([child])
+
+
+def kill_a_terminal(world: World) -> str:
+    """An extraction, or a purge, that is killed at some moment."""
+    customer = world.any_customer().name
+    arguments = world.chance.choice([_extraction(world, customer), ["purge", "--customer", customer]])
+    return _kill(world, terminal(world, arguments))
+
+
+def kill_a_worker(world: World) -> str:
+    """What sensors ask for, killed at some moment."""
+    return _kill(world, worker(world, world.chance.sample(SENSORS, 2)))
+
+
+def kill_a_worker_beside_a_terminal(world: World) -> str:
+    other = terminal(world, _extraction(world))
+    said = _kill(world, worker(world, world.chance.sample(SENSORS, 2)))
+    wait(world, [other])
+    return f"{said}; {_told([other])}"
+
+
+def daemon(world: World) -> str:
+    """Dagster's daemon for some seconds; its run workers may be killed, and in the end all are."""
+    lives = world.chance.uniform(DAEMON_SECONDS / 2, DAEMON_SECONDS)
+    decides = world.chance.random() < 0.5
+    kills = world.chance.random() < 0.5
+    at_work, killed = Daemon(world), 0
+    try:
+        if decides:
+            approve(world)
+        for _ in range(round(lives * 5)):
+            world.clock.really_sleep(0.2)
+            workers = at_work.look()
+            if kills and workers and world.chance.random() < 0.1:
+                workers[0].kill()
+                killed += 1
+    finally:
+        at_work.kill_all()
+    return f"{lives:.0f} s, {killed} run workers killed"
+
+
+def step_the_clock(world: World) -> str:
+    seconds = world.chance.choice(CLOCK_STEPS)
+    world.clock.step(seconds)
+    return f"{seconds:+} s"
+
+
+def fault_of_the_factory(world: World) -> str:
+    """Something that goes wrong with some of the next requests of this process."""
+    chance, faults = world.chance, world.factory_faults
+    on = chance.choice(("", RUNS_QUERY, RUNS_START))
+    fault = chance.choice(("throttled", "error", "error after acting", "hidden", "copy fails"))
+    match fault:
+        case "throttled":
+            faults.throttle(chance.randint(1, 3), chance.choice((1, 20, 400)), on=on)
+        case "error":
+            faults.fail(chance.randint(1, 8), chance.choice((500, 503, 400)), on=on)
+        case "error after acting":
+            faults.fail(chance.randint(1, 2), 500, after_acting=True, on=on)
+        case "hidden":
+            faults.hide_new_runs(chance.randint(1, 6))
+        case "copy fails":
+            faults.fail_copies(chance.randint(1, 2), chance.choice((CopyError.NO_USERS, CopyError.SIGN_IN)))
+    return f"{fault} {on}".strip()
+
+
+def fault_of_the_feed(world: World) -> str:
+    chance, faults = world.chance, world.feed_faults
+    fault = chance.choice(("throttled", "blob", "pages", "twice"))
+    world.hide_decisions()
+    match fault:
+        case "throttled":
+            faults.throttle(chance.randint(1, 4), chance.choice((None, 1, 90)))
+        case "blob":
+            faults.spoil_blobs(chance.randint(1, 2), chance.choice(list(BlobFault)))
+        case "pages":
+            faults.refuse_pages(1)
+        case "twice":
+            faults.lists_twice = not faults.lists_twice
+    return fault
+
+
+def mend(world: World) -> str:
+    world.mend()
+    return "factory and feed"
+
+
+def _extraction(world: World, customer: str | None = None) -> list[str]:
+    first, last = world.any_days()
+    return ["extract", "--customer", customer or world.any_customer().name, "--from", str(first), "--to", str(last)]
+
+
+def _kill(world: World, child: Child) -> str:
+    lives = world.chance.uniform(0, LONGEST_LIFE)
+    child.process.join(lives)
+    ended = not child.process.is_alive()
+    child.kill()
+    return f"{child.what} " + (_told([child]) if ended else f"killed after {lives:.1f} s")
+
+
+def _told(children: list[Child]) -> str:
+    """Says how processes ended; one of the project's commands never ends with a traceback."""
+    for child in children:
+        if "Traceback (most recent call last)" in child.said:
+            raise Violation(f"{child.what} ended with a traceback: {child.last_line}")
+    return "; ".join(f"{child.what}: {child.process.exitcode} {child.last_line[:150]}" for child in children)
+
+
 STEPS: Mapping[str, tuple[int, Step]] = {
     "approve": (8, approve),
     "approve for some minutes": (3, approve_for_some_minutes),
@@ -92,5 +238,17 @@ STEPS: Mapping[str, tuple[int, Step]] = {
     "reconciliation sensor": (1, tick("reconciliation_sensor")),
     "schedule": (2, schedule),
     "backfill": (3, backfill),
+    "extract": (4, extract),
+    "extract twice at once": (3, extract_twice_at_once),
+    "extract anew": (1, extract_anew),
+    "purge": (2, purge),
+    "kill a terminal": (4, kill_a_terminal),
+    "kill a worker": (4, kill_a_worker),
+    "kill a worker beside a terminal": (1, kill_a_worker_beside_a_terminal),
+    "daemon": (1, daemon),
+    "clock step": (4, step_the_clock),
+    "factory fault": (3, fault_of_the_factory),
+    "feed fault": (2, fault_of_the_feed),
+    "mend faults": (3, mend),
 }
 """Each kind of step with its weight."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import sqlite3
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import dagster as dg
+import sqlalchemy as sa
 
 from o365_pipeline.cli.headless import Headless
 from o365_pipeline.consent.approvals import State
@@ -29,7 +31,7 @@ from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline_tests.soak.clock import SteppedClock
 
 NAMES = ("alpha", "beta", "gamma")
-DAYS_BEFORE, INITIAL_DAYS = 6, 2
+DAYS_BEFORE, INITIAL_DAYS = 6, 1
 PEOPLE, MAILS, SECONDS = 5, 1, 1
 ONE_DAY = dt.timedelta(days=1)
 
@@ -137,6 +139,19 @@ class World:
         self.decided[customer.name] = Decided(state is State.APPROVED, expires_at, unseen)
 
 
+    def hide_decisions(self) -> None:
+        """Notes that what is decided from now on may not be seen, because of the feed's faults."""
+        self.feed_is_faulty = True
+
+    def mend(self) -> None:
+        """Ends all faults; a blob that could not be read is asked for again later."""
+        self.factory_faults.end()
+        self.factory_faults.hide_new_runs(0)
+        self.feed_faults.mend_blobs()
+        self.feed_faults.lists_twice = False
+        self.feed_is_faulty = False
+
+
 def make_world(home: Path, seed: int, clock: SteppedClock) -> World:
     """Makes a home that nobody has approved anything in."""
     home.mkdir(parents=True, exist_ok=True)
@@ -163,6 +178,13 @@ def make_world(home: Path, seed: int, clock: SteppedClock) -> World:
     return World(
         home, chance, clock, deployment, instance, headless, factory_faults, feed_faults, logs=settings / "processes"
     )
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def _leave_writing_to_the_system(connection: object, _record: object) -> None:
+    """What a killed process has written is there all the same; only the machine's crash would lose it."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def environment_of(home: Path, settings: Path) -> Mapping[str, str]:

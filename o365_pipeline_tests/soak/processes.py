@@ -1,0 +1,154 @@
+"""Other processes that work on the home: terminals, workers and Dagster's daemon, which may be killed at any moment.
+
+What belongs here: starting, waiting and killing. Terminals and workers are forked from a process that has imported the
+project before, so that each begins at once; the daemon is Dagster's own, with the run workers that it launches.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import psutil
+
+from o365_pipeline_tests.soak.world import World
+
+WARM = ["o365_pipeline.cli.extract", "o365_pipeline.cli.main", "o365_pipeline.definitions", __name__]
+FORKS = multiprocessing.get_context("forkserver")
+SUSPENDED_AFTER, SUSPENDED_SECONDS, PATIENCE = 6.0, 60, 240.0
+"""After so many real seconds a process that is waited for sees the clock go on by a minute; after the last, it hangs.
+"""
+
+DAEMON = ["dagster-daemon", "run", "--module-name", "o365_pipeline.definitions"]
+
+
+@dataclass
+class Child:
+    """A process, and where it writes what it says."""
+
+    what: str
+    process: ForkServerProcess
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    @property
+    def last_line(self) -> str:
+        lines = [line for line in self.said.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def kill(self) -> None:
+        """Kills it at this moment; what it began, it does not end."""
+        self.process.kill()
+        self.process.join()
+
+
+def terminal(world: World, arguments: Sequence[str]) -> Child:
+    """Starts `o365-pipeline` with some arguments."""
+    return _start(world, f"o365-pipeline {' '.join(arguments)}", _run_command, tuple(arguments))
+
+
+def worker(world: World, sensors: Sequence[str]) -> Child:
+    """Starts a process that ticks sensors and executes what they ask for, as daemon and run worker do."""
+    return _start(world, f"worker of {', '.join(sensors)}", _run_sensors, tuple(sensors))
+
+
+def wait(world: World, children: Sequence[Child]) -> None:
+    """Waits until all have ended; if that takes long, the clock goes on, as where a laptop was asleep."""
+    begun = stepped = time.monotonic()
+    while any(child.process.is_alive() for child in children):
+        children[0].process.join(0.1) if len(children) == 1 else world.clock.really_sleep(0.1)
+        if time.monotonic() - stepped > SUSPENDED_AFTER:
+            stepped = time.monotonic()
+            world.clock.step(SUSPENDED_SECONDS)
+        if time.monotonic() - begun > PATIENCE:
+            for child in children:
+                child.kill()
+            raise TimeoutError(f"{children[0].what} does not end: {children[0].last_line}")
+
+
+def _start(world: World, what: str, function: Callable[[Path, tuple[str, ...]], None], given: tuple[str, ...]) -> Child:
+    FORKS.set_forkserver_preload(WARM)
+    world.logs.mkdir(exist_ok=True)
+    log = world.logs / f"{len(list(world.logs.iterdir())):05}.log"
+    process = FORKS.Process(target=function, args=(log, given))
+    process.start()
+    return Child(what, process, log)
+
+
+def _run_command(log: Path, arguments: tuple[str, ...]) -> None:
+    from o365_pipeline.cli.main import main
+
+    _write_into(log)
+    sys.argv = ["o365-pipeline", *arguments]
+    main()
+
+
+def _run_sensors(log: Path, sensors: tuple[str, ...]) -> None:
+    import dagster as dg
+
+    from o365_pipeline.cli.headless import Headless
+    from o365_pipeline.deployment import load
+    from o365_pipeline.errors import O365PipelineError
+
+    _write_into(log)
+    deployment = load()
+    with dg.DagsterInstance.get() as instance:
+        headless = Headless(deployment, instance)
+        for sensor in sensors:
+            for request in headless.tick(sensor):
+                try:
+                    headless.execute(request)
+                except O365PipelineError as error:
+                    print(error)
+
+
+def _write_into(log: Path) -> None:
+    file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    sys.stderr = os.fdopen(2, "w", buffering=1)
+
+
+class Daemon:
+    """Dagster's daemon, its code server, and the run workers that it launches."""
+
+    def __init__(self, world: World) -> None:
+        self._log = (world.logs.with_name("daemon.log")).open("ab")
+        self._daemon = subprocess.Popen(
+            DAEMON, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=world.logs.parent
+        )
+        self._seen: dict[int, psutil.Process] = {}
+
+    def look(self) -> list[psutil.Process]:
+        """Remembers all of its processes, and returns its run workers."""
+        with suppress(psutil.Error):
+            for process in psutil.Process(self._daemon.pid).children(recursive=True):
+                self._seen.setdefault(process.pid, process)
+        workers = []
+        for process in self._seen.values():
+            with suppress(psutil.Error):
+                if process.is_running() and "execute_run" in process.cmdline():
+                    workers.append(process)
+        return workers
+
+    def kill_all(self) -> None:
+        """Kills every process at this moment, as where the machine loses its power."""
+        self.look()
+        for process in [psutil.Process(self._daemon.pid), *self._seen.values()]:
+            with suppress(psutil.Error):
+                process.kill()
+        self._daemon.wait()
+        psutil.wait_procs(list(self._seen.values()), timeout=10)
+        self._log.close()
