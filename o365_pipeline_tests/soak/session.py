@@ -12,9 +12,12 @@ from pathlib import Path
 
 from o365_pipeline_tests.soak.clock import SteppedClock
 from o365_pipeline_tests.soak.invariants import Watch
+from o365_pipeline_tests.soak.quiet import settle
 from o365_pipeline_tests.soak.steps import STEPS
 from o365_pipeline_tests.soak.violation import Violation
 from o365_pipeline_tests.soak.world import make_world
+
+QUIET_WEIGHT = 1
 
 
 def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bool = False) -> int:
@@ -22,14 +25,17 @@ def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bo
     world = make_world(home, seed, clock)
     watch, drawn, number, name = Watch(world), Counter[str](), 0, "nothing"
     ends = time.monotonic() + minutes * 60
-    names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
+    steps = {**STEPS, "quiet": (QUIET_WEIGHT, settle)}
+    names, weights = list(steps), [weight for weight, _ in steps.values()]
     try:
-        while time.monotonic() < ends:
+        is_over = False
+        while not is_over:
             number += 1
-            [name] = world.chance.choices(names, weights)
+            is_over = time.monotonic() > ends
+            name = "quiet" if is_over else world.chance.choices(names, weights)[0]
             watch.before()
             began = time.monotonic()
-            said = STEPS[name][1](world)
+            said = steps[name][1](world)
             drawn[name] += 1
             if verbose:
                 print(f"{number:4} {world.now:%m-%d %H:%M:%S} {name}: {said} ({time.monotonic() - began:.1f} s)", flush=True)

@@ -189,7 +189,7 @@ def fault_of_the_factory(world: World) -> str:
 def fault_of_the_feed(world: World) -> str:
     chance, faults = world.chance, world.feed_faults
     fault = chance.choice(("throttled", "blob", "pages", "twice"))
-    world.hide_decisions()
+    world.feed_failed_at = world.now
     match fault:
         case "throttled":
             faults.throttle(chance.randint(1, 4), chance.choice((None, 1, 90)))

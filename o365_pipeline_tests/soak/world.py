@@ -85,9 +85,8 @@ class Decided:
     """The approver's last decision, whatever any clock or feed says."""
 
     approved: bool = False
+    at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
     expires_at: dt.datetime | None = None
-    may_be_unseen_since: dt.datetime | None = None
-    """Since when the feed's faults may hide it from the pipeline."""
 
     def in_force(self, now: dt.datetime) -> bool:
         return self.approved and (self.expires_at is None or now < self.expires_at)
@@ -105,7 +104,9 @@ class World:
     headless: Headless
     factory_faults: FactoryFaults
     feed_faults: FeedFaults
-    feed_is_faulty: bool = False
+    feed_failed_at: dt.datetime | None = None
+    """When the feed last had a fault; what was decided may be unread since."""
+
     decided: dict[str, Decided] = field(default_factory=lambda: {name: Decided() for name in NAMES})
     logs: Path = Path()
 
@@ -134,14 +135,7 @@ class World:
         days = admin_center.APPROVAL_DAYS if valid is None else valid / ONE_DAY
         with mock.patch.object(admin_center, "APPROVAL_DAYS", days):
             self.deployment.sandbox.decide(customer.tenant_id, request.application_id, state, "a@approver.example")
-        unseen = self.now if self.feed_is_faulty else None
-        expires_at = self.now + dt.timedelta(days=days)
-        self.decided[customer.name] = Decided(state is State.APPROVED, expires_at, unseen)
-
-
-    def hide_decisions(self) -> None:
-        """Notes that what is decided from now on may not be seen, because of the feed's faults."""
-        self.feed_is_faulty = True
+        self.decided[customer.name] = Decided(state is State.APPROVED, self.now, self.now + dt.timedelta(days=days))
 
     def mend(self) -> None:
         """Ends all faults; a blob that could not be read is asked for again later."""
@@ -149,7 +143,6 @@ class World:
         self.factory_faults.hide_new_runs(0)
         self.feed_faults.mend_blobs()
         self.feed_faults.lists_twice = False
-        self.feed_is_faulty = False
 
 
 def make_world(home: Path, seed: int, clock: SteppedClock) -> World:
