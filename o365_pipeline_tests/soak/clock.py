@@ -60,7 +60,7 @@ class SteppedClock:
     def step_instead_of_sleeping(self) -> None:
         """Lets what sleeps for long in this process step the clock; to be called before it is imported."""
         if self._shared:
-            time.sleep = self._sleep
+            time.sleep = self._sleep  # type: ignore[assignment]
 
     def _sleep(self, seconds: float) -> None:
         if seconds <= SHORT:

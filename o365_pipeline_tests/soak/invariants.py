@@ -1,7 +1,7 @@
 """What must hold after every step, and what once nothing is left to do.
 
 What belongs here: the checks, from the sandbox's own record of decisions and runs, the ledger, the lake and the mart.
-A check raises `Violation` with one line.
+A check raises `ViolationError` with one line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from o365_pipeline.database.ledger import approval_event, extraction, landing, n
 from o365_pipeline.extraction.extraction_ledger import PURGED
 from o365_pipeline.extraction.windows import Window, window_of_folder
 from o365_pipeline.sandbox.tenant.organization import organization
-from o365_pipeline_tests.soak.violation import Violation
+from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import PEOPLE, Decided, World
 
 UNSEEN_FOR = dt.timedelta(hours=1, minutes=5)
@@ -72,9 +72,10 @@ class Watch:
         now = self.world.now
         for run in runs:
             decided = self.world.decided[run.customer]
-            if run.number > self.last_run and not (self.allowed[run.customer] or decided.in_force(now)):
-                if not _may_be_unread(self.world, run.customer, decided, run.created_at):
-                    raise Violation(f"a factory run was submitted outside an approval in force: {run}")
+            if run.number <= self.last_run or self.allowed[run.customer] or decided.in_force(now):
+                continue
+            if not _may_be_unread(self.world, run.customer, decided, run.created_at):
+                raise ViolationError(f"a factory run was submitted outside an approval in force: {run}")
         self.last_run = max((run.number for run in runs), default=0)
 
 
@@ -110,16 +111,14 @@ def paid_once(world: World, runs: list[MadeRun]) -> None:
     for of_dataset in held.values():
         for first, second in pairwise(sorted(of_dataset, key=lambda run: run.window)):
             if second.window.first_day <= first.window.last_day:
-                raise Violation(f"days are paid twice: {first}; {second}")
+                raise ViolationError(f"days are paid twice: {first}; {second}")
 
 
 def _given_up(world: World, runs: list[MadeRun]) -> set[str]:
     """Returns the runs whose data was purged, or given up to be extracted anew."""
     with world.deployment.database.begin() as connection:
         found = set(connection.scalars(sa.select(release.c.factory_run_id)))
-        found |= set(
-            connection.scalars(sa.select(extraction.c.factory_run_id).where(extraction.c.status == PURGED))
-        )
+        found |= set(connection.scalars(sa.select(extraction.c.factory_run_id).where(extraction.c.status == PURGED)))
         purges = connection.execute(sa.select(purge.c.what, purge.c.started_at)).all()
     purged: dict[str, dt.datetime] = {}
     for row in purges:
@@ -136,9 +135,9 @@ def nothing_is_left_of_purged(world: World) -> None:
         if _is_purged(world, customer):
             lake = world.home / "lake"
             if left := next((path for path in lake.rglob("*") if path.is_file() and customer.name in path.parts), None):
-                raise Violation(f"{customer.name} is purged, and {left.relative_to(world.home)} is there")
+                raise ViolationError(f"{customer.name} is purged, and {left.relative_to(world.home)} is there")
             if found := trace_of_people(world.home, customer):
-                raise Violation(f"{customer.name} is purged, and {found}")
+                raise ViolationError(f"{customer.name} is purged, and {found}")
 
 
 def _is_purged(world: World, customer: Customer) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-
-import psutil
 
 from o365_pipeline_tests.soak.world import World
 
@@ -129,26 +128,41 @@ class Daemon:
         self._daemon = subprocess.Popen(
             DAEMON, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=world.logs.parent
         )
-        self._seen: dict[int, psutil.Process] = {}
+        self._seen: set[int] = set()
 
-    def look(self) -> list[psutil.Process]:
+    def look(self) -> list[int]:
         """Remembers all of its processes, and returns its run workers."""
-        with suppress(psutil.Error):
-            for process in psutil.Process(self._daemon.pid).children(recursive=True):
-                self._seen.setdefault(process.pid, process)
-        workers = []
-        for process in self._seen.values():
-            with suppress(psutil.Error):
-                if process.is_running() and "execute_run" in process.cmdline():
-                    workers.append(process)
-        return workers
+        commands = _commands()
+        family = {self._daemon.pid, *(pid for pid in self._seen if pid in commands)}
+        while more := {pid for pid, (parent, _) in commands.items() if parent in family and pid not in family}:
+            family |= more
+        self._seen = family - {self._daemon.pid}
+        return sorted(pid for pid in self._seen if b"execute_run" in commands[pid][1])
 
     def kill_all(self) -> None:
         """Kills every process at this moment, as where the machine loses its power."""
         self.look()
-        for process in [psutil.Process(self._daemon.pid), *self._seen.values()]:
-            with suppress(psutil.Error):
-                process.kill()
+        self._daemon.kill()
+        for pid in self._seen:
+            kill(pid)
         self._daemon.wait()
-        psutil.wait_procs(list(self._seen.values()), timeout=10)
+        while self.look():
+            time.sleep(0.1)
         self._log.close()
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _commands() -> dict[int, tuple[int, bytes]]:
+    """Returns the parent and the command of every process of this machine that has not ended."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+                if state not in "ZX":
+                    found[int(folder.name)] = (int(parent), (folder / "cmdline").read_bytes())
+    return found

@@ -7,8 +7,7 @@ belongs to `invariants.py`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import dagster as dg
 import duckdb
@@ -23,7 +22,6 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -33,7 +31,7 @@ from o365_pipeline.raw.manifest import landings_of
 from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline_tests.soak.processes import Daemon
 from o365_pipeline_tests.soak.steps import execute, tick
-from o365_pipeline_tests.soak.violation import Violation
+from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
 
 ROUNDS, PAUSE_SECONDS, DAEMON_SECONDS = 14, 20 * 60, 60.0
@@ -51,7 +49,7 @@ def settle(world: World) -> str:
             return f"{number} rounds; {account(world)}"
         world.clock.step(PAUSE_SECONDS)
         world.clock.really_sleep(0 if world.clock.can_be_stepped else 2)
-    raise Violation(f"it does not come to an end: {said}")
+    raise ViolationError(f"it does not come to an end: {said}")
 
 
 def account(world: World) -> str:
@@ -78,7 +76,7 @@ def _end_runs_of_killed_workers(world: World) -> None:
             if not world.instance.get_runs(at_work, limit=1):
                 return
         runs = world.instance.get_runs(at_work)
-        raise Violation(f"runs whose process was killed are never ended: {[run.run_id for run in runs]}")
+        raise ViolationError(f"runs whose process was killed are never ended: {[run.run_id for run in runs]}")
     finally:
         daemon.kill_all()
 
@@ -123,13 +121,14 @@ def _every_row_is_somewhere(world: World, customer: Customer, dataset: Dataset, 
     lake = world.deployment.lakes.of(customer)
     landed = landings_of(world.deployment.database, lake, customer.name, dataset, days)
     others = {found.extraction.extraction_id for found in landed.values()} - {entry.extraction_id}
+    what = f"{customer.name} {dataset.name} {entry.window}"
     if others or set(landed) != set(days):
-        raise Violation(f"{customer.name} {dataset.name} {entry.window} is loaded, and other landings hold its days")
+        raise ViolationError(f"{what} is loaded, and other landings hold its days")
     sealed = landed[days[0]].manifest.rows
     of_days = [_rows_of_day(world, customer, dataset, day) for day in days]
     # A row without a date is of every day of its window.
     if sum(of_days) != sealed and set(of_days) != {sealed}:
-        raise Violation(f"{customer.name} {dataset.name} {entry.window}: {sealed} rows are sealed, {of_days} curated")
+        raise ViolationError(f"{what}: {sealed} rows are sealed, {of_days} curated")
     return sealed
 
 
@@ -147,7 +146,7 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
     database, live = world.deployment.database, live_days(world.deployment.database, customer)
     loaded = loaded_days(database, customer.name)
     if not live and loaded:
-        raise Violation(f"{customer.name}: the mart has the days {sorted(loaded)} of which nothing is sealed")
+        raise ViolationError(f"{customer.name}: the mart has the days {sorted(loaded)} of which nothing is sealed")
     with scratch_folder() as folder:
         empty = mart_database(sa.make_url(f"sqlite:///{folder / 'mart.db'}"))
         again = Marts(default=database, own={customer.name: empty})
@@ -159,7 +158,7 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
             with database.begin() as connection, empty.begin() as other:
                 found, expected = connection.execute(query).all(), other.execute(query).all()
             if found != expected:
-                raise Violation(
+                raise ViolationError(
                     f"{customer.name}: {table.name} has {len(found)} rows, and of what is curated come {len(expected)}"
                 )
         empty.engine.dispose()

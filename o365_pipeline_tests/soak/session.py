@@ -10,11 +10,12 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from o365_pipeline.consent.approvals import State
 from o365_pipeline_tests.soak.clock import SteppedClock
 from o365_pipeline_tests.soak.invariants import Watch
 from o365_pipeline_tests.soak.quiet import settle
 from o365_pipeline_tests.soak.steps import STEPS
-from o365_pipeline_tests.soak.violation import Violation
+from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import make_world
 
 QUIET_WEIGHT = 1
@@ -25,6 +26,8 @@ def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bo
     world = make_world(home, seed, clock)
     watch, drawn, number, name = Watch(world), Counter[str](), 0, "nothing"
     ends = time.monotonic() + minutes * 60
+    for customer in list(world.customers.values())[1:]:
+        world.decide(customer, State.APPROVED)
     steps = {**STEPS, "quiet": (QUIET_WEIGHT, settle)}
     names, weights = list(steps), [weight for weight, _ in steps.values()]
     try:
@@ -38,9 +41,12 @@ def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bo
             said = steps[name][1](world)
             drawn[name] += 1
             if verbose:
-                print(f"{number:4} {world.now:%m-%d %H:%M:%S} {name}: {said} ({time.monotonic() - began:.1f} s)", flush=True)
+                print(
+                    f"{number:4} {world.now:%m-%d %H:%M:%S} {name}: {said} ({time.monotonic() - began:.1f} s)",
+                    flush=True,
+                )
             watch.after()
-    except Violation as violation:
+    except ViolationError as violation:
         print(f"seed {seed}, step {number} ({name}): {violation}", flush=True)
         return 1
     except Exception as error:

@@ -6,7 +6,7 @@ What belongs here: one function for each kind of step. What must hold after it b
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
@@ -16,8 +16,8 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, CopyError
 from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault
-from o365_pipeline_tests.soak.violation import Violation
-from o365_pipeline_tests.soak.processes import Child, Daemon, terminal, wait, worker
+from o365_pipeline_tests.soak.processes import Child, Daemon, kill, terminal, wait, worker
+from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
 
 SENSORS = ("consent_sensor", "landing_sensor", "purge_sensor")
@@ -59,10 +59,10 @@ def tick(sensor: str) -> Step:
     return step
 
 
-def execute(world: World, requests: list[dg.RunRequest] | tuple[dg.RunRequest, ...] | object) -> str:
+def execute(world: World, requests: Sequence[dg.RunRequest]) -> str:
     """Executes runs one after the other; says why those failed that did."""
     said = ""
-    for request in requests:  # type: ignore[attr-defined]
+    for request in requests:
         try:
             world.headless.execute(request)
         except O365PipelineError as error:
@@ -154,7 +154,7 @@ def daemon(world: World) -> str:
             world.clock.really_sleep(0.2)
             workers = at_work.look()
             if kills and workers and world.chance.random() < 0.1:
-                workers[0].kill()
+                kill(workers[0])
                 killed += 1
     finally:
         at_work.kill_all()
@@ -224,7 +224,7 @@ def _told(children: list[Child]) -> str:
     """Says how processes ended; one of the project's commands never ends with a traceback."""
     for child in children:
         if "Traceback (most recent call last)" in child.said:
-            raise Violation(f"{child.what} ended with a traceback: {child.last_line}")
+            raise ViolationError(f"{child.what} ended with a traceback: {child.last_line}")
     return "; ".join(f"{child.what}: {child.process.exitcode} {child.last_line[:150]}" for child in children)
 
 

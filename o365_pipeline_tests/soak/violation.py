@@ -1,5 +1,5 @@
 """What a soak looks for."""
 
 
-class Violation(Exception):
+class ViolationError(Exception):
     """Something that must hold does not; the message is one line."""

@@ -31,8 +31,9 @@ from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline_tests.soak.clock import SteppedClock
 
 NAMES = ("alpha", "beta", "gamma")
-DAYS_BEFORE, INITIAL_DAYS = 6, 1
+DAYS_BEFORE, INITIAL_DAYS = 4, 1
 PEOPLE, MAILS, SECONDS = 5, 1, 1
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 ONE_DAY = dt.timedelta(days=1)
 
 DATA_REQUEST = """
@@ -85,7 +86,7 @@ class Decided:
     """The approver's last decision, whatever any clock or feed says."""
 
     approved: bool = False
-    at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    at: dt.datetime = EVER
     expires_at: dt.datetime | None = None
 
     def in_force(self, now: dt.datetime) -> bool:
@@ -127,7 +128,7 @@ class World:
         first = max(self.deployment.first_day, yesterday - ONE_DAY * DAYS_BEFORE)
         there = [first + ONE_DAY * n for n in range((yesterday - first).days + 1)]
         begin = self.chance.randrange(len(there))
-        return there[begin], there[min(len(there) - 1, begin + self.chance.randrange(3))]
+        return there[begin], there[min(len(there) - 1, begin + self.chance.randrange(2))]
 
     def decide(self, customer: Customer, state: State, valid: dt.timedelta | None = None) -> None:
         """Lets the approver decide; an approval may be valid for a shorter time than Microsoft's 180 days."""
