@@ -27,6 +27,7 @@ def main() -> int:
         print(f"--home {home}: a soak begins in an empty folder", file=sys.stderr)
         return 2
     given = ["--seed", str(options.seed), "--minutes", str(options.minutes), "--home", str(home)]
+    given += ["--steps", str(options.steps)] if options.steps else []
     given += ["--verbose"] * options.verbose
     start_again_with_a_clock(home.with_name(f"{home.name}-settings"), "benchmarks.soak", given)
     warnings.simplefilter("ignore")
@@ -37,7 +38,7 @@ def main() -> int:
     # Imported only now: what it imports keeps the function that it sleeps by.
     from o365_pipeline_tests.soak.session import soak
 
-    return soak(home, options.seed, options.minutes, clock, options.verbose)
+    return soak(home, options.seed, options.minutes, options.steps, clock, options.verbose)
 
 
 def _options() -> argparse.Namespace:
@@ -47,6 +48,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="what is drawn follows from it (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=2, help="how long steps are drawn (default: %(default)s)")
+    parser.add_argument("--steps", type=int, help="how many steps are drawn, instead of the minutes")
     parser.add_argument("--home", type=Path, help="an empty folder to work in (default: a temporary one, which stays)")
     parser.add_argument("--verbose", action="store_true", help="print each step, when it was, and what came of it")
     return parser.parse_args()

@@ -22,7 +22,7 @@ from o365_pipeline_tests.soak.world import World
 
 WARM = ["o365_pipeline.cli.extract", "o365_pipeline.cli.main", "o365_pipeline.definitions", __name__]
 FORKS = multiprocessing.get_context("forkserver")
-SUSPENDED_AFTER, SUSPENDED_SECONDS, PATIENCE = 6.0, 60, 240.0
+SUSPENDED_AFTER, SUSPENDED_SECONDS, PATIENCE = 12.0, 60, 300.0
 """After so many real seconds a process that is waited for sees the clock go on by a minute; after the last, it hangs.
 """
 

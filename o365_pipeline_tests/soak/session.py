@@ -21,8 +21,8 @@ from o365_pipeline_tests.soak.world import make_world
 QUIET_WEIGHT = 1
 
 
-def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bool = False) -> int:
-    """Returns the exit status."""
+def soak(home: Path, seed: int, minutes: float, most_steps: int | None, clock: SteppedClock, verbose: bool) -> int:
+    """Draws steps for some minutes, or until there were so many; returns the exit status."""
     world = make_world(home, seed, clock)
     watch, drawn, number, name = Watch(world), Counter[str](), 0, "nothing"
     ends = time.monotonic() + minutes * 60
@@ -34,7 +34,7 @@ def soak(home: Path, seed: int, minutes: float, clock: SteppedClock, verbose: bo
         is_over = False
         while not is_over:
             number += 1
-            is_over = time.monotonic() > ends
+            is_over = number > most_steps if most_steps else time.monotonic() > ends
             name = "quiet" if is_over else world.chance.choices(names, weights)[0]
             watch.before()
             began = time.monotonic()
