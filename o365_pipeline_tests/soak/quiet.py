@@ -27,6 +27,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.purge.deletion import live_days
+from o365_pipeline.purge.plan import missing_decisions
 from o365_pipeline.raw.manifest import landings_of
 from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline_tests.soak.processes import Daemon
@@ -34,7 +35,11 @@ from o365_pipeline_tests.soak.steps import execute, tick
 from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
 
-ROUNDS, PAUSE_SECONDS, DAEMON_SECONDS = 14, 20 * 60, 60.0
+ROUNDS, PAUSE_SECONDS = 14, 20 * 60
+START_TIMEOUT = 200
+"""After so many seconds Dagster takes a run for dead that was launched and never began."""
+
+DAEMON_LIVES, DAEMON_SECONDS = 4, 50.0
 EVERYTHING = dt.date.min, dt.date.max
 
 
@@ -56,6 +61,7 @@ def account(world: World) -> str:
     """Checks that every sealed row is curated, a user row or in quarantine, and the mart is what is curated."""
     rows = days = 0
     for customer in world.customers.values():
+        _nothing_outlives_its_approval(world, customer)
         for dataset, entry in _loaded(world, customer):
             rows += _every_row_is_somewhere(world, customer, dataset, entry)
         days += _mart_is_what_is_curated(world, customer)
@@ -70,11 +76,13 @@ def _end_runs_of_killed_workers(world: World) -> None:
         return
     daemon = Daemon(world)
     try:
-        for _ in range(round(DAEMON_SECONDS * 5)):
-            daemon.look()
-            world.clock.really_sleep(0.2)
-            if not world.instance.get_runs(at_work, limit=1):
-                return
+        for _ in range(DAEMON_LIVES):
+            world.clock.step(START_TIMEOUT)
+            for _ in range(round(DAEMON_SECONDS * 5)):
+                daemon.look()
+                world.clock.really_sleep(0.2)
+                if not world.instance.get_runs(at_work, limit=1):
+                    return
         runs = world.instance.get_runs(at_work)
         raise ViolationError(f"runs whose process was killed are never ended: {[run.run_id for run in runs]}")
     finally:
@@ -114,6 +122,16 @@ def _loaded(world: World, customer: Customer) -> Iterator[tuple[Dataset, Extract
             world.deployment.database, customer.name, requested.dataset.name, *EVERYTHING
         )
         yield from ((requested.dataset, entry) for entry in found if _is_loaded(world, entry))
+
+
+def _nothing_outlives_its_approval(world: World, customer: Customer) -> None:
+    """Checks that what no approval covers was purged, unless it is said why not."""
+    database = world.deployment.database
+    if world.decided[customer.name].in_force(world.now) or missing_decisions(database, customer, world.now):
+        return
+    if live := live_days(database, customer):
+        dataset, day = min(live, key=lambda held: (held[0].name, held[1]))
+        raise ViolationError(f"{customer.name} {dataset.name} {day} is kept, and no approval is in force")
 
 
 def _every_row_is_somewhere(world: World, customer: Customer, dataset: Dataset, entry: Extraction) -> int:

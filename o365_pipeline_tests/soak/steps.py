@@ -24,7 +24,7 @@ SENSORS = ("consent_sensor", "landing_sensor", "purge_sensor")
 LONGEST_LIFE = 8.0
 """A process that is killed is killed within so many seconds."""
 
-DAEMON_SECONDS = 25.0
+DAEMON_SECONDS = 45.0
 CLOCK_STEPS = (45, 90, 10 * 60, 3_600, 3 * 3_600, 26 * 3_600, -2, -30, -200)
 
 Step = Callable[[World], str]
@@ -143,7 +143,7 @@ def kill_a_worker_beside_a_terminal(world: World) -> str:
 
 def daemon(world: World) -> str:
     """Dagster's daemon for some seconds; its run workers may be killed, and in the end all are."""
-    lives = world.chance.uniform(DAEMON_SECONDS / 2, DAEMON_SECONDS)
+    lives = world.chance.uniform(DAEMON_SECONDS / 3, DAEMON_SECONDS)
     decides = world.chance.random() < 0.5
     kills = world.chance.random() < 0.5
     at_work, killed = Daemon(world), 0
