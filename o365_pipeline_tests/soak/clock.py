@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARY, SECONDS_AHEAD = "LD_PRELOAD", "SOAK_CLOCK"
@@ -40,6 +42,7 @@ class SteppedClock:
     def __init__(self) -> None:
         self._shared: mmap.mmap | None = None
         self.really_sleep = time.sleep
+        self.others_are_at_work = False
         if path := os.environ.get(SECONDS_AHEAD):
             with Path(path).open("r+b") as file:
                 self._shared = mmap.mmap(file.fileno(), BYTES)
@@ -57,13 +60,22 @@ class SteppedClock:
         if self._shared:
             self._shared[:BYTES] = (self.ahead + seconds).to_bytes(BYTES, sys.byteorder, signed=True)
 
+    @contextmanager
+    def beside_others(self) -> Iterator[None]:
+        """Lets this process sleep as the others do that work at the same time."""
+        self.others_are_at_work = True
+        try:
+            yield
+        finally:
+            self.others_are_at_work = False
+
     def step_instead_of_sleeping(self) -> None:
         """Lets what sleeps for long in this process step the clock; to be called before it is imported."""
         if self._shared:
             time.sleep = self._sleep  # type: ignore[assignment]
 
     def _sleep(self, seconds: float) -> None:
-        if seconds <= SHORT:
+        if seconds <= SHORT or self.others_are_at_work:
             self.really_sleep(seconds)
         else:
             self.step(round(seconds))

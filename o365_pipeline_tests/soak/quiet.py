@@ -40,6 +40,7 @@ START_TIMEOUT = 200
 """After so many seconds Dagster takes a run for dead that was launched and never began."""
 
 DAEMON_LIVES, DAEMON_SECONDS = 4, 50.0
+ADVICE = "--anew damaged"
 EVERYTHING = dt.date.min, dt.date.max
 
 
@@ -106,14 +107,16 @@ def _is_loaded(world: World, entry: Extraction) -> bool:
         return connection.scalar(query) is not None
 
 
-def _by_hand(world: World, entry: Extraction) -> str:
-    """What the messages advise: the command `extract` for the window."""
+def _by_hand(world: World, entry: Extraction, anew: str | None = None) -> str:
+    """What the messages advise: the command `extract` for the window, and `--anew` where its files are damaged."""
     customer, dataset = world.customers[entry.customer], catalogue()[entry.dataset]
+    given = world.deployment, world.headless, customer, [dataset], entry.window, anew
     try:
-        _, requests = extraction_of_days(world.deployment, world.headless, customer, [dataset], entry.window)
-        return f"by hand: {entry.customer} {entry.dataset} {entry.window}{execute(world, requests)}"
+        _, requests = extraction_of_days(*given)
+        said = f"by hand: {entry.customer} {entry.dataset} {entry.window}{execute(world, requests)}"
     except O365PipelineError as error:
-        return f"by hand: {error}"
+        said = f"by hand: {error}"
+    return _by_hand(world, entry, "damaged") if ADVICE in said and not anew else said
 
 
 def _loaded(world: World, customer: Customer) -> Iterator[tuple[Dataset, Extraction]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dagster as dg
 
 from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.errors import O365PipelineError
@@ -83,7 +84,11 @@ def schedule(world: World) -> str:
 
 
 def backfill(world: World) -> str:
-    customer, (first, last) = world.any_customer(), world.any_days()
+    return _backfill(world, world.any_customer())
+
+
+def _backfill(world: World, customer: Customer) -> str:
+    first, last = world.any_days()
     world.instance.add_dynamic_partitions(CUSTOMERS, [customer.name])
     request = dg.RunRequest(job_name="extraction_job", tags=range_tags(customer.name, first, last))
     return f"{customer.name} {first} to {last}{execute(world, [request])}"
@@ -108,12 +113,49 @@ def extract_twice_at_once(world: World) -> str:
     return _told(children)
 
 
+def extract_beside_a_backfill(world: World) -> str:
+    """A terminal and the extraction job, for days of one customer."""
+    customer = world.any_customer()
+    child = terminal(world, _extraction(world, customer.name))
+    with world.clock.beside_others():
+        world.clock.really_sleep(world.chance.uniform(0, 2))
+        said = _backfill(world, customer)
+    wait(world, [child])
+    return f"{said}; {_told([child])}"
+
+
+def decide_beside_a_terminal(world: World) -> str:
+    """An approver who denies, or approves anew, while a terminal extracts."""
+    customer = world.any_customer()
+    child = terminal(world, _extraction(world, customer.name))
+    child.process.join(world.chance.uniform(0, LONGEST_LIFE))
+    state = world.chance.choice((State.APPROVED, State.DENIED))
+    world.decide(customer, state)
+    wait(world, [child])
+    return f"{state}; {_told([child])}"
+
+
 def extract_anew(world: World) -> str:
     """A terminal that gives up what landed, and extracts it anew."""
     dataset = world.chance.choice(("Message_v1", "User_v1"))
     child = terminal(world, [*_extraction(world), "--dataset", dataset, "--anew", "the soak wants it"])
     wait(world, [child])
     return _told([child])
+
+
+def damage(world: World) -> str:
+    """Changes a byte of some part in the lake, or takes the part away."""
+    parts = sorted(path for path in (world.home / "lake").rglob("part-*") if path.stat().st_size)
+    if not parts:
+        return "nothing is there"
+    path = world.chance.choice(parts)
+    if world.chance.random() < 0.5:
+        path.unlink()
+        return f"{path.relative_to(world.home)} is lost"
+    content = bytearray(path.read_bytes())
+    content[world.chance.randrange(len(content))] ^= 1
+    path.write_bytes(content)
+    return f"{path.relative_to(world.home)} is changed"
 
 
 def purge(world: World) -> str:
@@ -240,6 +282,9 @@ STEPS: Mapping[str, tuple[int, Step]] = {
     "backfill": (3, backfill),
     "extract": (4, extract),
     "extract twice at once": (3, extract_twice_at_once),
+    "extract beside a backfill": (2, extract_beside_a_backfill),
+    "decide beside a terminal": (2, decide_beside_a_terminal),
+    "damage": (1, damage),
     "extract anew": (1, extract_anew),
     "purge": (2, purge),
     "kill a terminal": (4, kill_a_terminal),
