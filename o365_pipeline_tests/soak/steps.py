@@ -216,7 +216,7 @@ def fault_of_the_factory(world: World) -> str:
     fault = chance.choice(("throttled", "error", "error after acting", "hidden", "copy fails"))
     match fault:
         case "throttled":
-            faults.throttle(chance.randint(1, 3), chance.choice((1, 20, 400)), on=on)
+            faults.throttle(chance.randint(1, 3), chance.choice((1, 5, 15)), on=on)
         case "error":
             faults.fail(chance.randint(1, 8), chance.choice((500, 503, 400)), on=on)
         case "error after acting":
