@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
+from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
+from o365_pipeline_tests.soak.faults import draw_factory_fault, share_faults
 from o365_pipeline_tests.soak.world import World
 
 WARM = ["o365_pipeline.cli.extract", "o365_pipeline.cli.main", "o365_pipeline.definitions", __name__]
@@ -25,6 +29,9 @@ FORKS = multiprocessing.get_context("forkserver")
 SUSPENDED_AFTER, SUSPENDED_SECONDS, PATIENCE = 12.0, 60, 300.0
 """After so many real seconds a process that is waited for sees the clock go on by a minute; after the last, it hangs.
 """
+
+FAULTY = 0.3
+"""The share of terminals and workers for whom something goes wrong with the factory."""
 
 DAEMON = ["dagster-daemon", "run", "--module-name", "o365_pipeline.definitions"]
 
@@ -76,31 +83,41 @@ def wait(world: World, children: Sequence[Child]) -> None:
             raise TimeoutError(f"{children[0].what} does not end: {children[0].last_line}")
 
 
-def _start(world: World, what: str, function: Callable[[Path, tuple[str, ...]], None], given: tuple[str, ...]) -> Child:
+def _start(world: World, what: str, function: Callable[[tuple[str, ...]], None], given: tuple[str, ...]) -> Child:
+    fault = world.chance.randrange(1_000_000) if world.chance.random() < FAULTY else None
     FORKS.set_forkserver_preload(WARM)
     world.logs.mkdir(exist_ok=True)
     log = world.logs / f"{len(list(world.logs.iterdir())):05}.log"
-    process = FORKS.Process(target=function, args=(log, given))
+    log.touch()
+    process = FORKS.Process(target=_begin, args=(log, fault, function, given))
     process.start()
-    return Child(what, process, log)
+    return Child(what if fault is None else f"faulty {what}", process, log)
 
 
-def _run_command(log: Path, arguments: tuple[str, ...]) -> None:
+def _begin(log: Path, fault: int | None, function: Callable[[tuple[str, ...]], None], given: tuple[str, ...]) -> None:
+    """Does the process's work, with a fault of the factory that others do not see."""
+    _write_into(log)
+    factory_faults = FactoryFaults()
+    share_faults(factory_faults, FeedFaults())
+    if fault is not None:
+        print(draw_factory_fault(random.Random(fault), factory_faults))
+    function(given)
+
+
+def _run_command(arguments: tuple[str, ...]) -> None:
     from o365_pipeline.cli.main import main
 
-    _write_into(log)
     sys.argv = ["o365-pipeline", *arguments]
     main()
 
 
-def _run_sensors(log: Path, sensors: tuple[str, ...]) -> None:
+def _run_sensors(sensors: tuple[str, ...]) -> None:
     import dagster as dg
 
     from o365_pipeline.cli.headless import Headless
     from o365_pipeline.deployment import load
     from o365_pipeline.errors import O365PipelineError
 
-    _write_into(log)
     deployment = load()
     with dg.DagsterInstance.get() as instance:
         headless = Headless(deployment, instance)

@@ -15,8 +15,8 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.errors import O365PipelineError
-from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, RUNS_START, CopyError
 from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault
+from o365_pipeline_tests.soak.faults import draw_factory_fault
 from o365_pipeline_tests.soak.processes import Child, Daemon, kill, terminal, wait, worker
 from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
@@ -211,21 +211,7 @@ def step_the_clock(world: World) -> str:
 
 def fault_of_the_factory(world: World) -> str:
     """Something that goes wrong with some of the next requests of this process."""
-    chance, faults = world.chance, world.factory_faults
-    on = chance.choice(("", RUNS_QUERY, RUNS_START))
-    fault = chance.choice(("throttled", "error", "error after acting", "hidden", "copy fails"))
-    match fault:
-        case "throttled":
-            faults.throttle(chance.randint(1, 3), chance.choice((1, 5, 15)), on=on)
-        case "error":
-            faults.fail(chance.randint(1, 8), chance.choice((500, 503, 400)), on=on)
-        case "error after acting":
-            faults.fail(chance.randint(1, 2), 500, after_acting=True, on=on)
-        case "hidden":
-            faults.hide_new_runs(chance.randint(1, 6))
-        case "copy fails":
-            faults.fail_copies(chance.randint(1, 2), chance.choice((CopyError.NO_USERS, CopyError.SIGN_IN)))
-    return f"{fault} {on}".strip()
+    return draw_factory_fault(world.chance, world.factory_faults)
 
 
 def fault_of_the_feed(world: World) -> str:

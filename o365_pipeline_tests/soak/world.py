@@ -26,10 +26,10 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
-from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.microsoft365 import admin_center
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline_tests.soak.clock import SteppedClock
+from o365_pipeline_tests.soak.faults import share_faults
 
 NAMES = ("alpha", "beta", "gamma")
 DAYS_BEFORE, INITIAL_DAYS = 4, 1
@@ -210,9 +210,3 @@ def environment_of(home: Path, settings: Path) -> Mapping[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
-
-
-def share_faults(factory_faults: FactoryFaults, feed_faults: FeedFaults) -> None:
-    """Gives all copies of the cloud in this process the same faults, also those that Dagster makes for a run."""
-    SandboxCloud.factory_faults = property(lambda _: factory_faults)  # type: ignore[assignment, method-assign]
-    SandboxCloud.feed_faults = property(lambda _: feed_faults)  # type: ignore[assignment, method-assign]
