@@ -19,8 +19,8 @@ from pathlib import Path
 LIBRARY, SECONDS_AHEAD = "LD_PRELOAD", "SOAK_CLOCK"
 SOURCE = Path(__file__).with_name("clock.c")
 BYTES = 8
-SHORT = 1.0
-"""A sleep of so many seconds is slept; a longer one becomes a step of the clock."""
+SHORT, NAP = 1.0, 0.25
+"""A sleep of so many seconds is slept; a longer one becomes a step of the clock, and a nap."""
 
 
 def start_again_with_a_clock(folder: Path, module: str, arguments: list[str]) -> None:
@@ -79,4 +79,4 @@ class SteppedClock:
             self.really_sleep(seconds)
         else:
             self.step(round(seconds))
-            self.really_sleep(0.01)
+            self.really_sleep(NAP)
