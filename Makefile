@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AZURITE := 3.37.0
 
-.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark clean
+.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
@@ -19,6 +19,7 @@ help:
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/"
 	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
+	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -88,6 +89,12 @@ benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/consent.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 	@$(BIN)/python -W ignore -m benchmarks.celery_workers
+
+SEEDS ?= 1 2 3 4 5
+MINUTES ?= 2
+
+soak: $(VENV)/.installed-test
+	@for seed in $(SEEDS); do $(BIN)/python -m benchmarks.soak --seed $$seed --minutes $(MINUTES) || exit 1; done
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .
