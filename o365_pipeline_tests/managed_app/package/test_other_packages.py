@@ -59,10 +59,38 @@ def test_what_azure_would_refuse_of_another_package_is_told(change: Callable[[An
 
 
 ODD: st.SearchStrategy[Any] = st.sampled_from(
-    [None, True, 0, -1, 1.5, 10**30, "", "[", "[]", "[x]", "[[x]", "[copyIndex()]", "[reference('x')]", "[if()]", [],
-     {}, "[parameters(1)]", "[variables(concat())]", "[resourceId('a')]", "[concat('a').b]", "[json('{')]", [[]],
-     [{}], {"a": 1}, {"copy": [1]}, {"copy": {"name": 1, "count": "x"}}, {"scope": "inner"}, "[steps('x').y]", "[basics(1)]"]
-)  # fmt: skip
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        10**30,
+        "",
+        "[",
+        "[]",
+        "[x]",
+        "[[x]",
+        "[copyIndex()]",
+        "[reference('x')]",
+        "[if()]",
+        [],
+        {},
+        "[parameters(1)]",
+        "[variables(concat())]",
+        "[resourceId('a')]",
+        "[concat('a').b]",
+        "[json('{')]",
+        [[]],
+        [{}],
+        {"a": 1},
+        {"copy": [1]},
+        {"copy": {"name": 1, "count": "x"}},
+        {"scope": "inner"},
+        "[steps('x').y]",
+        "[basics(1)]",
+    ]
+)
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
