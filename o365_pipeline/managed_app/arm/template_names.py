@@ -126,7 +126,7 @@ class Names:
         self._given = {name.lower(): value for name, value in _parameters(declared, given).items()}
         self._variables = {name.lower(): value for name, value in template.get("variables", {}).items()}
         loops = self._variables.pop("copy", [])
-        for loop in loops if isinstance(loops, list) else []:
+        for loop in (one for one in loops if isinstance(one, Mapping)) if isinstance(loops, list) else ():
             self._variables[str(loop.get("name", "")).lower()] = unknown(f"variables('{loop.get('name')}')")
         self._declared = {*declared, *template.get("variables", {})} - {"copy"}
         self._values: dict[tuple[str, str], Any] = {}

@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
-from o365_pipeline.managed_app.arm.arm_expressions import is_unknown, shortened
+from o365_pipeline.managed_app.arm.arm_expressions import WRONG, is_unknown, shortened
 from o365_pipeline.managed_app.arm.template_names import SAMPLE, Names, Target
 from o365_pipeline.managed_app.arm.written_resources import Written, in_azures_spelling, written_resources
 
@@ -107,13 +107,21 @@ def _has_inner_scope(resource: Mapping[str, Any]) -> bool:
     properties = resource.get("properties")
     if resource["type"].lower() != "microsoft.resources/deployments" or not isinstance(properties, Mapping):
         return False
-    scope = properties.get("expressionEvaluationOptions", {}).get("scope", "")
+    options = properties.get("expressionEvaluationOptions")
+    scope = options.get("scope") if isinstance(options, Mapping) else None
     return "template" in properties and str(scope).lower() == "inner"
 
 
 def _inner(deployment: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
     """Returns the resources of a template within the template."""
     properties = deployment["properties"]
+    try:
+        return _inner_resources(properties, names)
+    except WRONG:
+        raise TemplateError(f"the template within {shortened(str(deployment['name']))} is of no right form") from None
+
+
+def _inner_resources(properties: Mapping[str, Any], names: Names) -> Mapping[str, Mapping[str, Any]]:
     values = {name: names.evaluate(one.get("value")) for name, one in properties.get("parameters", {}).items()}
     inner = Names(in_azures_spelling(properties["template"]), values, names.target, spent=names.spent)
     resources = _deployed(inner).resources

@@ -18,7 +18,10 @@ from jsonschema import Draft202012Validator
 from o365_pipeline.managed_app.arm.arm_expressions import BEGIN, END
 
 MAX_PROBLEMS = 50
-"""How many problems of one document's form are told."""
+"""How many problems of one kind are told."""
+
+MAX_LINE = 1_000
+"""How many characters of a problem are shown."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Problem:
 def one_line(text: str) -> str:
     """Writes what a package says so that it is one line of text, whatever characters it holds."""
     shown = text.replace(BEGIN, "{").replace(END, "}")
+    if len(shown) > MAX_LINE:
+        shown = f"{shown[: MAX_LINE // 2]} ... {shown[-MAX_LINE // 2 :]}"
     return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
 
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import SecretStr
 
-from o365_pipeline.managed_app.package.package_problems import Problem, leaves
+from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS, Problem, leaves
 
 REMEDY = "take it out: whoever installs the package can read it. Change the secret if the package was given to anybody"
 KINDS: Mapping[str, re.Pattern[str]] = {
     "a shared access signature": re.compile(r"[?&;]sig=[A-Za-z0-9%+/=]{8,}"),
-    "a connection string with a key": re.compile(r"(?i)\b(?:Account|SharedAccess)Key\s*=\s*[^;'\"\s]{8,}"),
-    "a connection string with a password": re.compile(r"(?i)(?:^|[;'\"\s])(?:password|pwd)\s*=\s*[^;'\"\s]+"),
+    "a connection string with a key": re.compile(r"(?i)\b(?:Account|SharedAccess)Key[ \t]*=[ \t]*[^;'\"\s]{8,}"),
+    "a connection string with a password": re.compile(r"(?i)(?:^|[;'\"\s])(?:password|pwd)[ \t]*=[ \t]*[^;'\"\s]+"),
     "an address with a password": re.compile(r"\w://[^\s/:@'\"]+:[^\s/@'\"]+@"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a storage account's key": re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}=="),
@@ -32,15 +33,24 @@ GIVEN = re.compile(r"(?i)\[.*\b(?:parameters|list\w*|reference)\(.*\]")
 
 def secret_problems(files: Mapping[str, bytes], secrets: Sequence[SecretStr]) -> Iterator[Problem]:
     """Finds known secrets, and everything that looks like one, in any of the files."""
-    values = [value for secret in secrets if (value := secret.get_secret_value())]
+    own = [value.encode().decode("latin-1") for secret in secrets if (value := secret.get_secret_value())]
+    kinds = {**({"the offer's own secret": re.compile("|".join(map(re.escape, own)))} if own else {}), **KINDS}
     for file, content in files.items():
-        for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
-            place = f"line {number}"
-            if any(value in line for value in values):
-                yield Problem(file, place, "the offer's own secret stands there", REMEDY)
-            for kind, pattern in KINDS.items():
-                if pattern.search(line):
-                    yield Problem(file, place, f"{kind} stands there", REMEDY)
+        # Read as Latin-1, a file of any size and content takes no more memory than it has bytes.
+        text = content.decode("latin-1")
+        for kind, pattern in kinds.items():
+            for line in islice(_lines(text, pattern), MAX_PROBLEMS):
+                yield Problem(file, f"line {line}", f"{kind} stands there", REMEDY)
+
+
+def _lines(text: str, pattern: re.Pattern[str]) -> Iterator[int]:
+    """Returns the numbers of the lines in which something is found, each once."""
+    told, line, counted = 0, 1, 0
+    for found in pattern.finditer(text):
+        line, counted = line + text.count("\n", counted, found.end()), found.end()
+        if line != told:
+            yield line
+        told = line
 
 
 def written_values(file: str, template: Any) -> Iterator[Problem]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from o365_pipeline.managed_app.package.package import TEMPLATE, VIEWS, WIZARD, packed
 from o365_pipeline.managed_app.package.validation import validate
@@ -54,6 +56,63 @@ def test_what_azure_would_refuse_of_another_package_is_told(change: Callable[[An
     change(changed[0])
 
     assert any(message in line for line in said(*changed)), said(*changed)
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        10**30,
+        "",
+        "[",
+        "[]",
+        "[x]",
+        "[[x]",
+        "[copyIndex()]",
+        "[reference('x')]",
+        "[if()]",
+        [],
+        {},
+        "[parameters(1)]",
+        "[variables(concat())]",
+        "[resourceId('a')]",
+        "[concat('a').b]",
+        "[json('{')]",
+        [[]],
+        [{}],
+        {"a": 1},
+        {"copy": [1]},
+        {"copy": {"name": 1, "count": "x"}},
+        {"scope": "inner"},
+        "[steps('x').y]",
+        "[basics(1)]",
+    ]
+)
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a document but its root."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield (*place, name)
+        yield from places(part, (*place, name))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_package_with_anything_anywhere_is_judged_and_breaks_nothing(data: st.DataObject) -> None:
+    documents = deepcopy(VALID[data.draw(st.sampled_from(list(VALID)))])
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed = documents[data.draw(st.integers(0, 1))]
+        *outer, last = data.draw(st.sampled_from(list(places(changed))))
+        for name in outer:
+            changed = changed[name]
+        changed[last] = data.draw(ODD)
+
+    assert all(line.isprintable() for line in said(*documents))
 
 
 def chained(number: int, value: str) -> dict[str, str]:

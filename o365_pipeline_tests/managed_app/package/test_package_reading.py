@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
@@ -16,11 +17,14 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from o365_pipeline.cli.package import validate as validate_command
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, packed
+from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS
 from o365_pipeline.managed_app.package.package_reading import files_of
+from o365_pipeline.managed_app.package.secret_checks import secret_problems
 from o365_pipeline.managed_app.package.validation import validate
 from o365_pipeline_tests.managed_app.installing import example_package
 
@@ -181,6 +185,33 @@ def test_a_wide_document_of_wrong_form_gives_few_lines(value: Any) -> None:
     problems = validate(packed("p.zip", {**example_package().files, TEMPLATE: json.dumps(template).encode()}))
 
     assert 0 < len(problems) < 200
+
+
+@pytest.mark.parametrize(
+    "part", [b"\n", b"pwd=x\n", b"a", b"://a:b", b"://", b"password", b"pwd ", b"AccountKey=" + b" " * 50]
+)
+def test_a_large_file_of_any_text_is_searched_in_little_time_and_memory(part: bytes) -> None:
+    content = part * (2 * 1024 * 1024 // len(part))
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        problems = list(secret_problems({"large.txt": content}, [SecretStr("of the offer")]))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert time.process_time() - began < 10
+    assert most < 4 * len(content)
+    assert len(problems) <= 2 * MAX_PROBLEMS
+
+
+def test_a_file_name_of_any_length_and_content_gives_a_line(tmp_path: Path) -> None:
+    name = "\x1b[2J" + "n" * 20_000
+
+    [line] = said(tmp_path, zipped({**example_package().files, name: b"pwd=hunter2"}))
+
+    assert line.isprintable()
+    assert len(line) < 2_000
 
 
 def test_the_command_ends_with_a_line_for_each_problem(tmp_path: Path) -> None:

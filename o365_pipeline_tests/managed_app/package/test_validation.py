@@ -243,7 +243,7 @@ def test_a_secret_is_found_in_any_file_and_not_repeated(kind: str, file: str) ->
 def test_the_offers_own_secret_is_found_and_not_repeated() -> None:
     files = {**example_package().files, README: b"Sign in with open sesame."}
 
-    [problem] = validate(packed("package.zip", files), [SecretStr("open sesame"), SecretStr("")])
+    [problem] = validate(packed("package.zip", files), [SecretStr("open sesame"), SecretStr("another"), SecretStr("")])
 
     assert (problem.file, problem.path) == (README, "line 1")
     assert "the offer's own secret" in problem.message
