@@ -43,7 +43,14 @@ OWNERS = ("p1", "p2", "P1 ", "p" * 130, "ä" * 99)
 TEXTS = (
     *("", " ", "\t", "a", "A", "a ", " a", "Sales", "SALES", "sales ", "Straße", "STRASSE", "null", "{}", "[]", "{"),
     *("nul\0character", "\0", "x" * 65, "y" * 401, "😀" * 60, "😀" * 330, "\u0301e", "\ufffe", "e\u0301", "İ", "'"),
-    *("00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00Z", "microsoft.graph.t'Accepted '", "it's'", "a/b"),
+    *(
+        "00000000-0000-0000-0000-000000000000",
+        "0001-01-01T00:00:00Z",
+        "microsoft.graph.t'Accepted '",
+        "it's'",
+        "a/b",
+        "a|b",
+    ),
     *("Ann@Contoso.com", "ann@contoso.com ", "@", "a@", "smtp:ann@contoso.com", "x_y.com#EXT#@contoso.com", "#ext#"),
     *(
         '{"name": "inner"}',

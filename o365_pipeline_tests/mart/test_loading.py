@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.build import rows_of
 from o365_pipeline.mart.loading import load_partition
@@ -155,3 +156,36 @@ def test_a_long_id_is_a_key_of_its_own_wherever_it_stands(rows, fill, column):
     assert len(keys) >= 1
     assert all(len(key) <= 100 for key in keys)
     assert keys <= {row["person_id"] for row in rows("dim_person")}
+
+
+SHARED = {"site_id": "s", "item_type": "File", "scope_id": "c", "role_definition": "r"}
+PARTS = ({"scope_id": "c|r"}, {"role_definition": "r|r"}, {"site_id": "s|File"}, {"item_type": "File|File"})
+SHARES = [SHARED | part for part in PARTS]
+ACTED = {"site_id": "s", "web_id": "w", "action_date": at(9), "action_name": "FileModified"}
+ANNS = {"puser": "ann", "id": "1"}
+DEVICES = ({"one_drive_device_id": "x|d", "puser": "p"}, {"one_drive_device_id": "x", "puser": "d|p"})
+CHATS = ({"internet_message_id": "1/a"}, {"internet_message_id": "1", "sender": {"emailAddress": {"address": "a"}}})
+MEETINGS = ({"i_cal_u_id": "u/20260105T090000Z"}, {"i_cal_u_id": "u", "start_utc": at(9)})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "table", "one", "other"),
+    [
+        ("message", "fact_message", {"puser": "a/b", "id": "c"}, {"puser": "a", "id": "b/c"}),
+        ("share_point_permissions", "fact_sharing_link", *SHARES[:2]),
+        ("share_point_permissions", "fact_sharing_link", *SHARES[2:]),
+        ("share_point_file_actions", "fact_file_action", ACTED | {"web_id": "w|l"}, ACTED | {"list_id": "l"}),
+        ("share_point_file_actions", "fact_file_action", ACTED | {"client_ip": "b"}, ACTED | {"user_agent": "b"}),
+        ("one_drive_sync_health", "dim_sync_app", *DEVICES),
+        ("one_drive_sync_errors", "fact_sync_error", *DEVICES),
+        ("team_chat", "fact_chat", *(ANNS | chat for chat in CHATS)),
+        ("event", "fact_meeting", *(ANNS | meeting for meeting in MEETINGS)),
+    ],
+)  # fmt: skip
+def test_keys_of_several_parts_stay_apart_whatever_the_parts_hold(fill, rows, dataset, table, one, other):
+    fill(dataset, one, other)
+
+    found = rows(table)
+
+    [key] = [column.name for column in metadata.tables[table].primary_key if column.name.endswith("_id")]
+    assert len({row[key] for row in found}) == len(found) == 2

@@ -13,6 +13,7 @@ keyed AS (
         *,
         CASE
             WHEN nullif(trim(internet_message_id), '') IS NULL THEN row_key(puser, id)
+            WHEN contains(internet_message_id, '/') THEN 'sha256:' || hash_of([trim(internet_message_id), sender_address])
             ELSE key_of(concat_ws('/', trim(internet_message_id), sender_address), 400)
         END AS chat_message_id
     FROM addressed

@@ -1,7 +1,8 @@
 -- One row per action on a file.
 SELECT
-    sha256(concat_ws('|', site_id, web_id, list_id, list_item_id, action_date, action_name,
-        coalesce(actor_email, ''), coalesce(client_ip, ''), coalesce(user_agent, ''))) AS action_id,
+    hash_of([
+        site_id, web_id, list_id, list_item_id, action_date::VARCHAR, action_name, actor_email, client_ip, user_agent
+    ]) AS action_id,
     action_date AS acted_at,
     action_date::DATE AS date_key,
     action_name AS action,

@@ -13,7 +13,7 @@ WITH numbered AS (
 )
 
 SELECT
-    sha256(concat_ws('|', sync_app_id, sync_number, dialog_1, dialog_2)) AS sync_error_id,
+    hash_of([sync_app_id, sync_number::VARCHAR, dialog_1::VARCHAR, dialog_2::VARCHAR]) AS sync_error_id,
     sync_app_id,
     puser AS person_id,
     CASE WHEN sync_number <> 34 THEN 'sync' WHEN dialog_1 <> 0 OR dialog_2 <> 256 THEN 'dialog' END AS kind,

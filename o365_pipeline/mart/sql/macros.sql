@@ -5,6 +5,9 @@
 CREATE OR REPLACE TEMP MACRO key_of(text, size) AS
     CASE WHEN strlen(text) > size THEN left('sha256:' || sha256(text), size) ELSE text END;
 
+-- A key made of parts, which stay apart whatever they hold: 'a', 'b/c' is not 'a/b', 'c', and null is no text.
+CREATE OR REPLACE TEMP MACRO hash_of(parts) AS sha256(to_json(parts::VARCHAR[])::VARCHAR);
+
 -- A number that its column can hold: the nearest one, where it cannot.
 CREATE OR REPLACE TEMP MACRO within_integer(number) AS
     (CASE WHEN number < -2147483648 THEN -2147483648 WHEN number > 2147483647 THEN 2147483647 ELSE number END)::INTEGER;
@@ -31,7 +34,7 @@ CREATE OR REPLACE TEMP MACRO cut(text, size) AS
 -- The key of an item that has none across mailboxes. Hashed because Outlook's ids differ by case alone, which
 -- databases and spreadsheets overlook.
 CREATE OR REPLACE TEMP MACRO row_key(puser, id) AS
-    'row:' || sha256(concat_ws('/', puser, id));
+    'row:' || hash_of([puser, id]);
 
 CREATE OR REPLACE TEMP MACRO address_of(text) AS
     key_of(nullif(lower(trim(text)), ''), 320);
@@ -76,12 +79,12 @@ CREATE OR REPLACE TEMP MACRO sender_of(value) AS
 CREATE OR REPLACE TEMP MACRO participant_of(identity) AS
     coalesce(
         key_of(nullif(identity."userAADObjectId", ''), 100),
-        'sha256:' || sha256(concat_ws('/', identity."tenantId", identity."recipientType", identity."displayName"))
+        'sha256:' || hash_of([identity."tenantId", identity."recipientType", identity."displayName"])
     );
 
 -- OneDrive's sync app of one user on one device, which has an id that the app alone knows.
 CREATE OR REPLACE TEMP MACRO sync_app_id_of(device_id, puser) AS
-    sha256(concat_ws('|', device_id, coalesce(puser, '')));
+    hash_of([device_id, puser]);
 
 CREATE OR REPLACE TEMP MACRO week_start_of(date) AS
     date_trunc('week', date)::DATE;

@@ -57,7 +57,7 @@ keyed AS (
             WHEN nullif(trim(i_cal_u_id), '') IS NULL THEN row_key(puser, id)
             -- The occurrences of a series share one iCalUId: their start tells them apart.
             ELSE key_of(concat_ws(
-                '/', trim(i_cal_u_id), strftime(coalesce(certain_start, written_start), '%Y%m%dT%H%M%SZ')
+                '/', trim(i_cal_u_id), coalesce(strftime(coalesce(certain_start, written_start), '%Y%m%dT%H%M%SZ'), '')
             ), 400)
         END AS meeting_id
     FROM placed

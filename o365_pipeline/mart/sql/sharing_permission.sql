@@ -8,8 +8,7 @@ WITH told AS (
 SELECT
     is_current,
     -- What identifies a permission may lack parts: a direct one has no link, an administrator of a site no scope.
-    sha256(concat_ws('|', site_id, item_type, coalesce(scope_id, ''), coalesce(role_definition, ''),
-        coalesce(link_id, ''))) AS permission_id,
+    hash_of([site_id, item_type, scope_id, role_definition, link_id]) AS permission_id,
     coalesce(upper(left(operation, 1)) || lower(substr(operation, 2)), 'Full') AS operation,
     site_id,
     web_id,
