@@ -65,7 +65,7 @@ def account(world: World) -> str:
 
 
 def _end_runs_of_killed_workers(world: World) -> None:
-    """Ends the runs of workers that were killed, as the monitoring of Dagster's daemon does when it is started again."""
+    """Ends the runs of workers that were killed, as the monitoring of Dagster's daemon does once it is back."""
     end_dead_runs(world.instance, world.now)
     left = dg.RunsFilter(statuses=[*AT_WORK, dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED])
     for run in world.instance.get_runs(left):
