@@ -151,7 +151,8 @@ def test_columns_that_the_catalogue_does_not_know_are_kept_as_json(landing: Land
     first, second = landing.table("Message_v1")
 
     assert first["unknown_columns"] is None
-    assert json.loads(second["unknown_columns"]) == {"inferenceScore": 0.5, "tags": [{"name": "x"}]}
+    new_ones = {"inferenceScore": 0.5, "tags": [{"name": "x"}]}
+    assert json.loads(second["unknown_columns"]) == {**new_ones, "Puser": "u1"}, "beside puser, no spelling is lost"
 
 
 def test_columns_that_were_not_requested_are_not_unknown(landing: Landing) -> None:
