@@ -37,7 +37,8 @@ SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 SANDBOXES = ("o365_pipeline.cli", "o365_pipeline.definitions", "o365_pipeline.deployment", "o365_pipeline.sandbox")
 PROCESSES = ("multiprocessing", "playwright", "subprocess")
 NEEDS_MORE = {
-    *("azurite", "deployment", "finished_homes", "instance", "mart_url", "postgres_installed", "redis_installed"),
+    *("azurite", "command", "deployment", "finished_homes", "instance", "mart_url", "postgres_installed"),
+    "redis_installed",
     *("server", "world"),
 }
 """Fixtures and marks of what is a sandbox, a database or a server."""

@@ -13,11 +13,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import dagster as dg
 
-from o365_pipeline.consent.feed_reading import read_decisions, read_feeds
+from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
@@ -154,8 +153,7 @@ def extraction_of_days(
     read_consent(deployment, [customer])
     factory, claimant = deployment.resources["data_factory"], f"terminal:{uuid.uuid4()}"
     feed = deployment.resources["activity_feed"]
-    decisions = partial(read_decisions, deployment.database, feed, log=LOG)
-    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE, read_decisions=decisions)
+    submitter = Submitter(deployment.database, factory, claimant, "raw", patience=PATIENCE, feed=feed)
     for requested in wanted:
         submitter.authorized_by(customer, requested)
     days = dict.fromkeys((requested.dataset for requested in wanted), window)

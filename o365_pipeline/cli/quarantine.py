@@ -15,7 +15,7 @@ import dagster as dg
 import duckdb
 
 from o365_pipeline.cli.terminal import DAY, stdout, table
-from o365_pipeline.curated.quarantine import Rejected, Selection, opened, summary
+from o365_pipeline.curated.quarantine import Rejected, Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
@@ -83,6 +83,7 @@ def query(customer_name: str | None, sql: str) -> None:
     """
     deployment = load()
     with opened(deployment.lakes, _customers(deployment, customer_name), Selection()) as connection:
+        lock(connection)
         try:
             found = connection.execute(sql)
             columns = [column[0] for column in found.description or ()]

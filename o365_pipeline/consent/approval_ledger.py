@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus, State, consent_status
+from o365_pipeline.consent.approvals import CLOCK_SKEW, ApprovalEvent, ConsentStatus, Decision, State, consent_status
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import approval_dataset, approval_event, insert_new, naive_utc, truncated
@@ -56,14 +56,19 @@ def events(database: Database, customer: Customer) -> list[ApprovalEvent]:
 
 
 def consent_status_of(database: Database, customer: Customer, at: dt.datetime) -> ConsentStatus[ApprovalEvent]:
-    """Returns the status of the customer's data request at a moment."""
-    return consent_status(events(database, customer), at)
+    """Returns the status of the customer's data request now.
+
+    Args:
+        at: what the clock says. A denial that was read counts, although the clock was put back before it.
+    """
+    found = events(database, customer)
+    return consent_status(found, _not_before_a_denial(found, at))
 
 
 def consent_statuses(
     database: Database, customers: Customers, at: dt.datetime
 ) -> dict[str, ConsentStatus[RecordedDecision]]:
-    """Returns the status of each customer's data request at a moment, with one query for all customers."""
+    """Returns the status of each customer's data request now, as `consent_status_of` does, with one query for all."""
     applications = {customer.name: customer.data_request.application_id for customer in customers}
     names = ("customer", "application_id", "event_id", "state", "created_at", "updated_at", "expires_at")
     decisions: dict[str, list[RecordedDecision]] = {name: [] for name in applications}
@@ -79,7 +84,12 @@ def consent_statuses(
                         row.expires_at.replace(tzinfo=dt.UTC) if row.expires_at else None,
                     )
                 )
-    return {name: consent_status(found, at) for name, found in decisions.items()}
+    return {name: consent_status(found, _not_before_a_denial(found, at)) for name, found in decisions.items()}
+
+
+def _not_before_a_denial(decisions: Iterable[Decision], at: dt.datetime) -> dt.datetime:
+    ends = (each.updated_at for each in decisions if each.state in (State.DENIED, State.EXPIRED))
+    return max([at, *(end for end in ends if end <= at + CLOCK_SKEW)])
 
 
 def approval_in_force(database: Database, customer: Customer, at: dt.datetime) -> ApprovalEvent:

@@ -165,6 +165,9 @@ class Decision(Protocol):
     def expires_at(self) -> dt.datetime | None: ...
 
 
+CLOCK_SKEW = dt.timedelta(hours=1)
+"""What was read up to later than this ahead of the clock was read before the clock was put back."""
+
 D = TypeVar("D", bound=Decision, covariant=True)
 
 

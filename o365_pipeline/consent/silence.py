@@ -12,14 +12,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from o365_pipeline.consent.approvals import ConsentStatus, Decision
+from o365_pipeline.consent.approvals import CLOCK_SKEW, ConsentStatus, Decision
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import feed, feed_blob, id_batches
 from o365_pipeline.errors import FeedUnreadError
-
-CLOCK_SKEW = dt.timedelta(hours=1)
-"""A feed that was read up to a later moment than this ahead of the clock: the clock was put back since."""
 
 END_THE_DOUBT = (
     "a new decision of the approver ends the doubt, or `o365-pipeline consent confirm` of whoever has looked at the "

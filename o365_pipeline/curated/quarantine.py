@@ -52,9 +52,8 @@ class Rejected:
 
 @contextmanager
 def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens a connection with the table `quarantine` (customer, dataset, day, extraction_id, file, line, reason, raw).
-
-    It reaches nothing else: no file, no network, no setting, whatever it is asked.
+    """Opens a connection with the relation `quarantine` (customer, dataset, day, extraction_id, file, line, reason,
+    raw).
     """
     with duckdb_session() as (connection, directory):
         connection.execute("CREATE TABLE held (local VARCHAR, customer VARCHAR, dataset VARCHAR, day DATE)")
@@ -70,9 +69,22 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
                 row = (str(local), customer.name, PurePosixPath(path).parts[1], _day(path))
                 connection.execute("INSERT INTO held VALUES (?, ?, ?, ?)", row)
         files = [local for (local,) in connection.execute("SELECT local FROM held").fetchall()]
-        _create_table(connection, files, selection.reason)
-        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        _create_relation(connection, files)
+        if selection.reason is not None:
+            connection.execute("SET VARIABLE reason = ?", [selection.reason])
+            connection.execute(
+                "ALTER VIEW quarantine RENAME TO every_reason;"
+                "CREATE VIEW quarantine AS SELECT * FROM every_reason WHERE contains(reason, getvariable('reason'))"
+            )
         yield connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets a connection reach the rejected rows alone, no file, no network, no setting, whatever it is asked."""
+    connection.execute(
+        "CREATE TABLE rows AS FROM quarantine; DROP VIEW quarantine; ALTER TABLE rows RENAME TO quarantine;"
+        "SET enable_external_access = false; SET lock_configuration = true"
+    )
 
 
 def summary(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
@@ -87,15 +99,16 @@ def _day(path: str) -> dt.date:
     return dt.date.fromisoformat(PurePosixPath(path).stem)
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, files: list[str], reason: str | None) -> None:
-    connection.execute(
-        "CREATE TABLE quarantine (customer VARCHAR, dataset VARCHAR, day DATE, extraction_id VARCHAR, file VARCHAR, "
-        "line BIGINT, reason VARCHAR, raw VARCHAR)"
-    )
-    if files:
+def _create_relation(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
+    if not files:
         connection.execute(
-            "INSERT INTO quarantine SELECT customer, dataset, day, extraction_id, file, line, reason, raw "
-            "FROM read_parquet($files, filename = true) AS rows JOIN held ON held.local = rows.filename "
-            "WHERE $reason IS NULL OR contains(reason, $reason)",
-            {"files": files, "reason": reason},
+            "CREATE VIEW quarantine AS SELECT NULL::VARCHAR AS customer, NULL::VARCHAR AS dataset, NULL::DATE AS day, "
+            "NULL::VARCHAR AS extraction_id, NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS reason, "
+            "NULL::VARCHAR AS raw WHERE false"
         )
+        return
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    connection.execute(
+        "CREATE VIEW quarantine AS SELECT customer, dataset, day, extraction_id, file, line, reason, raw "
+        f"FROM read_parquet([{names}], filename = true) AS rows JOIN held ON held.local = rows.filename"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from o365_pipeline.datasets import SYSTEM_COLUMNS, Column, Dataset
@@ -52,6 +53,7 @@ class RowShape:
         self._known = dataset.known_names
         spellings = [*((name,) for name in SYSTEM_COLUMNS), *(column.spellings for column in reversed(dataset.columns))]
         self._any_case = {spelling.lower(): usual for usual in spellings for spelling in usual}
+        self._keys = cache(self._keys_of)
 
     def has(self, name: str) -> bool:
         """Whether it is the name of a requested column."""
@@ -122,12 +124,14 @@ class RowShape:
 
     def _key_of(self, key: str, kind: ColumnType) -> str | None:
         """The catalogue's name of a key of a structure, whatever its case."""
-        names = {
+        return self._keys(kind).get(key.lower())
+
+    def _keys_of(self, kind: ColumnType) -> dict[str, str]:
+        return {
             spelling.lower(): name
             for name, _ in reversed(kind.fields)
             for spelling in self._dataset.spellings_of_key(name)
         }
-        return names.get(key.lower())
 
     def _respell(self, value: Any, kind: ColumnType) -> Any:
         if kind.is_nested and isinstance(value, str):

@@ -94,13 +94,13 @@ def _boot() -> str:
     """Returns what tells this boot of the machine from others."""
     if BOOT_ID.exists():
         return BOOT_ID.read_text().strip()
-    return _told("sysctl", "-n", "kern.boottime") or ""
+    return _output_of("sysctl", "-n", "kern.boottime") or ""
 
 
 def _started(process_id: int) -> str | None:
     """Returns when a process was started, in the system's own words; None if there is none, or only its remains."""
     if not (PROCESSES / "self" / "stat").exists():
-        return _told("ps", "-o", "lstart=", "-p", str(process_id))
+        return _output_of("ps", "-o", "lstart=", "-p", str(process_id))
     try:
         state, *fields = (PROCESSES / str(process_id) / "stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
@@ -108,6 +108,6 @@ def _started(process_id: int) -> str | None:
     return None if state in "ZX" else fields[START_TIME - 1]
 
 
-def _told(*command: str) -> str | None:
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - constant names
-    return told or None
+def _output_of(*command: str) -> str | None:
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - constant names
+    return output or None

@@ -5,13 +5,11 @@ What belongs here: extraction as Dagster sees it. The steps belong to `submissio
 """
 
 import hashlib
-from functools import partial
 
 import dagster as dg
 
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
-from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.failures import failures_in_one_line
@@ -69,7 +67,7 @@ def extraction(
         "extraction",
         log=context.log,
         patience=PATIENCE,
-        read_decisions=partial(read_decisions, database, activity_feed, log=context.log),
+        feed=activity_feed,
     )
     lines, created = [], 0
     changes: list[DefinitionChange] = []

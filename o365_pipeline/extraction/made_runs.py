@@ -25,7 +25,7 @@ class MadeRun(NamedTuple):
     run: FactoryRun
 
 
-def promising(runs: Iterable[FactoryRun], window_key: str, released: Collection[str]) -> FactoryRun | None:
+def newest_run_of(runs: Iterable[FactoryRun], window_key: str, released: Collection[str]) -> FactoryRun | None:
     """Returns the newest run of a window that has not failed, and is not one whose files were given up; None if there
     is none.
     """

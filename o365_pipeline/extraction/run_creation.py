@@ -22,7 +22,7 @@ from o365_pipeline.errors import BeingSubmittedError, FactoryBusyError, RunInDou
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.made_runs import promising
+from o365_pipeline.extraction.made_runs import newest_run_of
 from o365_pipeline.extraction.windows import ONE_DAY, available_days, requested_times
 
 LISTED_AFTER = dt.timedelta(seconds=90)
@@ -126,7 +126,7 @@ class RunCreation:
                     ) from error
             else:
                 released = ledger.released_runs(self.database, wanted.extraction_id)
-                if made := promising(runs, wanted.extraction_id, released):
+                if made := newest_run_of(runs, wanted.extraction_id, released):
                     return made.run_id
                 if is_settled:
                     return None

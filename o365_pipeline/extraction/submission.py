@@ -16,8 +16,10 @@ from typing import NamedTuple
 from azure.core.exceptions import AzureError
 
 from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, authorize
+from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
@@ -105,8 +107,8 @@ class Submitter:
     patience: int = 0
     """How often it is looked whether another process has submitted its days, before that is an error."""
 
-    read_decisions: Callable[[Customer], object] | None = None
-    """Reads what the approvers have decided meanwhile, before something new is submitted."""
+    feed: ActivityFeed | None = None
+    """Where it is read what the approvers have decided meanwhile, before something new is submitted."""
 
     _compared: set[str] = field(default_factory=set, init=False)
     """The definitions that were compared with the factory's; one comparison in a Dagster run is enough."""
@@ -246,9 +248,9 @@ class Submitter:
             NotAuthorizedError: no approval in force covers it, or its revocation may have been missed.
         """
         now = self.clock()
-        if self.read_decisions and not dt.timedelta() <= now - self._read.get(customer.name, EVER) < READ_PAUSE:
+        if self.feed and not dt.timedelta() <= now - self._read.get(customer.name, EVER) < READ_PAUSE:
             self._read[customer.name] = now
-            self.read_decisions(customer)
+            read_decisions(self.database, self.feed, customer, self.log)
         status = approval_ledger.consent_status_of(self.database, customer, now)
         event_id = self._authorized_by(customer, requested, status)
         check_feed_is_read(self.database, customer, status, now)

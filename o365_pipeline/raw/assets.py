@@ -6,13 +6,11 @@ for an asset that is materialized by hand, belong to `extraction/`.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
@@ -136,7 +134,6 @@ def _extractions(
     work: CustomerDays,
 ) -> list[Extraction]:
     """Returns the finished extractions that hold the days; submits missing ones, and waits for those under way."""
-    decisions = partial(read_decisions, database, feed, log=context.log)
     submitter = Submitter(
         database,
         factory,
@@ -144,7 +141,7 @@ def _extractions(
         "raw",
         log=context.log,
         patience=PATIENCE,
-        read_decisions=decisions,
+        feed=feed,
     )
     submitter.authorized_by(customer, requested)
     with cancelled_together(submitter, customer):

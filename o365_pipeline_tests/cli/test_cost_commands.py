@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.cli import main as cli
 from o365_pipeline.cost.rates import shipped_rates
 from o365_pipeline.database.ledger import approval_event, extraction
 from o365_pipeline.deployment import load
@@ -20,33 +17,22 @@ from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.package.readme import readme
 from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.ui_expressions import answers, elements
+from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.cost.test_next_extraction import REQUEST
 from o365_pipeline_tests.ledger_rows import note_extraction
 from o365_pipeline_tests.managed_app.installing import example_costs
 
-Command = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("wide_terminal")
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run `o365-pipeline` with arguments in a home of its own; gives status, stdout and stderr."""
+def home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose data request is short."""
     request = tmp_path / "data_request.toml"
     request.write_text(REQUEST)
-    settings = {"HOME": str(tmp_path / "home"), "SANDBOX_SECONDS": "0", "SANDBOX_USERS": "12"}
-    for name, value in {**settings, "DATA_REQUEST": str(request)}.items():
-        monkeypatch.setenv(f"O365_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("DAGSTER_HOME", "")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    return command
+    monkeypatch.setenv("O365_DATA_REQUEST", str(request))
+    return home
 
 
 def cells(text: str, first: str) -> list[str]:

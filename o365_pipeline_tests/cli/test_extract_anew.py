@@ -5,45 +5,23 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from o365_pipeline.cli import main as cli
+from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes, data_request_of
 
-Command = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("wide_terminal")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_homes: FinishedHomes) -> Path:
+def home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_homes: FinishedHomes) -> Path:
     """One day of people and mails."""
-    home = tmp_path / "home"
     finished_homes.copy_days(1, home, MAILS)
-    monkeypatch.setenv("O365_HOME", str(home))
     monkeypatch.setenv("O365_DATA_REQUEST", str(data_request_of(MAILS, tmp_path)))
-    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
-    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("DAGSTER_HOME", "")
     return home
-
-
-@pytest.fixture
-def command(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run `o365-pipeline` with arguments; gives status, stdout and stderr."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    return command
 
 
 def messages(home: Path) -> list[tuple[object, ...]]:

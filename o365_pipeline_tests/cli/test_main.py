@@ -11,9 +11,8 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -21,35 +20,14 @@ import httpx2
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.conftest import DAY, SAMPLES
 from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes, data_request_of
 from o365_pipeline_tests.served import certificate
 
 SHIPPED_REQUEST = Path(__file__).parents[2] / "o365_pipeline" / "customers" / "data_request.toml"
 MONDAY, TUESDAY, WEDNESDAY = (str(DAY + dt.timedelta(days=number)) for number in range(3))
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
-    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -76,24 +54,6 @@ def dagster_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with dg.DagsterInstance.ephemeral() as instance:
         monkeypatch.setattr(dg.DagsterInstance, "get", lambda: nullcontext(instance))
         yield
-
-
-@pytest.fixture
-def command(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run `o365-pipeline` with arguments."""
-
-    def command(*arguments: str) -> Ended:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        out, err = capfd.readouterr()
-        return Ended(status, out, err)
-
-    return command
 
 
 def rows(home: Path, table: str) -> int:

@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from o365_pipeline.cli import main as cli
 from o365_pipeline.curated import curation
+from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import with_wrong_type
 from o365_pipeline_tests.finished_homes import FinishedHomes
 
-Command = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 REASON = "importance is not of type boolean"
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run `o365-pipeline` with arguments in a home of its own; gives status, stdout and stderr."""
-    monkeypatch.setenv("O365_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("O365_SANDBOX_SECONDS", "0")
-    monkeypatch.setenv("O365_SANDBOX_USERS", "12")
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("DAGSTER_HOME", "")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["o365-pipeline", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    return command
-
-
-@pytest.fixture
-def moved(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, finished_homes: FinishedHomes) -> Command:
+def moved(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch, finished_homes: FinishedHomes) -> Command:
     """A day in the mart, whose messages could not be read for a fault that was mended since."""
-    finished_homes.copy_days(1, tmp_path / "home")
+    finished_homes.copy_days(1, home)
     with monkeypatch.context() as fault:
         fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
         status, _, error = command("extract", "--dataset", "Message_v1", "--from", str(DAY))

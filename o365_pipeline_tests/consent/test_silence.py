@@ -260,3 +260,17 @@ def test_a_purge_waits_while_a_renewal_may_lie_in_a_blob_that_cannot_be_read(
     doubt = feed_ledger.missing_decisions(deployment.database, customer, NOW - 5 * HOUR, NOW)
 
     assert "cannot be read" in (doubt or "")
+
+
+def test_a_denial_that_was_read_counts_although_the_clock_was_put_back_before_it(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None]
+) -> None:
+    decide()
+    decide(State.DENIED)
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=30)
+
+    for status in (
+        consent_status_of(deployment.database, customer, before),
+        consent_statuses(deployment.database, Customers([customer]), before)[customer.name],
+    ):
+        assert (status.state, status.approval) == (State.DENIED, None)

@@ -13,7 +13,7 @@ import pytest
 
 from o365_pipeline.curated import curation
 from o365_pipeline.curated.curation import QUARANTINE, Counts
-from o365_pipeline.curated.quarantine import Selection, opened, summary
+from o365_pipeline.curated.quarantine import Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
@@ -212,6 +212,7 @@ def test_whoever_asks_quarantine_reaches_no_file_and_no_setting(
     (tmp_path / "outside.txt").write_text("a secret")
 
     with opened(deployment.lakes, [customer], Selection()) as connection:
+        lock(connection)
         assert summary(connection) == []
         with pytest.raises(duckdb.Error):
             connection.execute(attack.format(outside=tmp_path / "outside.txt", folder=tmp_path)).fetchall()

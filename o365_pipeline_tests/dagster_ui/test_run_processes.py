@@ -131,7 +131,7 @@ def test_where_there_is_no_proc_the_system_is_asked(monkeypatch: pytest.MonkeyPa
         told.append(command)
         return "Sun Nov 29 10:00:00 2026"
 
-    monkeypatch.setattr(run_processes, "_told", tell)
+    monkeypatch.setattr(run_processes, "_output_of", tell)
 
     assert RunProcess.this().started == "Sun Nov 29 10:00:00 2026"
     assert told == [("ps", "-o", "lstart=", "-p", str(os.getpid()))]
