@@ -28,6 +28,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.microsoft365 import admin_center
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
+from o365_pipeline_tests import finished_homes
 from o365_pipeline_tests.soak.clock import SteppedClock
 from o365_pipeline_tests.soak.faults import share_faults
 
@@ -37,38 +38,8 @@ PEOPLE, MAILS, SECONDS = 5, 1, 1
 EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 ONE_DAY = dt.timedelta(days=1)
 
-DATA_REQUEST = """
-application_id = "00000000-0000-4000-8000-0000000000a1"
-application_name = "Office 365 insights"
-application_tenant_id = "00000000-0000-4000-8000-0000000000c1"
-application_version = "1.0.0"
-owner = "developer@contoso.example"
-policies = []
-
-[[datasets]]
-name = "User_v1"
-columns = ["id", "displayName", "mail", "userPrincipalName", "proxyAddresses", "department", "userType"]
-
-[[datasets]]
-name = "Message_v1"
-columns = [
-    "id", "internetMessageId", "conversationId", "createdDateTime", "receivedDateTime", "sentDateTime",
-    "hasAttachments", "importance", "isDraft", "sender", "from", "toRecipients", "ccRecipients", "bccRecipients"
-]
-"""
-
-SITES = """
-[[datasets]]
-name = "SharePointSites_v1"
-columns = [
-    "Id", "Url", "RootWeb", "GroupId", "Owner", "StorageQuota", "StorageUsed", "StorageMetrics", "CreatedTime",
-    "SnapshotDate", "Operation"
-]
-"""
-
 WITH_SITES = 3
-"""Every so manieth seed asks for sites too, whose changes are folded into a current state: each landing takes longer.
-"""
+"""A seed that this divides asks for sites too, whose changes are folded into a current state: landings take longer."""
 
 CUSTOMER = """
 [customers.{name}]
@@ -163,7 +134,8 @@ def make_world(home: Path, seed: int, clock: SteppedClock) -> World:
     first_day = dt.datetime.now(dt.UTC).date() - ONE_DAY * DAYS_BEFORE
     settings = home.with_name(f"{home.name}-settings")
     settings.mkdir(exist_ok=True)
-    (settings / "data_request.toml").write_text(DATA_REQUEST + ("" if seed % WITH_SITES else SITES))
+    sites = () if seed % WITH_SITES else ("SharePointSites_v1",)
+    finished_homes.data_request_of((*finished_homes.MAILS, *sites), settings).rename(settings / "data_request.toml")
     entries = [
         CUSTOMER.format(name=name, number=number, first_day=first_day, days=INITIAL_DAYS)
         for number, name in enumerate(NAMES, 1)
