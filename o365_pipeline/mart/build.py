@@ -20,7 +20,7 @@ from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.references import references
-from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
+from o365_pipeline.mart.sql_files import MACROS, relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
 TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
@@ -71,7 +71,7 @@ def prepare(
         everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
     """
     define_time_zones(connection)
-    connection.execute(text_of("macros"))
+    connection.execute(text_of(MACROS))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
     connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])

@@ -1,17 +1,17 @@
-"""The origin of each column of the mart, derived from the SQL that makes it.
+"""Reads out of the SQL what each relation of the mart reads, and where each of its columns comes from.
 
-What belongs here: following columns through the files of `sql/` to curated fields and to columns of other mart tables.
-A column that cannot be followed has no lineage; that is never an error.
+What belongs here: parsing the files of `sql/`, and writing `sql_origins.json` with what they say; `make docs` does it,
+so that no run has to parse SQL. What is made of that file belongs to `sql_files.py` and `lineage.py`. A column that
+cannot be followed has no origin; that is never an error.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 
-import dagster as dg
-import sqlalchemy as sa
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -21,62 +21,39 @@ from sqlglot.optimizer.scope import Scope, build_scope
 from sqlglot.schema import MappingSchema
 
 from o365_pipeline.datasets import catalogue
-from o365_pipeline.mart.build import TABLE_NAMES, relations
-from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
-from o365_pipeline.mart.references import PARTITION, own_key
-from o365_pipeline.mart.sql_files import text_of
+from o365_pipeline.mart.build import TABLE_NAMES
+from o365_pipeline.mart.lookback import lookbacks_at
+from o365_pipeline.mart.sql_files import MACROS, ORIGINS, Sources, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
-EARLIER = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
-"""Relations of days before the partition's, with the asset that holds those days."""
 
-Sources = frozenset[tuple[str, str]]
-"""(relation, column) of curated assets and of mart tables, by their names."""
-
-
-def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
-    """Returns the table's columns with their origins in mart tables and in these curated datasets."""
-    return dg.TableColumnLineage(
-        {
-            column: [
-                dg.TableColumnDep(
-                    asset_key=dg.AssetKey(["mart" if relation in TABLE_NAMES else "curated", relation]),
-                    column_name=field,
-                )
-                for relation, field in sorted(found)
-                if relation in TABLE_NAMES or relation in datasets
-            ]
-            for column, found in sources_of(table).items()
-        }
-    )
-
-
-@cache
-def sources_of(table: sa.Table) -> Mapping[str, Sources]:
-    """Returns the origins of each column of the table, without the partition's own columns.
-
-    A count of rows has no column as its origin; the key columns of the counted row are given instead.
+def origins_document() -> str:
+    """Returns the content of `sql_origins.json`: for each file the relations that it reads, and for each of its columns
+    the columns of those relations.
     """
-    traced = {
-        column.name: _resolved(table.name, column.name) for column in table.columns if column.name not in PARTITION
+    read = {name: _relations_in(name) for name in sorted(sql_files() - {MACROS})}
+    traced = _traced(read)
+    document = {
+        name: {
+            "reads": sorted(relations),
+            "columns": {
+                column: [f"{relation}.{field}" for relation, field in sorted(found)]
+                for column, found in traced[name].items()
+            },
+        }
+        for name, relations in read.items()
     }
-    key = frozenset[tuple[str, str]]().union(*(traced[name] for name in own_key(table)))
-    return {name: found or key for name, found in traced.items()}
+    return json.dumps(document, indent=1) + "\n"
 
 
-def _resolved(relation: str, column: str) -> Sources:
-    """Returns the origins of a file's column, through files that are neither datasets nor tables."""
-    found: set[tuple[str, str]] = set()
-    for source, field in _traced()[relation].get(column, frozenset()):
-        if source in TABLE_NAMES or source not in relations():
-            found.add((EARLIER.get(source, source), field))
-        else:
-            found |= _resolved(source, field)
-    return frozenset(found)
+def _relations_in(name: str) -> frozenset[str]:
+    """Returns the relations that a file reads: curated datasets and other files' relations, without its own CTEs."""
+    tree = sqlglot.parse_one(text_of(name), read="duckdb")
+    own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    return frozenset(table.name for table in tree.find_all(exp.Table)) - own
 
 
-@cache
-def _traced() -> Mapping[str, Mapping[str, Sources]]:
+def _traced(read: Mapping[str, frozenset[str]]) -> Mapping[str, Mapping[str, Sources]]:
     """Returns, for each file, its columns with the columns of the relations that it reads."""
     # It tells of every subquery that it cannot look into.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -90,7 +67,7 @@ def _traced() -> Mapping[str, Mapping[str, Sources]]:
     for table in MART_TABLES:
         schema.add_table(table.name, {column.name: "VARCHAR" for column in table.columns})
     traced: dict[str, Mapping[str, Sources]] = {}
-    for name in relations():
+    for name in TopologicalSorter({name: sorted(found & read.keys()) for name, found in read.items()}).static_order():
         scope = _scope(name, schema)
         columns = scope.expression.named_selects if scope and isinstance(scope.expression, exp.Query) else []
         if name not in TABLE_NAMES:
@@ -185,3 +162,7 @@ def _names(part: exp.Select, known: list[str]) -> list[str]:
         return known[: len(own)]
     known += [name for name in own if name not in known]
     return own
+
+
+if __name__ == "__main__":
+    ORIGINS.write_text(origins_document(), encoding="utf-8")
