@@ -35,7 +35,6 @@ from o365_pipeline.raw.parts import check_parts
 from o365_pipeline.raw.transfer import log_progress
 
 ROWS_CHECK = "rows_landed_as_reported"
-FOLDERS_CHECK = "known_datasets_only"
 
 
 def raw_key(dataset: Dataset) -> dg.AssetKey:
@@ -65,13 +64,10 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
                 ROWS_CHECK,
                 asset=key,
                 blocking=True,
-                description="The files and rows in the lake are as many as the factory reported.",
-            ),
-            dg.AssetCheckSpec(
-                FOLDERS_CHECK,
-                asset=key,
-                blocking=True,
-                description="The customer's part of the lake holds no dataset that the catalogue does not know.",
+                description=(
+                    "The files and rows in the lake are as many as the factory reported, and beside datasets of the "
+                    "catalogue nothing lies in the customer's part of the lake."
+                ),
             ),
         ],
         description=(
@@ -196,14 +192,13 @@ def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
 def _result(key: dg.AssetKey, lake: Lake, customer: Customer, landed: Sequence[Manifest]) -> dg.MaterializeResult:
     unknown = [name for name in lake.folders(f"raw/{customer.name}") if name not in catalogue()]
     rows, reported = sum(each.rows for each in landed), sum(each.rows_reported or 0 for each in landed)
-    return dg.MaterializeResult(
-        asset_key=key,
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=ROWS_CHECK, passed=True, metadata={"rows_landed": rows, "rows_reported": reported}
-            ),
-            dg.AssetCheckResult(
-                check_name=FOLDERS_CHECK, passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}
-            ),
-        ],
+    check = dg.AssetCheckResult(
+        check_name=ROWS_CHECK,
+        passed=not unknown,
+        metadata={
+            "rows_landed": rows,
+            "rows_reported": reported,
+            "unknown_datasets": ", ".join(unknown) or "none",
+        },
     )
+    return dg.MaterializeResult(asset_key=key, check_results=[check])
