@@ -142,10 +142,10 @@ def _extractions(
     submitter.authorized_by(customer, requested)
     with cancelled_together(submitter, customer):
         submission = submitter.submit_days(customer, requested, work.days)
-        _submit_others(context, submitter, customer, requested.dataset, work)
-        for entry in submission.extractions:
-            if entry.is_under_way:
-                watch.wait(database, factory, customer, entry, context.log)
+        if under_way := [entry for entry in submission.extractions if entry.is_under_way]:
+            _submit_others(context, submitter, customer, requested.dataset, work)
+        for entry in under_way:
+            watch.wait(database, factory, customer, entry, context.log)
     return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
 
 
