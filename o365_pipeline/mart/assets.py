@@ -16,7 +16,7 @@ from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
@@ -72,7 +72,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))

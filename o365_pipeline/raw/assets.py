@@ -14,7 +14,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -83,7 +83,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))

@@ -9,14 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-import dagster as dg
 import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.cli.headless import extraction_of_days
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.dagster_ui.run_processes import AT_WORK, end_dead_runs
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
@@ -30,6 +28,7 @@ from o365_pipeline.purge.deletion import live_days
 from o365_pipeline.purge.plan import missing_decisions
 from o365_pipeline.raw.manifest import landings_of
 from o365_pipeline.raw.scratch import scratch_folder
+from o365_pipeline_tests.soak.processes import end_runs_that_never_began
 from o365_pipeline_tests.soak.steps import execute, tick
 from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
@@ -42,7 +41,7 @@ EVERYTHING = dt.date.min, dt.date.max
 def settle(world: World) -> str:
     """Lets everything come to its end, then checks that each sealed row is accounted for."""
     world.mend()
-    _end_runs_of_killed_workers(world)
+    end_runs_that_never_began(world)
     for number in range(ROUNDS):
         said = [tick(sensor)(world) for sensor in ("consent_sensor", "landing_sensor", "purge_sensor")]
         said += [_by_hand(world, entry) for entry in _unfinished(world)]
@@ -62,15 +61,6 @@ def account(world: World) -> str:
             rows += _every_row_is_somewhere(world, customer, dataset, entry)
         days += _mart_is_what_is_curated(world, customer)
     return f"{rows} rows and {days} days are accounted for"
-
-
-def _end_runs_of_killed_workers(world: World) -> None:
-    """Ends the runs of workers that were killed, as the monitoring of Dagster's daemon does once it is back."""
-    end_dead_runs(world.instance, world.now)
-    left = dg.RunsFilter(statuses=[*AT_WORK, dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED])
-    for run in world.instance.get_runs(left):
-        world.instance.report_run_failed(run, "Its worker was killed.")
-        world.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _unfinished(world: World) -> Iterator[Extraction]:

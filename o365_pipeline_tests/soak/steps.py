@@ -17,7 +17,7 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault
 from o365_pipeline_tests.soak.faults import draw_factory_fault
-from o365_pipeline_tests.soak.processes import Child, Daemon, kill, terminal, wait, worker
+from o365_pipeline_tests.soak.processes import Child, Daemon, end_runs_that_never_began, kill, terminal, wait, worker
 from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
 
@@ -160,6 +160,7 @@ def damage(world: World) -> str:
 
 
 def purge(world: World) -> str:
+    end_runs_that_never_began(world)
     child = terminal(world, ["purge", "--customer", world.any_customer().name])
     wait(world, [child])
     return _told([child])
