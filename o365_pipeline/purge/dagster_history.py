@@ -57,12 +57,19 @@ def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
 
     Raises:
         dg.RetryRequested: another run does; the op is repeated after a while.
+        dg.Failure: it still does after the last repeat.
     """
     of_customer = {CUSTOMER_TAG: customer}
     end_dead_runs(context.instance, dt.datetime.now(dt.UTC), of_customer)
     runs = context.instance.get_runs(dg.RunsFilter(tags=of_customer, statuses=list(AT_WORK)), limit=2)
-    if any(run.run_id != context.run.run_id for run in runs):
-        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
+    if not (others := [run for run in runs if run.run_id != context.run.run_id]):
+        return
+    who = f"{customer}: run {others[0].run_id} of {others[0].job_name} is at work"
+    if context.retry_number >= AT_WORK_REPEATS:
+        advice = "purge again when it has ended, or terminate it in the UI if nothing works on it"
+        raise dg.Failure(f"{who}; {advice}", allow_retries=False)
+    context.log.info(f"{who}; the purge waits for it")
+    raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
 
 
 def _keys() -> Sequence[dg.AssetKey]:
