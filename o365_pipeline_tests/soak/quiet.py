@@ -15,11 +15,13 @@ import sqlalchemy as sa
 from o365_pipeline.cli.headless import extraction_of_days
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.ledger import landing
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import landing, release
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -136,10 +138,13 @@ def _rows_of_day(world: World, customer: Customer, dataset: Dataset, day: dt.dat
 
 
 def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
-    """Loads every day once more, into an empty mart, and compares all tables."""
+    """Loads every day once more, into an empty mart, and compares all tables.
+
+    Days whose landing was given up and did not land anew keep what they had, until it does.
+    """
     database, live = world.deployment.database, live_days(world.deployment.database, customer)
-    loaded = loaded_days(database, customer.name)
-    if not live and loaded:
+    loaded, given_up = loaded_days(database, customer.name), _days_given_up(database, customer)
+    if not live and loaded - given_up:
         raise ViolationError(f"{customer.name}: the mart has the days {sorted(loaded)} of which nothing is sealed")
     with scratch_folder() as folder:
         empty = mart_database(sa.make_url(f"sqlite:///{folder / 'mart.db'}"))
@@ -148,7 +153,8 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
             held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
             load_day(again, world.deployment.lakes.of(customer), customer.name, day, held)
         for table in MART_TABLES:
-            query = sa.select(table).where(table.c.customer == customer.name).order_by(*table.primary_key)
+            kept = table.c.customer == customer.name, table.c.day.not_in(given_up)
+            query = sa.select(table).where(*kept).order_by(*table.primary_key)
             with database.begin() as connection, empty.begin() as other:
                 found, expected = connection.execute(query).all(), other.execute(query).all()
             if found != expected:
@@ -157,3 +163,11 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
                 )
         empty.engine.dispose()
     return len(loaded)
+
+
+def _days_given_up(database: Database, customer: Customer) -> set[dt.date]:
+    """Returns the days of landings that were given up, and have none again."""
+    landed = sa.select(landing.c.extraction_id)
+    query = sa.select(release).where(release.c.customer == customer.name, release.c.extraction_id.not_in(landed))
+    with database.begin() as connection:
+        return {day for row in connection.execute(query) for day in Window(row.first_day, row.last_day).days}
