@@ -30,6 +30,8 @@ SILENT_AFTER = dt.timedelta(minutes=5)
 """A process of another machine that said nothing for so long is dead."""
 
 AT_WORK = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+BEGUN = (dg.DagsterRunStatus.NOT_STARTED, *AT_WORK)
+"""Statuses of a run that a process may have been killed in."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PROCESSES = Path("/proc")
@@ -86,7 +88,7 @@ def end_dead_runs(instance: dg.DagsterInstance, now: dt.datetime, tags: Mapping[
     Args:
         tags: only runs with these tags are looked at.
     """
-    for run in instance.get_runs(dg.RunsFilter(tags=dict(tags or {}), statuses=list(AT_WORK))):
+    for run in instance.get_runs(dg.RunsFilter(tags=dict(tags or {}), statuses=list(BEGUN))):
         if PROCESS in run.tags and _is_dead(run.tags, now):
             instance.report_run_failed(run, "The process that it ran in was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

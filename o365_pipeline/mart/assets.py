@@ -5,7 +5,7 @@ What belongs here: the mart as Dagster sees it. The tables belong to `tables/`, 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -23,14 +23,14 @@ from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
-from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.mart.build import TABLE_NAMES
 from o365_pipeline.mart.checks import mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import collaboration_picture
 from o365_pipeline.mart.lineage import column_lineage
 from o365_pipeline.mart.loading import DayLoaded, load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.mart.sql_files import fed_by, reads
+from o365_pipeline.mart.sql_files import is_fed, reads
 from o365_pipeline.mart.tables import MART_TABLES, SUBJECTS, fact_message
 from o365_pipeline.raw.lakes import Lakes
 
@@ -53,7 +53,7 @@ MART_KEYS = [mart_key(table) for table in MART_TABLES]
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
     """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty."""
     curated = _curated_names(datasets)
-    checked = [table for table in MART_TABLES if is_fed(table, curated)]
+    checked = [table for table in MART_TABLES if is_fed(table.name, curated)]
 
     @dg.multi_asset(
         name="mart",
@@ -119,11 +119,6 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
     return mart
 
 
-def is_fed(table: sa.Table, curated: Collection[str]) -> bool:
-    """Whether one of these curated datasets can give the table rows."""
-    return not fed_by(table.name, _curated_names(catalogue().newest)).isdisjoint(curated)
-
-
 def _curated_names(datasets: Iterable[Dataset]) -> frozenset[str]:
     return frozenset(name for dataset in datasets for name in (dataset.asset_name, dataset.current_name) if name)
 
@@ -149,7 +144,7 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
     )
     read = reads(table.name, curated | TABLE_NAMES)
     [subject] = [name for name, tables in SUBJECTS.items() if table in tables]
-    fed = is_fed(table, curated)
+    fed = is_fed(table.name, curated)
     return dg.AssetSpec(
         mart_key(table),
         deps=[

@@ -24,6 +24,10 @@ PEOPLE = frozenset({"address_book", "dim_person"})
 """The relations that other tables look people up in."""
 
 
+OF_EVERY_DAY = frozenset({"dim_customer", "dim_date"})
+"""The tables that have a row of each day, also where nothing is curated."""
+
+
 def text_of(name: str) -> str:
     """Returns the SQL that makes the relation of that name."""
     return (resources.files("o365_pipeline.mart") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
@@ -72,6 +76,8 @@ def reads(name: str, of: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def fed_by(name: str, of: frozenset[str]) -> frozenset[str]:
-    """Which of the curated datasets `of` can give a table rows; those that only say who somebody is cannot."""
-    return reads(name, of | PEOPLE) - PEOPLE
+def is_fed(name: str, of: frozenset[str]) -> bool:
+    """Tells whether a table can have rows: from one of the curated datasets `of`, or of every day; a dataset that only
+    says who somebody is gives none.
+    """
+    return name in OF_EVERY_DAY or not reads(name, of | PEOPLE) <= PEOPLE

@@ -53,7 +53,7 @@ def of(**changes: Any) -> dict[str, str]:
     return {**process_tags(NOW), PROCESS: this.model_dump_json()}
 
 
-@pytest.mark.parametrize("begun", run_processes.AT_WORK)
+@pytest.mark.parametrize("begun", run_processes.BEGUN)
 def test_a_run_of_this_process_is_at_work(instance: dg.DagsterInstance, begun: dg.DagsterRunStatus) -> None:
     run_id = begin(instance, process_tags(NOW), begun)
 
@@ -62,7 +62,7 @@ def test_a_run_of_this_process_is_at_work(instance: dg.DagsterInstance, begun: d
     assert status(instance, run_id) is begun
 
 
-@pytest.mark.parametrize("begun", run_processes.AT_WORK)
+@pytest.mark.parametrize("begun", run_processes.BEGUN)
 @pytest.mark.parametrize(
     "changes",
     [{"started": "1"}, {"boot": "an earlier one"}, {"boot": "an earlier one", "process_id": 1}],
