@@ -50,12 +50,22 @@ SignIn = Literal["default", "managed-identity", "workload-identity", "service-pr
 """How to sign in to Microsoft Entra; `default` tries azure-identity's chain and uses the first method that works."""
 
 
+REMEDIES = {
+    "AADSTS700016": "an administrator of that tenant must admit the application first (docs/hosting.md)",
+    "AADSTS500011": "check O365_ARM_URL where it is set",
+}
+"""What to do about a refusal of Microsoft Entra's, by its code."""
+
+
 def sign_in_failure(error: ClientAuthenticationError) -> str:
     """Says in one line, without names, why the sign-in failed and what to do; azure-identity's text has many lines."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
     told = re.sub(r"\S+@\S+", "(somebody)", first)
     if "HTTPSConnection" in told:
         return f"{told}: check the network, the proxy, and AZURE_AUTHORITY_HOST where it is set"
+    for code, remedy in REMEDIES.items():
+        if code in told:
+            return f"{told}: {remedy}"
     return f"{told}: set O365_CREDENTIAL to the way that works here, or sign in (az login)"
 
 

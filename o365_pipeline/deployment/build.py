@@ -223,6 +223,8 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         lakes=lakes,
         queued_seconds=min(1.0, settings.sandbox_seconds),
         run_seconds=settings.sandbox_seconds,
+        strict=settings.sandbox_strict,
+        is_managed_identity=settings.credential == "managed-identity",
         users=settings.sandbox_users,
         seed=settings.sandbox_seed,
         mails_per_day=settings.sandbox_mails,

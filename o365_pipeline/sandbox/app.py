@@ -16,12 +16,13 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
 from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.entra import entra_routes
 from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
 from o365_pipeline.sandbox.azure.policy_states import policy_state_routes
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.solutions import solutions_routes
+from o365_pipeline.sandbox.entra.entra_routes import entra_routes
+from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
@@ -33,27 +34,27 @@ class DocumentKindConvertor(StringConvertor):
     regex = "|".join(DOCUMENT_KINDS)
 
 
-def sandbox_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
+def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
     """Builds both services over one state; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
             Host("management.azure.com", Router(_resource_manager(factories))),
-            Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, feed_faults))),
+            Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, entra.tokens, feed_faults))),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},
     )
 
 
-def served_app(factories: Factories, feed_faults: FeedFaults | None = None) -> Starlette:
+def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
     """Builds both services and Entra's sign-in at one address, for clients that reach them over the network."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
             *_resource_manager(factories),
-            *feed_routes(factories.state, factories.clock, feed_faults),
-            *entra_routes(),
+            *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
+            *entra_routes(entra),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},
