@@ -14,6 +14,7 @@ from starlette.routing import Host, Route, Router
 
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
+from o365_pipeline.sandbox.azure.arm_access import ArmAccess, guarded
 from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.factory_runs import Factories
@@ -21,6 +22,7 @@ from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
 from o365_pipeline.sandbox.azure.policy_states import policy_state_routes
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.solutions import solutions_routes
+from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.entra_routes import entra_routes
 from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
@@ -39,7 +41,7 @@ def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | No
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
-            Host("management.azure.com", Router(_resource_manager(factories))),
+            Host("management.azure.com", Router(_resource_manager(factories, entra))),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, entra.tokens, feed_faults))),
             Route("/{path:path}", _elsewhere),
         ],
@@ -52,7 +54,7 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
     register_url_convertor("document_kind", DocumentKindConvertor())
     return Starlette(
         routes=[
-            *_resource_manager(factories),
+            *_resource_manager(factories, entra),
             *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
             *entra_routes(entra),
             Route("/{path:path}", _elsewhere),
@@ -61,16 +63,19 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
     )
 
 
-def _resource_manager(factories: Factories) -> list[Route]:
+def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
     """Returns all routes at Azure Resource Manager's address."""
-    resources = Resources(factories.state)
-    return [
+    state = factories.state
+    resources = Resources(state)
+    access = ArmAccess(entra.directory, entra.tokens, Subscriptions(state), resources)
+    routes = [
         *arm_routes(factories),
         *solutions_routes(resources),
         *key_vault_routes(resources),
-        *policy_state_routes(Compliance(factories.state), factories.clock),
+        *policy_state_routes(Compliance(state), factories.clock),
         *operation_routes(),
     ]
+    return guarded(routes, access.check)
 
 
 def _elsewhere(request: Request) -> Response:

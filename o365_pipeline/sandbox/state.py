@@ -53,6 +53,9 @@ CREATE TABLE IF NOT EXISTS principal (
 CREATE TABLE IF NOT EXISTS app_role (
     object_id TEXT NOT NULL, audience TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (object_id, audience, role)
 );
+CREATE TABLE IF NOT EXISTS azure_subscription (
+    subscription TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS signing_key (number INTEGER NOT NULL PRIMARY KEY, key TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS record_by_time ON record (tenant, available_at);
 """

@@ -27,7 +27,7 @@ from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.entra.sign_in import Entra, SandboxCredential
-from o365_pipeline.sandbox.entra.tokens import FEED, Tokens
+from o365_pipeline.sandbox.entra.tokens import ARM, FEED, Tokens
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.microsoft365.audit_records import append_record
 from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
@@ -38,6 +38,7 @@ from o365_pipeline.sandbox.transport import sandbox_transport
 
 APPROVER = "approver@contoso.example"
 GROUP, FACTORY, PIPELINE = "rg", "adf", "pipeline"
+GROUP_ID = f"/subscriptions/sub/resourceGroups/{GROUP}"
 
 
 class SetClock:
@@ -77,6 +78,16 @@ class World:
     def credential(self, tenant_id: str = "t1") -> SandboxCredential:
         """The pipeline's sign-in to a tenant."""
         return SandboxCredential(self.entra, tenant_id, PIPELINE)
+
+    def arm(
+        self, method: str, path: str, version: str, *, credential: Any = None, json: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What Resource Manager answers to a plain request."""
+        policy = BearerTokenCredentialPolicy(credential or self.credential(), f"{ARM}/.default")
+        client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            ARM, policies=[policy], transport=sandbox_transport(self.app)
+        )
+        return client.send_request(HttpRequest(method, f"{ARM}{path}", params={"api-version": version}, json=json))
 
     def feed_client(self, *credentials: SandboxCredential) -> PipelineClient[HttpRequest, HttpResponse]:
         """A client of the feed, which signs in if a credential is given."""
@@ -249,3 +260,9 @@ def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path, SyntheticTenant(users=20))
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> World:
+    """A sandbox in which nobody has registered, admitted or granted anything."""
+    return World(tmp_path, SyntheticTenant(users=20), strict=True)

@@ -44,7 +44,7 @@ WITH_SITES = 3
 CUSTOMER = """
 [customers.{name}]
 tenant_id = "00000000-0000-4000-8000-{number:012}"
-subscription_id = "00000000-0000-4000-8000-0000000000d1"
+subscription_id = "00000000-0000-4000-9000-{number:012}"
 resource_group = "rg-sandbox"
 factory = "adf-{name}"
 region = "westeurope"

@@ -89,7 +89,12 @@ def customers_file(folder: Path, containers: dict[str, str]) -> Path:
     }
     own = [
         {"storage": "adls-gen2"},
-        {"storage": "blob", "tenant_id": "00000000-0000-4000-8000-0000000000f2", "factory": "adf-fabrikam"},
+        {
+            "storage": "blob",
+            "tenant_id": "00000000-0000-4000-8000-0000000000f2",
+            "subscription_id": "11111111-0000-4000-8000-000000000002",
+            "factory": "adf-fabrikam",
+        },
     ]
     entries = {
         name: {**common, **fields, "storage_account": account, "container": container}

@@ -137,7 +137,10 @@ def test_what_is_installed_is_what_the_real_clients_see(
     world: World, installer: Installer, offer: Offer, buy: Callable[..., Purchase]
 ) -> None:
     bought = buy(groups=("g1",), region="northeurope")
-    client: dict[str, Any] = {"credential": world.credential(), "subscription_id": bought.subscription_id}
+    client: dict[str, Any] = {
+        "credential": world.credential(bought.tenant_id),
+        "subscription_id": bought.subscription_id,
+    }
 
     installer.install(small(offer), bought)
 
@@ -250,7 +253,7 @@ def test_uninstalling_takes_everything_away(
 
     assert resources.all(f"/subscriptions/{bought.subscription_id}") == []
     factories = DataFactoryManagementClient(
-        world.credential(), bought.subscription_id, transport=sandbox_transport(world.app)
+        world.credential(bought.tenant_id), bought.subscription_id, transport=sandbox_transport(world.app)
     )
     with pytest.raises(ResourceNotFoundError):
         factories.linked_services.get(bought.target.resource_group, "adf", "lake")

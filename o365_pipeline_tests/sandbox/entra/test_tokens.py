@@ -25,12 +25,6 @@ ADDRESS = "https://localhost:3443"
 
 
 @pytest.fixture
-def strict(tmp_path: Path) -> World:
-    """A sandbox in which nobody has registered, admitted or granted anything."""
-    return World(tmp_path, SyntheticTenant(users=2), strict=True)
-
-
-@pytest.fixture
 def identity(strict: World, monkeypatch: pytest.MonkeyPatch) -> ManagedIdentityCredential:
     """The identity of a container, as Container Apps give it; it lives in the tenant t1."""
     strict.entra.directory.add_managed_identity("identity", "t1")
