@@ -16,6 +16,8 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
 from o365_pipeline.sandbox.azure.arm_access import ArmAccess, guarded
 from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
+from o365_pipeline.sandbox.azure.blob_access import BlobAccess
+from o365_pipeline.sandbox.azure.blob_service import blob_routes
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
@@ -57,6 +59,7 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
             *_resource_manager(factories, entra),
             *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
             *entra_routes(entra),
+            *blob_routes(factories.lakes, _blob_access(factories, entra)),
             Route("/{path:path}", _elsewhere),
         ],
         exception_handlers={O365PipelineError: answer_error},
@@ -76,6 +79,11 @@ def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
         *operation_routes(),
     ]
     return guarded(routes, access.check)
+
+
+def _blob_access(factories: Factories, entra: Entra) -> BlobAccess:
+    state = factories.state
+    return BlobAccess(entra.directory, entra.tokens, Subscriptions(state), Resources(state))
 
 
 def _elsewhere(request: Request) -> Response:

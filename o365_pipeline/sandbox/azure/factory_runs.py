@@ -72,7 +72,7 @@ class Factories:
         self.state = state
         self.clock = clock
         self.faults = faults or FactoryFaults()
-        self._lakes = lakes
+        self.lakes = lakes
         self._tenant = tenant
         self._queued = dt.timedelta(seconds=queued_seconds)
         self._running = dt.timedelta(seconds=run_seconds)
@@ -218,7 +218,7 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            landed = land(run.job, self._tenant, self._lakes)
+            landed = land(run.job, self._tenant, self.lakes)
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:
