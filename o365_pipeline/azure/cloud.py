@@ -6,6 +6,8 @@ them. Calls belong to the stages.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from abc import ABC, abstractmethod
 from functools import cache
@@ -67,6 +69,16 @@ def sign_in_failure(error: ClientAuthenticationError) -> str:
         if code in told:
             return f"{told}: {remedy}"
     return f"{told}: set O365_CREDENTIAL to the way that works here, or sign in (az login)"
+
+
+def tenant_of(token: str) -> str | None:
+    """Returns the tenant that an access token says it is of; None if the token cannot be read."""
+    try:
+        claims = token.split(".")[1]
+        tenant_id = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["tid"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+    return str(tenant_id).lower()
 
 
 class JsonAlone(SansIOHTTPPolicy[Any, Any]):

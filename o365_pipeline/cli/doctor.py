@@ -17,7 +17,7 @@ import click
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
-from o365_pipeline.azure.cloud import sign_in_failure
+from o365_pipeline.azure.cloud import sign_in_failure, tenant_of
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.silence import check_feed_is_read
@@ -105,7 +105,14 @@ def _check(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _sign_in(deployment: Deployment, tenant_id: str) -> str:
-    deployment.cloud.credential(tenant_id).get_token(f"{deployment.cloud.arm_url}/.default")
+    token = deployment.cloud.credential(tenant_id).get_token(f"{deployment.cloud.arm_url}/.default").token
+    given = tenant_of(token)
+    if given not in (None, tenant_id):
+        raise O365PipelineError(
+            f"the token that was given is of tenant {given}, which opens nothing there: a managed identity never signs "
+            "in to another tenant; run the pipeline in this tenant, or sign in as a multi-tenant application that this "
+            "tenant has admitted, O365_CREDENTIAL=service-principal (docs/hosting.md)"
+        )
     return "a token was given"
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
+from o365_pipeline.cli.administrators import add, grant, pages_of, register
 from o365_pipeline.cli.purchaser import comply, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.deployment import load
 from o365_pipeline.sandbox.microsoft365 import admin_center
-from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline.web import server as web_server
 
 
@@ -44,7 +44,7 @@ def serve(port: int, host: str) -> None:
     """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
     deployment = load()
     deployment.register_data_requests()
-    app = approver_app(deployment.sandbox)
+    app = pages_of(deployment)
     web_server.serve(app, host, port, lambda address: click.echo(f"The approver's page: {address} (Ctrl-C ends it)"))
 
 
@@ -93,5 +93,5 @@ def revoke(approver: str, reason: str | None, customer_name: str | None) -> None
     _decide(State.DENIED, approver, reason, customer_name)
 
 
-for command in (install, uninstall, violate, comply):
+for command in (register, add, grant, install, uninstall, violate, comply):
     sandbox.add_command(command)

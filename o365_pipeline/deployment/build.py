@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from o365_pipeline.azure.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
-from o365_pipeline.customers.customer import Customers, KeyVaultSecret
+from o365_pipeline.customers.customer import Customer, Customers, KeyVaultSecret
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
@@ -160,12 +160,21 @@ class Deployment:
         return files_in(Path(data)) if data else None
 
     def register_data_requests(self) -> None:
-        """Registers the data requests of all customers with the sandbox's approvers.
+        """Registers the data requests of all customers with the sandbox's approvers, unless the sandbox is strict.
 
         Raises:
             SettingsError: there is no sandbox.
         """
         for customer in self.customers:
+            self.register_data_request(customer)
+
+    def register_data_request(self, customer: Customer) -> None:
+        """Registers one customer's data request with the sandbox's approvers, unless the sandbox is strict.
+
+        Raises:
+            SettingsError: there is no sandbox.
+        """
+        if not self.sandbox_cloud.strict:
             self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
 
     def use_dagster_home(self) -> None:

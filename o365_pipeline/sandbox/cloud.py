@@ -118,6 +118,7 @@ class SandboxCloud(Cloud):
             feed_lag_seconds=self.feed_lag_seconds,
             miscount=self.miscount,
             privileged_access=self.privileged_access,
+            strict=self.strict,
             faults=self.factory_faults,
         )
 

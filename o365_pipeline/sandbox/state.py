@@ -56,6 +56,11 @@ CREATE TABLE IF NOT EXISTS app_role (
 CREATE TABLE IF NOT EXISTS azure_subscription (
     subscription TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS portal_registration (
+    application TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, publish_type TEXT NOT NULL, data_request TEXT NOT NULL,
+    sink TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS cross_tenant_migration (tenant TEXT NOT NULL PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS signing_key (number INTEGER NOT NULL PRIMARY KEY, key TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS record_by_time ON record (tenant, available_at);
 """

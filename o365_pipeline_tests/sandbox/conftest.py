@@ -249,6 +249,7 @@ def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:
         "application_id": "app",
         "application_tenant_id": "vendor",
         "tenant_id": "t1",
+        "destination_tenant_id": "t1",
         "container_url": "https://acc.dfs.core.windows.net/lake",
         "folder": "raw/x",
     }
