@@ -22,8 +22,8 @@ from typing import IO
 
 import click
 
-from o365_pipeline.cli.administrators import pages_of
 from o365_pipeline.cli.dev_news import News
+from o365_pipeline.cli.sandbox import pages_of
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.web.server import address, listening, serving

@@ -16,8 +16,6 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
 from o365_pipeline.sandbox.azure.arm_access import ArmAccess, guarded
 from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
-from o365_pipeline.sandbox.azure.blob_access import BlobAccess
-from o365_pipeline.sandbox.azure.blob_service import blob_routes
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
@@ -29,6 +27,8 @@ from o365_pipeline.sandbox.entra.entra_routes import entra_routes
 from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
+from o365_pipeline.sandbox.storage.blob_access import BlobAccess
+from o365_pipeline.sandbox.storage.blob_service import blob_routes
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
 

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.scratch import scratch_folder
-from o365_pipeline.sandbox.azure.blob_access import BlobAccess, blob_error
+from o365_pipeline.sandbox.storage.blob_access import BlobAccess, blob_error
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 ROOT = "/blob/{account}/{container}"
