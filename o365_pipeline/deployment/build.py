@@ -45,6 +45,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
+from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
@@ -175,6 +176,7 @@ class Deployment:
             SettingsError: there is no sandbox.
         """
         if not self.sandbox_cloud.strict:
+            Subscriptions(self.sandbox_cloud.state).create(customer.subscription_id, customer.tenant_id)
             self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
 
     def use_dagster_home(self) -> None:

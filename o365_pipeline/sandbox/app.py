@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Host, Route, Router
@@ -19,9 +20,12 @@ from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.factory_runs import Factories
 from o365_pipeline.sandbox.azure.key_vaults import key_vault_routes
+from o365_pipeline.sandbox.azure.metadata import metadata_routes
 from o365_pipeline.sandbox.azure.policy_states import policy_state_routes
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.solutions import solutions_routes
+from o365_pipeline.sandbox.azure.spelling import AnyCase
+from o365_pipeline.sandbox.azure.subscription_routes import subscription_routes
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.entra_routes import entra_routes
 from o365_pipeline.sandbox.entra.sign_in import Entra
@@ -41,12 +45,14 @@ class DocumentKindConvertor(StringConvertor):
 def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
     """Builds both services over one state; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
+    resource_manager = _resource_manager(factories, entra)
     return Starlette(
         routes=[
-            Host("management.azure.com", Router(_resource_manager(factories, entra))),
+            Host("management.azure.com", Router(resource_manager)),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, entra.tokens, feed_faults))),
             Route("/{path:path}", _elsewhere),
         ],
+        middleware=[Middleware(AnyCase, routes=resource_manager)],
         exception_handlers={O365PipelineError: answer_error},
     )
 
@@ -54,14 +60,16 @@ def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | No
 def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
     """Builds both services and Entra's sign-in at one address, for clients that reach them over the network."""
     register_url_convertor("document_kind", DocumentKindConvertor())
+    resource_manager = _resource_manager(factories, entra)
     return Starlette(
         routes=[
-            *_resource_manager(factories, entra),
+            *resource_manager,
             *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
             *entra_routes(entra),
             *blob_routes(factories.lakes, _blob_access(factories, entra)),
             Route("/{path:path}", _elsewhere),
         ],
+        middleware=[Middleware(AnyCase, routes=resource_manager)],
         exception_handlers={O365PipelineError: answer_error},
     )
 
@@ -76,9 +84,10 @@ def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
         *solutions_routes(resources),
         *key_vault_routes(resources),
         *policy_state_routes(Compliance(state), factories.clock),
+        *subscription_routes(access),
         *operation_routes(),
     ]
-    return guarded(routes, access.check)
+    return [*metadata_routes(), *guarded(routes, access.check)]
 
 
 def _blob_access(factories: Factories, entra: Entra) -> BlobAccess:

@@ -60,6 +60,21 @@ class ArmAccess:
             )
         return token
 
+    def subscriptions_of(self, request: Request) -> list[tuple[str, str]]:
+        """Returns the subscriptions that a caller sees, each with its tenant: those in which it has some role.
+
+        Raises:
+            ServiceError: its token is not good.
+        """
+        token = self.token(request)
+        assigned = RoleAssignments(self.resources).scopes_of(token.object_id)
+        return [
+            (subscription_id, token.tenant_id)
+            for subscription_id in self.subscriptions.of_tenant(token.tenant_id)
+            if self.directory.grants_unasked
+            or any(lies_within(scope, f"/subscriptions/{subscription_id}") for scope in assigned)
+        ]
+
     def check(self, request: Request) -> None:
         """Checks that the caller may do what a request asks for.
 

@@ -76,7 +76,7 @@ class Factories:
         self.state = state
         self.clock = clock
         self.faults = faults or FactoryFaults()
-        self.lakes = lakes
+        self._lakes = lakes
         self._tenant = tenant
         self._queued = dt.timedelta(seconds=queued_seconds)
         self._running = dt.timedelta(seconds=run_seconds)
@@ -84,6 +84,11 @@ class Factories:
         self._miscount = miscount
         self._privileged_access = privileged_access
         self._strict = strict
+
+    @property
+    def lakes(self) -> Lakes:
+        """The lakes that copies write to."""
+        return self._lakes
 
     def create_run(self, factory: str, pipeline: str, given: dict[str, Any]) -> str:
         """Creates a run of a deployed pipeline; returns its id.
@@ -226,7 +231,7 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            landed = land(run.job, self._tenant, self.lakes)
+            landed = land(run.job, self._tenant, self._lakes)
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:

@@ -83,6 +83,14 @@ class RoleAssignments:
             }
         )
 
+    def scopes_of(self, object_id: str) -> list[str]:
+        """Returns where an identity has roles."""
+        return [
+            entry["id"].lower().rpartition(WITHIN)[0]
+            for entry in self._resources.of_type(ASSIGNMENT_TYPE)
+            if entry["properties"]["principalId"].lower() == object_id.lower()
+        ]
+
     def allows(self, object_id: str, action: str, scope: str) -> bool:
         """Tells whether some role of an identity allows an action on a resource."""
         subscription = "/".join(scope.split("/")[:3])
