@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Host, Route, Router
 
 from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.sandbox.azure.application_creation import application_routes
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS, arm_routes
 from o365_pipeline.sandbox.azure.arm_access import ArmAccess, guarded
 from o365_pipeline.sandbox.azure.arm_endpoints import operation_routes
@@ -82,6 +83,7 @@ def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
     routes = [
         *arm_routes(factories),
         *solutions_routes(resources),
+        *application_routes(state, factories.lakes, factories.clock),
         *key_vault_routes(resources),
         *policy_state_routes(Compliance(state), factories.clock),
         *subscription_routes(access),

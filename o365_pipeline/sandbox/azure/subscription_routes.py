@@ -64,7 +64,7 @@ def subscription_routes(access: ArmAccess) -> list[Route]:
         if found is None:
             name = named(identifier)
             raise ServiceError(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
-        return JSONResponse(_group(found))
+        return Response(status_code=204) if request.method == "HEAD" else JSONResponse(_group(found))
 
     def put_group(request: Request, body: Body) -> Response:
         identifier, name = request.url.path, request.path_params["group"]
