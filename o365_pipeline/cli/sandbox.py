@@ -121,10 +121,8 @@ def add(customer_name: str | None) -> None:
     """Add the multi-tenant application to a customer's tenant, as its administrator does, to be decided on."""
     deployment = load()
     for customer in _chosen(deployment, customer_name):
-        request = customer.data_request
-        deployment.sandbox.enable_cross_tenant_migration(customer.tenant_id)
-        deployment.sandbox.add(customer.tenant_id, request.application_id, request.application_tenant_id)
-        click.echo(f"{customer.name}: {request.application_name} was added; `sandbox approve` decides")
+        Administrators(deployment.sandbox_cloud).add(customer)
+        click.echo(f"{customer.name}: {customer.data_request.application_name} was added; `sandbox approve` decides")
 
 
 @sandbox.command()

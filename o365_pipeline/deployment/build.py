@@ -45,7 +45,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
-from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
+from o365_pipeline.sandbox.administrators import Administrators
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
@@ -176,8 +176,7 @@ class Deployment:
             SettingsError: there is no sandbox.
         """
         if not self.sandbox_cloud.strict:
-            Subscriptions(self.sandbox_cloud.state).create(customer.subscription_id, customer.tenant_id)
-            self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+            Administrators(self.sandbox_cloud).register_unasked(customer)
 
     def use_dagster_home(self) -> None:
         """Makes Dagster, here and in child processes, store its runs in the home, as the project's dagster.yaml says.
@@ -304,7 +303,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
-            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.azure_tenant_id))
             for customer in configured.customers
             if customer.name in configured.marts
         },

@@ -6,7 +6,8 @@ belongs to the services.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import UsageError
@@ -16,8 +17,13 @@ from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.entra.directory import Principal
 from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
+from o365_pipeline.sandbox.microsoft365.registrations import PublishType
 from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
+
+UNASKED_VAULT = "https://kv-sandbox.vault.azure.net"
+"""The Key Vault of multi-tenant applications that are registered unasked."""
 
 
 def application_of(customer: Customer) -> Application:
@@ -36,6 +42,28 @@ class Administrators:
     def portal(self) -> Portal:
         return Portal(self.cloud.state, self.cloud.entra.directory)
 
+    def register_unasked(self, customer: Customer) -> None:
+        """Does what comes before a decision: registers the data request, and adds it where it is another tenant's."""
+        Subscriptions(self.cloud.state).create(customer.subscription_id, customer.azure_tenant_id)
+        if customer.azure_tenant_id == customer.tenant_id:
+            sandbox = Sandbox(Path(self.cloud.home))
+            sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+        else:
+            self.portal.register(
+                replace(application_of(customer), publish_type=PublishType.MULTI, key_vault=UNASKED_VAULT)
+            )
+            self.add(customer)
+
+    def add(self, customer: Customer) -> None:
+        """Adds a multi-tenant application to a customer's tenant.
+
+        Raises:
+            UsageError: there is none.
+        """
+        sandbox, request = Sandbox(Path(self.cloud.home)), customer.data_request
+        sandbox.enable_cross_tenant_migration(customer.tenant_id)
+        sandbox.add(customer.tenant_id, request.application_id, request.application_tenant_id)
+
     def grant_feed(self, customer: Customer) -> None:
         """Lets the pipeline's identity read the activity feed of a customer's tenant.
 
@@ -50,7 +78,7 @@ class Administrators:
         Raises:
             UsageError: the pipeline's is a managed identity of another tenant.
         """
-        request, tenant_id, directory = customer.data_request, customer.tenant_id, self.cloud.entra.directory
+        request, tenant_id, directory = customer.data_request, customer.azure_tenant_id, self.cloud.entra.directory
         resources = Resources(self.cloud.state)
         group = f"/subscriptions/{customer.subscription_id}/resourceGroups/{customer.resource_group}"
         account = f"{group}/providers/{ACCOUNT_TYPE}/{customer.storage_account}"

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from o365_pipeline.consent.authorization import ask_of, refusal
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.data_factory import FactoryRun
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, BLOB_CONTRIBUTOR
+from o365_pipeline.sandbox.cloud import HOME_TENANT
 from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.finished_homes import FinishedHomes, data_request_of
 
@@ -27,6 +32,27 @@ def strict(home: Path, finished_homes: FinishedHomes, tmp_path: Path, monkeypatc
 @pytest.fixture
 def managed_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("O365_CREDENTIAL", "managed-identity")
+
+
+def customers_file(folder: Path, *lines: str) -> Path:
+    """A file of one customer, in whose entry these lines stand too."""
+    request = data_request_of(("User_v1",), folder)
+    path = folder / "customers.toml"
+    path.write_text(
+        f"""[customers.fabrikam]
+subscription_id = "00000000-0000-4000-8000-0000000000d2"
+resource_group = "rg-sandbox"
+factory = "adf-sandbox"
+region = "westeurope"
+storage_account = "o365hosted"
+container = "lake"
+data_request = "{request}"
+application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
+first_day = 2026-11-16
+"""
+        + "\n".join(lines)
+    )
+    return path
 
 
 def copied(deployment: Deployment) -> FactoryRun:
@@ -115,22 +141,7 @@ def test_without_a_role_of_its_own_on_the_storage_account_the_application_copies
 def test_a_managed_identity_never_serves_another_tenant(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    request = data_request_of(("User_v1",), tmp_path)
-    elsewhere = tmp_path / "elsewhere.toml"
-    elsewhere.write_text(
-        f"""[customers.fabrikam]
-tenant_id = "{OTHER_TENANT}"
-subscription_id = "00000000-0000-4000-8000-0000000000d2"
-resource_group = "rg-sandbox"
-factory = "adf-sandbox"
-region = "westeurope"
-storage_account = "o365sandbox"
-container = "lake"
-data_request = "{request}"
-application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
-first_day = 2026-11-16
-"""
-    )
+    elsewhere = customers_file(tmp_path, f'tenant_id = "{OTHER_TENANT}"')
     assert command("sandbox", "grant").status == 0
     monkeypatch.setenv("O365_CUSTOMERS", str(elsewhere))
     monkeypatch.delenv("O365_DATA_REQUEST")
@@ -141,3 +152,53 @@ first_day = 2026-11-16
     [line] = [line for line in doctor.stdout.splitlines() if line.startswith("FAILS  sign-in")]
     assert "a managed identity never signs in to another tenant" in line
     assert "docs/hosting.md" in line
+
+
+@pytest.fixture
+def hosted(strict: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the customer's data move into the vendor's tenant, in which the application is registered."""
+    tenants = [f'tenant_id = "{OTHER_TENANT}"', f'destination_tenant_id = "{HOME_TENANT}"']
+    monkeypatch.setenv("O365_CUSTOMERS", str(customers_file(tmp_path, *tenants)))
+    monkeypatch.delenv("O365_DATA_REQUEST")
+
+
+@pytest.mark.usefixtures("hosted")
+def test_a_vendor_hosts_what_a_customer_added_and_approved(command: Command) -> None:
+    acts = [["grant"], ["register", "--key-vault", "https://kv-vendor.vault.azure.net"], ["add"], ["approve"]]
+
+    ended = [command("sandbox", *act) for act in acts]
+
+    assert [act.status for act in ended] == [0, 0, 0, 0], ended
+    assert command("doctor").status == 0
+    deployment = load()
+    [customer] = deployment.customers
+    status = deployment.sandbox.consent_status_of(customer.tenant_id, customer.data_request.application_id)
+    assert status.approval
+    assert status.approval.destination_tenant_id == HOME_TENANT
+    assert refusal(ask_of(customer, *asked(customer)), status) is None
+    assert copied(deployment).status == "Succeeded"
+
+
+@pytest.mark.usefixtures("hosted")
+def test_a_single_tenant_application_moves_nothing_out_of_another_tenant(command: Command) -> None:
+    acts = [command("sandbox", act) for act in ("grant", "register", "add", "approve")]
+
+    assert [act.status for act in acts] == [0, 0, 2, 2]
+    assert "no multi-tenant application" in acts[2].stderr
+    assert copied(load()).status == "Failed"
+
+
+@pytest.mark.usefixtures("hosted")
+def test_a_sandbox_that_is_not_strict_lets_a_vendor_host_without_more_acts(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("O365_SANDBOX_STRICT", "0")
+
+    assert command("sandbox", "approve").status == 0
+    assert command("doctor").status == 0
+    assert copied(load()).status == "Succeeded"
+
+
+def asked(customer: Customer) -> tuple[Dataset, tuple[str, ...], Scope]:
+    [requested] = customer.data_request.datasets
+    return requested.dataset, requested.columns, requested.scope
