@@ -29,6 +29,7 @@ from o365_pipeline.sandbox.azure.spelling import AnyCase
 from o365_pipeline.sandbox.azure.subscription_routes import subscription_routes
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.entra_routes import entra_routes
+from o365_pipeline.sandbox.entra.graph_routes import SERVED, consent_routes, graph_routes
 from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
@@ -51,6 +52,7 @@ def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | No
         routes=[
             Host("management.azure.com", Router(resource_manager)),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, entra.tokens, feed_faults))),
+            Host("graph.microsoft.com", Router(graph_routes(entra.directory, entra.tokens))),
             Route("/{path:path}", _elsewhere),
         ],
         middleware=[Middleware(AnyCase, routes=resource_manager)],
@@ -67,6 +69,8 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
             *resource_manager,
             *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
             *entra_routes(entra),
+            *consent_routes(entra.directory),
+            *graph_routes(entra.directory, entra.tokens, SERVED),
             *blob_routes(factories.lakes, _blob_access(factories, entra)),
             Route("/{path:path}", _elsewhere),
         ],
