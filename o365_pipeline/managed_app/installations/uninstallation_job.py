@@ -12,7 +12,7 @@ from pydantic import Field
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.partitions import CUSTOMERS
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -57,7 +57,7 @@ def uninstall(
     customer, reason = customer_of(known, vendor.offer), _reason(known)
     wait_for_others(context, customer.name)
     extraction_ledger.give_up(database, customer.name, reason)
-    with failures_in_one_line():
+    with working_on(context):
         left = marts_to_purge(marts, data_factory, customer)
         lake = lake_to_purge(lakes, data_factory, customer)
     while plan := deletion.unfinished(database, customer):
