@@ -45,7 +45,7 @@ class DocumentKindConvertor(StringConvertor):
 
 
 def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Builds both services over one state; the feed has the faults that a test asks for."""
+    """Builds the services at their public host names; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     resource_manager = _resource_manager(factories, entra)
     return Starlette(
@@ -61,7 +61,7 @@ def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | No
 
 
 def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Builds both services and Entra's sign-in at one address, for clients that reach them over the network."""
+    """Builds all services at one address, with Entra's sign-in, for clients that reach them over the network."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     resource_manager = _resource_manager(factories, entra)
     return Starlette(
