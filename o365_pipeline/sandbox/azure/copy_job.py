@@ -134,7 +134,7 @@ def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | N
 def copy_job(
     documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str, factory_tenant_id: str | None
 ) -> CopyJob:
-    """Resolves the one copy activity of a pipeline, in a factory of a tenant; by default, of the tenant copied from.
+    """Resolves the one copy activity of a pipeline, in a factory of a tenant; by default, of the sink's tenant.
 
     Raises:
         ServiceError: the pipeline, or something that it refers to, does not exist.
@@ -157,7 +157,9 @@ def copy_job(
         application_id=service["servicePrincipalId"],
         application_tenant_id=service["servicePrincipalTenantId"],
         tenant_id=service["office365TenantId"],
-        destination_tenant_id=factory_tenant_id or service["office365TenantId"],
+        destination_tenant_id=factory_tenant_id
+        or _sink_service(documents, activity["outputs"][0])["typeProperties"].get("tenant")
+        or service["office365TenantId"],
         table_name=table,
         columns=tuple(column["name"] for column in source.get("outputColumns") or []),
         groups=tuple(source.get("allowedGroups") or ()),
@@ -199,7 +201,7 @@ def _sink(
     """Returns (the container's address, the folder in it)."""
     given = {name: _text(value, names) or "" for name, value in (reference.get("parameters") or {}).items()}
     properties = documents.get("datasets", reference["referenceName"]).properties
-    service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
+    service = _sink_service(documents, reference)
     if service["type"] == "AzureDataLakeStore":
         raise UsageError(
             "the sink is Data Lake Storage Gen1, which Microsoft retired on 2024-02-29: copy to Data Lake Storage Gen2"
@@ -217,6 +219,11 @@ def _sink(
     names = names | {f"dataset().{name}": value for name, value in given.items()}
     address, container = service["typeProperties"][sink.address], _text(location[sink.container], names)
     return f"{address.rstrip('/')}/{container}", (_text(location.get("folderPath"), names) or "").strip("/")
+
+
+def _sink_service(documents: Documents, reference: dict[str, Any]) -> dict[str, Any]:
+    properties = documents.get("datasets", reference["referenceName"]).properties
+    return documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
 
 
 def _text(value: object, names: dict[str, str]) -> str | None:
