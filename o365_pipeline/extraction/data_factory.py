@@ -239,12 +239,14 @@ class DataFactory(dg.ConfigurableResource):
             filters.continuation_token = page.continuation_token
 
     def _client(self, customer: Customer) -> DataFactoryManagementClient:
-        return _client(self.cloud, customer.subscription_id, None if customer.installation else customer.tenant_id)
+        return _client(
+            self.cloud, customer.subscription_id, None if customer.installation else customer.azure_tenant_id
+        )
 
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFactoryManagementClient:
-    """Makes a client that signs in to the customer's tenant, in which factory, storage and Office 365 must be.
+    """Makes a client that signs in to the tenant of the factory.
 
     For a managed resource group it signs in to the vendor's own tenant, whose authorization includes the group.
     """

@@ -50,6 +50,9 @@ class CopyJob(BaseModel):
     application_id: str
     application_tenant_id: str
     tenant_id: str
+    destination_tenant_id: str
+    """The tenant of the factory, which that of the storage account must be."""
+
     table_name: str
     columns: tuple[str, ...]
     groups: tuple[str, ...] = ()
@@ -86,7 +89,7 @@ class CopyJob(BaseModel):
         return Ask(
             application_id=self.application_id,
             application_tenant_id=self.application_tenant_id,
-            destination_tenant_id=self.tenant_id,
+            destination_tenant_id=self.destination_tenant_id,
             sink=f"{self.container_url}/{self.folder}",
             dataset=self.table_name,
             columns=self.columns,
@@ -128,8 +131,10 @@ def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | N
     return f"{dataset.table_name} is there from {first} to {last}, which {lacking} is not" if lacking else None
 
 
-def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str) -> CopyJob:
-    """Resolves the one copy activity of a pipeline.
+def copy_job(
+    documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str, factory_tenant_id: str | None
+) -> CopyJob:
+    """Resolves the one copy activity of a pipeline, in a factory of a tenant; by default, of the sink's tenant.
 
     Raises:
         ServiceError: the pipeline, or something that it refers to, does not exist.
@@ -152,6 +157,9 @@ def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], ru
         application_id=service["servicePrincipalId"],
         application_tenant_id=service["servicePrincipalTenantId"],
         tenant_id=service["office365TenantId"],
+        destination_tenant_id=factory_tenant_id
+        or _sink_service(documents, activity["outputs"][0])["typeProperties"].get("tenant")
+        or service["office365TenantId"],
         table_name=table,
         columns=tuple(column["name"] for column in source.get("outputColumns") or []),
         groups=tuple(source.get("allowedGroups") or ()),
@@ -193,7 +201,7 @@ def _sink(
     """Returns (the container's address, the folder in it)."""
     given = {name: _text(value, names) or "" for name, value in (reference.get("parameters") or {}).items()}
     properties = documents.get("datasets", reference["referenceName"]).properties
-    service = documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
+    service = _sink_service(documents, reference)
     if service["type"] == "AzureDataLakeStore":
         raise UsageError(
             "the sink is Data Lake Storage Gen1, which Microsoft retired on 2024-02-29: copy to Data Lake Storage Gen2"
@@ -211,6 +219,11 @@ def _sink(
     names = names | {f"dataset().{name}": value for name, value in given.items()}
     address, container = service["typeProperties"][sink.address], _text(location[sink.container], names)
     return f"{address.rstrip('/')}/{container}", (_text(location.get("folderPath"), names) or "").strip("/")
+
+
+def _sink_service(documents: Documents, reference: dict[str, Any]) -> dict[str, Any]:
+    properties = documents.get("datasets", reference["referenceName"]).properties
+    return documents.get("linkedservices", properties["linkedServiceName"]["referenceName"]).properties
 
 
 def _text(value: object, names: dict[str, str]) -> str | None:
