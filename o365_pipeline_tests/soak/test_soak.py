@@ -117,7 +117,7 @@ def test_a_person_of_a_purged_customer_in_any_file_is_a_violation(
 
     left.write_bytes(b"\0" + person.mail.encode() + b"\0")
 
-    with pytest.raises(ViolationError, match="contoso is purged, and scratch/work.duckdb holds a person"):
+    with pytest.raises(ViolationError, match=r"contoso is purged, and scratch/work\.duckdb holds a person"):
         watch.after()
 
 
