@@ -5,6 +5,9 @@ What belongs here: reading arguments and printing answers. The work belongs to `
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -16,7 +19,7 @@ from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.installation import Installer, environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
@@ -40,6 +43,7 @@ APPLICATION = click.option("--application", required=True, help="The installed a
 @click.option("--tenant", metavar="GUID", help="The customer's tenant. Default: one of the name's own.")
 @click.option("--subscription", metavar="GUID", help="The customer's subscription. Default: one of the name's own.")
 @click.option("--marketplace", is_flag=True, help="Buy at the marketplace, not from the service catalog.")
+@click.option("--no-secret", is_flag=True, help="Leave the application's secret out; it is put into the vault later.")
 @click.option("--fail", "fails", is_flag=True, help="Let Azure fail to provision it.")
 @NOTIFY
 def install(
@@ -51,12 +55,16 @@ def install(
     tenant: str | None,
     subscription: str | None,
     marketplace: bool,
+    no_secret: bool,
     fails: bool,
     notify: str | None,
 ) -> None:
     """Install the OFFER as a customer of its own: as it is published, else as its file says; the vendor is told."""
     deployment, sells = _deployed(offer)
-    buys = purchase(sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription)
+    secret = {"secret": ""} if no_secret else {}
+    buys = purchase(
+        sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription, **secret
+    )
     bought = sold(sells, _resources(deployment), deployment.lakes, plan=buys.sku if marketplace else None)
     sender = _sender(deployment, sells, notify)
     application = _installer(deployment, sender).install(bought, buys, fails=fails)
@@ -75,6 +83,34 @@ def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
     sender = _sender(deployment, sells, notify)
     _installer(deployment, sender).uninstall(name)
     sender.check()
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(name: str, command: tuple[str, ...]) -> None:
+    """Run `o365-pipeline COMMAND` in the container of the installed application NAME, as `az containerapp exec` does.
+
+    Its environment is the one that the template gives to the container; beneath it are the sandbox, and a folder of the
+    installation's own instead of its databases.
+    """
+    deployment = load()
+    installed = found(_resources(deployment), name)
+    own_home = deployment.home / "installations" / installed["name"]
+    beneath = {
+        "O365_DEPLOYMENT": "sandbox",
+        "O365_HOME": str(own_home),
+        "O365_SANDBOX_HOME": deployment.sandbox_cloud.home,
+        "O365_LAKE_URL": (deployment.home / "lake").as_uri(),
+        "O365_MART_URL": "",
+        "DAGSTER_HOME": "",
+    }
+    given = environment_of(_resources(deployment), installed)
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("O365_") or "SANDBOX" in key}
+    program = [sys.executable, "-m", "o365_pipeline", *command]
+    ended = subprocess.run(program, env={**outside, **given, **beneath}, check=False)  # noqa: S603 - our own program
+    if ended.returncode:
+        raise click.exceptions.Exit(ended.returncode)
 
 
 @click.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from o365_pipeline.cli.purchaser import comply, install, uninstall, violate
+from o365_pipeline.cli.purchaser import comply, execute, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.deployment import load
 from o365_pipeline.sandbox.microsoft365 import admin_center
@@ -93,5 +93,5 @@ def revoke(approver: str, reason: str | None, customer_name: str | None) -> None
     _decide(State.DENIED, approver, reason, customer_name)
 
 
-for command in (install, uninstall, violate, comply):
+for command in (install, execute, uninstall, violate, comply):
     sandbox.add_command(command)

@@ -13,7 +13,7 @@ from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, deploy
 from o365_pipeline.managed_app.package.cost_by_users import CostParts, cost_parts
 from o365_pipeline.managed_app.package.extract_groups import limited_to_groups
-from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.template.azure_template import main_template
 from o365_pipeline.managed_app.package.package import Package, build
 
 APPLICATION_OBJECT_ID = "44444444-0000-4000-8000-000000000004"

@@ -130,7 +130,7 @@ class Names:
             self._variables[str(loop.get("name", "")).lower()] = unknown(f"variables('{loop.get('name')}')")
         self._declared = {*declared, *template.get("variables", {})} - {"copy"}
         self._values: dict[tuple[str, str], Any] = {}
-        self._under_way: list[str] = []
+        self._under_way: list[tuple[str, str]] = []
         """The variables that are being evaluated: a variable may not depend on itself."""
         self._used: set[str] = set()
         self._types: dict[str, str] = {}
@@ -239,9 +239,9 @@ class Names:
         if key not in self._values:
             if len(self._under_way) > MAX_CHAIN:
                 raise TemplateError(f"more than {MAX_CHAIN} names need each other in turn, up to {name}")
-            if name.lower() in self._under_way:
+            if key in self._under_way:
                 raise TemplateError(f"the {kind} {name} needs itself")
-            self._under_way.append(name.lower())
+            self._under_way.append(key)
             self._values[key] = self.evaluate(written)
             self._under_way.pop()
         return self._values[key]

@@ -24,6 +24,8 @@ from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.state import State
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
+SECRET_TYPE = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 - a resource's type
+CONTAINER_APP_TYPE = "Microsoft.App/containerApps"
 PARAMETER_TYPES: Mapping[type, str] = {str: "String", list: "Array", bool: "Bool", int: "Int", dict: "Object"}
 ASKED_TO_FAIL = "The resource operation completed with terminal provisioning state 'Failed'."
 
@@ -117,13 +119,25 @@ class Installer:
                 resource = deployed.resources[identifier]
                 self._keep_document(identifier, resource)
                 kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
-                self.resources.put({**kept, "id": identifier, "name": named(identifier)})
+                self.resources.put({**_without_secrets(kept), "id": identifier, "name": named(identifier)})
 
     def _keep_document(self, identifier: str, resource: Mapping[str, Any]) -> None:
         kinds = {f"{FACTORY_TYPE}/{kind}".lower(): kind for kind in DOCUMENT_KINDS}
         if kind := kinds.get(resource["type"].lower()):
             factory = "/".join(identifier.split("/")[:-2])
             Documents(self.state, factory).put(kind, named(identifier), resource["properties"])
+
+
+def _without_secrets(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a resource without the values of its secrets, which nothing in the sandbox signs in with."""
+    properties = dict(resource.get("properties") or {})
+    if resource["type"] == SECRET_TYPE:
+        properties = {"attributes": {"enabled": True}}
+    configuration = properties.get("configuration")
+    if isinstance(configuration, dict) and configuration.get("secrets"):
+        names = [{"name": secret["name"]} for secret in configuration["secrets"]]
+        properties["configuration"] = {**configuration, "secrets": names}
+    return {**resource, "properties": properties}
 
 
 def found(resources: Resources, name: str) -> Resource:
@@ -161,12 +175,33 @@ def _application(sold: Sold, purchase: Purchase, parameters: Mapping[str, Any]) 
             "managedResourceGroupId": purchase.target.group_id,
             **({"billingDetails": {"resourceUsageId": usage}} if sold.plan else {}),
             **({"applicationDefinitionId": sold.definition_id} if sold.definition_id else {}),
-            "parameters": _typed(parameters),
+            "parameters": _typed({name: value for name, value in parameters.items() if name not in _secure(sold)}),
             "publisherTenantId": sold.publisher_tenant_id,
             "authorizations": list(sold.authorizations),
             "managementMode": "Managed",
         },
     }
+
+
+def _secure(sold: Sold) -> set[str]:
+    """Returns the parameters whose values Azure never shows."""
+    declared = sold.package.template.get("parameters", {})
+    return {name for name, one in declared.items() if one["type"].lower().startswith("secure")}
+
+
+def environment_of(resources: Resources, application: Resource) -> dict[str, str]:
+    """Returns the environment variables of the container in which a purchaser runs commands.
+
+    Raises:
+        UsageError: the application installed no such container.
+    """
+    properties = application["properties"]
+    name = properties.get("outputs", {}).get("codeServer", {}).get("value")
+    app = resources.find(f"{properties['managedResourceGroupId']}/providers/{CONTAINER_APP_TYPE}/{name}")
+    if app is None:
+        raise UsageError(f"{application['name']} installed no container in which a command could run")
+    [container] = app["properties"]["template"]["containers"]
+    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from o365_pipeline.extraction.factory_definitions import copy_definitions
 from o365_pipeline.managed_app.installations.applications import Outputs
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, TemplateError
-from o365_pipeline.managed_app.package.main_template import main_template
-from o365_pipeline.managed_app.package.template_factory import KINDS
-from o365_pipeline.managed_app.package.template_roles import GRANTS
+from o365_pipeline.managed_app.template.azure_template import main_template
+from o365_pipeline.managed_app.template.factory import KINDS
+from o365_pipeline.managed_app.template.roles import GRANTS
 from o365_pipeline_tests.managed_app.installing import (
     APPLICATION_OBJECT_ID,
     GROUPS,

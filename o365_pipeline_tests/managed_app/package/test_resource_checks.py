@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from o365_pipeline.managed_app.arm.resource_facts import resource_types, template_functions, wizard_functions
-from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.template.azure_template import main_template
 from o365_pipeline.managed_app.package.package import TEMPLATE, packed
 from o365_pipeline.managed_app.package.package_problems import Problem
 from o365_pipeline.managed_app.package.validation import validate

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.arm_template import deploy
-from o365_pipeline.managed_app.package.main_template import main_template
+from o365_pipeline.managed_app.template.azure_template import main_template
 from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.ui_expressions import Answers, answers, elements, outputs
 from o365_pipeline_tests.managed_app.installing import (

@@ -13,7 +13,7 @@ import pytest
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.package import build_plans, packed
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.template.roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.marketplace import CONFIGURE, Payload, payload
 from o365_pipeline.managed_app.publishing.marketplace_rules import kind
 from o365_pipeline.managed_app.publishing.partner_center import PartnerCenter

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from o365_pipeline.errors import PublishError, SettingsError
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.package import packed
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
+from o365_pipeline.managed_app.template.roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.definition_changes import as_markdown
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog, definition_id, package_path
 from o365_pipeline.raw.lakes import Lakes
