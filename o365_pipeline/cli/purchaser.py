@@ -5,7 +5,6 @@ What belongs here: reading arguments and printing answers. The work belongs to `
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from o365_pipeline.azure.policies import policies
-from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load
+from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load, outside_environment
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
 from o365_pipeline.managed_app.offer import Offer
@@ -106,9 +105,8 @@ def execute(name: str, command: tuple[str, ...]) -> None:
         "DAGSTER_HOME": "",
     }
     given = environment_of(_resources(deployment), installed)
-    outside = {key: value for key, value in os.environ.items() if not key.startswith("O365_") or "SANDBOX" in key}
     program = [sys.executable, "-m", "o365_pipeline", *command]
-    ended = subprocess.run(program, env={**outside, **given, **beneath}, check=False)  # noqa: S603 - our own program
+    ended = subprocess.run(program, env={**outside_environment(), **given, **beneath}, check=False)  # noqa: S603 - our own program
     if ended.returncode:
         raise click.exceptions.Exit(ended.returncode)
 

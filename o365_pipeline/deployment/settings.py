@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         default=None,
         description="Access key of the storage accounts, where Microsoft Entra cannot be used; else a sign-in.",
     )
-    customers: str | Path | None = Field(
+    customers: str | None = Field(
         default=None,
         description=(
             "File (TOML, YAML) or folder of files that names the customers, or the same as JSON, as the Azure template "
@@ -196,6 +196,11 @@ class Settings(BaseSettings):
     sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
 
+    @field_validator("customers", mode="before")
+    @classmethod
+    def _customers_may_be_a_path(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
     @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
     @classmethod
     def _names_stand_between_commas(cls, value: object) -> object:
@@ -266,6 +271,15 @@ class Environment(UserDict[str, str]):
     def __getitem__(self, name: str) -> str:
         self.looked_up.add(name)
         return super().__getitem__(name)
+
+
+def outside_environment() -> dict[str, str]:
+    """Returns the environment without this project's settings; those of the sandbox stay.
+
+    A program that stands in for a container is started with it, and with what the container is given.
+    """
+    own = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}SANDBOX_")}
+    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:

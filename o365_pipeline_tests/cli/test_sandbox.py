@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from o365_pipeline.managed_app.installations.onboarding import Onboarding
 
 from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.approvals import State
@@ -18,7 +19,6 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.managed_app.installations.applications import Applications
-from o365_pipeline.managed_app.installations.onboarding import Onboarding
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline_tests.conftest import DAY, read_decisions
 

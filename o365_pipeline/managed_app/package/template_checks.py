@@ -172,11 +172,11 @@ def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
     """Finds rights that an installation does not need, and missing ones."""
     has_policies = bool(deployed.of_type("Microsoft.Authorization/policyAssignments"))
     grants = (*GRANTS, ASKS_ABOUT_POLICIES) if has_policies else GRANTS
-    wanted = Counter((grant.role_id.lower(), grant.on.lower()) for grant in grants)
+    wanted = Counter((grant.role_id, grant.on) for grant in grants)
     given = Counter(
         (
-            str(one.get("properties", {}).get("roleDefinitionId")).rsplit("/", 1)[-1].lower(),
-            _type_of(str(one["scope"])).lower() if one.get("scope") else "",
+            str(one.get("properties", {}).get("roleDefinitionId")).rsplit("/", 1)[-1],
+            _type_of(str(one["scope"])) if one.get("scope") else "",
         )
         for one in deployed.of_type("Microsoft.Authorization/roleAssignments")
     )
@@ -186,7 +186,7 @@ def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
             message = f"the role {role_id} is assigned on {on or 'the resource group'}{again}"
             yield Problem(file, "resources", message, "assign the roles that are needed, and nothing else")
     for grant in grants:
-        key = grant.role_id.lower(), grant.on.lower()
+        key = grant.role_id, grant.on
         if given[key] < wanted[key]:
             where = grant.on or "the resource group"
             message = f"the role {grant.role} is not assigned on {where}"

@@ -50,7 +50,7 @@ def main_template(offer: Offer) -> dict[str, Any]:
         "parameters": _installed_parameters(offer),
         "variables": _installed_variables(offer),
         "resources": [
-            *_common([]),
+            *_common([], []),
             *copies(offer),
             *roles(*granted, vendor_tenant_id=quoted(offer.management.tenant_id)),
             *assignments(offer),
@@ -72,6 +72,7 @@ def enterprise_template() -> dict[str, Any]:
         ("o365-pipeline", "managed-app", "listen", "--host", "0.0.0.0", "--port", str(NOTIFICATIONS_PORT)),  # noqa: S104
         ("0.25", "0.5Gi"),
         "[variables('registries')]",
+        [PULLS_IMAGE.assignment],
         ingress={"external": True, "transport": "http", "targetPort": NOTIFICATIONS_PORT, "allowInsecure": False},
         secrets=[{"name": "notification-signature", "value": "[parameters('notificationSignature')]"}],
         variables=[{"name": "O365_NOTIFICATION_SIGNATURE", "secretRef": "notification-signature"}],
@@ -83,7 +84,7 @@ def enterprise_template() -> dict[str, Any]:
         "parameters": _enterprise_parameters(),
         "variables": _enterprise_variables(),
         "resources": [
-            *_common("[variables('registries')]"),
+            *_common("[variables('registries')]", [PULLS_IMAGE.assignment]),
             {**notified, "condition": "[not(empty(parameters('offerFile')))]"},
             *roles(*GRANTS, PULLS_IMAGE),
         ],
@@ -91,10 +92,10 @@ def enterprise_template() -> dict[str, Any]:
     }
 
 
-def _common(registries: str | list[Any]) -> list[dict[str, Any]]:
-    return [
-        identity(), *network(), *lake(), *vault(), factory(), *mart(), *dagster_storage(), *containers(registries)
-    ]  # fmt: skip
+def _common(registries: str | list[Any], needs: list[str]) -> list[dict[str, Any]]:
+    """Returns the parts of both templates."""
+    ground = [identity(), *network(), *lake(), *vault(), factory()]
+    return [*ground, *mart(), *dagster_storage(), *containers(registries, needs)]
 
 
 def _location(regions: list[str]) -> dict[str, Any]:

@@ -57,11 +57,12 @@ SETTINGS: Mapping[str, str] = {
 """The environment of every container."""
 
 
-def containers(registries: str | list[Any]) -> list[dict[str, Any]]:
+def containers(registries: str | list[Any], needs: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the environment in the network, with its logs, and the three containers.
 
     Args:
         registries: the registries that take the pipeline's identity, or an expression for them.
+        needs: what has to be there before a container can get its image.
     """
     ingress = {
         "codeServer": {"external": False, "transport": "tcp", "targetPort": CODE_PORT, "exposedPort": CODE_PORT},
@@ -82,6 +83,7 @@ def containers(registries: str | list[Any]) -> list[dict[str, Any]]:
             command,
             sizes[name],
             registries,
+            needs,
             ingress=ingress.get(name),
             probe=probed.get(name),
             secrets=secrets.get(name),
@@ -96,6 +98,7 @@ def container_app(
     command: Sequence[str],
     size: tuple[str, str],
     registries: str | list[Any],
+    needs: Sequence[str] = (),
     *,
     ingress: Mapping[str, Any] | None = None,
     probe: Mapping[str, Any] | None = None,
@@ -128,7 +131,7 @@ def container_app(
             "configuration": configuration,
             "template": {"containers": [container], "scale": {"minReplicas": 1, "maxReplicas": 1}},
         },
-        "dependsOn": [ENVIRONMENT, IDENTITY, ADMINISTRATOR],
+        "dependsOn": [ENVIRONMENT, IDENTITY, ADMINISTRATOR, *needs],
     }
 
 

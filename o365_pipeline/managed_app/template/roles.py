@@ -41,6 +41,17 @@ class Grant:
     data_actions: tuple[str, ...] = ()
     """The data actions of the role."""
 
+    @property
+    def name(self) -> str:
+        """The name of its assignment, as an expression without brackets."""
+        where = self.scope[1:-1] if self.scope else "resourceGroup().id"
+        return f"guid({where}, '{self.who}', '{self.role_id}')"
+
+    @property
+    def assignment(self) -> str:
+        """The id of its assignment on one resource, as an expression."""
+        return f"[extensionResourceId({self.scope[1:-1]}, 'Microsoft.Authorization/roleAssignments', {self.name})]"
+
 
 BLOB_ACTIONS = tuple(
     f"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{action}"
@@ -188,12 +199,11 @@ def _assignment(grant: Grant, vendor_tenant_id: str | None) -> dict[str, Any]:
     if holder and vendor_tenant_id:
         at_home = f"equals(toLower(subscription().tenantId), {vendor_tenant_id})"
         properties["delegatedManagedIdentityResourceId"] = f"[if({at_home}, json('null'), {holder[1:-1]})]"
-    where = grant.scope[1:-1] if grant.scope else "resourceGroup().id"
     needs = [one for one in (grant.scope if grant is not PULLS_IMAGE else "", holder) if one]
     return {
         "type": "Microsoft.Authorization/roleAssignments",
         "apiVersion": VERSION,
-        "name": f"[guid({where}, '{grant.who}', '{grant.role_id}')]",
+        "name": f"[{grant.name}]",
         **({"condition": "[variables('hasRegistry')]"} if grant is PULLS_IMAGE else {}),
         **({"scope": grant.scope} if grant.scope else {}),
         "properties": properties,

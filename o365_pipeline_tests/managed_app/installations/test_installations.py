@@ -13,6 +13,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from o365_pipeline.managed_app.installations.leftovers import lake_to_purge, marts_to_purge
+from o365_pipeline.managed_app.installations.onboarding import Onboarding
 
 from o365_pipeline.cli import managed_app as cli_managed_app
 from o365_pipeline.consent.approvals import State
@@ -31,8 +33,6 @@ from o365_pipeline.managed_app.installations import sensor as installation_senso
 from o365_pipeline.managed_app.installations.applications import Applications
 from o365_pipeline.managed_app.installations.assets import INSTALLATIONS, installation_rows, installed_applications
 from o365_pipeline.managed_app.installations.installations import Installation, customer_name
-from o365_pipeline.managed_app.installations.leftovers import lake_to_purge, marts_to_purge
-from o365_pipeline.managed_app.installations.onboarding import Onboarding
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
