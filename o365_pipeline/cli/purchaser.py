@@ -5,6 +5,7 @@ What belongs here: reading arguments and printing answers. The work belongs to `
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +18,13 @@ from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load, outsid
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template.storage import CONTAINER
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.installation import Installer, environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
+from o365_pipeline.sandbox.azure.storage_accounts import container_folder
 from o365_pipeline.sandbox.clock import utc_now
 
 IN_PROCESS = "https://in-process.example/notifications"
@@ -80,7 +83,9 @@ def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
     """Remove the application NAME with all that it installed; the vendor is told."""
     deployment, sells = _deployed(offer)
     sender = _sender(deployment, sells, notify)
+    own_home = _own_home(deployment, found(_resources(deployment), name))
     _installer(deployment, sender).uninstall(name)
+    shutil.rmtree(own_home, ignore_errors=True)
     sender.check()
 
 
@@ -90,25 +95,31 @@ def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
 def execute(name: str, command: tuple[str, ...]) -> None:
     """Run `o365-pipeline COMMAND` in the container of the installed application NAME, as `az containerapp exec` does.
 
-    Its environment is the one that the template gives to the container; beneath it are the sandbox, and a folder of the
-    installation's own instead of its databases.
+    Its environment is the one that the template gives to the container; beneath it is the sandbox, and in place of its
+    databases a folder of the installation's own.
     """
     deployment = load()
+    state = deployment.sandbox_cloud.factories.state
     installed = found(_resources(deployment), name)
-    own_home = deployment.home / "installations" / installed["name"]
+    outputs = {key: entry["value"] for key, entry in installed["properties"].get("outputs", {}).items()}
+    given = environment_of(_resources(deployment), installed)
     beneath = {
         "O365_DEPLOYMENT": "sandbox",
-        "O365_HOME": str(own_home),
-        "O365_SANDBOX_HOME": deployment.sandbox_cloud.home,
-        "O365_LAKE_URL": (deployment.home / "lake").as_uri(),
+        "O365_HOME": str(_own_home(deployment, installed)),
+        "O365_SANDBOX_HOME": str(state.home.resolve()),
+        "O365_LAKE_URL": container_folder(state, outputs["storageAccount"], CONTAINER).as_uri(),
         "O365_MART_URL": "",
         "DAGSTER_HOME": "",
     }
-    given = environment_of(_resources(deployment), installed)
     program = [sys.executable, "-m", "o365_pipeline", *command]
-    ended = subprocess.run(program, env={**outside_environment(), **given, **beneath}, check=False)  # noqa: S603 - our own program
+    ended = subprocess.run(program, env={**outside_environment(), **given, **beneath}, check=False)  # noqa: S603 - ours
     if ended.returncode:
         raise click.exceptions.Exit(ended.returncode)
+
+
+def _own_home(deployment: Deployment, installed: Resource) -> Path:
+    """Returns the folder that stands in for the databases of an installation."""
+    return deployment.home / "installations" / str(installed["name"])
 
 
 @click.command()

@@ -24,6 +24,7 @@ from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.resources import Resources, group_of
 from o365_pipeline.sandbox.azure.runs import ENDED, Run, run_of
+from o365_pipeline.sandbox.azure.storage_accounts import installed_lake
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.microsoft365.audit_records import (
     OPERATION_RECORD_TYPE,
@@ -218,7 +219,9 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            landed = land(run.job, self._tenant, self._lakes)
+            account, container = run.job.storage_account, run.job.container
+            sink = installed_lake(self.state, account, container) or self._lakes.at(account, container)
+            landed = land(run.job, self._tenant, sink)
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:

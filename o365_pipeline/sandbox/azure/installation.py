@@ -20,6 +20,7 @@ from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
+from o365_pipeline.sandbox.azure.storage_accounts import delete_accounts
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.state import State
 
@@ -87,6 +88,7 @@ class Installer:
         """
         application = found(self.resources, name)
         self._now(application, "DELETE", "Deleting")
+        delete_accounts(self.state, application["properties"]["managedResourceGroupId"])
         delete_installed(self.resources, application)
         self._tell_vendor(application, "DELETE", "Deleted")
 

@@ -19,7 +19,6 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 import uvicorn
-from o365_pipeline.managed_app.installations.onboarding import MAX_APPLICATIONS
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -28,6 +27,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import installation, notification
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseUnavailableError
+from o365_pipeline.managed_app.installations.confirmation import MAX_APPLICATIONS
 from o365_pipeline.managed_app.installations.notification_endpoint import MAX_BYTES, notification_app
 from o365_pipeline.managed_app.installations.notifications import pending
 from o365_pipeline.managed_app.offer import Offer
