@@ -27,6 +27,9 @@ ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 SingleLine = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
+OWN_REGISTRY = ".azurecr.io"
+"""Where Azure's registries answer: the jobs of the runs sign in there as the pipeline's identity."""
+
 IMAGE = r"^[^\s@:]+(:\d+)?/[^\s@:]+@sha256:[0-9a-f]{64}$"
 """An image by its registry and its digest: a tag may be moved to another image, a digest never."""
 
@@ -149,6 +152,16 @@ class OfferFile(Part):
     skus: tuple[Sku, ...] = Field(min_length=1)
     management: Management
     marketplace: Marketplace | None = None
+
+    @field_validator("image")
+    @classmethod
+    def _image_can_be_pulled_in_another_tenant(cls, image: str) -> str:
+        if image.split("/")[0].endswith(OWN_REGISTRY):
+            raise ValueError(
+                f"a registry at {OWN_REGISTRY} is signed in to by identities of its own tenant alone, and the "
+                "containers are in the purchaser's: name a registry that everybody may pull from"
+            )
+        return image
 
     @field_validator("regions")
     @classmethod

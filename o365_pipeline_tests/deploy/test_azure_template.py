@@ -129,7 +129,7 @@ def without(names: tuple[str, ...], value: Any) -> Any:
 
 
 def test_no_container_is_made_before_it_may_get_its_image(enterprise: Deployed) -> None:
-    [pull] = [name for name, one in enterprise.resources.items() if role_of(one) == "AcrPull"]
+    [pull] = [str(name) for name, one in enterprise.resources.items() if role_of(one) == "AcrPull"]
 
     assert all(pull in one["dependsOn"] for one in enterprise.of_type(APP))
 

@@ -135,7 +135,7 @@ def test_an_installation_starts_with_exactly_what_its_template_gives_it(
 
     definitions = start(given, monkeypatch)
 
-    sensors = {one.name: one.default_status for one in definitions.sensors or []}  # type: ignore[union-attr]
+    sensors = {one.name: one.default_status for one in definitions.sensors or []}
     assert {"consent_sensor", "landing_sensor"} <= set(sensors)
     if role != "job":
         assert set(sensors.values()) == {dg.DefaultSensorStatus.RUNNING}, "nobody turns them on"
@@ -145,7 +145,7 @@ def test_an_installation_starts_with_exactly_what_its_template_gives_it(
 def test_an_enterprise_starts_with_its_sensors_off(monkeypatch: pytest.MonkeyPatch) -> None:
     definitions = start(variables(containers(enterprise())["code"]), monkeypatch)
 
-    assert {one.default_status for one in definitions.sensors or []} == {dg.DefaultSensorStatus.STOPPED}  # type: ignore[union-attr]
+    assert {one.default_status for one in definitions.sensors or []} == {dg.DefaultSensorStatus.STOPPED}
 
 
 def test_a_vendor_that_only_sells_starts_with_what_looks_after_installations(
@@ -159,7 +159,7 @@ def test_a_vendor_that_only_sells_starts_with_what_looks_after_installations(
 
     definitions = start({**listens, "O365_NOTIFICATION_SIGNATURE": "x" * 32}, monkeypatch)
 
-    assert [one.name for one in definitions.sensors or []] == ["installation_sensor"]  # type: ignore[union-attr]
+    assert [one.name for one in definitions.sensors or []] == ["installation_sensor"]
     assert listens["O365_NOTIFICATION_SIGNATURE"] == "of a secret"
 
 

@@ -120,7 +120,6 @@ def test_a_factory_run_that_another_run_asked_for_is_left_at_work(
         ("extraction_job", "o365_pipeline.extraction.submission.check_policies"),
         ("landing_job", "o365_pipeline.mart.assets.load_day"),
         ("purge_job", "o365_pipeline.purge.job.plan_purge"),
-        ("uninstallation_job", "o365_pipeline.managed_app.installations.installations.of_customer"),
     ],
 )
 def test_whatever_is_terminated_is_not_begun_again(
@@ -133,7 +132,7 @@ def test_whatever_is_terminated_is_not_begun_again(
 ) -> None:
     decide()
     monkeypatch.setattr(inner, terminating(lambda *_, **__: None))
-    of_contoso = [name for name in ("purge", "uninstall") if job.startswith(name)]
+    of_contoso = [name for name in ("purge",) if job.startswith(name)]
     config = {"ops": {name: {"config": {"customer": "contoso"}} for name in of_contoso}}
     assets = list(MART_KEYS) if job == "landing_job" else None
 
