@@ -120,7 +120,7 @@ def test_a_violated_policy_that_the_data_request_does_not_list_is_no_reason(
     [
         (
             403,
-            "needs Resource Policy Contributor on the resource group, or a role with Microsoft.PolicyInsights/policyStates",
+            "needs Resource Policy Contributor on the resource group, or a role with Microsoft.PolicyInsights",
         ),
         (404, "see whether the application is still installed"),
         (429, "asked too often: extract again in some minutes"),
