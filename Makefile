@@ -17,7 +17,7 @@ help:
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
-	@echo "make docs       write the generated pages in docs/"
+	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
 	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
@@ -81,8 +81,9 @@ validate: $(VENV)/.installed
 	@$(BIN)/python -W error::DeprecationWarning -W 'ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning' \
 	  -m dagster definitions validate --workspace workspace.yaml
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.installed-test
 	@$(BIN)/o365-pipeline docs
+	@$(BIN)/python -m o365_pipeline.mart.sql_reading
 
 benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py

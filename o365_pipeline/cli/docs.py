@@ -46,7 +46,7 @@ def template_document() -> str:
 )
 @click.pass_context
 def docs(context: click.Context, folder: Path, template: Path) -> None:
-    """Write the reference of commands and settings, the data dictionaries, and the Azure template, from the code."""
+    """Write the reference of commands and settings, the data dictionaries, the Azure template, from the code."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in documents(context.find_root().command).items():
         (folder / name).write_text(text, encoding="utf-8")

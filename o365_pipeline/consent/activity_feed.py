@@ -36,7 +36,12 @@ CONTENT_TYPE = "Audit.General"
 MAX_WINDOW = dt.timedelta(hours=24)
 MAX_AGE = dt.timedelta(days=7)
 ONE_SECOND = dt.timedelta(seconds=1)
-"""The finest step that the API documents: the last second is requested whole, and once more the next time."""
+"""The finest step that the API documents: the last second is requested whole."""
+
+OVERLAP = dt.timedelta(minutes=2)
+"""How much of what was read last is listed once more the next time: content may be listed some moments after the time
+that it bears, and a clock may be set back. A decision that falls between two reads would be missed for ever.
+"""
 
 ROOTS: Mapping[NationalCloud, str] = {
     "worldwide": "https://manage.office.com",
@@ -133,7 +138,7 @@ class ActivityFeed(dg.ConfigurableResource):
             position: at most seven days back.
             now: the end of what is read; a window is cut after 24 hours.
 
-        A page that was listed is never listed again: a blob that cannot be read now is named, and left for later.
+        A blob that cannot be read now is named, and left for later; the next page does not wait for it.
 
         Raises:
             FeedThrottledError: the API asks for a pause.
@@ -157,7 +162,7 @@ class ActivityFeed(dg.ConfigurableResource):
         if next_page := response.headers.get("NextPageUri"):
             onward = replace(position, end=end, next_page=next_page)
         else:
-            onward = Position(min(end, second, _date_of(response) or end))
+            onward = Position(max(position.start, min(end, min(second, _date_of(response) or second) - OVERLAP)))
         is_last = next_page is None and end > second
         unread = content.unread + nowhere
         return Page(onward, content.records, content.read, unread, content.pause, is_last, subscribed)

@@ -12,7 +12,7 @@ from o365_pipeline.cost.assumptions import read_assumptions
 from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import FINOPS
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
@@ -45,9 +45,9 @@ SHOWN_CUSTOMERS = 50
     ),
 )
 def plan_and_actual_asset(
-    database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.MaterializeResult:
-    with failures_in_one_line():
+    with working_on(context):
         rates, assumptions = read_rates(), read_assumptions()
         found = {customer.name: plan_and_actual(database, customer, rates, assumptions) for customer in customers}
     shown = dict(list(found.items())[:SHOWN_CUSTOMERS])

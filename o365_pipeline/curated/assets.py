@@ -19,7 +19,7 @@ from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
@@ -93,7 +93,7 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
         customers: dg.ResourceParam[Customers],
         cloud: dg.ResourceParam[Cloud],
     ) -> dg.MaterializeResult:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))

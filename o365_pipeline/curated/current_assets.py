@@ -14,7 +14,7 @@ from o365_pipeline.curated.current_state import current_path, rebuild_states
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.database.database import Database
@@ -58,7 +58,7 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> None:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer)

@@ -7,8 +7,8 @@ the SQL of `typing_sql.py`.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -38,12 +38,23 @@ def define_json_values(
 
 def plain_json(text: str) -> str | None:
     """Returns the JSON without JSON inside strings, with keys in camelCase; unreadable text stays unchanged."""
-    return _changed(text, _plain)
+    try:
+        value = _plain(_read(text))
+    except (ValueError, RecursionError):
+        return text
+    return None if value is None else _written(value)
 
 
 def clean_json(text: str, people: People, enums: frozenset[str] = frozenset()) -> str | None:
-    """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied."""
-    return _changed(text, lambda value: cleaned(_plain(value), "", people, enums))
+    """The JSON by the rules for typed columns: bare enums, no "never", addresses in lower case, nobody denied.
+
+    A structure that cannot be read could name anybody: it is null.
+    """
+    try:
+        made = cleaned(_plain(_read(text)), "", people, enums)
+        return None if made is None else _written(made)
+    except (ValueError, RecursionError):
+        return None if _is_structure(text) else _cleaned_text(text, "", people, enums)
 
 
 def says_anything(text: str) -> bool:
@@ -58,7 +69,10 @@ def cleaned(value: Any, name: str, people: People, enums: frozenset[str] = froze
     if isinstance(value, list):
         entries = (cleaned(entry, name, people, enums) for entry in value if entry is not None)
         return [entry for entry in entries if entry is not None]
-    return _cleaned_text(value, name, people, enums) if isinstance(value, str) else value
+    if isinstance(value, str):
+        read = _cleaned_structure if _is_structure(value) else _cleaned_text
+        return read(value, name, people, enums)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def json_type(value: Any) -> str:
@@ -76,6 +90,14 @@ def _cleaned_object(value: dict[str, Any], people: People, enums: frozenset[str]
         for key, entry in value.items()
         if not people.are_denied(key)
     }
+
+
+def _cleaned_structure(text: str, name: str, people: People, enums: frozenset[str]) -> Any:
+    """The structure that a text holds, by the rules; null if it cannot be read, since it could name anybody."""
+    try:
+        return cleaned(_plain(_read(text)), name, people, enums)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _cleaned_text(text: str, name: str, people: People, enums: frozenset[str]) -> str | None:
@@ -100,12 +122,27 @@ def _says_anything(value: Any) -> bool:
         return value.strip().lower() not in ("", "none")
 
 
-def _changed(text: str, change: Callable[[Any], Any]) -> str | None:
-    try:
-        value = change(json.loads(text))
-    except (ValueError, RecursionError):
-        return text
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _read(text: str) -> Any:
+    """Reads JSON; what Python takes for numbers beside it, `NaN` and whatever is larger than a float, is null.
+
+    Raises:
+        ValueError: it is not JSON, or has a number of thousands of digits.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=lambda _constant: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _is_structure(text: str) -> bool:
+    return text.lstrip(BLANKS)[:1] in ("{", "[")
 
 
 def _plain(value: Any) -> Any:
@@ -113,9 +150,9 @@ def _plain(value: Any) -> Any:
         return {key[:1].lower() + key[1:]: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
-    if isinstance(value, str) and value[:1] in ("{", "["):
+    if isinstance(value, str) and _is_structure(value):
         try:
-            return _plain(json.loads(value))
+            return _plain(_read(value))
         except (ValueError, RecursionError):
             return value
     return value

@@ -93,7 +93,7 @@ class RowKeys:
             for path, kind in _leaves(name, value) if self._shape.has(name) else [(name, json_type(value))]:
                 self.unknown.setdefault(path, set()).add(kind)
         shown = {name: cleaned(value, name, self._people) for name, value in found.items()}
-        return json.dumps(shown, ensure_ascii=False, sort_keys=True) if shown else None
+        return json.dumps(shown, ensure_ascii=False, allow_nan=False, sort_keys=True) if shown else None
 
     def _misfits(self, row: str) -> str | None:
         reasons: dict[str, None] = {}

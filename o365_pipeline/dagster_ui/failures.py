@@ -1,6 +1,8 @@
-"""Turns the pipeline's errors into Dagster failures: one clear line, retried only if a retry can help.
+"""What every step does: it notes its process, and turns the pipeline's errors into Dagster failures.
 
-What belongs here: that translation. The errors belong to `errors.py`.
+A failure is one clear line, and retried only if a retry can help.
+
+What belongs here: that frame of a step. The errors belong to `errors.py`, the processes to `run_processes.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from o365_pipeline.dagster_ui.run_processes import note_process
 from o365_pipeline.errors import (
     FactoryRunFailedError,
     LakeError,
@@ -22,8 +25,9 @@ from o365_pipeline.errors import (
 
 
 @contextmanager
-def failures_in_one_line() -> Iterator[None]:
-    """Turns the pipeline's errors into failures of one line; those that a retry cannot fix are not retried."""
+def working_on(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[None]:
+    """Notes the run's process, and turns errors into failures of one line; what a retry cannot fix is not retried."""
+    note_process(context)
     try:
         yield
     except (LakeError, PublishError) as error:

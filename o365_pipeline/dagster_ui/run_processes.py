@@ -1,8 +1,9 @@
 """Which process works on a run, and the end of runs whose process was killed.
 
 What belongs here: recognising a process that a run was started in, from this one or from another machine. A process id
-alone does not: ids are given again, and in a container every first process is number 1. Runs that Dagster's daemon
-launches are watched by Dagster.
+alone does not: ids are given again, and in a container every first process is number 1. Where Dagster's launcher starts
+containers it watches them; a process that was killed together with what launched it, as where a laptop lost its power,
+nobody watches but this.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,8 @@ SILENT_AFTER = dt.timedelta(minutes=5)
 """A process of another machine that said nothing for so long is dead."""
 
 AT_WORK = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+BEGUN = (dg.DagsterRunStatus.NOT_STARTED, *AT_WORK)
+"""Statuses of a run that a process may have been killed in."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PROCESSES = Path("/proc")
@@ -52,9 +55,9 @@ class RunProcess(BaseModel):
         return cls(host=socket.gethostname(), boot=_boot(), process_id=process_id, started=_started(process_id) or "")
 
     def is_dead(self, sign_of_life: dt.datetime | None, now: dt.datetime) -> bool:
-        """Tells whether the process has ended; of another machine, whether it has been silent for long."""
+        """Tells whether the process has ended; of another machine, whether one that spoke has been silent for long."""
         if self.host != socket.gethostname():
-            return sign_of_life is None or now - sign_of_life > SILENT_AFTER
+            return sign_of_life is not None and now - sign_of_life > SILENT_AFTER
         return self.boot != _boot() or self.started != _started(self.process_id)
 
 
@@ -68,15 +71,26 @@ def sign_of_life(now: dt.datetime) -> Mapping[str, str]:
     return {SIGN_OF_LIFE: now.isoformat(timespec="seconds")}
 
 
+def note_process(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> None:
+    """Notes on the run which process works on it; where a terminal started it, that is noted already."""
+    if PROCESS not in context.run.tags:
+        _note_once(context.instance, context.run.run_id)
+
+
+@lru_cache(maxsize=16)
+def _note_once(instance: dg.DagsterInstance, run_id: str) -> None:
+    instance.add_run_tags(run_id, {PROCESS: RunProcess.this().model_dump_json()})
+
+
 def end_dead_runs(instance: dg.DagsterInstance, now: dt.datetime, tags: Mapping[str, str] | None = None) -> None:
     """Marks runs whose process was killed as failed, and frees their slots in pools.
 
     Args:
         tags: only runs with these tags are looked at.
     """
-    for run in instance.get_runs(dg.RunsFilter(tags=dict(tags or {}), statuses=list(AT_WORK))):
+    for run in instance.get_runs(dg.RunsFilter(tags=dict(tags or {}), statuses=list(BEGUN))):
         if PROCESS in run.tags and _is_dead(run.tags, now):
-            instance.report_run_failed(run, "The terminal that it ran in was killed.")
+            instance.report_run_failed(run, "The process that it ran in was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 

@@ -12,7 +12,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.database.database import Database
@@ -58,7 +58,7 @@ def extraction(
     customers: dg.ResourceParam[Customers],
 ) -> dg.MaterializeResult:
     work = customer_days(context.partition_keys)
-    with failures_in_one_line():
+    with working_on(context):
         customer = customers[work.customer]
     submitter = Submitter(
         database,
@@ -71,10 +71,10 @@ def extraction(
     )
     lines, created = [], 0
     changes: list[DefinitionChange] = []
-    with failures_in_one_line():
+    with working_on(context):
         submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
     for requested in customer.data_request.datasets:
-        with failures_in_one_line(), cancelled_together(submitter, customer):
+        with working_on(context), cancelled_together(submitter, customer):
             submission = submitter.submit_days(customer, requested, work.days, leave_out=True)
         ledger.adopt(database, submission.extractions, submitter.claimant)
         created += submission.created

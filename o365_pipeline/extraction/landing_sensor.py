@@ -15,6 +15,7 @@ from o365_pipeline.consent.approvals import ApprovalEvent, ConsentStatus
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.dagster_ui.labels import stage_tag
+from o365_pipeline.dagster_ui.run_processes import end_dead_runs
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
@@ -62,6 +63,7 @@ def build_landing_sensor(
     ) -> dg.SensorResult:
         names = [customer.name for customer in customers]
         now = dt.datetime.now(dt.UTC)
+        end_dead_runs(context.instance, now)
         statuses = approval_ledger.consent_statuses(database, customers, now)
         under_way = ledger.under_way(database, names)
         cancel_revoked(database, data_factory, customers, under_way, statuses, now, context.log)

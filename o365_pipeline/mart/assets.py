@@ -5,7 +5,7 @@ What belongs here: the mart as Dagster sees it. The tables belong to `tables/`, 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,31 +14,30 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
-from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing
-from o365_pipeline.datasets import Dataset, catalogue
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.mart.build import TABLE_NAMES
-from o365_pipeline.mart.checks import in_partitions, mart_check_results, mart_check_specs
+from o365_pipeline.mart.checks import mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import collaboration_picture
 from o365_pipeline.mart.lineage import column_lineage
 from o365_pipeline.mart.loading import DayLoaded, load_day, mark_loaded, stale_days
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.mart.sql_files import fed_by, reads
+from o365_pipeline.mart.sql_files import is_fed, reads
 from o365_pipeline.mart.tables import MART_TABLES, SUBJECTS, fact_message
 from o365_pipeline.raw.lakes import Lakes
 
-TRACE_CHECK = "rows_trace_to_a_landing"
-
 UNFED = "No data request names a dataset that this table is made of, so it stays empty and has no checks."
 UNFED_GROUP = "mart_empty"
+
+FACT = "fact_"
 
 KINDS = {"dim": "dimension", "fact": "fact", "bridge": "bridge", "agg": "aggregate"}
 """What the tables are, by how their names begin."""
@@ -54,14 +53,17 @@ MART_KEYS = [mart_key(table) for table in MART_TABLES]
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
     """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty."""
     curated = _curated_names(datasets)
-    checked = [table for table in MART_TABLES if is_fed(table, curated)]
+    checked = [table for table in MART_TABLES if is_fed(table.name, curated)]
 
     @dg.multi_asset(
         name="mart",
         specs=[_spec(table, curated) for table in MART_TABLES],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=UnlessTerminated(max_retries=2, delay=10),
-        check_specs=[spec for table in checked for spec in _check_specs(table)],
+        check_specs=[
+            *(spec for table in checked for spec in mart_check_specs(mart_key(table), table)),
+            *(volume_spec(mart_key(table)) for table in checked if table.name.startswith(FACT)),
+        ],
     )
     def mart(
         context: dg.AssetExecutionContext,
@@ -70,7 +72,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
@@ -105,19 +107,16 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             if table not in checked:
                 yield dg.MaterializeResult(asset_key=key)
                 continue
-            history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
-            if table.name.startswith("fact_"):
+            if is_fact := table.name.startswith(FACT):
+                history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
                 context.add_asset_metadata(rows_per_day(history, counts[table]), asset_key=key)
             yield dg.MaterializeResult(asset_key=key)
-            yield from _checks(marts[customer.name], table, customer, work.days)
-            yield volume_result(key, counts[table], history)
+            with marts[customer.name].begin() as connection:
+                yield from mart_check_results(connection, key, table, customer.name, work.days)
+            if is_fact:
+                yield volume_result(key, counts[table], history)
 
     return mart
-
-
-def is_fed(table: sa.Table, curated: Collection[str]) -> bool:
-    """Whether one of these curated datasets can give the table rows."""
-    return not fed_by(table.name, _curated_names(catalogue().newest)).isdisjoint(curated)
 
 
 def _curated_names(datasets: Iterable[Dataset]) -> frozenset[str]:
@@ -145,7 +144,7 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
     )
     read = reads(table.name, curated | TABLE_NAMES)
     [subject] = [name for name, tables in SUBJECTS.items() if table in tables]
-    fed = is_fed(table, curated)
+    fed = is_fed(table.name, curated)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
@@ -159,27 +158,3 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         owners=[DATA_ENGINEERING],
         metadata={"dagster/column_schema": schema, "dagster/table_name": table.name},
     )
-
-
-def _check_specs(table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
-    key = mart_key(table)
-    traced = "Every row's extraction is one whose landing was verified and sealed."
-    yield dg.AssetCheckSpec(TRACE_CHECK, asset=key, description=traced)
-    yield volume_spec(key)
-    yield from mart_check_specs(key, table)
-
-
-def _checks(
-    database: Database, table: sa.Table, customer: Customer, days: tuple[dt.date, ...]
-) -> Iterator[dg.AssetCheckResult]:
-    known = sa.select(landing.c.extraction_id)
-    strays = in_partitions(table, customer.name, days) & table.c.extraction_id.not_in(known)
-    with database.begin() as connection:
-        untraceable = connection.scalar(sa.select(sa.func.count()).select_from(table).where(strays)) or 0
-        yield dg.AssetCheckResult(
-            check_name=TRACE_CHECK,
-            asset_key=mart_key(table),
-            passed=untraceable == 0,
-            metadata={"untraceable": untraceable},
-        )
-        yield from mart_check_results(connection, mart_key(table), table, customer.name, days)

@@ -20,7 +20,7 @@ from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.references import references
-from o365_pipeline.mart.sql_files import relations_in, sql_files, text_of
+from o365_pipeline.mart.sql_files import MACROS, relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
 TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
@@ -36,30 +36,40 @@ CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
 
 
 @cache
-def relations() -> Mapping[str, str]:
-    """Returns the files of `sql/` that the tables need, in the order of their dependencies, as TABLE or VIEW.
+def relations(tables: frozenset[str] = TABLE_NAMES) -> Mapping[str, str]:
+    """Returns the files of `sql/` that these tables need, in the order of their dependencies, as TABLE or VIEW.
 
     A file that others read becomes a table, which is computed once: half the time and two thirds of the memory of
     views. The copies of all mailboxes are views, since they are as large as what they read.
     """
+    whole, needed = _dependencies(TABLE_NAMES), _dependencies(tables)
+    read = frozenset().union(*whole.values())
+    return {
+        name: "TABLE" if name in read and not name.endswith("_copy") else "VIEW"
+        for name in TopologicalSorter({name: sorted(needed[name]) for name in sorted(needed)}).static_order()
+    }
+
+
+def _dependencies(tables: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """Returns, for these tables and all that they need, the files that each reads."""
     graph: dict[str, frozenset[str]] = {}
-    open_names = list(TABLE_NAMES)
+    open_names = list(tables)
     while open_names:
         name = open_names.pop()
         if name not in graph:
             graph[name] = relations_in(name) & sql_files()
             open_names += graph[name]
-    read = frozenset().union(*graph.values())
-    return {
-        name: "TABLE" if name in read and not name.endswith("_copy") else "VIEW"
-        for name in TopologicalSorter({name: sorted(graph[name]) for name in sorted(graph)}).static_order()
-    }
+    return graph
 
 
 def prepare(
-    connection: duckdb.DuckDBPyConnection, customer: str, day: dt.date, everyone_names: Collection[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    customer: str,
+    day: dt.date,
+    everyone_names: Collection[str] = (),
+    tables: Collection[str] = TABLE_NAMES,
 ) -> None:
-    """Build every mart table as a temporary relation over the curated ones.
+    """Build mart tables as temporary relations over the curated ones.
 
     Args:
         connection: holds one relation per dataset of the catalogue, named by its asset_name, for this customer and
@@ -69,13 +79,14 @@ def prepare(
         customer: the customer of the partition.
         day: the day of the partition.
         everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
+        tables: the mart tables that are asked for; what they are made of is built too.
     """
     define_time_zones(connection)
-    connection.execute(text_of("macros"))
+    connection.execute(text_of(MACROS))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
     connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])
-    for name, kind in relations().items():
+    for name, kind in relations(frozenset(tables)).items():
         with _telling_no_values(name):
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 

@@ -1,4 +1,4 @@
-"""Checks of the mart's rows against each other: referenced keys exist, addresses are known.
+"""Checks of the mart's rows against each other and the ledger: what they refer to exists, addresses are known.
 
 What belongs here: these checks as Dagster sees them, and their queries. Unique keys are ensured by the primary keys.
 """
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 import dagster as dg
 import sqlalchemy as sa
 
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.mart.references import Reference, own_key, references
 from o365_pipeline.mart.tables import dim_person
 
@@ -27,13 +28,13 @@ MAX_DOMAINS = 20
 
 def mart_check_specs(key: dg.AssetKey, table: sa.Table) -> Iterator[dg.AssetCheckSpec]:
     """Returns the specifications of the table's checks."""
-    if found := references(table):
-        reference_names = ", ".join(reference.name for reference in found)
-        yield dg.AssetCheckSpec(
-            REFERENCES_CHECK,
-            asset=key,
-            description=f"What is referred to has its row in the same partition: {reference_names}.",
-        )
+    names = ", ".join(reference.name for reference in references(table))
+    referred = f" What is referred to has its row in the same partition: {names}." if names else ""
+    yield dg.AssetCheckSpec(
+        REFERENCES_CHECK,
+        asset=key,
+        description=f"Every row's extraction is one whose landing was verified and sealed; else it fails.{referred}",
+    )
     if address_column(table) is not None:
         yield dg.AssetCheckSpec(
             ADDRESSES_CHECK,
@@ -48,15 +49,15 @@ def mart_check_results(
     connection: sa.Connection, key: dg.AssetKey, table: sa.Table, customer: str, days: Collection[dt.date]
 ) -> Iterator[dg.AssetCheckResult]:
     """Returns the checks' results for consecutive days of the customer."""
-    if references(table):
-        lost = {one.name: count for one in references(table) if (count := _lost(connection, one, customer, days))}
-        yield dg.AssetCheckResult(
-            check_name=REFERENCES_CHECK,
-            asset_key=key,
-            passed=not lost,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rows_without": sum(lost.values()), **lost},
-        )
+    untraceable = _untraceable(connection, table, customer, days)
+    lost = {one.name: count for one in references(table) if (count := _lost(connection, one, customer, days))}
+    yield dg.AssetCheckResult(
+        check_name=REFERENCES_CHECK,
+        asset_key=key,
+        passed=not lost and not untraceable,
+        severity=dg.AssetCheckSeverity.ERROR if untraceable else dg.AssetCheckSeverity.WARN,
+        metadata={"untraceable": untraceable, "rows_without": sum(lost.values()), **lost},
+    )
     if address_column(table) is not None:
         own, resolved = _own_addresses(connection, table, customer, days)
         share = resolved / own if own else 1.0
@@ -80,6 +81,13 @@ def in_partitions(table: sa.FromClause, customer: str, days: Collection[dt.date]
     parameters.
     """
     return sa.and_(table.c.customer == customer, table.c.day.between(min(days), max(days)))
+
+
+def _untraceable(connection: sa.Connection, table: sa.Table, customer: str, days: Collection[dt.date]) -> int:
+    """Counts the rows of extractions whose landing the mart does not know."""
+    strays = table.c.extraction_id.not_in(sa.select(landing.c.extraction_id))
+    query = sa.select(sa.func.count()).select_from(table).where(in_partitions(table, customer, days), strays)
+    return connection.scalar(query) or 0
 
 
 def _lost(connection: sa.Connection, reference: Reference, customer: str, days: Collection[dt.date]) -> int:

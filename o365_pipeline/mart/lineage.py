@@ -1,37 +1,24 @@
-"""The origin of each column of the mart, derived from the SQL that makes it.
+"""The origin of each column of the mart.
 
 What belongs here: following columns through the files of `sql/` to curated fields and to columns of other mart tables.
-A column that cannot be followed has no lineage; that is never an error.
+Reading the SQL itself belongs to `sql_reading.py`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 
 import dagster as dg
 import sqlalchemy as sa
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.lineage import lineage
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import Scope, build_scope
-from sqlglot.schema import MappingSchema
 
-from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.build import TABLE_NAMES, relations
-from o365_pipeline.mart.lookback import LOOKBACKS, lookbacks_at
+from o365_pipeline.mart.lookback import LOOKBACKS
 from o365_pipeline.mart.references import PARTITION, own_key
-from o365_pipeline.mart.sql_files import text_of
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.sql_files import Sources, columns_of
 
 EARLIER = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
 """Relations of days before the partition's, with the asset that holds those days."""
-
-Sources = frozenset[tuple[str, str]]
-"""(relation, column) of curated assets and of mart tables, by their names."""
 
 
 def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
@@ -67,121 +54,9 @@ def sources_of(table: sa.Table) -> Mapping[str, Sources]:
 def _resolved(relation: str, column: str) -> Sources:
     """Returns the origins of a file's column, through files that are neither datasets nor tables."""
     found: set[tuple[str, str]] = set()
-    for source, field in _traced()[relation].get(column, frozenset()):
+    for source, field in columns_of(relation).get(column, frozenset()):
         if source in TABLE_NAMES or source not in relations():
             found.add((EARLIER.get(source, source), field))
         else:
             found |= _resolved(source, field)
     return frozenset(found)
-
-
-@cache
-def _traced() -> Mapping[str, Mapping[str, Sources]]:
-    """Returns, for each file, its columns with the columns of the relations that it reads."""
-    # It tells of every subquery that it cannot look into.
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    schema = MappingSchema(dialect="duckdb")
-    for dataset in catalogue().newest:
-        names = [dataset.asset_name, *(lookback.relation for lookback in lookbacks_at(dataset.asset_name))]
-        for name in (*names, dataset.current_name):
-            if name:
-                schema.add_table(name, dataset.curated_schema)
-    schema.add_table("curated_day", {"asset_name": "VARCHAR", "day": "DATE"})
-    for table in MART_TABLES:
-        schema.add_table(table.name, {column.name: "VARCHAR" for column in table.columns})
-    traced: dict[str, Mapping[str, Sources]] = {}
-    for name in relations():
-        scope = _scope(name, schema)
-        columns = scope.expression.named_selects if scope and isinstance(scope.expression, exp.Query) else []
-        if name not in TABLE_NAMES:
-            schema.add_table(name, dict.fromkeys(columns, "VARCHAR"))
-        traced[name] = {column: _sources(column, scope, schema) for column in columns if scope}
-    return traced
-
-
-def _scope(name: str, schema: MappingSchema) -> Scope | None:
-    try:
-        tree = _by_position(_by_value(sqlglot.parse_one(text_of(name), read="duckdb")))
-        tree = qualify(tree, "duckdb", schema=schema, validate_qualify_columns=False, identify=False)
-        return build_scope(_by_position(tree))
-    except SqlglotError:
-        return None
-
-
-def _sources(column: str, scope: Scope, schema: MappingSchema) -> Sources:
-    try:
-        node = lineage(column, scope.expression, schema, dialect="duckdb", scope=scope, trim_selects=False, copy=False)
-    except (SqlglotError, ValueError):
-        return frozenset()
-    return frozenset(
-        (leaf.source.name, leaf.name.rpartition(".")[2].strip('"'))
-        for leaf in node.walk()
-        if isinstance(leaf.source, exp.Table) and not leaf.downstream
-    )
-
-
-def _by_value(tree: exp.Expr) -> exp.Expr:
-    """Rewrites the query: arg_min(value, order) becomes its value, and structures become columns.
-
-    What only decides between values is not their origin.
-    """
-    for chosen in list(tree.find_all(exp.ArgMin, exp.ArgMax)):
-        chosen.replace(chosen.this)
-    structures: set[str] = set()
-    for select in tree.find_all(exp.Select):
-        for projection in list(select.selects):
-            if isinstance(projection, exp.Alias) and isinstance(projection.this, exp.Struct):
-                structures.add(projection.alias)
-                fields = (
-                    exp.alias_(one.expression, f"{projection.alias}_{one.name}") for one in projection.this.expressions
-                )
-                select.set("expressions", [*(one for one in select.selects if one is not projection), *fields])
-    for column in list(tree.find_all(exp.Column)):
-        if column.table in structures and column.name:
-            flat = exp.column(f"{column.table}_{column.name}", table=column.db or None)
-            named = isinstance(column.parent, exp.Select)
-            column.replace(exp.alias_(flat, column.name) if named else flat)
-    return tree
-
-
-def _by_position(tree: exp.Expr) -> exp.Expr:
-    """Rewrites UNION BY NAME as UNION: columns in one order, null where a part has none.
-
-    A union with a star stays unchanged until the star is expanded.
-    """
-    for union in list(tree.find_all(exp.SetOperation)):
-        if isinstance(union.parent, exp.SetOperation):
-            continue
-        unions = [
-            one for one in union.find_all(exp.SetOperation) if one is union or isinstance(one.parent, exp.SetOperation)
-        ]
-        if not any(one.args.get("by_name") for one in unions) or any(part.is_star for part in _parts(union)):
-            continue
-        names: list[str] = []
-        parts = [(part, _names(part, names)) for part in _parts(union)]
-        for part, own in parts:
-            selects = dict(zip(own, part.selects, strict=True))
-            part.set("expressions", [selects.get(name) or exp.alias_(exp.null(), name) for name in names])
-        for one in unions:
-            one.set("by_name", False)
-    return tree
-
-
-def _parts(query: exp.Expr) -> Iterator[exp.Select]:
-    if isinstance(query, exp.SetOperation):
-        yield from _parts(query.left)
-        yield from _parts(query.right)
-    elif isinstance(query, exp.Select):
-        yield query
-
-
-def _names(part: exp.Select, known: list[str]) -> list[str]:
-    """Returns the part's columns by the names that they have in the union; adds new names to the known ones.
-
-    A part that follows without BY NAME takes the names of the parts before it, by position.
-    """
-    union, own = part.parent, part.named_selects
-    if known and isinstance(union, exp.SetOperation) and union.right is part and not union.args.get("by_name"):
-        return known[: len(own)]
-    known += [name for name in own if name not in known]
-    return own

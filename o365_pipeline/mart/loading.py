@@ -29,6 +29,7 @@ from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.row_limits import misfits
+from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.lake import Lake
 
@@ -79,13 +80,15 @@ def load_day(
                 files = _stage(connection, lake, dataset, customer, earlier, directory)
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
-        prepare(connection, customer, day, everyone_names)
+        usable |= {dataset.current_name for dataset in datasets if dataset.current_name}
+        made = {table.name for table in MART_TABLES if is_fed(table.name, frozenset(usable))}
+        prepare(connection, customer, day, everyone_names, made)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
         def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
             first_rows[table] = pd.DataFrame()
-            for chunk in rows_of(connection, table.name):
+            for chunk in rows_of(connection, table.name) if table.name in made else ():
                 if first_rows[table].empty:
                     first_rows[table] = pd.DataFrame(_records(table, chunk.head(FIRST_ROWS)), dtype=object)
                 yield chunk

@@ -18,7 +18,7 @@ from o365_pipeline.curated.replay import Replayed, fold, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError
@@ -60,7 +60,7 @@ def replay_rejected_rows(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with failures_in_one_line():
+    with working_on(context):
         selection = config.selection()
         for customer in [customers[config.customer]] if config.customer else customers:
             found = partitions(lakes, customer, selection)

@@ -1,18 +1,31 @@
-"""The SQL files that make the mart's rows, and the relations that each of them reads.
+"""The SQL files that make the mart's rows, and the relations and columns that each of them reads.
 
-What belongs here: finding the files and reading names from them. Running them belongs to `build.py`.
+What belongs here: finding the files, and what `sql_origins.json` says of them, which `sql_reading.py` writes. Running
+them belongs to `build.py`.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
-import sqlglot
-from sqlglot import exp
+ORIGINS = Path(__file__).with_name("sql_origins.json")
+MACROS = "macros"
+"""The file that makes no relation."""
+
+Sources = frozenset[tuple[str, str]]
+"""(relation, column) of curated assets and of mart tables, by their names."""
 
 PEOPLE = frozenset({"address_book", "dim_person"})
 """The relations that other tables look people up in."""
+
+
+OF_EVERY_DAY = frozenset({"dim_customer", "dim_date"})
+"""The tables that have a row of each day, also where nothing is curated."""
 
 
 def text_of(name: str) -> str:
@@ -27,12 +40,26 @@ def sql_files() -> frozenset[str]:
     return frozenset(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
 
 
-@cache
 def relations_in(name: str) -> frozenset[str]:
     """Returns the relations that a file reads: curated datasets and other files' relations, without its own CTEs."""
-    tree = sqlglot.parse_one(text_of(name), read="duckdb")
-    own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
-    return frozenset(table.name for table in tree.find_all(exp.Table)) - own
+    return frozenset(_origins()[name]["reads"])
+
+
+def columns_of(name: str) -> Mapping[str, Sources]:
+    """Returns a file's columns with the columns of the relations that it reads."""
+    columns: Mapping[str, list[str]] = _origins()[name]["columns"]
+    return {column: frozenset(_source(text) for text in found) for column, found in columns.items()}
+
+
+def _source(text: str) -> tuple[str, str]:
+    relation, _, column = text.partition(".")
+    return relation, column
+
+
+@cache
+def _origins() -> Mapping[str, Any]:
+    origins: Mapping[str, Any] = json.loads(ORIGINS.read_text(encoding="utf-8"))
+    return origins
 
 
 @cache
@@ -49,6 +76,8 @@ def reads(name: str, of: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def fed_by(name: str, of: frozenset[str]) -> frozenset[str]:
-    """Which of the curated datasets `of` can give a table rows; those that only say who somebody is cannot."""
-    return reads(name, of | PEOPLE) - PEOPLE
+def is_fed(name: str, of: frozenset[str]) -> bool:
+    """Tells whether a table can have rows: from one of the curated datasets `of`, or of every day; a dataset that only
+    says who somebody is gives none.
+    """
+    return name in OF_EVERY_DAY or not reads(name, of | PEOPLE) <= PEOPLE

@@ -33,18 +33,20 @@ def delete_runs(
 
     Partitions that still hold data are reported again, without a preview.
     """
-    keys, known = _keys(), {*days, *(day for _, day in live)}
-    materialized = {key: list(_materialized(instance, key, customer, known)) for key in keys}
+    known = {*days, *(day for _, day in live)}
+    entries = [record.asset_entry for record in instance.get_asset_records(_keys())]
+    latest = {entry.asset_key: entry.last_materialization for entry in entries if entry.last_materialization}
+    materialized = {key: list(_materialized(instance, key, customer, known)) for key in latest}
     purged = {partition_key(customer, day) for day in days}
     runs = {run_id for found in materialized.values() for partition, run_id in found if partition in purged}
     runs = {run_id for run_id in runs if instance.has_run(run_id)}
     # Told first: a kill in between is made good by the next, which finds the runs still there.
-    for key in keys:
+    for key, event in latest.items():
         lost = {partition for partition, run_id in materialized[key] if run_id in runs}
-        _report(instance, key, customer, lost, _kept(key, customer, live))
+        _report(instance, key, customer, lost, _kept(key, customer, live), event.asset_materialization)
     for run_id in runs:
         instance.delete_run(run_id)
-    instance.wipe_asset_cached_status(keys)
+    instance.wipe_asset_cached_status(list(latest))
     return len(runs)
 
 
@@ -55,12 +57,19 @@ def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:
 
     Raises:
         dg.RetryRequested: another run does; the op is repeated after a while.
+        dg.Failure: it still does after the last repeat.
     """
     of_customer = {CUSTOMER_TAG: customer}
     end_dead_runs(context.instance, dt.datetime.now(dt.UTC), of_customer)
     runs = context.instance.get_runs(dg.RunsFilter(tags=of_customer, statuses=list(AT_WORK)), limit=2)
-    if any(run.run_id != context.run.run_id for run in runs):
-        raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
+    if not (others := [run for run in runs if run.run_id != context.run.run_id]):
+        return
+    who = f"{customer}: run {others[0].run_id} of {others[0].job_name} is at work"
+    if context.retry_number >= AT_WORK_REPEATS:
+        advice = "purge again when it has ended, or terminate it in the UI if nothing works on it"
+        raise dg.Failure(f"{who}; {advice}", allow_retries=False)
+    context.log.info(f"{who}; the purge waits for it")
+    raise dg.RetryRequested(max_retries=AT_WORK_REPEATS, seconds_to_wait=AT_WORK_SECONDS)
 
 
 def _keys() -> Sequence[dg.AssetKey]:
@@ -97,23 +106,29 @@ def _kept(key: dg.AssetKey, customer: str, live: Collection[tuple[Dataset, dt.da
 
 
 def _report(
-    instance: dg.DagsterInstance, key: dg.AssetKey, customer: str, materialized: set[str], kept: set[str]
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    customer: str,
+    materialized: set[str],
+    kept: set[str],
+    latest: dg.AssetMaterialization | None,
 ) -> None:
-    """Reports the partitions that still hold data; if an asset's latest materialization is purged, reports that."""
+    """Reports the partitions that still hold data; if there are none, and the asset's latest materialization is purged,
+    reports that.
+    """
     for partition in sorted(materialized & kept):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 key, partition=partition, description="Written anew when what is no longer approved was purged."
             )
         )
-    latest = instance.get_latest_materialization_event(key)
-    event = latest.asset_materialization if latest else None
-    if event and event.partition in materialized - kept and event.metadata.get("purged") is None:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                key,
-                partition=event.partition,
-                description=f"Purged: nothing of {customer} is kept that its approvers no longer allow.",
-                metadata={"purged": True, "dagster/row_count": 0},
-            )
+    if not latest or materialized & kept or latest.partition not in materialized or latest.metadata.get("purged"):
+        return
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            key,
+            partition=latest.partition,
+            description=f"Purged: nothing of {customer} is kept that its approvers no longer allow.",
+            metadata={"purged": True, "dagster/row_count": 0},
         )
+    )

@@ -13,7 +13,7 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.turns import in_turn
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
@@ -53,7 +53,7 @@ def purge(
     customers: dg.ResourceParam[Customers],
     cloud: dg.ResourceParam[Cloud],
 ) -> None:
-    with failures_in_one_line():
+    with working_on(context):
         customer = customers[config.customer]
     wait_for_others(context, customer.name)
     for _ in range(MAX_ROUNDS):

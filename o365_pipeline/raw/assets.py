@@ -14,7 +14,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -35,7 +35,6 @@ from o365_pipeline.raw.parts import check_parts
 from o365_pipeline.raw.transfer import log_progress
 
 ROWS_CHECK = "rows_landed_as_reported"
-FOLDERS_CHECK = "known_datasets_only"
 
 
 def raw_key(dataset: Dataset) -> dg.AssetKey:
@@ -65,13 +64,10 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
                 ROWS_CHECK,
                 asset=key,
                 blocking=True,
-                description="The files and rows in the lake are as many as the factory reported.",
-            ),
-            dg.AssetCheckSpec(
-                FOLDERS_CHECK,
-                asset=key,
-                blocking=True,
-                description="The customer's part of the lake holds no dataset that the catalogue does not know.",
+                description=(
+                    "The files and rows in the lake are as many as the factory reported, and beside datasets of the "
+                    "catalogue nothing lies in the customer's part of the lake."
+                ),
             ),
         ],
         description=(
@@ -87,7 +83,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
         lakes: dg.ResourceParam[Lakes],
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        with failures_in_one_line():
+        with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
             lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
@@ -146,10 +142,10 @@ def _extractions(
     submitter.authorized_by(customer, requested)
     with cancelled_together(submitter, customer):
         submission = submitter.submit_days(customer, requested, work.days)
-        _submit_others(context, submitter, customer, requested.dataset, work)
-        for entry in submission.extractions:
-            if entry.is_under_way:
-                watch.wait(database, factory, customer, entry, context.log)
+        if under_way := [entry for entry in submission.extractions if entry.is_under_way]:
+            _submit_others(context, submitter, customer, requested.dataset, work)
+        for entry in under_way:
+            watch.wait(database, factory, customer, entry, context.log)
     return [ledger.find(database, entry.extraction_id) or entry for entry in submission.extractions]
 
 
@@ -196,14 +192,13 @@ def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
 def _result(key: dg.AssetKey, lake: Lake, customer: Customer, landed: Sequence[Manifest]) -> dg.MaterializeResult:
     unknown = [name for name in lake.folders(f"raw/{customer.name}") if name not in catalogue()]
     rows, reported = sum(each.rows for each in landed), sum(each.rows_reported or 0 for each in landed)
-    return dg.MaterializeResult(
-        asset_key=key,
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=ROWS_CHECK, passed=True, metadata={"rows_landed": rows, "rows_reported": reported}
-            ),
-            dg.AssetCheckResult(
-                check_name=FOLDERS_CHECK, passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}
-            ),
-        ],
+    check = dg.AssetCheckResult(
+        check_name=ROWS_CHECK,
+        passed=not unknown,
+        metadata={
+            "rows_landed": rows,
+            "rows_reported": reported,
+            "unknown_datasets": ", ".join(unknown) or "none",
+        },
     )
+    return dg.MaterializeResult(asset_key=key, check_results=[check])

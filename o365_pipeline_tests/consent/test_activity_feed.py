@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedThrottledError
+from o365_pipeline.sandbox.clock import stamp
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault, FeedFaults, strange_records
 
@@ -310,3 +314,18 @@ def test_a_token_is_asked_for_in_the_customers_own_tenant() -> None:
     credential.get_token_info("scope", options={"enable_cae": True})
 
     assert remembering.tenants == ["customer", "customer"]
+
+
+@pytest.mark.parametrize("seconds", [2, 60, 115])
+def test_a_decision_is_read_that_is_listed_some_moments_after_the_time_it_bears(
+    feed: ActivityFeed, deployment: Deployment, customer: Customer, home: Path, seconds: int
+) -> None:
+    decide(deployment, customer)
+    [page] = pages(feed, customer, Position(now() - HOUR))
+    application_id = customer.data_request.application_id
+    deployment.sandbox.decide(customer.tenant_id, application_id, State.DENIED, "approver@contoso.example")
+    with closing(sqlite3.connect(home / "sandbox" / "sandbox.db")) as connection, connection:
+        late = "UPDATE record SET available_at = ? WHERE sequence = (SELECT max(sequence) FROM record)"
+        connection.execute(late, (stamp(now() - dt.timedelta(seconds=seconds)),))
+
+    assert not {*consents(pages(feed, customer, page.position), customer)} <= {*consents([page], customer)}

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from o365_pipeline.curated.curation import QUARANTINE, USER_ROWS, Counts
+from o365_pipeline.curated.json_values import clean_json, cleaned, plain_json
 from o365_pipeline.curated.privacy import People
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
@@ -96,6 +97,45 @@ def test_json_that_names_somebody_denied_does_so_no_more(landing: Landing) -> No
     [found] = landing.table("SharePointPermissions_v1")
     assert found["share_created_by"] is None
     assert [entry["name"] for entry in found["shared_with"]] == ["Bob"]
+
+
+UNREADABLE = [
+    '{"email": "ann@contoso.com", oops',
+    "{'email': 'ann@contoso.com'}",
+    ' [{"upn": "eve@fabrikam.com"',
+    '{"size": ' + "9" * 5_000 + ', "upn": "eve@fabrikam.com"}',
+    '{"of": ' * 3_000 + '{"email": "ann@contoso.com"}' + "}" * 3_000,
+    "[" * 900 + '"ann@contoso.com"' + "]" * 900,
+]
+
+
+@pytest.mark.parametrize("people", [WITHOUT_ANN, HASHING])
+@pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_a_structure_that_cannot_be_read_is_null_since_it_could_name_anybody(text: str, people: People) -> None:
+    made = [
+        clean_json(text, people),
+        clean_json(json.dumps([{"inside": text}]), people),
+        json.dumps(cleaned({"new": text}, "new", people)),
+    ]
+
+    assert not [found for found in made if found and ("ann" in found or "eve" in found)]
+    assert made[0] is None
+    assert [json.loads(found) for found in made[1:] if found]
+
+
+def test_a_structure_in_a_text_of_an_unknown_column_is_cleaned_too() -> None:
+    text = json.dumps({"Mail": "Eve@fabrikam.com", "Subject": "plans"})
+
+    assert cleaned(text, "new", HASHING) == {
+        "mail": HASHING.pseudonym_if_outside("eve@fabrikam.com"),
+        "subject": "plans",
+    }
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_no_json_can_hold_is_null(number: str) -> None:
+    assert clean_json(f'{{"size": {number}, "kept": 1}}', WITHOUT_ANN) == '{"size":null,"kept":1}'
+    assert plain_json(f'{{"Size": {number}}}') == '{"size":null}'
 
 
 def test_raw_text_in_quarantine_is_withheld_where_it_names_somebody_denied(landing: Landing) -> None:

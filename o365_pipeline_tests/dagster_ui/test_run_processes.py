@@ -1,7 +1,5 @@
 """Whose process died: a run is ended where its process has, and nowhere else."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import subprocess
@@ -13,7 +11,9 @@ import dagster as dg
 import pytest
 
 from o365_pipeline.dagster_ui import run_processes
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.run_processes import PROCESS, SILENT_AFTER, RunProcess, end_dead_runs, process_tags
+from o365_pipeline_tests.runner import Runner
 
 NOW = dt.datetime.now(dt.UTC)
 SAY_WHO_I_AM = (
@@ -53,7 +53,7 @@ def of(**changes: Any) -> dict[str, str]:
     return {**process_tags(NOW), PROCESS: this.model_dump_json()}
 
 
-@pytest.mark.parametrize("begun", run_processes.AT_WORK)
+@pytest.mark.parametrize("begun", run_processes.BEGUN)
 def test_a_run_of_this_process_is_at_work(instance: dg.DagsterInstance, begun: dg.DagsterRunStatus) -> None:
     run_id = begin(instance, process_tags(NOW), begun)
 
@@ -62,7 +62,7 @@ def test_a_run_of_this_process_is_at_work(instance: dg.DagsterInstance, begun: d
     assert status(instance, run_id) is begun
 
 
-@pytest.mark.parametrize("begun", run_processes.AT_WORK)
+@pytest.mark.parametrize("begun", run_processes.BEGUN)
 @pytest.mark.parametrize(
     "changes",
     [{"started": "1"}, {"boot": "an earlier one"}, {"boot": "an earlier one", "process_id": 1}],
@@ -98,6 +98,47 @@ def test_a_run_that_does_not_say_where_it_works_is_left_to_dagster(
     end_dead_runs(instance, NOW)
 
     assert status(instance, run_id) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_of_another_machine_that_never_speaks_is_left_to_dagster(instance: dg.DagsterInstance) -> None:
+    silent = {PROCESS: of(host="another")[PROCESS]}
+    run_id = begin(instance, silent, dg.DagsterRunStatus.STARTED)
+
+    end_dead_runs(instance, NOW + dt.timedelta(days=1))
+
+    assert status(instance, run_id) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_step_says_in_which_process_it_works_unless_a_terminal_has_said_so(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def step(context: dg.OpExecutionContext) -> None:
+        with working_on(context):
+            pass
+
+    @dg.job
+    def of_the_daemon() -> None:
+        step()
+
+    by_daemon, by_terminal = (
+        of_the_daemon.execute_in_process(instance=instance, tags=tags).run_id for tags in ({}, of(host="another"))
+    )
+
+    [launched, started] = [instance.get_run_by_id(run_id) for run_id in (by_daemon, by_terminal)]
+    assert launched
+    assert started
+    assert RunProcess.model_validate_json(launched.tags[PROCESS]) == RunProcess.this()
+    assert RunProcess.model_validate_json(started.tags[PROCESS]).host == "another"
+
+
+def test_the_landing_sensor_ends_runs_that_died_with_what_launched_them(
+    runner: Runner, instance: dg.DagsterInstance
+) -> None:
+    died = {PROCESS: of(boot="an earlier one")[PROCESS]}
+    run_id = begin(instance, died, dg.DagsterRunStatus.STARTED)
+
+    runner.tick("landing_sensor")
+
+    assert status(instance, run_id) is dg.DagsterRunStatus.FAILURE
 
 
 def test_only_runs_with_the_tags_are_looked_at(instance: dg.DagsterInstance) -> None:

@@ -102,10 +102,10 @@ def organization(fill: Fill) -> None:
 
 @pytest.fixture
 def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
-    """rows("fact_message") builds the mart and gives that table's rows; what is missing is None."""
+    """rows("fact_message") builds that table and gives its rows; what is missing is None."""
 
     def rows(table: str) -> list[Row]:
-        prepare(curated, CUSTOMER, DAY)
+        prepare(curated, CUSTOMER, DAY, tables=[table])
         records = [record for frame in rows_of(curated, table) for record in frame.to_dict("records")]
         return [{str(name): None if pd.isna(value) else value for name, value in record.items()} for record in records]
 

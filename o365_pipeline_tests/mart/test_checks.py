@@ -13,12 +13,21 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import metadata
+from o365_pipeline.database.ledger import landing
 from o365_pipeline.mart.checks import ADDRESSES_CHECK, REFERENCES_CHECK, mart_check_results, mart_check_specs
 from o365_pipeline.mart.collaboration import MAX_PAIRS, MAX_PEOPLE, collaboration_picture, strongest_pairs
 from o365_pipeline.mart.tables import MART_TABLES, bridge_message_recipient, dim_date, dim_person, fact_message
 
 DAY = dt.date(2026, 1, 5)
 KEY = dg.AssetKey(["mart", "some_table"])
+LANDED = {
+    "extraction_id": "x1",
+    "factory_run_id": "r1",
+    "manifest": "manifest.json",
+    "rows_landed": 1,
+    "bytes_landed": 1,
+    "sealed_at": dt.datetime(2026, 1, 6),
+}
 
 
 @pytest.fixture
@@ -26,6 +35,7 @@ def connection() -> Iterator[sa.Connection]:
     engine = sa.create_engine("sqlite://")
     metadata.create_all(engine)
     with engine.begin() as connection:
+        connection.execute(sa.insert(landing).values(LANDED))
         yield connection
 
 
@@ -77,6 +87,18 @@ def test_a_reference_that_leads_nowhere_is_counted_by_its_name(connection: sa.Co
     assert found.severity is dg.AssetCheckSeverity.WARN
     assert found.metadata["person_id -> dim_person.person_id"].value == 1
     assert "message_id -> fact_message.message_id" not in found.metadata
+
+
+def test_a_row_of_an_extraction_whose_landing_is_unknown_is_an_error(connection: sa.Connection) -> None:
+    people(connection, "ann")
+    assert checked(connection, dim_person)[REFERENCES_CHECK].passed
+
+    connection.execute(sa.update(dim_person).values(extraction_id="x2"))
+    found = checked(connection, dim_person)[REFERENCES_CHECK]
+
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.ERROR
+    assert found.metadata["untraceable"].value == 1
 
 
 def test_a_reference_is_looked_up_in_its_own_partition_alone(connection: sa.Connection) -> None:

@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import metadata
+from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import DatabaseError
-from o365_pipeline.mart.build import rows_of
+from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, sqlite_only
 
@@ -109,6 +111,25 @@ def test_rows_of_another_partition_are_refused(database):
 
     with database.begin() as connection, pytest.raises(ValueError, match="another partition"):
         load_partition(connection, dim_person, CUSTOMER, DAY, iter([stray]))
+
+
+def test_a_table_that_no_dataset_feeds_has_no_rows_even_if_it_is_made(curated):
+    prepare(curated, CUSTOMER, DAY)
+
+    filled = {table.name for table in MART_TABLES if any(len(frame) for frame in rows_of(curated, table.name))}
+
+    assert filled == {table.name for table in MART_TABLES if is_fed(table.name, frozenset())}
+
+
+@pytest.mark.parametrize("dataset", catalogue().newest, ids=str)
+def test_a_dataset_gives_rows_to_no_table_that_it_does_not_feed(dataset, curated, fill):
+    texts = [name for name, kind in dataset.curated_schema.items() if kind == "VARCHAR"]
+    fill(dataset.asset_name, {}, dict.fromkeys(texts, "a@contoso.com"))
+    prepare(curated, CUSTOMER, DAY)
+
+    filled = {table.name for table in MART_TABLES if any(len(frame) for frame in rows_of(curated, table.name))}
+
+    assert filled <= {table.name for table in MART_TABLES if is_fed(table.name, frozenset({dataset.asset_name}))}
 
 
 def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobody(load, content):

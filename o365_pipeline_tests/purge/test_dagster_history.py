@@ -9,6 +9,7 @@ import pytest
 from o365_pipeline.customers.partitions import CUSTOMER_TAG
 from o365_pipeline.dagster_ui.run_processes import PROCESS, RunProcess, process_tags
 from o365_pipeline.purge import dagster_history
+from o365_pipeline_tests.runner import failure
 
 NOW = dt.datetime.now(dt.UTC)
 KILLED = RunProcess.this().model_copy(update={"started": "1"}).model_dump_json()
@@ -40,3 +41,5 @@ def test_a_purge_waits_for_runs_whose_process_lives(
     result = purge_job.execute_in_process(instance=instance, raise_on_error=False)
 
     assert result.success is not waits
+    if waits:
+        assert f"run {other.run_id} of landing_job is at work; purge again when it has ended" in failure(result)

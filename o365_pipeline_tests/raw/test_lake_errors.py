@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,7 +19,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
+from o365_pipeline.dagster_ui.run_processes import PROCESS
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import lakes as lakes_module
 from o365_pipeline.raw.lake import Lake
@@ -141,7 +144,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_step_that_the_lake_fails_says_so_in_one_line_and_is_tried_again(azurite: Azurite) -> None:
-    with pytest.raises(dg.Failure) as raised, failures_in_one_line():
+    step: Any = SimpleNamespace(run=SimpleNamespace(tags={PROCESS: "of a terminal"}))
+
+    with pytest.raises(dg.Failure) as raised, working_on(step):
         azurite.lakes.at(ACCOUNTS[0], "nobodys").read("raw/a")
 
     assert raised.value.allow_retries

@@ -19,9 +19,13 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import dagster as dg
+
+from o365_pipeline.dagster_ui.run_processes import AT_WORK, PROCESS, end_dead_runs
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline_tests.soak.faults import draw_factory_fault, share_faults
+from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
 
 WARM = ["o365_pipeline.cli.extract", "o365_pipeline.cli.main", "o365_pipeline.definitions", __name__]
@@ -33,6 +37,7 @@ SUSPENDED_AFTER, SUSPENDED_SECONDS, PATIENCE = 12.0, 60, 300.0
 FAULTY = 0.3
 """The share of terminals and workers for whom something goes wrong with the factory."""
 
+NOT_BEGUN = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
 DAEMON = ["dagster-daemon", "run", "--module-name", "o365_pipeline.definitions"]
 
 
@@ -183,3 +188,16 @@ def _commands() -> dict[int, tuple[int, bytes]]:
                 if state not in "ZX":
                     found[int(folder.name)] = (int(parent), (folder / "cmdline").read_bytes())
     return found
+
+
+def end_runs_that_never_began(world: World) -> None:
+    """Ends runs that were killed before their first step, as Dagster's monitoring does some minutes after a start.
+
+    Those that had begun say in which process, so that the pipeline itself has to end them.
+    """
+    end_dead_runs(world.instance, world.now)
+    for run in world.instance.get_runs(dg.RunsFilter(statuses=[*AT_WORK, *NOT_BEGUN])):
+        if PROCESS in run.tags:
+            raise ViolationError(f"{run.job_name} {run.run_id} is {run.status.value}, and its process was killed")
+        world.instance.report_run_failed(run, "It did not start.")
+        world.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-import dagster as dg
 import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.cli.headless import extraction_of_days
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.dagster_ui.run_processes import AT_WORK, end_dead_runs
-from o365_pipeline.database.ledger import landing
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import landing, release
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -30,6 +30,7 @@ from o365_pipeline.purge.deletion import live_days
 from o365_pipeline.purge.plan import missing_decisions
 from o365_pipeline.raw.manifest import landings_of
 from o365_pipeline.raw.scratch import scratch_folder
+from o365_pipeline_tests.soak.processes import end_runs_that_never_began
 from o365_pipeline_tests.soak.steps import execute, tick
 from o365_pipeline_tests.soak.violation import ViolationError
 from o365_pipeline_tests.soak.world import World
@@ -42,7 +43,7 @@ EVERYTHING = dt.date.min, dt.date.max
 def settle(world: World) -> str:
     """Lets everything come to its end, then checks that each sealed row is accounted for."""
     world.mend()
-    _end_runs_of_killed_workers(world)
+    end_runs_that_never_began(world)
     for number in range(ROUNDS):
         said = [tick(sensor)(world) for sensor in ("consent_sensor", "landing_sensor", "purge_sensor")]
         said += [_by_hand(world, entry) for entry in _unfinished(world)]
@@ -62,15 +63,6 @@ def account(world: World) -> str:
             rows += _every_row_is_somewhere(world, customer, dataset, entry)
         days += _mart_is_what_is_curated(world, customer)
     return f"{rows} rows and {days} days are accounted for"
-
-
-def _end_runs_of_killed_workers(world: World) -> None:
-    """Ends the runs of workers that were killed, as the monitoring of Dagster's daemon does once it is back."""
-    end_dead_runs(world.instance, world.now)
-    left = dg.RunsFilter(statuses=[*AT_WORK, dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED])
-    for run in world.instance.get_runs(left):
-        world.instance.report_run_failed(run, "Its worker was killed.")
-        world.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _unfinished(world: World) -> Iterator[Extraction]:
@@ -146,10 +138,13 @@ def _rows_of_day(world: World, customer: Customer, dataset: Dataset, day: dt.dat
 
 
 def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
-    """Loads every day once more, into an empty mart, and compares all tables."""
+    """Loads every day once more, into an empty mart, and compares all tables.
+
+    Days whose landing was given up and did not land anew keep what they had, until it does.
+    """
     database, live = world.deployment.database, live_days(world.deployment.database, customer)
-    loaded = loaded_days(database, customer.name)
-    if not live and loaded:
+    loaded, given_up = loaded_days(database, customer.name), _days_given_up(database, customer)
+    if not live and loaded - given_up:
         raise ViolationError(f"{customer.name}: the mart has the days {sorted(loaded)} of which nothing is sealed")
     with scratch_folder() as folder:
         empty = mart_database(sa.make_url(f"sqlite:///{folder / 'mart.db'}"))
@@ -158,7 +153,8 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
             held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
             load_day(again, world.deployment.lakes.of(customer), customer.name, day, held)
         for table in MART_TABLES:
-            query = sa.select(table).where(table.c.customer == customer.name).order_by(*table.primary_key)
+            kept = table.c.customer == customer.name, table.c.day.not_in(given_up)
+            query = sa.select(table).where(*kept).order_by(*table.primary_key)
             with database.begin() as connection, empty.begin() as other:
                 found, expected = connection.execute(query).all(), other.execute(query).all()
             if found != expected:
@@ -167,3 +163,11 @@ def _mart_is_what_is_curated(world: World, customer: Customer) -> int:
                 )
         empty.engine.dispose()
     return len(loaded)
+
+
+def _days_given_up(database: Database, customer: Customer) -> set[dt.date]:
+    """Returns the days of landings that were given up, and have none again."""
+    landed = sa.select(landing.c.extraction_id)
+    query = sa.select(release).where(release.c.customer == customer.name, release.c.extraction_id.not_in(landed))
+    with database.begin() as connection:
+        return {day for row in connection.execute(query) for day in Window(row.first_day, row.last_day).days}

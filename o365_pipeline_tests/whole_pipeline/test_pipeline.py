@@ -322,9 +322,9 @@ def test_a_dataset_that_the_catalogue_does_not_know_blocks_what_follows(
 
     result = runner.execute_day("landing_job", [RAW, CURATED])
 
-    [check] = [event for event in result.get_asset_check_evaluations() if event.check_name == "known_datasets_only"]
+    [check] = [event for event in result.get_asset_check_evaluations() if event.check_name == "rows_landed_as_reported"]
     assert not check.passed
-    assert check.metadata["unknown"].value == "planets"
+    assert check.metadata["unknown_datasets"].value == "planets"
     assert not result.asset_materializations_for_node("curated__message")
 
 

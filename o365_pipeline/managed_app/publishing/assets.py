@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from o365_pipeline.dagster_ui.failures import failures_in_one_line
+from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.managed_app.offer import Offer
@@ -55,8 +55,8 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
             "and how it is looked at afterwards. Made from the offer; the same offer gives the same bytes."
         ),
     )
-    def package(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
-        with failures_in_one_line():
+    def package(context: dg.AssetExecutionContext, home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
+        with working_on(context):
             built = packages.build(offer)
             path = packages.write(built, packages.folder(home, offer))
         sizes = [(name, str(len(content))) for name, content in built.files.items()]
@@ -87,7 +87,7 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
     def service_catalog(
         context: dg.AssetExecutionContext, service_catalog: dg.ResourceParam[ServiceCatalog]
     ) -> dg.MaterializeResult:
-        with failures_in_one_line():
+        with working_on(context):
             published = service_catalog.publish(offer, packages.build(offer))
         for change in published.changes:
             context.log.info(str(change))
@@ -119,9 +119,9 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
             "configuration. It is written to files; `managed-app publish --to marketplace --submit` fills the draft."
         ),
     )
-    def marketplace(home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
+    def marketplace(context: dg.AssetExecutionContext, home: dg.ResourceParam[Path]) -> dg.MaterializeResult:
         folder = packages.folder(home, offer) / FOLDER
-        with failures_in_one_line():
+        with working_on(context):
             built = packages.build_plans(offer)
             submission = payload(offer, built)
             for package in built.values():
