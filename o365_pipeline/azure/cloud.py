@@ -6,6 +6,8 @@ them. Calls belong to the stages.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from abc import ABC, abstractmethod
 from functools import cache
@@ -50,13 +52,33 @@ SignIn = Literal["default", "managed-identity", "workload-identity", "service-pr
 """How to sign in to Microsoft Entra; `default` tries azure-identity's chain and uses the first method that works."""
 
 
+REMEDIES = {
+    "AADSTS700016": "an administrator of that tenant must admit the application first (docs/hosting.md)",
+    "AADSTS500011": "check O365_ARM_URL where it is set",
+}
+"""What to do about a refusal of Microsoft Entra's, by its code."""
+
+
 def sign_in_failure(error: ClientAuthenticationError) -> str:
     """Says in one line, without names, why the sign-in failed and what to do; azure-identity's text has many lines."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
     told = re.sub(r"\S+@\S+", "(somebody)", first)
     if "HTTPSConnection" in told:
         return f"{told}: check the network, the proxy, and AZURE_AUTHORITY_HOST where it is set"
+    for code, remedy in REMEDIES.items():
+        if code in told:
+            return f"{told}: {remedy}"
     return f"{told}: set O365_CREDENTIAL to the way that works here, or sign in (az login)"
+
+
+def tenant_of(token: str) -> str | None:
+    """Returns the tenant that an access token says it is of; None if the token cannot be read."""
+    try:
+        claims = token.split(".")[1]
+        tenant_id = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["tid"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+    return str(tenant_id).lower()
 
 
 class JsonAlone(SansIOHTTPPolicy[Any, Any]):

@@ -140,7 +140,7 @@ def _show_files(files: TenantFiles, customer: Customer, console: Console) -> Non
 def _get_approved(deployment: Deployment, customer: Customer, headless: Headless, console: Console) -> None:
     """Shows that nothing moves before the approval, then approves."""
     request = customer.data_request
-    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.register_data_request(customer)
     read_consent(deployment, [customer])
     status = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
     approval = status.approval

@@ -23,9 +23,9 @@ from typing import IO
 import click
 
 from o365_pipeline.cli.dev_news import News
+from o365_pipeline.cli.sandbox import pages_of
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
-from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline.web.server import address, listening, serving
 
 PORT = click.IntRange(1, 65535)
@@ -60,7 +60,7 @@ def dev(port: int, approver_port: int, host: str) -> None:
         if listener:
             stack.enter_context(listener)
             deployment.register_data_requests()
-            page = stack.enter_context(serving(approver_app(deployment.sandbox), host, listener))
+            page = stack.enter_context(serving(pages_of(deployment), host, listener))
         deployment.use_dagster_home()
         log = deployment.home / "dagster" / "dev.log"
         dagster = stack.enter_context(_dagster(host, port, log, lock))

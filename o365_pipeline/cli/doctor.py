@@ -25,7 +25,7 @@ from azure.core.exceptions import (
 )
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
-from o365_pipeline.azure.cloud import sign_in_failure
+from o365_pipeline.azure.cloud import sign_in_failure, tenant_of
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.request_change import refusals
@@ -73,28 +73,36 @@ def doctor() -> None:
 def examine(deployment: Deployment) -> Iterator[Finding]:
     """Tries the connections of all customers, in the order in which an extraction needs them."""
     customers, admitted = list(deployment.customers), set[str]()
-    for tenant_id in dict.fromkeys(customer.tenant_id for customer in customers):
+    tenants = (tenant_id for customer in customers for tenant_id in (customer.tenant_id, customer.azure_tenant_id))
+    for tenant_id in dict.fromkeys(tenants):
         found = _check(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
         admitted |= {tenant_id} if found.works else set()
         yield found
     for customer in customers:
-        yield from _of_customer(deployment, customer, customer.tenant_id in admitted)
+        yield from _of_customer(deployment, customer, admitted)
     yield from _of_database("ledger and mart", deployment.database)
     for name in deployment.own_marts:
         yield from _of_database(f"{name}: mart", deployment.marts[name])
 
 
-def _of_customer(deployment: Deployment, customer: Customer, is_signed_in: bool) -> Iterator[Finding]:
+def _of_customer(deployment: Deployment, customer: Customer, admitted: set[str]) -> Iterator[Finding]:
     feed, factory = deployment.resources["activity_feed"], deployment.resources["data_factory"]
     name = customer.name
-    looks = {
-        f"{name}: activity feed": lambda: _feed(deployment.database, feed, customer),
-        f"{name}: factory {customer.factory}": lambda: _factory(factory, customer),
-    }
-    for what, look in looks.items():
-        yield _check(what, look) if is_signed_in else Finding(what, None, NOT_TRIED)
+    looks: list[tuple[str, str, Callable[[], str]]] = [
+        ("activity feed", customer.tenant_id, lambda: _feed(deployment.database, feed, customer)),
+        (f"factory {customer.factory}", customer.azure_tenant_id, lambda: _factory(factory, customer)),
+    ]
+    for look, tenant_id, tried in looks:
+        what = f"{name}: {look}"
+        if tenant_id in admitted:
+            yield _check(what, tried)
+        else:
+            yield Finding(what, None, NOT_TRIED)
     yield from _consent(deployment.database, customer)
-    yield _secret(deployment, customer) if is_signed_in else Finding(f"{name}: {SECRET}", None, NOT_TRIED)
+    if customer.azure_tenant_id in admitted:
+        yield _secret(deployment, customer)
+    else:
+        yield Finding(f"{name}: {SECRET}", None, NOT_TRIED)
     yield _check(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
 
 
@@ -112,7 +120,14 @@ def _check(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _sign_in(deployment: Deployment, tenant_id: str) -> str:
-    deployment.cloud.credential(tenant_id).get_token(f"{deployment.cloud.arm_url}/.default")
+    token = deployment.cloud.credential(tenant_id).get_token(f"{deployment.cloud.arm_url}/.default").token
+    given = tenant_of(token)
+    if given not in (None, tenant_id):
+        raise O365PipelineError(
+            f"the token that was given is of tenant {given}, which opens nothing there: a managed identity never signs "
+            "in to another tenant; run the pipeline in this tenant, or sign in as a multi-tenant application that this "
+            "tenant has admitted, O365_CREDENTIAL=service-principal (docs/hosting.md)"
+        )
     return "a token was given"
 
 
@@ -175,7 +190,7 @@ def _secret(deployment: Deployment, customer: Customer) -> Finding:
     vault = (urlsplit(secret.vault_url).hostname or "").split(".")[0]
     cloud = deployment.cloud
     with KeyVaultManagementClient(
-        cloud.credential(customer.tenant_id),
+        cloud.credential(customer.azure_tenant_id),
         customer.subscription_id,
         base_url=cloud.arm_url,
         api_version=VAULT_VERSION,

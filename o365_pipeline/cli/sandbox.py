@@ -1,33 +1,42 @@
 """The commands that play the people of the sandbox: `o365-pipeline sandbox approve` and its like.
 
-What belongs here: reading arguments and printing answers for the approver's part, and serving the sandbox's pages and
-APIs. The purchaser's part belongs to `cli/purchaser.py`; the work belongs to `sandbox/`.
+What belongs here: reading arguments and printing answers for the parts of approvers, developers and administrators, and
+serving the sandbox's pages and APIs. The purchaser's part belongs to `cli/purchaser.py`; the work belongs to
+`sandbox/`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
+from starlette.applications import Starlette
 
 from o365_pipeline.cli.purchaser import comply, execute, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.deployment import load
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.sandbox.administrators import Administrators, application_of
 from o365_pipeline.sandbox.microsoft365 import admin_center
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
+from o365_pipeline.sandbox.microsoft365.portal import Application
+from o365_pipeline.sandbox.microsoft365.registrations import PublishType
 from o365_pipeline.web import server as web_server
 
 
 @click.group()
 def sandbox() -> None:
-    """Play the people of the sandbox: the approver at the Microsoft 365 admin center, the offer's purchasers."""
+    """Play the people of the sandbox: the approver at the Microsoft 365 admin center, the offer's purchasers.
+
+    Where O365_SANDBOX_STRICT is set, also those who register, add and grant, which is else done by itself.
+    """
 
 
 def _decide(state: State, approver: str, reason: str | None, customer_name: str | None) -> None:
     deployment = load()
-    decides = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
     deployment.register_data_requests()
-    for customer in decides:
+    for customer in _chosen(deployment, customer_name):
         deployment.sandbox.decide(customer.tenant_id, customer.data_request.application_id, state, approver, reason)
         click.echo(f"{customer.name}: {state} by {approver}")
 
@@ -44,7 +53,7 @@ def serve(port: int, host: str) -> None:
     """Serve the approver's page: see what is asked for, approve, decline, revoke. Ctrl-C ends it."""
     deployment = load()
     deployment.register_data_requests()
-    app = approver_app(deployment.sandbox)
+    app = pages_of(deployment)
     web_server.serve(app, host, port, lambda address: click.echo(f"The approver's page: {address} (Ctrl-C ends it)"))
 
 
@@ -91,6 +100,58 @@ def deny(approver: str, reason: str | None, customer_name: str | None) -> None:
 def revoke(approver: str, reason: str | None, customer_name: str | None) -> None:
     """Take an approval back: to Data Connect that is a denial after the approval."""
     _decide(State.DENIED, approver, reason, customer_name)
+
+
+@sandbox.command()
+@WHOSE
+@click.option("--key-vault", metavar="URL", help="Of a multi-tenant application; without it, it is single-tenant.")
+def register(customer_name: str | None, key_vault: str | None) -> None:
+    """Register the data request's application in the portal, as a developer does."""
+    deployment = load()
+    publish_type = PublishType.MULTI if key_vault else PublishType.SINGLE
+    for customer in _chosen(deployment, customer_name):
+        application = replace(application_of(customer), publish_type=publish_type, key_vault=key_vault)
+        Administrators(deployment.sandbox_cloud).portal.register(application)
+        click.echo(f"{customer.name}: {application.data_request.application_name} is registered, {publish_type}")
+
+
+@sandbox.command()
+@WHOSE
+def add(customer_name: str | None) -> None:
+    """Add the multi-tenant application to a customer's tenant, as its administrator does, to be decided on."""
+    deployment = load()
+    for customer in _chosen(deployment, customer_name):
+        Administrators(deployment.sandbox_cloud).add(customer)
+        click.echo(f"{customer.name}: {customer.data_request.application_name} was added; `sandbox approve` decides")
+
+
+@sandbox.command()
+@WHOSE
+@click.option("--without", type=click.Choice(["azure", "feed"]), multiple=True, help="What is not granted.")
+def grant(customer_name: str | None, without: tuple[str, ...]) -> None:
+    """Create and grant in a customer's tenant what docs/azure.md lists: subscription, roles, ActivityFeed.Read."""
+    deployment = load()
+    administrators = Administrators(deployment.sandbox_cloud)
+    acts = {"azure": administrators.grant_azure, "feed": administrators.grant_feed}
+    granted = [what for what in acts if what not in without]
+    for customer in _chosen(deployment, customer_name):
+        for what in granted:
+            acts[what](customer)
+        click.echo(f"{customer.name}: granted {', '.join(granted) or 'nothing'}")
+
+
+def _chosen(deployment: Deployment, customer_name: str | None) -> list[Customer]:
+    return [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
+
+
+def pages_of(deployment: Deployment) -> Starlette:
+    """Builds the sandbox's pages: the approver's, and the portal's with the first customer's application filled in."""
+
+    def suggested() -> Application | None:
+        customer = next(iter(deployment.customers), None)
+        return application_of(customer) if customer else None
+
+    return approver_app(deployment.sandbox, Administrators(deployment.sandbox_cloud).portal, suggested)
 
 
 for command in (install, execute, uninstall, violate, comply):

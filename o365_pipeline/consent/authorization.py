@@ -35,7 +35,7 @@ def ask_of(customer: Customer, dataset: Dataset, columns: tuple[str, ...], scope
     return Ask(
         application_id=request.application_id,
         application_tenant_id=request.application_tenant_id,
-        destination_tenant_id=customer.tenant_id,
+        destination_tenant_id=customer.azure_tenant_id,
         sink=customer.sink,
         dataset=dataset.table_name,
         columns=columns,

@@ -115,7 +115,7 @@ def _salt(customer: Customer, cloud: Cloud | None) -> str:
     if not isinstance(secret, KeyVaultSecret):
         return secret.get_secret_value()
     assert cloud is not None
-    vault = SecretClient(secret.vault_url, cloud.credential(customer.tenant_id), transport=cloud.transport())
+    vault = SecretClient(secret.vault_url, cloud.credential(customer.azure_tenant_id), transport=cloud.transport())
     try:
         salt = vault.get_secret(secret.name).value
     except AzureError as error:

@@ -57,6 +57,12 @@ class CustomerEntry(CustomerSettings):
     tenant_id: Guid = Field(
         description="The customer's Microsoft Entra tenant.", examples=["72f988bf-0000-4000-8000-2d7cd011db47"]
     )
+    destination_tenant_id: Guid | None = Field(
+        default=None,
+        description="The tenant of factory, storage account and mart, where that is not the customer's own: a vendor's "
+        "that hosts (docs/hosting.md).",
+        examples=["72f988bf-0000-4000-8000-2d7cd011db47"],
+    )
     subscription_id: Guid = Field(
         description="The Azure subscription of the factory.", examples=["11111111-0000-4000-8000-000000000001"]
     )

@@ -64,6 +64,11 @@ class CustomerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tenant_id: str = Field(description="The customer's Microsoft Entra tenant.")
+    destination_tenant_id: str | None = Field(
+        default=None,
+        description="The tenant of factory, storage account and mart, where that is not the customer's own: a vendor's "
+        "that hosts (docs/hosting.md).",
+    )
     subscription_id: str = Field(description="The Azure subscription of the factory.")
     resource_group: str = Field(
         pattern=r"^[\w.()-]{1,90}$", description="The resource group of the factory.", examples=["rg-o365"]
@@ -139,10 +144,15 @@ class CustomerSettings(BaseModel):
         "policies are checked before each extraction.",
     )
 
-    @field_validator("tenant_id")
+    @field_validator("tenant_id", "destination_tenant_id")
     @classmethod
-    def _id_in_small_letters(cls, value: str) -> str:
-        return value.lower()
+    def _id_in_small_letters(cls, value: str | None) -> str | None:
+        return value.lower() if value else value
+
+    @property
+    def azure_tenant_id(self) -> str:
+        """The tenant that the data moves into, to whose factory and storage account the pipeline signs in."""
+        return self.destination_tenant_id or self.tenant_id
 
     @field_validator("deny_people", "deny_groups", "own_domains", "everyone_names")
     @classmethod

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from o365_pipeline.azure.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import Configured, read_customers
-from o365_pipeline.customers.customer import Customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
@@ -41,6 +41,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
+from o365_pipeline.sandbox.administrators import Administrators
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.customer import customer_of_files, sandbox_customer
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
@@ -154,13 +155,22 @@ class Deployment:
         return files_in(Path(data)) if data else None
 
     def register_data_requests(self) -> None:
-        """Registers the data requests of all customers with the sandbox's approvers.
+        """Registers the data requests of all customers with the sandbox's approvers, unless the sandbox is strict.
 
         Raises:
             SettingsError: there is no sandbox.
         """
         for customer in self.customers:
-            self.sandbox.register(customer.tenant_id, customer.data_request, [customer.sink])
+            self.register_data_request(customer)
+
+    def register_data_request(self, customer: Customer) -> None:
+        """Registers one customer's data request with the sandbox's approvers, unless the sandbox is strict.
+
+        Raises:
+            SettingsError: there is no sandbox.
+        """
+        if not self.sandbox_cloud.strict:
+            Administrators(self.sandbox_cloud).register_unasked(customer)
 
     def use_dagster_home(self) -> None:
         """Makes Dagster, here and in child processes, store its runs in the home, as the project's dagster.yaml says.
@@ -210,6 +220,8 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         lakes=lakes,
         queued_seconds=min(1.0, settings.sandbox_seconds),
         run_seconds=settings.sandbox_seconds,
+        strict=settings.sandbox_strict,
+        is_managed_identity=settings.credential == "managed-identity",
         users=settings.sandbox_users,
         seed=settings.sandbox_seed,
         mails_per_day=settings.sandbox_mails,
@@ -269,7 +281,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
-            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.tenant_id))
+            customer.name: mart_database(configured.marts[customer.name], cloud.credential(customer.azure_tenant_id))
             for customer in configured.customers
             if customer.name in configured.marts
         },

@@ -192,6 +192,13 @@ class Settings(BaseSettings):
     )
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
+    sandbox_strict: bool = Field(
+        default=False,
+        description=(
+            "Sandbox: whether nothing is registered, admitted or granted by itself, as on Azure; else the sandbox's "
+            "own administrators do it for every customer."
+        ),
+    )
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
     sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")

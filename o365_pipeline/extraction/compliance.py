@@ -46,7 +46,7 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
             f"{customer.name}: the data request lists {', '.join(sorted(unknown))}, which is no policy that an "
             f"installation is asked about; there are {', '.join(known.values())}"
         )
-    client = _client(cloud, customer.subscription_id, customer.tenant_id)
+    client = _client(cloud, customer.subscription_id, customer.azure_tenant_id)
     try:
         states = list(
             client.policy_states.list_query_results_for_resource_group(

@@ -80,7 +80,7 @@ class FactoryPlace(Protocol):
     """Where a factory is: a customer's, or that of an installation, of which nothing else is known."""
 
     @property
-    def tenant_id(self) -> str | None:
+    def azure_tenant_id(self) -> str | None:
         """The tenant to sign in to; None for the deployment's own, as where a managed application admits it."""
 
     @property
@@ -256,12 +256,12 @@ class DataFactory(dg.ConfigurableResource):
             filters.continuation_token = page.continuation_token
 
     def _client(self, place: FactoryPlace) -> DataFactoryManagementClient:
-        return _client(self.cloud, place.subscription_id, place.tenant_id)
+        return _client(self.cloud, place.subscription_id, place.azure_tenant_id)
 
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFactoryManagementClient:
-    """Makes a client that signs in to the customer's tenant, in which factory, storage and Office 365 must be."""
+    """Makes a client that signs in to the tenant of the factory; None is the deployment's own."""
     return DataFactoryManagementClient(
         cloud.credential(tenant_id),
         subscription_id,

@@ -141,7 +141,7 @@ def lake_service(customer: Customer) -> adf.LinkedServiceResource:
     application: dict[str, Any] = {
         "service_principal_id": customer.data_request.application_id,
         "service_principal_key": _secret(customer.application_secret),
-        "tenant": customer.tenant_id,
+        "tenant": customer.azure_tenant_id,
     }
     service: adf.LinkedService
     if customer.storage == "blob":

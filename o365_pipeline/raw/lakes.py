@@ -78,7 +78,7 @@ class Lakes:
 
     def of(self, customer: Customer) -> Lake:
         """The customer's lake."""
-        return self.at(customer.storage_account, customer.container, customer.tenant_id)
+        return self.at(customer.storage_account, customer.container, customer.azure_tenant_id)
 
     def at(self, storage_account: str, container: str, tenant_id: str | None = None) -> Lake:
         """Returns the lake in a container, or the one of all customers if they share one."""

@@ -3,12 +3,11 @@
 What belongs here: the configuration and its assembly. The services belong to the other files of this folder.
 """
 
-import time
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
-from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential
+from azure.core.credentials import TokenCredential
 from azure.core.pipeline.transport import RequestsTransport
 from pydantic import Field
 from starlette.applications import Starlette
@@ -18,6 +17,9 @@ from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.app import sandbox_app, served_app
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.azure.factory_runs import Factories
+from o365_pipeline.sandbox.entra.directory import Directory
+from o365_pipeline.sandbox.entra.sign_in import Entra, SandboxCredential
+from o365_pipeline.sandbox.entra.tokens import Tokens
 from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
@@ -25,17 +27,9 @@ from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 
-TOKEN_SECONDS = 365 * 24 * 3600
-
-
-class SandboxCredential:
-    """Signs in with a token that the sandbox does not check."""
-
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        return AccessToken("sandbox", int(time.time()) + TOKEN_SECONDS)
-
-    def get_token_info(self, *_scopes: str, **_options: object) -> AccessTokenInfo:
-        return AccessTokenInfo("sandbox", int(time.time()) + TOKEN_SECONDS)
+HOME_TENANT = "00000000-0000-4000-8000-0000000000c1"
+CLIENT_ID = "00000000-0000-4000-8000-0000000000e1"
+"""The deployment's own identity, and the tenant in which it is at home, where nothing else is said."""
 
 
 class SandboxCloud(Cloud):
@@ -68,6 +62,16 @@ class SandboxCloud(Cloud):
         default=False, description="Whether a run that no approval covers waits for one, as in older tenants."
     )
 
+    strict: bool = Field(
+        default=False,
+        description="Whether nothing is registered, admitted or granted that nobody registered, admitted or granted.",
+    )
+    tenant_id: str = Field(default=HOME_TENANT, description="The tenant in which the deployment's identity is at home.")
+    client_id: str = Field(default=CLIENT_ID, description="The client id of the deployment's identity.")
+    is_managed_identity: bool = Field(
+        default=False, description="Whether that identity is a managed one, which gets tokens of its own tenant alone."
+    )
+
     @cached_property
     def feed_faults(self) -> FeedFaults:
         """Faults of this object's activity feed; Dagster's runs and sensors work with copies of the object."""
@@ -81,12 +85,21 @@ class SandboxCloud(Cloud):
     @cached_property
     def app(self) -> Starlette:
         """The web application beneath the clients of this process."""
-        return sandbox_app(self.factories, self.feed_faults)
+        return sandbox_app(self.factories, self.entra, self.feed_faults)
 
     @cached_property
     def served(self) -> Starlette:
         """The web application for clients of other processes."""
-        return served_app(self.factories, self.feed_faults)
+        return served_app(self.factories, self.entra, self.feed_faults)
+
+    @cached_property
+    def state(self) -> State:
+        return State(Path(self.home))
+
+    @cached_property
+    def entra(self) -> Entra:
+        """The tenants, and the tokens of their identities."""
+        return Entra(Directory(self.state, grants_unasked=not self.strict), Tokens(self.state))
 
     @cached_property
     def factories(self) -> Factories:
@@ -97,7 +110,7 @@ class SandboxCloud(Cloud):
             else SyntheticTenant(self.users, self.seed, self.mails_per_day, self.out_of_region, self.failing)
         )
         return Factories(
-            State(Path(self.home)),
+            self.state,
             self.lakes,
             tenant,
             self.queued_seconds,
@@ -105,11 +118,14 @@ class SandboxCloud(Cloud):
             feed_lag_seconds=self.feed_lag_seconds,
             miscount=self.miscount,
             privileged_access=self.privileged_access,
+            strict=self.strict,
             faults=self.factory_faults,
         )
 
-    def credential(self, tenant_id: str | None = None) -> TokenCredential:  # noqa: ARG002 - one token for all
-        return SandboxCredential()
+    def credential(self, tenant_id: str | None = None) -> TokenCredential:
+        return SandboxCredential(
+            self.entra, tenant_id or self.tenant_id, self.client_id, is_managed=self.is_managed_identity
+        )
 
     def transport(self) -> RequestsTransport:
         return sandbox_transport(self.app)

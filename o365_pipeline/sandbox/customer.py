@@ -69,6 +69,7 @@ def customer_of_files(request: DataRequest, directory: Path, **changes: Any) -> 
             **changes,
             "name": f"tenant-{code[:8]}",
             "tenant_id": f"{code[:8]}-{code[8:12]}-4{code[13:16]}-8{code[17:20]}-{code[20:32]}",
+            "subscription_id": f"{code[:8]}-{code[8:12]}-4{code[13:16]}-9{code[17:20]}-{code[20:32]}",
             "initial_days": 1,
         },
     )

@@ -43,6 +43,25 @@ CREATE TABLE IF NOT EXISTS resource (
 CREATE TABLE IF NOT EXISTS violation (
     resource_group TEXT NOT NULL, definition TEXT NOT NULL, PRIMARY KEY (resource_group, definition)
 );
+CREATE TABLE IF NOT EXISTS application (
+    application TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, is_multi_tenant INTEGER NOT NULL, secret_digest TEXT
+);
+CREATE TABLE IF NOT EXISTS principal (
+    tenant TEXT NOT NULL, application TEXT NOT NULL, object_id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    PRIMARY KEY (tenant, application)
+);
+CREATE TABLE IF NOT EXISTS app_role (
+    object_id TEXT NOT NULL, audience TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (object_id, audience, role)
+);
+CREATE TABLE IF NOT EXISTS azure_subscription (
+    subscription TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS portal_registration (
+    application TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, publish_type TEXT NOT NULL, data_request TEXT NOT NULL,
+    sink TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS cross_tenant_migration (tenant TEXT NOT NULL PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS signing_key (number INTEGER NOT NULL PRIMARY KEY, key TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS record_by_time ON record (tenant, available_at);
 """
 

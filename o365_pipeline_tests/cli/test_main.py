@@ -317,7 +317,9 @@ def test_the_sandboxes_azure_is_served_over_https(home: Path, tmp_path: Path) ->
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         [address] = re.findall(r"https://localhost:\d+", process.stdout.readline())
         signed_in = httpx2.post(
-            f"{address}/tenant/oauth2/v2.0/token", verify=ssl.create_default_context(cafile=authority)
+            f"{address}/tenant/oauth2/v2.0/token",
+            data={"client_id": "app", "client_secret": "any", "scope": f"{address}/.default"},
+            verify=ssl.create_default_context(cafile=authority),
         )
         process.send_signal(signal.SIGINT)
         errors = process.communicate(timeout=60)[1]

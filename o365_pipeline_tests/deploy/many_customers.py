@@ -55,7 +55,7 @@ columns = [
 CUSTOMER = """
 [customers.customer-{number:02}]
 tenant_id = "00000000-0000-4000-8000-{number:012}"
-subscription_id = "00000000-0000-4000-8000-0000000000d1"
+subscription_id = "00000000-0000-4000-9000-{number:012}"
 resource_group = "rg-sandbox"
 factory = "adf-{number:02}"
 region = "westeurope"

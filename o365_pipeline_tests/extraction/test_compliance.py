@@ -23,9 +23,9 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, PolicyViolationError, SettingsError
 from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.conftest import DAY
+from o365_pipeline_tests.credentials import AnyToken
 
 ENCRYPTED, PRIVATE = policies()["infrastructure-encryption"], policies()["no-public-access"]
 INSTALLATION = "/subscriptions/s/resourceGroups/rg-contoso/providers/Microsoft.Solutions/applications/contoso"
@@ -55,7 +55,7 @@ class PolicyCloud(Cloud):
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
         self._tenants.append(tenant_id)
-        return SandboxCredential()
+        return AnyToken()
 
     def transport(self) -> HttpTransport[Any, Any]:
         async def query(request: Request) -> Response:

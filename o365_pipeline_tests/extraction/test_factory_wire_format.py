@@ -20,6 +20,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.sandbox.azure.factory_faults import FactoryRequest
 from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.entra.tokens import ARM
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction import factory_shapes as shapes
 
@@ -54,11 +55,16 @@ def call(cloud: SandboxCloud, customer: Customer) -> Callable[..., Any]:
     )
 
     def call(method: str, path: str, body: Any = None) -> Any:
-        return TestClient(cloud.app).request(
+        return TestClient(cloud.app, headers=signed_in(cloud, customer)).request(
             method, f"{root}{path}", params={"api-version": "2018-06-01"}, json=body if body is not None else {}
         )
 
     return call
+
+
+def signed_in(cloud: SandboxCloud, customer: Customer) -> dict[str, str]:
+    token = cloud.credential(customer.tenant_id).get_token(f"{ARM}/.default").token
+    return {"Authorization": f"Bearer {token}"}
 
 
 def check(value: object, schema: dict[str, Any]) -> None:
@@ -166,7 +172,7 @@ def test_a_cancelled_run_is_answered_with_200_and_nothing_else(
     )
     root = slow.factory_faults.requests[-1].path.split("/pipelines/")[0]
 
-    answer = TestClient(slow.app).post(
+    answer = TestClient(slow.app, headers=signed_in(slow, customer)).post(
         f"https://management.azure.com{root}/pipelineruns/{run_id}/cancel?api-version=2018-06-01"
     )
 

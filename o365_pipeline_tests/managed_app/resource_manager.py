@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.azure.cloud import Cloud
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
+from o365_pipeline_tests.credentials import AnyToken
 
 
 class StandIn(Cloud):
@@ -46,7 +46,7 @@ class StandIn(Cloud):
         self.answer(status, {"error": {"code": code, "message": message}}, times)
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
-        return SandboxCredential()
+        return AnyToken()
 
     def transport(self) -> RequestsTransport:
         transport = sandbox_transport(

@@ -77,7 +77,9 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         data_request=data_request_of(SOME, home),
     )
     [contoso] = deployment.customers
-    fabrikam = contoso.model_copy(update={"name": SHARED, "tenant_id": "00000000-0000-4000-8000-0000000000f1"})
+    fabrikam = contoso.model_copy(
+        update={"name": SHARED, "tenant_id": "00000000-0000-4000-8000-0000000000f1", "subscription_id": "another"}
+    )
     with empty_mart(home) as url:
         deployment = replace(
             deployment,

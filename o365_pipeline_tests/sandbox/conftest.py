@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from azure.core import PipelineClient
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory import models as adf
@@ -23,7 +24,10 @@ from o365_pipeline.sandbox.app import sandbox_app
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.azure.factory_runs import Factories
-from o365_pipeline.sandbox.cloud import SandboxCloud, SandboxCredential
+from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.entra.directory import Directory
+from o365_pipeline.sandbox.entra.sign_in import Entra, SandboxCredential
+from o365_pipeline.sandbox.entra.tokens import ARM, FEED, Tokens
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.microsoft365.audit_records import append_record
 from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
@@ -33,7 +37,8 @@ from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 
 APPROVER = "approver@contoso.example"
-GROUP, FACTORY = "rg", "adf"
+GROUP, FACTORY, PIPELINE = "rg", "adf", "pipeline"
+GROUP_ID = f"/subscriptions/sub/resourceGroups/{GROUP}"
 
 
 class SetClock:
@@ -52,7 +57,7 @@ class SetClock:
 class World:
     """One customer, its factory, its approvers."""
 
-    def __init__(self, home: Path, tenant: Tenant, **differences: Any) -> None:
+    def __init__(self, home: Path, tenant: Tenant, *, strict: bool = False, **differences: Any) -> None:
         """Over a tenant; the differences are `Factories`' keyword arguments."""
         self.clock = SetClock()
         self.home = home
@@ -62,13 +67,32 @@ class World:
             State(home / "sandbox"), Lakes(self.lake.url), tenant, 1, 4, self.clock, faults=self.faults, **differences
         )
         self.feed_faults = FeedFaults()
-        self.app: Starlette = sandbox_app(self.factories, self.feed_faults)
+        state = self.factories.state
+        self.entra = Entra(Directory(state, grants_unasked=not strict), Tokens(state))
+        self.app: Starlette = sandbox_app(self.factories, self.entra, self.feed_faults)
         self.sandbox = Sandbox(home / "sandbox", self.clock)
-        self.client = DataFactoryManagementClient(SandboxCredential(), "sub", transport=sandbox_transport(self.app))
-        self.feed: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
-            "https://manage.office.com", policies=[], transport=sandbox_transport(self.app)
-        )
+        self.client = DataFactoryManagementClient(self.credential(), "sub", transport=sandbox_transport(self.app))
         self.customer = customer()
+        self.feed = self.feed_client(self.credential())
+
+    def credential(self, tenant_id: str = "t1") -> SandboxCredential:
+        """The pipeline's sign-in to a tenant."""
+        return SandboxCredential(self.entra, tenant_id, PIPELINE)
+
+    def arm(
+        self, method: str, path: str, version: str, *, credential: Any = None, json: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What Resource Manager answers to a plain request."""
+        policy = BearerTokenCredentialPolicy(credential or self.credential(), f"{ARM}/.default")
+        client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            ARM, policies=[policy], transport=sandbox_transport(self.app)
+        )
+        return client.send_request(HttpRequest(method, f"{ARM}{path}", params={"api-version": version}, json=json))
+
+    def feed_client(self, *credentials: SandboxCredential) -> PipelineClient[HttpRequest, HttpResponse]:
+        """A client of the feed, which signs in if a credential is given."""
+        policies = [BearerTokenCredentialPolicy(credential, f"{FEED}/.default") for credential in credentials]
+        return PipelineClient(FEED, policies=policies, transport=sandbox_transport(self.app))
 
     def approve(self, request: DataRequest | None = None) -> None:
         request = request or self.customer.data_request
@@ -225,6 +249,7 @@ def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:
         "application_id": "app",
         "application_tenant_id": "vendor",
         "tenant_id": "t1",
+        "destination_tenant_id": "t1",
         "container_url": "https://acc.dfs.core.windows.net/lake",
         "folder": "raw/x",
     }
@@ -236,3 +261,9 @@ def copy_job(dataset: str, columns: list[str], **changes: Any) -> CopyJob:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path, SyntheticTenant(users=20))
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> World:
+    """A sandbox in which nobody has registered, admitted or granted anything."""
+    return World(tmp_path, SyntheticTenant(users=20), strict=True)

@@ -26,7 +26,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
-from o365_pipeline.sandbox.microsoft365 import admin_center
+from o365_pipeline.sandbox.microsoft365 import consent_records
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline_tests import finished_homes
 from o365_pipeline_tests.soak.clock import SteppedClock
@@ -44,7 +44,7 @@ WITH_SITES = 3
 CUSTOMER = """
 [customers.{name}]
 tenant_id = "00000000-0000-4000-8000-{number:012}"
-subscription_id = "00000000-0000-4000-8000-0000000000d1"
+subscription_id = "00000000-0000-4000-9000-{number:012}"
 resource_group = "rg-sandbox"
 factory = "adf-{name}"
 region = "westeurope"
@@ -115,8 +115,8 @@ class World:
     def decide(self, customer: Customer, state: State, valid: dt.timedelta | None = None) -> None:
         """Lets the approver decide; an approval may be valid for a shorter time than Microsoft's 180 days."""
         request = customer.data_request
-        days = admin_center.APPROVAL_DAYS if valid is None else valid / ONE_DAY
-        with mock.patch.object(admin_center, "APPROVAL_DAYS", days):
+        days = consent_records.APPROVAL_DAYS if valid is None else valid / ONE_DAY
+        with mock.patch.object(consent_records, "APPROVAL_DAYS", days):
             self.deployment.sandbox.decide(customer.tenant_id, request.application_id, state, "a@approver.example")
         self.decided[customer.name] = Decided(state is State.APPROVED, self.now, self.now + dt.timedelta(days=days))
 

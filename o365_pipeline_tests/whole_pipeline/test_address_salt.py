@@ -22,6 +22,8 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.sandbox.cloud import SandboxCloud
+from o365_pipeline.sandbox.entra import tokens as entra_tokens
+from o365_pipeline.sandbox.entra.tokens import TokenError
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.runner import Runner, lake_of
 
@@ -40,8 +42,11 @@ class CloudWithVault(SandboxCloud):
         return sandbox_transport(Starlette(routes=[Host(VAULT, vault)]))
 
     def secret(self, request: Request) -> Response:
-        if request.headers.get("authorization") != "Bearer sandbox":
+        try:
+            token = self.entra.tokens.of(request)
+        except TokenError:
             return Response(status_code=401, headers={"WWW-Authenticate": CHALLENGE})
+        assert token.audience == entra_tokens.VAULT
         name = request.path_params["name"]
         if name not in self.secrets:
             told = {"code": "Forbidden", "message": "Caller is not authorized to perform action on resource."}

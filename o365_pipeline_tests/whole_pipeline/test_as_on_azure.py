@@ -89,7 +89,12 @@ def customers_file(folder: Path, containers: dict[str, str]) -> Path:
     }
     own = [
         {"storage": "adls-gen2"},
-        {"storage": "blob", "tenant_id": "00000000-0000-4000-8000-0000000000f2", "factory": "adf-fabrikam"},
+        {
+            "storage": "blob",
+            "tenant_id": "00000000-0000-4000-8000-0000000000f2",
+            "subscription_id": "11111111-0000-4000-8000-000000000002",
+            "factory": "adf-fabrikam",
+        },
     ]
     entries = {
         name: {**common, **fields, "storage_account": account, "container": container}
@@ -174,7 +179,7 @@ def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
     contoso = moved_away.customers["contoso"]
 
     assert "the storage key was refused" in told(wrong_key, "contoso: lake")
-    assert "does not answer" in told(unreachable, "contoso: factory")
+    assert "check O365_ARM_URL" in told(unreachable, "sign-in to tenant 72f988bf")
     assert "check O365_MART_URL" in told(no_mart, "ledger and mart")
     assert "hunter2" not in told(no_mart, "ledger and mart")
     factory = moved_away.resources["data_factory"]

@@ -377,7 +377,11 @@ def test_a_customer_that_left_the_configuration_stops_no_sensor_and_its_runs_fai
     monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda _policy, _attempt: 0)
     decide()
     assert runner.execute_day("extraction_job").success
-    fabrikam = {"name": "fabrikam", "tenant_id": "00000000-0000-4000-8000-0000000000f2"}
+    fabrikam = {
+        "name": "fabrikam",
+        "tenant_id": "00000000-0000-4000-8000-0000000000f2",
+        "subscription_id": "another",
+    }
     others = Customers([customer.model_copy(update=fabrikam)])
 
     left = Runner(dataclasses.replace(deployment, customers=others), runner.instance)

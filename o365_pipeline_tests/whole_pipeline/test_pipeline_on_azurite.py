@@ -35,7 +35,12 @@ def deployment_of_two(home: Path, containers: dict[str, str], **settings: Any) -
         {"storage": kind, "storage_account": account, "container": container}
         for kind, (account, container) in zip(("adls-gen2", "blob"), containers.items(), strict=True)
     ]
-    fabrikam = {"name": "fabrikam", "tenant_id": "00000000-0000-4000-8000-0000000000f2", "factory": "adf-fabrikam"}
+    fabrikam = {
+        "name": "fabrikam",
+        "tenant_id": "00000000-0000-4000-8000-0000000000f2",
+        "subscription_id": "another",
+        "factory": "adf-fabrikam",
+    }
     own: list[dict[str, Any]] = [storage[0], {**fabrikam, **storage[1]}]
     customers = [contoso.model_copy(update={"data_request": request, **fields}) for fields in own]
     return replace(loaded, customers=Customers(customers))

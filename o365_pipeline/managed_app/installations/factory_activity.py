@@ -39,7 +39,7 @@ class InstalledFactory:
     subscription_id: str
     resource_group: str
     factory: str
-    tenant_id: str | None = None
+    azure_tenant_id: str | None = None
 
 
 def read_activity(database: Database, factories: DataFactory, now: dt.datetime, log: logging.Logger) -> None:

@@ -66,8 +66,17 @@ def package_of(definition: Resource, lakes: Lakes) -> ApplicationPackage:
     """
     properties = definition["properties"]
     if properties.get("mainTemplate"):
-        return ApplicationPackage(properties["mainTemplate"], properties["createUiDefinition"])
+        return ApplicationPackage(*(_inline(properties, name) for name in ("mainTemplate", "createUiDefinition")))
     return unpacked(_content(properties["packageFileUri"], lakes))
+
+
+def _inline(properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns a file that a definition holds itself: as an object, or as its text, which azure-cli sends."""
+    held = properties[name]
+    try:
+        return document(held.encode()) if isinstance(held, str) else held
+    except DocumentError as error:
+        raise UsageError(f"the definition's {name} cannot be read: {error}") from error
 
 
 def _content(uri: str, lakes: Lakes) -> bytes:

@@ -89,6 +89,15 @@ def arm_routes(factories: Factories) -> list[Route]:
         kind, name = request.path_params["kind"], request.path_params["name"]
         return _document(request, Documents(factories.state, _factory(request)).get(kind, name))
 
+    def list_documents(request: Request, _: Body) -> Response:
+        _check_version(request)
+        found = Documents(factories.state, _factory(request)).all(request.path_params["kind"])
+        return JSONResponse({"value": [_described(request, document) for document in found]})
+
+    def list_triggers(request: Request, _: Body) -> Response:
+        _check_version(request)
+        return JSONResponse({"value": []})
+
     def create_run(request: Request, body: Body) -> Response:
         _check_version(request)
         run_id = factories.create_run(_factory(request), request.path_params["name"], body)
@@ -139,6 +148,8 @@ def arm_routes(factories: Factories) -> list[Route]:
         Route(FACTORY, faulty(get_factory), methods=["GET", "PUT"]),
         Route(document, faulty(put_document), methods=["PUT"]),
         Route(document, faulty(get_document), methods=["GET"]),
+        Route(FACTORY + "/{kind:document_kind}", faulty(list_documents), methods=["GET"]),
+        Route(FACTORY + "/triggers", faulty(list_triggers), methods=["GET"]),
         Route(FACTORY + "/pipelines/{name}/createRun", faulty(create_run), methods=["POST"]),
         Route(FACTORY + "/queryPipelineRuns", faulty(query_runs), methods=["POST"]),
         Route(run, faulty(get_run), methods=["GET"]),
@@ -165,16 +176,18 @@ def _factory(request: Request) -> str:
 
 
 def _document(request: Request, document: Document) -> Response:
+    return JSONResponse(_described(request, document))
+
+
+def _described(request: Request, document: Document) -> dict[str, Any]:
     kind = request.path_params["kind"]
-    return JSONResponse(
-        {
-            "id": f"{_factory(request)}/{kind.lower()}/{document.name}",
-            "name": document.name,
-            "type": f"Microsoft.DataFactory/factories/{kind.lower()}",
-            "etag": document.etag,
-            "properties": document.answered,
-        }
-    )
+    return {
+        "id": f"{_factory(request)}/{kind.lower()}/{document.name}",
+        "name": document.name,
+        "type": f"Microsoft.DataFactory/factories/{kind.lower()}",
+        "etag": document.etag,
+        "properties": document.answered,
+    }
 
 
 def _conditions(query: Body) -> tuple[list[str], list[object]]:

@@ -50,6 +50,9 @@ class CopyJob(BaseModel):
     application_id: str
     application_tenant_id: str
     tenant_id: str
+    destination_tenant_id: str
+    """The tenant of the factory, which that of the storage account must be."""
+
     table_name: str
     columns: tuple[str, ...]
     groups: tuple[str, ...] = ()
@@ -86,7 +89,7 @@ class CopyJob(BaseModel):
         return Ask(
             application_id=self.application_id,
             application_tenant_id=self.application_tenant_id,
-            destination_tenant_id=self.tenant_id,
+            destination_tenant_id=self.destination_tenant_id,
             sink=f"{self.container_url}/{self.folder}",
             dataset=self.table_name,
             columns=self.columns,
@@ -128,8 +131,10 @@ def _not_there(dataset: Dataset, days: list[dt.date], today: dt.date) -> str | N
     return f"{dataset.table_name} is there from {first} to {last}, which {lacking} is not" if lacking else None
 
 
-def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str) -> CopyJob:
-    """Resolves the one copy activity of a pipeline.
+def copy_job(
+    documents: Documents, pipeline: str, parameters: dict[str, str], run_id: str, factory_tenant_id: str | None
+) -> CopyJob:
+    """Resolves the one copy activity of a pipeline, in a factory of a tenant; by default, of the tenant copied from.
 
     Raises:
         ServiceError: the pipeline, or something that it refers to, does not exist.
@@ -152,6 +157,7 @@ def copy_job(documents: Documents, pipeline: str, parameters: dict[str, str], ru
         application_id=service["servicePrincipalId"],
         application_tenant_id=service["servicePrincipalTenantId"],
         tenant_id=service["office365TenantId"],
+        destination_tenant_id=factory_tenant_id or service["office365TenantId"],
         table_name=table,
         columns=tuple(column["name"] for column in source.get("outputColumns") or []),
         groups=tuple(source.get("allowedGroups") or ()),

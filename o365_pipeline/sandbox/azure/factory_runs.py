@@ -25,6 +25,7 @@ from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.resources import Resources, group_of
 from o365_pipeline.sandbox.azure.runs import ENDED, Run, run_of
 from o365_pipeline.sandbox.azure.storage_accounts import installed_lake
+from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.microsoft365.audit_records import (
     OPERATION_RECORD_TYPE,
@@ -36,6 +37,7 @@ from o365_pipeline.sandbox.microsoft365.data_connect import Landed, Tenant, appr
 from o365_pipeline.sandbox.microsoft365.operations import copy_output, operation
 from o365_pipeline.sandbox.microsoft365.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.sink_access import no_access_to_sink
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 CANCELLED = "The run was cancelled by the user."
@@ -60,6 +62,7 @@ class Factories:
         feed_lag_seconds: float = 0,
         miscount: int = 0,
         privileged_access: bool = False,
+        strict: bool = False,
         faults: FactoryFaults | None = None,
     ) -> None:
         """Uses a state, the lakes that copies write to, and a tenant.
@@ -68,6 +71,7 @@ class Factories:
             feed_lag_seconds: how long an operation record takes to appear in the feed.
             miscount: by how many rows Microsoft's own count differs from the factory's.
             privileged_access: whether runs without an approval wait for consent, as in older tenants.
+            strict: whether the application needs a role on the storage account that it copies to.
             faults: the faults that a test asks for.
         """
         self.state = state
@@ -80,6 +84,12 @@ class Factories:
         self._feed_lag = dt.timedelta(seconds=feed_lag_seconds)
         self._miscount = miscount
         self._privileged_access = privileged_access
+        self._strict = strict
+
+    @property
+    def lakes(self) -> Lakes:
+        """The lakes that copies write to."""
+        return self._lakes
 
     def create_run(self, factory: str, pipeline: str, given: dict[str, Any]) -> str:
         """Creates a run of a deployed pipeline; returns its id.
@@ -94,7 +104,8 @@ class Factories:
         run_id = str(uuid.uuid4())
         job, problem = None, None
         try:
-            job = copy_job(documents, pipeline, parameters, run_id)
+            tenant_id = Subscriptions(self.state).tenant_of(factory.split("/")[2])
+            job = copy_job(documents, pipeline, parameters, run_id, tenant_id)
             problem = missing_secret(Resources(self.state), documents, group_of(factory))
         except O365PipelineError as error:
             problem = str(error)
@@ -180,6 +191,8 @@ class Factories:
         events = self._events(run.job)
         violated = Compliance(self.state).violated(group_of(factory))
         reason = refused(run.job, events, run.starts_at, violated)
+        if reason is None and self._strict:
+            reason = no_access_to_sink(self.state, run.job)
         if reason is None:
             self._go_on(run, run.job, events, run.starts_at)
         elif self._privileged_access and not violated and not run.job.fault(run.starts_at.date()):

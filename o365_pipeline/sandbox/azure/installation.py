@@ -21,6 +21,7 @@ from o365_pipeline.sandbox.azure.purchases import Purchase, Sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
 from o365_pipeline.sandbox.azure.storage_accounts import delete_accounts
+from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.state import State
 
@@ -64,6 +65,7 @@ class Installer:
         parameters = sold.package.parameters(purchase.answers)
         application = _application(sold, purchase, parameters)
         group_id = purchase.target.group_id
+        Subscriptions(self.state).create(purchase.subscription_id, purchase.tenant_id)
         self.resources.delete_group(group_id)
         self._now(application, "PUT", "Accepted")
         try:

@@ -63,6 +63,13 @@ class Resources:
         """Returns all resources of a type, or those in a subscription or resource group, by id."""
         return [resource for resource in self.all(within) if resource["type"].lower() == kind.lower()]
 
+    def named(self, kind: str, name: str) -> Resource | None:
+        """Returns the resource of a type whose names are unique in all of Azure, such as a storage account."""
+        with self._state.reading() as connection:
+            query = "SELECT content FROM resource WHERE type = ? AND substr(id, -length(?)) = ?"
+            row = connection.execute(query, (kind.lower(), f"/{name.lower()}", f"/{name.lower()}")).fetchone()
+        return json.loads(row["content"]) if row else None
+
     def all(self, within: str = "") -> list[Resource]:
         """Returns all resources in a subscription or resource group, by id."""
         prefix = f"{within.lower()}/"

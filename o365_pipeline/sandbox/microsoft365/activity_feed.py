@@ -22,11 +22,12 @@ from starlette.routing import Route
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.clock import Clock, moment, stamp
 from o365_pipeline.sandbox.endpoints import Body, endpoint
+from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED, TokenError, Tokens
 from o365_pipeline.sandbox.microsoft365.feed_faults import BlobFault, FeedFaults, FeedRequest, Throttling
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
-FEED = "/api/v1.0/{tenant}/activity/feed"
+ROOT = "/api/v1.0/{tenant}/activity/feed"
 CONTENT_TYPES = (
     "Audit.AzureActiveDirectory",
     "Audit.Exchange",
@@ -52,8 +53,8 @@ NO_PUBLISHER = "00000000-0000-0000-0000-000000000000"
 TRUNCATED = '[{"Id":"'
 
 
-def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = None) -> list[Route]:
-    """Builds the routes of every tenant's feed, with the faults that a test asks for."""
+def feed_routes(state: State, clock: Clock, tokens: Tokens, feed_faults: FeedFaults | None = None) -> list[Route]:
+    """Builds the routes of every tenant's feed, for tokens of that tenant, with the faults that a test asks for."""
     faults = feed_faults or FeedFaults()
 
     def start(request: Request, _: Body) -> Response:
@@ -127,6 +128,7 @@ def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = Non
             publisher = request.query_params.get("PublisherIdentifier")
             throttling = faults.note(FeedRequest(request.method, request.url.path, publisher))
             try:
+                _check_token(request, tokens)
                 response = _too_many(request, throttling) if throttling else function(request, body)
             except O365PipelineError as error:
                 response = answer_error(request, error)
@@ -136,12 +138,41 @@ def feed_routes(state: State, clock: Clock, feed_faults: FeedFaults | None = Non
         return endpoint(answer)
 
     return [
-        Route(FEED + "/subscriptions/start", call(start), methods=["POST"]),
-        Route(FEED + "/subscriptions/stop", call(stop), methods=["POST"]),
-        Route(FEED + "/subscriptions/list", call(subscriptions), methods=["GET"]),
-        Route(FEED + "/subscriptions/content", call(content), methods=["GET"]),
-        Route(FEED + "/audit/{content_id}", call(audit), methods=["GET"]),
+        Route(ROOT + "/subscriptions/start", call(start), methods=["POST"]),
+        Route(ROOT + "/subscriptions/stop", call(stop), methods=["POST"]),
+        Route(ROOT + "/subscriptions/list", call(subscriptions), methods=["GET"]),
+        Route(ROOT + "/subscriptions/content", call(content), methods=["GET"]),
+        Route(ROOT + "/audit/{content_id}", call(audit), methods=["GET"]),
     ]
+
+
+def _check_token(request: Request, tokens: Tokens) -> None:
+    """Checks that a request's token is for this API, of the tenant in the path, and carries the permission to read.
+
+    Raises:
+        ServiceError: it is not, or there is none.
+    """
+    try:
+        token = tokens.of(request)
+    except TokenError as error:
+        raise ServiceError(401, "AF10000", f"Authorization has been denied for this request. {error}") from error
+    if token.audience != FEED:
+        raise ServiceError(401, "AF10000", "Authorization has been denied for this request. The audience is invalid.")
+    tenant = request.path_params["tenant"]
+    if token.tenant_id != tenant.lower():
+        raise ServiceError(
+            401,
+            "AF20010",
+            f"The tenant ID passed in the URL ({tenant}) does not match the tenant ID passed in the access token "
+            f"({token.tenant_id}).",
+        )
+    if ACTIVITY_FEED_READ not in token.roles:
+        raise ServiceError(
+            401,
+            "AF10001",
+            f"The permission set ({' '.join(token.roles)}) sent in the request did not include the expected "
+            f"permission {ACTIVITY_FEED_READ}.",
+        )
 
 
 def _too_many(request: Request, throttling: Throttling) -> Response:

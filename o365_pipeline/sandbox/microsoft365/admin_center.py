@@ -1,39 +1,37 @@
 """The Microsoft 365 admin center, where data requests are registered and approvers decide on them.
 
-What belongs here: registering, deciding, and reading the present status. The rules of approval belong to
-`consent/approvals.py`; how a registered request is described belongs to `registrations.py`; the feed that carries the
-decisions belongs to `activity_feed.py`; the page for decisions belongs to `approver_page.py`.
+What belongs here: adding, deciding, and reading the present status. A developer registers in the portal (`portal.py`);
+`register` here is what the sandbox does by itself for the customers of a deployment that is not strict. The rules of
+approval belong to `consent/approvals.py`; the records of decisions belong to `consent_records.py`; the page for
+decisions belongs to `approver_page.py`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from o365_pipeline.consent.approvals import CONSENT_RECORD_TYPE, ConsentStatus, State, consent_status
-from o365_pipeline.customers.data_request import DataRequest, RequestedDataset
+from o365_pipeline.consent.approvals import ConsentStatus, State, consent_status
+from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.clock import Clock, utc_now
-from o365_pipeline.sandbox.microsoft365.audit_records import append_record, consent_events
+from o365_pipeline.sandbox.microsoft365.audit_records import consent_events
+from o365_pipeline.sandbox.microsoft365.consent_records import announce, append_consent
 from o365_pipeline.sandbox.microsoft365.registrations import (
+    PublishType,
     RegisteredRequest,
     Registration,
     all_registrations,
     registered_request,
     registration_of,
+    store,
 )
 from o365_pipeline.sandbox.state import State as SandboxState
 
-APPROVAL_DAYS = 180
 APPROVER = "approver@contoso.example"
 """The approver in the sandbox if no other is named."""
-
-SERVICE_USER = "MicrosoftGraphDataConnect"
 
 
 @dataclass(frozen=True)
@@ -55,18 +53,43 @@ class Sandbox:
 
     def register(self, tenant_id: str, data_request: DataRequest, sinks: Sequence[str]) -> None:
         """Registers a data request for the tenant's approvers; an unchanged request changes nothing."""
-        registration = Registration(tenant_id, data_request, tuple(sinks))
         with self._state.writing() as connection:
-            if registration_of(connection, tenant_id, data_request.application_id) == registration:
-                return
-            connection.execute(
-                "INSERT OR REPLACE INTO registration (tenant, application, data_request, sinks) VALUES (?, ?, ?, ?)",
-                (tenant_id, data_request.application_id, data_request.model_dump_json(), json.dumps(list(sinks))),
+            there = registration_of(connection, tenant_id, data_request.application_id)
+            publish_type = there.publish_type if there else PublishType.SINGLE
+            registration = Registration(tenant_id, data_request, tuple(sinks), publish_type)
+            if there != registration:
+                announce(connection, registration, self._clock())
+
+    def enable_cross_tenant_migration(self, tenant_id: str) -> None:
+        """Lets a tenant's administrator add applications that move data into their publishers' tenants."""
+        with self._state.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO cross_tenant_migration (tenant) VALUES (?)", (tenant_id.lower(),))
+
+    def add(self, tenant_id: str, application_id: str, publisher_tenant_id: str) -> RegisteredRequest:
+        """Finds a multi-tenant application for a tenant's administrator (*Add new multi-tenant app*), to be decided on.
+
+        Raises:
+            UsageError: the tenant is not enabled for cross-tenant data migration, or nothing of the kind is published.
+        """
+        with self._state.writing() as connection:
+            query = "SELECT 1 FROM cross_tenant_migration WHERE tenant = ?"
+            if connection.execute(query, (tenant_id.lower(),)).fetchone() is None:
+                raise UsageError(f"tenant {tenant_id} is not enabled for cross-tenant data migration")
+            query = (
+                "SELECT data_request, sink FROM portal_registration "
+                "WHERE application = ? AND tenant = ? AND publish_type = ?"
             )
-            now = self._clock()
-            status = consent_status(consent_events(connection, tenant_id, data_request.application_id), now)
-            state = State.UPDATE_AVAILABLE if status.approval else State.PENDING
-            _append(connection, registration, state, now)
+            found = connection.execute(
+                query, (application_id.lower(), publisher_tenant_id.lower(), PublishType.MULTI)
+            ).fetchone()
+            if found is None:
+                raise UsageError(
+                    f"no multi-tenant application {application_id} of the publisher {publisher_tenant_id} was found"
+                )
+            request = DataRequest.model_validate_json(found["data_request"])
+            registration = Registration(tenant_id, request, (found["sink"],), PublishType.MULTI)
+            store(connection, registration)
+            return registered_request(connection, registration, self._clock())
 
     def decide(
         self,
@@ -97,13 +120,14 @@ class Sandbox:
                 )
             if approver.casefold() == registration.data_request.owner.casefold():
                 raise UsageError("App approver and owner cannot be the same user.")
-            _append(connection, registration, State(state), self._clock(), approver, reason, deny_groups)
+            append_consent(connection, registration, State(state), self._clock(), approver, reason, deny_groups)
 
     def data_requests(self) -> list[RegisteredRequest]:
-        """Returns every data request registered in any tenant, with its present status."""
+        """Returns every data request in the table of any tenant, with its present status."""
         with self._state.reading() as connection:
             now = self._clock()
-            return [registered_request(connection, entry, now) for entry in all_registrations(connection)]
+            found = [registered_request(connection, entry, now) for entry in all_registrations(connection)]
+        return [entry for entry in found if entry.is_listed]
 
     def data_request(self, tenant_id: str, application_id: str) -> RegisteredRequest | None:
         """Returns one application's data request in a tenant, with its present status; None if none is registered."""
@@ -123,44 +147,3 @@ class Sandbox:
             return [
                 FactoryRun(row["run_id"], row["pipeline"], json.loads(row["parameters"]), row["status"]) for row in rows
             ]
-
-
-def _append(
-    connection: sqlite3.Connection,
-    registration: Registration,
-    state: State,
-    now: dt.datetime,
-    approver: str | None = None,
-    reason: str | None = None,
-    deny_groups: Sequence[str] = (),
-) -> None:
-    request = registration.data_request
-    approved = state is State.APPROVED
-    fields = {
-        "ApplicationId": request.application_id,
-        "ApplicationVersion": request.application_version,
-        "AppRegistrationTenantId": request.application_tenant_id,
-        "Approver": approver,
-        "ApprovalUpdatedDateInUTC": now.isoformat(),
-        "ApprovalExpiryDateInUTC": (now + dt.timedelta(days=APPROVAL_DAYS)).isoformat() if approved else None,
-        "ApprovalValidDays": APPROVAL_DAYS if approved else None,
-        "DestinationSinks": list(registration.sinks),
-        "DestinationTenantId": registration.tenant_id,
-        "Reason": reason,
-        "State": state.value,
-        "Datasets": [_dataset(requested, deny_groups) for requested in request.datasets],
-    }
-    append_record(connection, registration.tenant_id, CONSENT_RECORD_TYPE, approver or SERVICE_USER, now, fields)
-
-
-def _dataset(requested: RequestedDataset, deny_groups: Sequence[str]) -> dict[str, Any]:
-    scope = requested.scope
-    left_out = {"PrivacyPolicyType": "DenyList", "DenyGroups": list(deny_groups)}
-    return {
-        "DatasetName": requested.dataset.table_name,
-        "DatasetColumns": list(requested.columns),
-        "Scope": scope.kind,
-        "ScopeList": list(scope.groups),
-        "ScopeFiltersUris": [scope.filter_uri] if scope.filter_uri else [],
-        **(left_out if deny_groups else {"PrivacyPolicyType": "None"}),
-    }

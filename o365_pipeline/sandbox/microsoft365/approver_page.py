@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,11 @@ from starlette.templating import Jinja2Templates
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.microsoft365.admin_center import APPROVAL_DAYS, Sandbox
+from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
+from o365_pipeline.sandbox.microsoft365.consent_records import APPROVAL_DAYS
 from o365_pipeline.sandbox.microsoft365.decision_form import DecisionForm, read_form
+from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
+from o365_pipeline.sandbox.microsoft365.portal_page import portal_routes
 from o365_pipeline.sandbox.microsoft365.registrations import RegisteredRequest, Registration, deny_groups
 from o365_pipeline.web.browser_guard import GuardingHeaders, comes_from_elsewhere
 
@@ -44,13 +47,22 @@ STATE_NAMES = {
 CHANGED_MEANWHILE = "This request has changed since you opened the page. Read it again, then decide."
 
 
-def approver_app(sandbox: Sandbox) -> Starlette:
-    """Builds the page as a web application over a sandbox."""
+def approver_app(
+    sandbox: Sandbox, portal: Portal | None = None, suggested: Callable[[], Application | None] = lambda: None
+) -> Starlette:
+    """Builds the page as a web application over a sandbox.
+
+    Args:
+        portal: where a developer registers applications; without it, the page has no such form.
+        suggested: returns the application that the portal's empty form is filled in with.
+    """
     page = ApproverPage(sandbox)
     one_request = "/requests/{tenant_id}/{application_id}"
     return Starlette(
         routes=[
             Route("/", page.show_all),
+            Route("/add", page.add, methods=["POST"]),
+            *(portal_routes(portal, TEMPLATES, suggested) if portal else ()),
             Route(one_request, page.show_one),
             Route(one_request, page.decide, methods=["POST"]),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -72,10 +84,22 @@ class ApproverPage:
         groups = [(state, [entry for entry in found if entry.state is state]) for state in STATE_NAMES]
         return TEMPLATES.TemplateResponse(request, "requests.html", {"groups": [group for group in groups if group[1]]})
 
+    async def add(self, request: Request) -> Response:
+        """Finds a multi-tenant application, and leads to its page."""
+        if comes_from_elsewhere(request):
+            raise HTTPException(403, "This form was sent from another site. Add it on this page itself.")
+        form = await request.form()
+        named = [str(form.get(name, "")).strip() for name in ("tenant", "application", "publisher")]
+        try:
+            found = await run_in_threadpool(self._sandbox.add, *named)
+        except UsageError as error:
+            raise HTTPException(404, f"{error}.") from error
+        return RedirectResponse(_address(found.registration), HTTPStatus.SEE_OTHER)
+
     def show_one(self, request: Request) -> Response:
         """Shows one data request and the forms to decide on it."""
         found = self._find(request)
-        decided = "decided" in request.query_params and found.history[0].approver is not None
+        decided = "decided" in request.query_params and found.latest is not None and found.latest.approver is not None
         return _request_page(request, found, DecisionForm(), decided=decided)
 
     async def decide(self, request: Request) -> Response:
@@ -93,7 +117,7 @@ class ApproverPage:
         if form.problems:
             return _request_page(request, found, form, HTTPStatus.UNPROCESSABLE_ENTITY)
         try:
-            if form.seen and form.seen != found.history[0].event_id:
+            if form.seen and found.latest and form.seen != found.latest.event_id:
                 raise UsageError(CHANGED_MEANWHILE)
             self._sandbox.decide(
                 found.registration.tenant_id,

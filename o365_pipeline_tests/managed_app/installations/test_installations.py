@@ -394,7 +394,9 @@ def test_runs_rows_and_cost_are_those_that_the_factory_shows_asked_in_the_vendor
     assert (line.runs, line.rows) == ("2", "3,000")
     assert line.cost == "1.50 USD", "two units of messages; people cost nothing"
     assert line.last_extraction == f"{INSTALLED_ON} 11:00"
-    place = InstalledFactory("11111111-0000-4000-8000-0000000000c1", "mrg-insights", "adf-insights", tenant_id=None)
+    place = InstalledFactory(
+        "11111111-0000-4000-8000-0000000000c1", "mrg-insights", "adf-insights", azure_tenant_id=None
+    )
     assert {asked for asked, _ in factories.asked} == {place}
 
 

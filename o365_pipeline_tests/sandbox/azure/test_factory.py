@@ -16,7 +16,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.extraction import factory_definitions
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 from o365_pipeline.sandbox.microsoft365.data_connect import OutputLine
-from o365_pipeline_tests.sandbox.conftest import APPROVER, FACTORY, GROUP, World, everything
+from o365_pipeline_tests.sandbox.conftest import APPROVER, FACTORY, GROUP, GROUP_ID, World, everything
 
 
 def test_a_deployed_pipeline_runs_from_queued_to_succeeded_and_lands_its_rows(world: World) -> None:
@@ -83,8 +83,7 @@ def test_a_run_needs_its_parameters(world: World) -> None:
 
 
 def test_another_api_version_is_refused(world: World) -> None:
-    answer = world.get("https://management.azure.com/subscriptions/s/resourceGroups/g/providers/"
-                       "Microsoft.DataFactory/factories/f/pipelines/p?api-version=2017-09-01")  # fmt: skip
+    answer = world.arm("GET", f"{GROUP_ID}/providers/Microsoft.DataFactory/factories/f/pipelines/p", "2017-09-01")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidApiVersionParameter")
 
 

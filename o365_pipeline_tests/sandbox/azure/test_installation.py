@@ -25,7 +25,6 @@ from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, 
 from o365_pipeline.sandbox.azure.installation import Installer, found
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold, published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.tenant.organization import organization
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
@@ -138,7 +137,10 @@ def test_what_is_installed_is_what_the_real_clients_see(
     world: World, installer: Installer, offer: Offer, buy: Callable[..., Purchase]
 ) -> None:
     bought = buy(groups=("g1",), region="northeurope")
-    client: dict[str, Any] = {"credential": SandboxCredential(), "subscription_id": bought.subscription_id}
+    client: dict[str, Any] = {
+        "credential": world.credential(bought.tenant_id),
+        "subscription_id": bought.subscription_id,
+    }
 
     installer.install(small(offer), bought)
 
@@ -251,7 +253,7 @@ def test_uninstalling_takes_everything_away(
 
     assert resources.all(f"/subscriptions/{bought.subscription_id}") == []
     factories = DataFactoryManagementClient(
-        SandboxCredential(), bought.subscription_id, transport=sandbox_transport(world.app)
+        world.credential(bought.tenant_id), bought.subscription_id, transport=sandbox_transport(world.app)
     )
     with pytest.raises(ResourceNotFoundError):
         factories.linked_services.get(bought.target.resource_group, "adf", "lake")

@@ -8,7 +8,6 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as vaults
 
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
 
@@ -22,7 +21,7 @@ def client(world: World) -> KeyVaultManagementClient:
     Resources(world.factories.state).put(
         {"id": VAULT, "name": "kv-fabrikam", "type": "Microsoft.KeyVault/vaults", "location": "westeurope"}
     )
-    return KeyVaultManagementClient(SandboxCredential(), "sub", transport=sandbox_transport(world.app))
+    return KeyVaultManagementClient(world.credential(), "sub", transport=sandbox_transport(world.app))
 
 
 def secret(value: str | None) -> vaults.SecretCreateOrUpdateParameters:

@@ -11,7 +11,6 @@ from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import GROUP, World
@@ -33,7 +32,7 @@ def assign(world: World, *keys: str) -> Compliance:
 
 
 def states(world: World, condition: str | None = None) -> list[PolicyState]:
-    client = PolicyInsightsClient(SandboxCredential(), "sub", transport=sandbox_transport(world.app))
+    client = PolicyInsightsClient(world.credential(), "sub", transport=sandbox_transport(world.app))
     options = QueryOptions(filter=condition) if condition else None
     return list(client.policy_states.list_query_results_for_resource_group("latest", "sub", GROUP, options))
 

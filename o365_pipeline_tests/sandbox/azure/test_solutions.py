@@ -10,7 +10,6 @@ from azure.mgmt.resource.managedapplications import ApplicationClient
 from azure.mgmt.resource.managedapplications import models as solutions
 
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.cloud import SandboxCredential
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
 
@@ -22,7 +21,7 @@ APPLICATION_ID = "/subscriptions/sub/resourceGroups/rg-fabrikam/providers/Micros
 
 @pytest.fixture
 def client(world: World) -> ApplicationClient:
-    return ApplicationClient(SandboxCredential(), "sub", transport=sandbox_transport(world.app))
+    return ApplicationClient(world.credential(), "sub", transport=sandbox_transport(world.app))
 
 
 def definition(**changes: Any) -> solutions.ApplicationDefinition:
@@ -159,7 +158,7 @@ def test_a_deleted_definition_is_gone_and_deleting_it_again_is_no_error(client: 
 
 def test_another_version_of_the_api_is_refused(world: World) -> None:
     transport = sandbox_transport(world.app)
-    later = ApplicationClient(SandboxCredential(), "sub", transport=transport, api_version="2021-07-01")
+    later = ApplicationClient(world.credential(), "sub", transport=transport, api_version="2021-07-01")
 
     with pytest.raises(HttpResponseError, match="use 2019-07-01"):
         later.application_definitions.get(GROUP, NAME)
@@ -184,7 +183,7 @@ def test_an_application_is_found_by_its_id_however_it_is_written(
 
 def test_the_applications_of_a_subscription_are_listed(world: World, client: ApplicationClient) -> None:
     installed(world)
-    elsewhere = ApplicationClient(SandboxCredential(), "su", transport=sandbox_transport(world.app))
+    elsewhere = ApplicationClient(world.credential(), "su", transport=sandbox_transport(world.app))
 
     assert [found.name for found in client.applications.list_by_subscription()] == ["fabrikam"]
     assert [found.name for found in client.applications.list_by_resource_group("rg-fabrikam")] == ["fabrikam"]
