@@ -221,7 +221,7 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         queued_seconds=min(1.0, settings.sandbox_seconds),
         run_seconds=settings.sandbox_seconds,
         strict=settings.sandbox_strict,
-        is_managed_identity=settings.credential == "managed-identity",
+        **_own_identity(settings, configured),
         users=settings.sandbox_users,
         seed=settings.sandbox_seed,
         mails_per_day=settings.sandbox_mails,
@@ -237,6 +237,15 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
     )
+
+
+def _own_identity(settings: Settings, configured: Configured) -> dict[str, Any]:
+    """Returns whom the sandbox takes this deployment for: a managed identity lives in the tenant of its resources."""
+    if settings.credential != "managed-identity":
+        return {}
+    client_id = os.environ.get("AZURE_CLIENT_ID")
+    home = {"client_id": client_id, "tenant_id": configured.customers[0].azure_tenant_id} if client_id else {}
+    return {"is_managed_identity": True, **home}
 
 
 def _sandbox_customers(settings: Settings) -> Configured:
