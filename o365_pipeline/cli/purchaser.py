@@ -24,8 +24,8 @@ from o365_pipeline.sandbox.azure.installation import Installer, environment_of, 
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
-from o365_pipeline.sandbox.azure.storage_accounts import container_folder
 from o365_pipeline.sandbox.clock import utc_now
+from o365_pipeline.sandbox.storage.storage_accounts import container_folder
 
 IN_PROCESS = "https://in-process.example/notifications"
 

@@ -65,7 +65,8 @@ def serve(port: int, host: str) -> None:
 def azure(port: int, host: str, certificate: Path, key: Path) -> None:
     """Serve the sandbox's Azure over HTTPS, to rehearse a deployment as on Azure. Ctrl-C ends it.
 
-    Resource Manager, the activity feed and Entra's sign-in answer at one address; docs/azure.md shows the settings.
+    Resource Manager, the activity feed, Graph and Entra's sign-in answer at one address, a machine's managed identity
+    at /msi/token, and storage accounts at /blob/{account}, to whoever has a token; docs/azure.md shows the settings.
     """
     deployment = load()
     deployment.register_data_requests()

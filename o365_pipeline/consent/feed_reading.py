@@ -159,7 +159,7 @@ def _answer(
         missed = feed_ledger.later_gap(feed_state.missed, (feed_state.position.start, now))
         feed_state = replace(feed_state, missed=missed)
     feed_state = replace(feed_state, position=page.position, looked_at=now, not_before=None)
-    found = classify_records(page.records, customer.tenant_id)
+    found = classify_records(page.records, customer.azure_tenant_id)
     for entry in page.unread:
         log.warning(f"{customer.name}: a blob of the activity feed is left for later: {entry.reason}")
     if page.pause is None:
@@ -174,7 +174,7 @@ def _answer_again(customer: Customer, content: Content, log: logging.Logger) -> 
     """Returns what remembered blobs held; those that still cannot be read stay remembered."""
     if content.read:
         log.info(f"{customer.name}: {len(content.read)} blobs of the activity feed were read that could not be before")
-    found = classify_records(content.records, customer.tenant_id)
+    found = classify_records(content.records, customer.azure_tenant_id)
     return _Answer(customer, None, found, content.unread, content.read)
 
 

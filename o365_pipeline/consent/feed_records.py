@@ -40,12 +40,12 @@ class ClassifiedRecords:
     unreadable: tuple[UnreadableRecord, ...] = ()
 
 
-def classify_records(records: Iterable[object], tenant_id: str) -> ClassifiedRecords:
-    """Classifies the records of a tenant's feed; consent to move data to another tenant is left out.
+def classify_records(records: Iterable[object], destination_tenant_id: str) -> ClassifiedRecords:
+    """Classifies the records of a tenant's feed; consent to move data to yet another tenant is left out.
 
     Args:
         records: the contents of the blobs, JSON values of any kind.
-        tenant_id: the tenant of the feed, in small letters.
+        destination_tenant_id: the tenant that the data moves into, in small letters.
     """
     approvals: list[ApprovalEvent] = []
     operations: list[Operation] = []
@@ -67,7 +67,7 @@ def classify_records(records: Iterable[object], tenant_id: str) -> ClassifiedRec
             continue
         if isinstance(read, Operation):
             operations.append(read)
-        elif isinstance(read, ApprovalEvent) and read.destination_tenant_id == tenant_id:
+        elif isinstance(read, ApprovalEvent) and read.destination_tenant_id == destination_tenant_id:
             approvals.append(read)
     return ClassifiedRecords(tuple(approvals), tuple(operations), tuple(unreadable))
 

@@ -29,6 +29,7 @@ from o365_pipeline.sandbox.azure.spelling import AnyCase
 from o365_pipeline.sandbox.azure.subscription_routes import subscription_routes
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.entra_routes import entra_routes
+from o365_pipeline.sandbox.entra.graph_routes import SERVED, consent_routes, graph_routes
 from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
@@ -44,13 +45,14 @@ class DocumentKindConvertor(StringConvertor):
 
 
 def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Builds both services over one state; the feed has the faults that a test asks for."""
+    """Builds the services at their public host names; the feed has the faults that a test asks for."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     resource_manager = _resource_manager(factories, entra)
     return Starlette(
         routes=[
             Host("management.azure.com", Router(resource_manager)),
             Host("manage.office.com", Router(feed_routes(factories.state, factories.clock, entra.tokens, feed_faults))),
+            Host("graph.microsoft.com", Router(graph_routes(entra.directory, entra.tokens))),
             Route("/{path:path}", _elsewhere),
         ],
         middleware=[Middleware(AnyCase, routes=resource_manager)],
@@ -59,7 +61,7 @@ def sandbox_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | No
 
 
 def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | None = None) -> Starlette:
-    """Builds both services and Entra's sign-in at one address, for clients that reach them over the network."""
+    """Builds all services at one address, with Entra's sign-in, for clients that reach them over the network."""
     register_url_convertor("document_kind", DocumentKindConvertor())
     resource_manager = _resource_manager(factories, entra)
     return Starlette(
@@ -67,6 +69,8 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
             *resource_manager,
             *feed_routes(factories.state, factories.clock, entra.tokens, feed_faults),
             *entra_routes(entra),
+            *consent_routes(entra.directory),
+            *graph_routes(entra.directory, entra.tokens, SERVED),
             *blob_routes(factories.lakes, _blob_access(factories, entra)),
             Route("/{path:path}", _elsewhere),
         ],

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
+from o365_pipeline.cli.headless import read_consent
+from o365_pipeline.consent import approval_ledger
+from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.authorization import ask_of, refusal
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
@@ -98,7 +102,7 @@ def test_a_managed_identity_of_the_customers_tenant_is_enough(command: Command) 
 @pytest.mark.parametrize(
     ("without", "told"),
     [
-        ("feed", "FAILS  contoso: activity feed: it refuses with 401: give the identity the application permission"),
+        ("feed", "FAILS  contoso: activity feed: (b) is missing, it refuses with 401: grant"),
         (
             "azure",
             "FAILS  contoso: factory adf-sandbox: Data Factory adf-sandbox does not answer: Azure has no such factory",
@@ -176,6 +180,9 @@ def test_a_vendor_hosts_what_a_customer_added_and_approved(command: Command) -> 
     assert status.approval
     assert status.approval.destination_tenant_id == HOME_TENANT
     assert refusal(ask_of(customer, *asked(customer)), status) is None
+    read_consent(deployment, [customer])
+    known = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
+    assert known.state is State.APPROVED
     assert copied(deployment).status == "Succeeded"
 
 

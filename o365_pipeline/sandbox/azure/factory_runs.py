@@ -24,7 +24,6 @@ from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.resources import Resources, group_of
 from o365_pipeline.sandbox.azure.runs import ENDED, Run, run_of
-from o365_pipeline.sandbox.azure.storage_accounts import installed_lake
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.microsoft365.audit_records import (
@@ -38,6 +37,7 @@ from o365_pipeline.sandbox.microsoft365.operations import copy_output, operation
 from o365_pipeline.sandbox.microsoft365.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.storage.sink_access import no_access_to_sink
+from o365_pipeline.sandbox.storage.storage_accounts import installed_lake
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 CANCELLED = "The run was cancelled by the user."

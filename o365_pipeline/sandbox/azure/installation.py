@@ -21,11 +21,11 @@ from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
-from o365_pipeline.sandbox.azure.storage_accounts import delete_accounts
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.storage_accounts import delete_accounts
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
 SECRET_TYPE = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 - a resource's type

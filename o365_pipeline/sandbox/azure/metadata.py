@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from o365_pipeline.sandbox.entra.tokens import GRAPH
+from o365_pipeline.sandbox.entra.graph_routes import SERVED
 
 LIST_OF_CLOUDS = "2019-05-01"
 """The version of the answer that lists clouds; newer ones describe the one that was asked."""
@@ -36,8 +36,8 @@ async def _endpoints(request: Request) -> Response:
         "media": own,
         "vmImageAliasDoc": own,
         "graph": own,
-        "graphAudience": GRAPH,
-        "microsoftGraphResourceId": GRAPH,
+        "graphAudience": f"{own}{SERVED}",
+        "microsoftGraphResourceId": f"{own}{SERVED}",
         "activeDirectoryDataLake": own,
         "suffixes": {
             "storage": "core.windows.net",

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from o365_pipeline.sandbox.entra.graph_routes import SERVED
 from o365_pipeline.sandbox.entra.sign_in import Entra, SignInError
-from o365_pipeline.sandbox.entra.tokens import ARM, TOKEN_SECONDS
+from o365_pipeline.sandbox.entra.tokens import ARM, GRAPH, TOKEN_SECONDS
 
 MANAGED_IDENTITY = "/msi/token"
 """The path of the address that Container Apps give a container in IDENTITY_ENDPOINT."""
@@ -69,8 +70,12 @@ def entra_routes(entra: Entra) -> list[Route]:
 
 
 def _public(request: Request, resource: str) -> str:
-    """Returns the public name of a resource: where all services share one address, that is Resource Manager's."""
+    """Returns the public name of a resource: where all services share one address, that is Resource Manager's, or
+    Graph's below its path.
+    """
     own = str(request.base_url).rstrip("/")
+    if resource.startswith(f"{own}{SERVED}"):
+        return resource.replace(f"{own}{SERVED}", GRAPH, 1)
     return resource.replace(own, ARM, 1) if resource.startswith(own) else resource
 
 

@@ -14,9 +14,18 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.sandbox.entra.directory import Directory, Principal
-from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED, TOKEN_SECONDS, Token, Tokens, audience_of
+from o365_pipeline.sandbox.entra.tokens import (
+    ACTIVITY_FEED_READ,
+    FEED,
+    GRAPH,
+    MAY_GRANT,
+    TOKEN_SECONDS,
+    Token,
+    Tokens,
+    audience_of,
+)
 
-GRANTED_UNASKED = {FEED: ACTIVITY_FEED_READ}
+GRANTED_UNASKED = {FEED: ACTIVITY_FEED_READ, GRAPH: MAY_GRANT}
 """The app roles that an administrator who grants unasked gives to every application."""
 
 

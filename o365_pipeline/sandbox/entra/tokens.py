@@ -33,6 +33,8 @@ AUDIENCES = {name: name for name in (ARM, FEED, STORAGE, GRAPH, SQL, VAULT)} | {
 """What a client may ask a token for, and the audience of that token."""
 
 ACTIVITY_FEED_READ = "ActivityFeed.Read"
+MAY_GRANT = "AppRoleAssignment.ReadWrite.All"
+"""The permission of Microsoft Graph that whoever assigns app roles has."""
 
 HEADER = {"typ": "JWT", "alg": "HS256"}
 

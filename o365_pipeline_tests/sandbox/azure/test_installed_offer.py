@@ -24,7 +24,7 @@ from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.installation import Installer, environment_of
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.azure.storage_accounts import container_folder
+from o365_pipeline.sandbox.storage.storage_accounts import container_folder
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
 LOG = logging.getLogger("test")
