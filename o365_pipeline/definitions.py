@@ -20,7 +20,7 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.definitions import extraction_definitions
 from o365_pipeline.managed_app.definitions import managed_app_definitions
-from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.mart.assets import mart_keys
 from o365_pipeline.mart.definitions import mart_definitions
 from o365_pipeline.purge.definitions import purge_definitions
 from o365_pipeline.raw.definitions import raw_definitions
@@ -56,7 +56,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     partitioning = partitioned(deployment.first_day)
     return dg.Definitions.merge(
         consent_definitions(sensors),
-        extraction_definitions(partitioning, extraction_times(deployment), MART_KEYS, sensors, schedules),
+        extraction_definitions(partitioning, extraction_times(deployment), mart_keys(datasets), sensors, schedules),
         raw_definitions(partitioning, asked, sensors),
         curated_definitions(partitioning, asked, people_datasets(deployment, datasets)),
         mart_definitions(partitioning, datasets),

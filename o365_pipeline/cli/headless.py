@@ -22,7 +22,7 @@ from o365_pipeline.customers.partitions import CUSTOMERS
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.dagster_ui.run_processes import SIGN_SECONDS, end_dead_runs, process_tags, sign_of_life
 from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.definitions import build_definitions
+from o365_pipeline.definitions import build_definitions, requested_datasets
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FeedError, O365PipelineError, UsageError
 from o365_pipeline.extraction.extraction_ledger import Extraction
@@ -30,7 +30,7 @@ from o365_pipeline.extraction.landing_attempts import LANDING_TAG
 from o365_pipeline.extraction.landing_runs import landing_requests
 from o365_pipeline.extraction.submission import PATIENCE, Submitter
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.mart.assets import MART_KEYS, mart_keys
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline.raw.release import release_days
 
@@ -171,7 +171,8 @@ def extraction_of_days(
     if not asked:
         raise UsageError(f"{customer.name}: Data Connect has none of the days {first_day} to {last_day} now")
     headless.add_customer(customer)
-    return asked, landing_requests(asked, MART_KEYS, {day for each in days.values() for day in each.days})
+    mart = mart_keys(requested_datasets(deployment))
+    return asked, landing_requests(asked, mart, {day for each in days.values() for day in each.days})
 
 
 def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approval_ledger import datasets_in_force
@@ -34,9 +35,6 @@ from o365_pipeline.mart.sql_files import is_fed, reads
 from o365_pipeline.mart.tables import MART_TABLES, SUBJECTS, fact_message
 from o365_pipeline.raw.lakes import Lakes
 
-UNFED = "No data request names a dataset that this table is made of, so it stays empty and has no checks."
-UNFED_GROUP = "mart_empty"
-
 FACT = "fact_"
 
 KINDS = {"dim": "dimension", "fact": "fact", "bridge": "bridge", "agg": "aggregate"}
@@ -48,21 +46,29 @@ def mart_key(table: sa.Table) -> dg.AssetKey:
 
 
 MART_KEYS = [mart_key(table) for table in MART_TABLES]
+"""The keys of all tables, also of those that are no assets since no data request asks for what they are made of."""
+
+
+def mart_keys(datasets: Iterable[Dataset]) -> list[dg.AssetKey]:
+    """Returns the assets that the mart has over these datasets."""
+    return [mart_key(table) for table in _fed_tables(_curated_names(datasets))]
 
 
 def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
-    """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty."""
+    """Builds the mart's tables as assets over these datasets; other datasets that the SQL reads count as empty, and
+    tables that would stay empty are none.
+    """
     curated = _curated_names(datasets)
-    checked = [table for table in MART_TABLES if is_fed(table.name, curated)]
+    fed = _fed_tables(curated)
 
     @dg.multi_asset(
         name="mart",
-        specs=[_spec(table, curated) for table in MART_TABLES],
+        specs=[_spec(table, curated) for table in fed],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=UnlessTerminated(max_retries=2, delay=10),
         check_specs=[
-            *(spec for table in checked for spec in mart_check_specs(mart_key(table), table)),
-            *(volume_spec(mart_key(table)) for table in checked if table.name.startswith(FACT)),
+            *(spec for table in fed for spec in mart_check_specs(mart_key(table), table)),
+            *(volume_spec(mart_key(table)) for table in fed if table.name.startswith(FACT)),
         ],
     )
     def mart(
@@ -77,17 +83,17 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             customer = customers[work.customer]
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
         loaded: dict[dt.date, frozenset[str]] = {}
-        counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in MART_TABLES}
+        counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in fed}
         for day in work.days:
             day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
             loaded[day] = day_loaded.extractions
-            for table, count in day_loaded.rows.items():
-                counts[table][day] = count
+            for table in fed:
+                counts[table][day] = day_loaded.rows.get(table, 0)
                 context.add_asset_metadata(
                     _page(day_loaded, table), asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
                 )
             with marts[customer.name].begin() as connection:
-                if network := collaboration_picture(connection, customer.name, day):
+                if fact_message in fed and (network := collaboration_picture(connection, customer.name, day)):
                     context.add_asset_metadata(
                         {"who_writes_to_whom": network},
                         asset_key=mart_key(fact_message),
@@ -101,12 +107,10 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                 context.log_event(event)
             context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
         mark_loaded(database, customer.name, loaded)
-        for table in MART_TABLES:
+        for table in fed:
             key = mart_key(table)
-            context.add_asset_metadata({"dagster/column_lineage": column_lineage(table, curated)}, asset_key=key)
-            if table not in checked:
-                yield dg.MaterializeResult(asset_key=key)
-                continue
+            lineage = column_lineage(table, curated | {one.name for one in fed})
+            context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=key)
             if is_fact := table.name.startswith(FACT):
                 history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
                 context.add_asset_metadata(rows_per_day(history, counts[table]), asset_key=key)
@@ -117,6 +121,10 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
                 yield volume_result(key, counts[table], history)
 
     return mart
+
+
+def _fed_tables(curated: frozenset[str]) -> list[sa.Table]:
+    return [table for table in MART_TABLES if is_fed(table.name, curated)]
 
 
 def _curated_names(datasets: Iterable[Dataset]) -> frozenset[str]:
@@ -133,7 +141,8 @@ def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.
 
 def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
     """Returns what the day's page shows of a table."""
-    return {"dagster/row_count": loaded.rows[table], "preview": masked_preview(loaded.first_rows[table])}
+    first_rows = loaded.first_rows.get(table, pd.DataFrame())
+    return {"dagster/row_count": loaded.rows.get(table, 0), "preview": masked_preview(first_rows)}
 
 
 def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
@@ -143,16 +152,16 @@ def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
         {column.name: column.comment for column in table.columns},
     )
     read = reads(table.name, curated | TABLE_NAMES)
+    tables = {mart_key(one) for one in _fed_tables(curated)}
     [subject] = [name for name, tables in SUBJECTS.items() if table in tables]
-    fed = is_fed(table.name, curated)
     return dg.AssetSpec(
         mart_key(table),
         deps=[
             *(dg.AssetKey(["curated", name]) for name in sorted(read & curated)),
-            *(dg.AssetKey(["mart", name]) for name in sorted(read & TABLE_NAMES)),
+            *sorted(tables & {dg.AssetKey(["mart", name]) for name in read}),
         ],
-        description=f"{table.comment}. Join on customer, day and the key." if fed else f"{UNFED} {table.comment}.",
-        group_name=f"mart_{subject}" if fed else UNFED_GROUP,
+        description=f"{table.comment}. Join on customer, day and the key.",
+        group_name=f"mart_{subject}",
         kinds={"sql", KINDS[table.name.partition("_")[0]]},
         tags={"o365/subject": subject},
         owners=[DATA_ENGINEERING],

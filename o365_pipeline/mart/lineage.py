@@ -21,8 +21,8 @@ EARLIER = {lookback.relation: lookback.asset_name for lookback in LOOKBACKS}
 """Relations of days before the partition's, with the asset that holds those days."""
 
 
-def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumnLineage:
-    """Returns the table's columns with their origins in mart tables and in these curated datasets."""
+def column_lineage(table: sa.Table, shown: Collection[str]) -> dg.TableColumnLineage:
+    """Returns the table's columns with their origins in the curated datasets and mart tables that are shown."""
     return dg.TableColumnLineage(
         {
             column: [
@@ -31,7 +31,7 @@ def column_lineage(table: sa.Table, datasets: Collection[str]) -> dg.TableColumn
                     column_name=field,
                 )
                 for relation, field in sorted(found)
-                if relation in TABLE_NAMES or relation in datasets
+                if relation in shown
             ]
             for column, found in sources_of(table).items()
         }

@@ -40,7 +40,7 @@ MOST_TOLD = 3
 
 @dataclass(frozen=True)
 class DayLoaded:
-    """The result of loading a customer's day: rows per table, and the extractions of the rows."""
+    """The result of loading a customer's day: rows per table that is fed, and the extractions of the rows."""
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
@@ -95,7 +95,8 @@ def load_day(
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
             write(transaction, copies)
-            return {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
+            rows = {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
+            return {table: count for table, count in rows.items() if table.name in made}
 
         rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions), first_rows)

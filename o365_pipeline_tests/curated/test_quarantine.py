@@ -17,7 +17,6 @@ from o365_pipeline.curated.quarantine import Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
-from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.curated.conftest import FIRST, Landing, row, with_wrong_type
@@ -160,7 +159,7 @@ def test_replayed_sites_are_in_what_there_is_as_of_the_day(
     with monkeypatch.context() as fault:
         fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of, "SharePointSites_v1", "Url"))
         sites = [dg.AssetKey(["curated", f"share_point_sites{part}"]) for part in ("", "_current")]
-        assert moved.execute_day("landing_job", [*sites, *MART_KEYS]).success
+        assert moved.execute_day("landing_job", [*sites, *moved.keys("mart")]).success
     assert mart_rows(deployment)["dim_site"] != right
 
     assert replay(moved, dataset="SharePointSites_v1").success

@@ -20,7 +20,6 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.purge.job import purge_request
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.extraction.test_watch import taking_an_hour
@@ -133,9 +132,10 @@ def test_whatever_is_terminated_is_not_begun_again(
     decide()
     monkeypatch.setattr(inner, terminating(lambda *_, **__: None))
     config = {"ops": {"purge": {"config": {"customer": "contoso"}}}} if job == "purge_job" else {"ops": {}}
-    assets = list(MART_KEYS) if job == "landing_job" else None
+    runner = Runner(deployment, instance)
+    assets = runner.keys("mart") if job == "landing_job" else None
 
-    result = Runner(deployment, instance).execute(job, dict(range_tags("contoso", DAY, DAY)), assets, config)
+    result = runner.execute(job, dict(range_tags("contoso", DAY, DAY)), assets, config)
 
     assert not result.success
     assert len(steps_begun(result)) == 1

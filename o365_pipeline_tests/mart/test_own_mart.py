@@ -20,7 +20,6 @@ from o365_pipeline.database.ledger import approval_dataset, approval_event, extr
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
-from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.checks import REFERENCES_CHECK
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.person_lookup import person_of
@@ -136,7 +135,7 @@ def test_the_own_mart_holds_copies_of_what_explains_its_rows_and_no_more(own: Da
 
 
 def test_the_check_of_rows_and_landings_passes_for_the_own_mart(runner: Runner) -> None:
-    result = runner.execute_day("landing_job", list(MART_KEYS))
+    result = runner.execute_day("landing_job", runner.keys("mart"))
 
     found = [check for check in result.get_asset_check_evaluations() if check.check_name == REFERENCES_CHECK]
     assert result.success

@@ -26,7 +26,6 @@ from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.raw.assets import raw_key
 from o365_pipeline_tests.conftest import DAY, read_decisions
@@ -183,7 +182,7 @@ def test_a_landing_that_was_not_curated_does_not_count_as_loaded(
     decide()
     assert runner.execute_day("extraction_job").success
     assert runner.execute_day("landing_job", [RAW]).success
-    assert runner.execute_day("landing_job", MART_KEYS).success
+    assert runner.execute_day("landing_job", runner.keys("mart")).success
 
     [again] = runner.tick("landing_sensor").run_requests or []
 
