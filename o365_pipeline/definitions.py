@@ -26,13 +26,13 @@ from o365_pipeline.purge.definitions import purge_definitions
 from o365_pipeline.raw.definitions import raw_definitions
 
 DESCRIPTIONS = {
-    "customers": "The customers of this deployment, by name: those that are configured, and those that join.",
+    "customers": "The customers of this deployment, by name.",
     "database": "The SQL database of the ledger, and of every mart that has no database of its own.",
     "home": "The folder under which everything local lies.",
     "lakes": "The lake of each customer: one for all, or each one's own container.",
+    "offer": "The offer that is sold as a managed application.",
     "marts": "The SQL database that holds each customer's mart.",
     "service_catalog": "Where the offer is published for those who install it.",
-    "vendor": "The offer that is sold, and the customers that installed it.",
 }
 """Descriptions for resources that are plain objects; the others have a description in their class."""
 
@@ -40,14 +40,19 @@ DESCRIPTIONS = {
 def build_definitions(deployment: Deployment) -> dg.Definitions:
     """Merges all definitions of the project, with one deployment's resources.
 
-    Sensors and schedules are on in the sandbox; on Azure, somebody turns them on.
+    Sensors and schedules are on in the sandbox and in installations; elsewhere, somebody turns them on. A vendor that
+    only sells has nothing to extract.
     """
+    offer = deployment.offer
+    sensors = dg.DefaultSensorStatus.RUNNING if deployment.starts_sensors else dg.DefaultSensorStatus.STOPPED
+    schedules = dg.DefaultScheduleStatus.RUNNING if deployment.starts_sensors else dg.DefaultScheduleStatus.STOPPED
+    resources = dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor)
+    sold = [managed_app_definitions(offer, sensors, schedules)] if offer else []
+    if not len(deployment.customers):
+        return dg.Definitions.merge(*sold, resources)
     datasets = requested_datasets(deployment)
     requests = _requests(deployment)
     asked = {dataset: asked_of(requests, dataset) for dataset in datasets}
-    offer = deployment.offer
-    sensors = dg.DefaultSensorStatus.RUNNING if deployment.is_sandbox else dg.DefaultSensorStatus.STOPPED
-    schedules = dg.DefaultScheduleStatus.RUNNING if deployment.is_sandbox else dg.DefaultScheduleStatus.STOPPED
     partitioning = partitioned(deployment.first_day)
     return dg.Definitions.merge(
         consent_definitions(sensors),
@@ -57,8 +62,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors),
         cost_definitions(schedules),
-        *([managed_app_definitions(offer, sensors, schedules)] if offer else []),
-        dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor),
+        *sold,
+        resources,
     )
 
 
@@ -71,13 +76,12 @@ def shown_resources(deployment: Deployment) -> dict[str, object]:
 
 
 def extraction_times(deployment: Deployment) -> list[str]:
-    """Returns the schedules of the configured customers, and those that purchasers of the offer may bring."""
-    skus = deployment.offer.skus if deployment.offer else ()
-    return [*(customer.schedule for customer in deployment.customers.configured), *(sku.schedule for sku in skus)]
+    """Returns the schedules of the customers."""
+    return [customer.schedule for customer in deployment.customers]
 
 
 def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
-    """Returns the datasets in a customer's data request, or in the offer's, which customers may install at any time.
+    """Returns the datasets in some customer's data request.
 
     A dataset that nobody requests is in the catalogue, but not in the UI.
     """
@@ -88,13 +92,12 @@ def requested_datasets(deployment: Deployment) -> tuple[Dataset, ...]:
 
 
 def _requests(deployment: Deployment) -> list[DataRequest]:
-    requests = [customer.data_request for customer in deployment.customers.configured]
-    return [*requests, *([deployment.offer.request] if deployment.offer else [])]
+    return [customer.data_request for customer in deployment.customers]
 
 
 def people_datasets(deployment: Deployment, requested: Sequence[Dataset]) -> tuple[Dataset, ...]:
     """Returns the requested datasets that are needed to deny people; none if no customer denies anybody."""
-    if not any(customer.keeps_people_out for customer in deployment.customers.configured):
+    if not any(customer.keeps_people_out for customer in deployment.customers):
         return ()
     return tuple(dataset for dataset in datasets_about_people() if dataset in requested)
 

@@ -97,7 +97,7 @@ class DamagedLandingError(LandingError):
 
 
 class InstallationError(O365PipelineError):
-    """An installation of the managed application cannot be onboarded; the code is Azure's if Azure gave one."""
+    """An installation of the managed application cannot be taken in; the code is Azure's if Azure gave one."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

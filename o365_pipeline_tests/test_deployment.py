@@ -202,13 +202,11 @@ def test_variables_that_files_the_tests_dagster_and_kubernetes_name_are_not_take
 ) -> None:
     secret = 'application_secret = { env = "%s" }'
     customers.write_text(re.sub("application_secret = .*", secret % "O365_DATA_REQUESTS", customers.read_text()))
-    offer = tmp_path / "offer.toml"
-    offer.write_text(re.sub("application_secret = .*", secret % "O365_OFFERS", offers.example()))
-    names = ["O365_DATA_REQUESTS", "O365_OFFERS", "O365_TEST_MART_URL", "O365_CODE_SERVER", "O365_PIPELINE_PORT"]
+    names = ["O365_DATA_REQUESTS", "O365_TEST_MART_URL", "O365_CODE_SERVER", "O365_PIPELINE_PORT"]
     for name in names:
         monkeypatch.setenv(name, "hunter2")
 
-    load(home=tmp_path / "home", customers=customers, offer=offer)
+    load(home=tmp_path / "home", customers=customers)
 
     assert caplog.messages == []
 

@@ -198,7 +198,6 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "purge_job",
         "replay_job",
         "support_desk_job",
-        "uninstallation_job",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "consent_sensor",
@@ -209,7 +208,6 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_extraction",
-        "extraction_at_04_00_only_on_monday",
         "hourly_cost",
         "support_desk",
     }
@@ -238,7 +236,7 @@ def test_resources_are_shown_by_their_class_with_a_description_and_without_a_val
     assert shown["database"].resource_fn.__module__ == "o365_pipeline.database.database"
 
 
-@pytest.mark.parametrize("name", ["purge_job", "replay_job", "uninstallation_job"])
+@pytest.mark.parametrize("name", ["purge_job", "replay_job"])
 def test_the_launchpad_is_filled_and_what_it_is_filled_with_can_be_launched(
     deployment: Deployment, definitions: dg.Definitions, instance: dg.DagsterInstance, name: str
 ) -> None:

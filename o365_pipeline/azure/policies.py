@@ -1,6 +1,6 @@
 """Azure's built-in policies that an offer can name, by key.
 
-What belongs here: looking them up. Their assignments in a package belong to `managed_app/package/template_policies.py`;
+What belongs here: looking them up. Their assignments in a package belong to `managed_app/template/policies.py`;
 whether an installation complies is checked in `extraction/compliance.py`.
 """
 

@@ -6,12 +6,14 @@ What belongs here: reading arguments and printing.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from o365_pipeline.cli.terminal import stdout, table
 from o365_pipeline.customers import configuration as customers_file
 from o365_pipeline.customers.customer import KeyVaultSecret
+from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.deployment import load
 
 
@@ -30,6 +32,13 @@ def example() -> None:
 def schema() -> None:
     """Print the JSON schema of a file of customers, for editors."""
     click.echo(json.dumps(customers_file.schema(), indent=2))
+
+
+@customers.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def request(file: Path | None) -> None:
+    """Print the data request of FILE as JSON, as the Azure template takes it. Default: the shipped request."""
+    click.echo(read_data_request(file).model_dump_json(indent=2))
 
 
 @customers.command()

@@ -12,14 +12,23 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 import click
 import sqlalchemy as sa
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+)
+from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from o365_pipeline.azure.cloud import sign_in_failure, tenant_of
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.request_change import refusals
 from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.customers.regions import azure_region
@@ -30,6 +39,11 @@ from o365_pipeline.extraction.data_factory import DataFactory
 
 PROBES = "doctor"
 """The folder of a lake that the doctor writes to, and leaves empty."""
+
+
+NOT_TRIED = "not tried: the sign-in to its tenant failed"
+REGISTRATION, APPROVAL, SECRET = "registration with Data Connect", "approval", "application secret"
+VAULT_VERSION = "2025-05-01"
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ def doctor() -> None:
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
     """Tries the connections of all customers, in the order in which an extraction needs them."""
-    customers, admitted = _customers(deployment), set[str]()
+    customers, admitted = list(deployment.customers), set[str]()
     tenants = (tenant_id for customer in customers for tenant_id in (customer.tenant_id, customer.azure_tenant_id))
     for tenant_id in dict.fromkeys(tenants):
         found = _check(f"sign-in to tenant {tenant_id}", partial(_sign_in, deployment, tenant_id))
@@ -67,16 +81,8 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
     for customer in customers:
         yield from _of_customer(deployment, customer, admitted)
     yield from _of_database("ledger and mart", deployment.database)
-    for name in (*deployment.own_marts, *(customer.name for customer in customers if customer.installation)):
+    for name in deployment.own_marts:
         yield from _of_database(f"{name}: mart", deployment.marts[name])
-
-
-def _customers(deployment: Deployment) -> list[Customer]:
-    """Returns all customers; only the configured ones if the ledger, which knows the others, cannot be opened."""
-    try:
-        return list(deployment.customers)
-    except (DatabaseError, DatabaseUnavailableError):
-        return list(deployment.customers.configured)
 
 
 def _of_customer(deployment: Deployment, customer: Customer, admitted: set[str]) -> Iterator[Finding]:
@@ -91,8 +97,12 @@ def _of_customer(deployment: Deployment, customer: Customer, admitted: set[str])
         if tenant_id in admitted:
             yield _check(what, tried)
         else:
-            yield Finding(what, None, "not tried: the sign-in to its tenant failed")
-    yield _secret(customer)
+            yield Finding(what, None, NOT_TRIED)
+    yield from _consent(deployment.database, customer)
+    if customer.azure_tenant_id in admitted:
+        yield _secret(deployment, customer)
+    else:
+        yield Finding(f"{name}: {SECRET}", None, NOT_TRIED)
     yield _check(f"{name}: lake {_lake_url(deployment, customer)}", lambda: _lake(deployment, customer))
 
 
@@ -127,8 +137,8 @@ def _feed(database: Database, feed: ActivityFeed, customer: Customer) -> str:
     except HttpResponseError as error:
         if error.status_code in (401, 403):
             raise FeedError(
-                f"it refuses with {error.status_code}: give the identity the application permission ActivityFeed.Read "
-                "of the Office 365 Management APIs, have an administrator consent, and see that auditing is on"
+                f"(b) is missing, it refuses with {error.status_code}: grant the pipeline's identity the application "
+                "permission ActivityFeed.Read of the Office 365 Management APIs, and see that auditing is on"
             ) from error
         raise
     except (ValueError, LookupError, TypeError) as error:
@@ -148,11 +158,57 @@ def _check_silence(database: Database, customer: Customer) -> None:
         check_feed_is_read(database, customer, approval_ledger.consent_status_of(database, customer, now), now)
 
 
-def _secret(customer: Customer) -> Finding:
-    what, secret = f"{customer.name}: application secret", customer.application_secret
-    if isinstance(secret, KeyVaultSecret):
-        return Finding(what, None, f"{secret.key_vault}: the factory reads it by its own identity at the first copy")
-    return Finding(what, None, "it is known here; Microsoft Entra looks at it at the first copy")
+def _consent(database: Database, customer: Customer) -> Iterator[Finding]:
+    """Tells what the activity feed said of the registration and of the approval; nobody can be asked for either."""
+    request, now = customer.data_request, dt.datetime.now(dt.UTC)
+    what, where = f"{customer.name}: {REGISTRATION}", f"{customer.name}: {APPROVAL}"
+    with suppress(DatabaseError, DatabaseUnavailableError):
+        status = approval_ledger.consent_status_of(database, customer, now)
+        refused = [str(one) for one in refusals(customer, status)]
+        if status.approval is None:
+            told = (
+                f"(a) nothing was heard of application {request.application_id}: register it in the Azure portal, "
+                f"Microsoft Graph Data Connect, as single-tenant, with {customer.sink}"
+            )
+            yield Finding(what, None if status.state is None else True, told if status.state is None else "it is known")
+            state = status.state or "no decision"
+            yield Finding(where, None, f"(c) {state} yet: let a global administrator approve it in the admin center")
+        elif refused:
+            yield Finding(what, False, f"(a) it differs from the data request: {'; '.join(refused)}")
+            yield Finding(where, False, "(c) it does not cover the data request: register what it says, approve again")
+        else:
+            yield Finding(what, True, f"application {request.application_id}, {customer.sink}")
+            yield Finding(where, True, f"it holds for {status.days_left(now)} days")
+
+
+def _secret(deployment: Deployment, customer: Customer) -> Finding:
+    """Tells whether the vault has the secret, without reading it; a vault of another group is not asked."""
+    what, secret = f"{customer.name}: {SECRET}", customer.application_secret
+    if not isinstance(secret, KeyVaultSecret):
+        return Finding(what, None, "it is known here; Microsoft Entra looks at it at the first copy")
+    later = f"{secret.key_vault}: the factory reads it by its own identity at the first copy"
+    vault = (urlsplit(secret.vault_url).hostname or "").split(".")[0]
+    cloud = deployment.cloud
+    with KeyVaultManagementClient(
+        cloud.credential(customer.azure_tenant_id),
+        customer.subscription_id,
+        base_url=cloud.arm_url,
+        api_version=VAULT_VERSION,
+        transport=cloud.transport(),
+        credential_scopes=[f"{cloud.arm_url}/.default"],
+    ) as client:
+        try:
+            client.vaults.get(customer.resource_group, vault)
+        except AzureError:
+            return Finding(what, None, later)
+        try:
+            client.secrets.get(customer.resource_group, vault, secret.name)
+        except ResourceNotFoundError:
+            put = f"https://management.azure.com/.../vaults/{vault}/secrets/{secret.name}"
+            return Finding(what, False, f"{vault} has no {secret.name}: put it there, az rest --method PUT --url {put}")
+        except AzureError as error:
+            return Finding(what, None, _describe_error(error))
+    return Finding(what, True, later)
 
 
 def _factory(factory: DataFactory, customer: Customer) -> str:

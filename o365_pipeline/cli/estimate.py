@@ -112,6 +112,7 @@ def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
         ("Data Factory", *converted(history.factory, *(bill.factory for bill in months))),
         ("storage", *converted(NOTHING, *(found.storage for _ in months))),
         (f"database {sku.database}", *converted(NOTHING, *(found.database for _ in months))),
+        ("the pipeline itself", *converted(NOTHING, *(found.pipeline for _ in months))),
         ("vendor's price", NOTHING, *(vendor for _ in months)),
         ("total", *converted(history.total), *totals),
     ]

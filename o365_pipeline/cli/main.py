@@ -32,7 +32,7 @@ COMMANDS = {
     "purge": "Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the "
     "record.",
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
-    "docs": "Write the reference of commands and settings and the data dictionaries, from what the code says of them.",
+    "docs": "Write the reference of commands and settings, the data dictionaries, the Azure template, from the code.",
 }
 """The commands with their lines of help; a test compares these with the commands' own help."""
 

@@ -10,15 +10,13 @@ import json
 import logging
 
 import click
-import dagster as dg
 
 from o365_pipeline.cli.estimate import assumptions, estimate_command, rates
 from o365_pipeline.cli.package import build, validate
 from o365_pipeline.cli.publish import publish
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import O365PipelineError, SettingsError
+from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
-from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.web import server as web_server
 
 
@@ -63,60 +61,35 @@ def listen(port: int, host: str) -> None:
 
 
 @managed_app.command()
-@click.option("--take-in", is_flag=True, help="First do what the installation sensor does, where none is at work.")
+@click.option("--take-in", is_flag=True, help="First ask Azure, as sensor and schedule do, where none is at work.")
 def installations(take_in: bool) -> None:
-    """List all installations: state, consent, the last extraction and error, rows and cost so far."""
+    """List all installations: version, state, the last extraction and error, runs, rows and cost so far."""
     from o365_pipeline.managed_app.installations.assets import installation_rows
 
     deployment = load()
-    vendor = _vendor(deployment)
+    if deployment.offer is None:
+        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
     if take_in:
-        deployment.use_dagster_home()
-        _onboard(deployment)
-    lines = installation_rows(deployment.database, vendor, dt.datetime.now(dt.UTC))
+        _take_in(deployment, deployment.offer)
+    lines = installation_rows(deployment.database, deployment.offer)
     for line in lines:
-        click.echo(f"{line.customer}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
-        click.echo(f"  consent: {line.consent or 'none'}")
-        click.echo(f"  extracted: {line.last_extraction or 'never'}; rows: {line.rows}; cost: {line.cost or 'none'}")
+        click.echo(f"{line.name}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
+        click.echo(f"  extracted: {line.last_extraction or 'never'}; runs: {line.runs}; rows: {line.rows}; {line.cost}")
         if line.last_error:
             click.echo(f"  last error: {line.last_error}")
     click.echo(f"Installations: {len(lines)}")
 
 
-@managed_app.command("write-secret")
-@click.option("--customer", "customer_name", help="One installation's customer. Default: all of them.")
-def write_secret(customer_name: str | None) -> None:
-    """Write the application's secret to the installations' Key Vaults again, after it was rotated.
-
-    First give the application a second secret in Entra and put it where the offer says; when this has ended well,
-    delete the first.
-    """
+def _take_in(deployment: Deployment, offer: offers.Offer) -> None:
+    """Take in what Azure told, and ask the factories."""
     from o365_pipeline.managed_app.installations.applications import Applications
-    from o365_pipeline.managed_app.installations.secret_rotation import rewrite_secrets
+    from o365_pipeline.managed_app.installations.confirmation import Confirmation
+    from o365_pipeline.managed_app.installations.factory_activity import read_activity
 
-    deployment = load()
-    vendor, failed = _vendor(deployment), 0
-    for written in rewrite_secrets(deployment.database, vendor, Applications(deployment.cloud), customer_name):
-        failed += written.error is not None
-        click.echo(f"{written.customer}: {written.error or 'written'}")
-    if failed:
-        raise O365PipelineError(f"{failed} installations go on with the secret before; run it again")
-
-
-def _vendor(deployment: Deployment) -> Vendor:
-    if deployment.vendor is None:
-        raise SettingsError("O365_OFFER is missing: it names the offer whose installations are looked after")
-    return deployment.vendor
-
-
-def _onboard(deployment: Deployment) -> None:
-    """Tick the installation sensor once, and execute the uninstallations that it asks for."""
-    from o365_pipeline.cli.headless import Headless
-
-    with dg.DagsterInstance.get() as instance:
-        headless = Headless(deployment, instance)
-        for request in headless.tick("installation_sensor"):
-            headless.execute(request)
+    now, log = dt.datetime.now(dt.UTC), logging.getLogger("o365_pipeline.installations")
+    while Confirmation(deployment.database, offer, Applications(deployment.cloud), now, log).run():
+        pass
+    read_activity(deployment.database, deployment.resources["data_factory"], now, log)
 
 
 for command in (build, validate, rates, assumptions, estimate_command, publish):

@@ -5,6 +5,8 @@ What belongs here: reading arguments and printing.
 
 from __future__ import annotations
 
+import uuid
+
 import click
 import sqlalchemy as sa
 
@@ -14,7 +16,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.diagram import er_diagram
-from o365_pipeline.mart.sql_server_options import add_columnstore, grant_rows, restrict_rows
+from o365_pipeline.mart.sql_server_options import add_columnstore, admit_group, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 
@@ -56,6 +58,16 @@ def row_security(customer_name: str | None, reader: str | None) -> None:
     if reader and customer_name:
         database.run(lambda connection: grant_rows(connection, reader, customer_name))
         click.echo(f"{reader} sees the rows of {customer_name}")
+
+
+@mart.command()
+@CUSTOMER
+@click.argument("group")
+@click.argument("object_id", type=click.UUID)
+def admit(customer_name: str | None, group: str, object_id: uuid.UUID) -> None:
+    """Let the Microsoft Entra GROUP with that OBJECT_ID read the mart, as the role mart_reader may."""
+    _database(load(), customer_name).run(lambda connection: admit_group(connection, group, object_id))
+    click.echo(f"The members of {group} may read the mart")
 
 
 @mart.command()

@@ -5,22 +5,27 @@ What belongs here: reading arguments and printing answers. The work belongs to `
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import click
 
 from o365_pipeline.azure.policies import policies
-from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load
+from o365_pipeline.deployment import SANDBOX_SIGNATURE, Deployment, load, outside_environment
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.installations.notification_endpoint import notification_app
 from o365_pipeline.managed_app.offer import Offer
+from o365_pipeline.managed_app.template.storage import CONTAINER
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.installation import Installer, environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
 from o365_pipeline.sandbox.clock import utc_now
+from o365_pipeline.sandbox.storage.storage_accounts import container_folder
 
 IN_PROCESS = "https://in-process.example/notifications"
 
@@ -40,6 +45,7 @@ APPLICATION = click.option("--application", required=True, help="The installed a
 @click.option("--tenant", metavar="GUID", help="The customer's tenant. Default: one of the name's own.")
 @click.option("--subscription", metavar="GUID", help="The customer's subscription. Default: one of the name's own.")
 @click.option("--marketplace", is_flag=True, help="Buy at the marketplace, not from the service catalog.")
+@click.option("--no-secret", is_flag=True, help="Leave the application's secret out; it is put into the vault later.")
 @click.option("--fail", "fails", is_flag=True, help="Let Azure fail to provision it.")
 @NOTIFY
 def install(
@@ -51,12 +57,16 @@ def install(
     tenant: str | None,
     subscription: str | None,
     marketplace: bool,
+    no_secret: bool,
     fails: bool,
     notify: str | None,
 ) -> None:
     """Install the OFFER as a customer of its own: as it is published, else as its file says; the vendor is told."""
     deployment, sells = _deployed(offer)
-    buys = purchase(sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription)
+    secret = {"secret": ""} if no_secret else {}
+    buys = purchase(
+        sells, name, sku=sku, region=region, groups=groups, tenant_id=tenant, subscription_id=subscription, **secret
+    )
     bought = sold(sells, _resources(deployment), deployment.lakes, plan=buys.sku if marketplace else None)
     sender = _sender(deployment, sells, notify)
     application = _installer(deployment, sender).install(bought, buys, fails=fails)
@@ -73,8 +83,43 @@ def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
     """Remove the application NAME with all that it installed; the vendor is told."""
     deployment, sells = _deployed(offer)
     sender = _sender(deployment, sells, notify)
+    own_home = _own_home(deployment, found(_resources(deployment), name))
     _installer(deployment, sender).uninstall(name)
+    shutil.rmtree(own_home, ignore_errors=True)
     sender.check()
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(name: str, command: tuple[str, ...]) -> None:
+    """Run `o365-pipeline COMMAND` in the container of the installed application NAME, as `az containerapp exec` does.
+
+    Its environment is the one that the template gives to the container; beneath it is the sandbox, and in place of its
+    databases a folder of the installation's own.
+    """
+    deployment = load()
+    state = deployment.sandbox_cloud.factories.state
+    installed = found(_resources(deployment), name)
+    outputs = {key: entry["value"] for key, entry in installed["properties"].get("outputs", {}).items()}
+    given = environment_of(_resources(deployment), installed)
+    beneath = {
+        "O365_DEPLOYMENT": "sandbox",
+        "O365_HOME": str(_own_home(deployment, installed)),
+        "O365_SANDBOX_HOME": str(state.home.resolve()),
+        "O365_LAKE_URL": container_folder(state, outputs["storageAccount"], CONTAINER).as_uri(),
+        "O365_MART_URL": "",
+        "DAGSTER_HOME": "",
+    }
+    program = [sys.executable, "-m", "o365_pipeline", *command]
+    ended = subprocess.run(program, env={**outside_environment(), **given, **beneath}, check=False)  # noqa: S603 - ours
+    if ended.returncode:
+        raise click.exceptions.Exit(ended.returncode)
+
+
+def _own_home(deployment: Deployment, installed: Resource) -> Path:
+    """Returns the folder that stands in for the databases of an installation."""
+    return deployment.home / "installations" / str(installed["name"])
 
 
 @click.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from starlette.applications import Starlette
 
-from o365_pipeline.cli.purchaser import comply, install, uninstall, violate
+from o365_pipeline.cli.purchaser import comply, execute, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
@@ -155,5 +155,5 @@ def pages_of(deployment: Deployment) -> Starlette:
     return approver_app(deployment.sandbox, Administrators(deployment.sandbox_cloud).portal, suggested)
 
 
-for command in (install, uninstall, violate, comply):
+for command in (install, execute, uninstall, violate, comply):
     sandbox.add_command(command)

@@ -61,6 +61,14 @@ class Holding(DatedFact):
     database_share: Decimal = Field(gt=0, le=1)
 
 
+class Pipeline(DatedFact):
+    """The containers that always run."""
+
+    cpus: Decimal = Field(ge=0)
+    memory_gib: Decimal = Field(ge=0)
+    share_at_work: Decimal = Field(ge=0, le=1)
+
+
 class Volume(DatedFact):
     """The number of objects of a dataset."""
 
@@ -80,6 +88,7 @@ class Assumptions(DatedFacts):
     calendar: Calendar
     factory: Factory
     holding: Holding
+    pipeline: Pipeline
     datasets: Mapping[str, Volume]
 
     def of(self, dataset: Dataset) -> Volume:

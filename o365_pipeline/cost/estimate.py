@@ -98,13 +98,16 @@ class Estimate:
     database: Decimal
     """One month's compute of the database."""
 
+    pipeline: Decimal
+    """One month of the pipeline's own containers, with Dagster's database."""
+
     def history(self) -> Bill:
         """The history as the pipeline requests it: in one window."""
         return self.once[self.history_days]
 
     def per_month(self, window_days: int) -> Decimal:
         """One month of everything in Azure."""
-        return self.monthly[window_days].total + self.storage + self.database
+        return self.monthly[window_days].total + self.storage + self.database + self.pipeline
 
 
 def estimate(
@@ -143,7 +146,9 @@ def estimate(
     stored = _storage(datasets, held, rates, assumptions)
     holding = assumptions.holding
     compute = rates.database_month(database, holding.database_hours_per_day, holding.database_share)
-    return Estimate(users, history_days, rates.currency, once, each, stored, compute)
+    own = assumptions.pipeline
+    containers = rates.pipeline_month(own.cpus, own.memory_gib, own.share_at_work)
+    return Estimate(users, history_days, rates.currency, once, each, stored, compute, containers)
 
 
 def year_windows(days: int) -> list[Window]:

@@ -98,21 +98,6 @@ def plan_and_actual(
     return PlanAndActual(users, tuple(compared))
 
 
-def cost_so_far(database: Database, customer: Customer, rates: Rates) -> Decimal:
-    """Returns Data Connect's charge for a customer's extractions, in the rates' currency; Azure's charges are not
-    included.
-    """
-    return sum(
-        (
-            rates.of(dataset).price * rates.units(dataset, Decimal(run.objects))
-            for name, runs in _by_dataset(billed_runs(database, customer)).items()
-            for dataset in [catalogue()[name]]
-            for run in runs
-        ),
-        Decimal(0),
-    )
-
-
 def billed_runs(database: Database, customer: Customer) -> list[BilledRun]:
     """Returns the runs that delivered objects, including those of purged data and replaced runs.
 

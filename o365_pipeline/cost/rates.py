@@ -21,6 +21,7 @@ from o365_pipeline.errors import SettingsError
 RATES_FILE = "rates.toml"
 
 DAYS_PER_MONTH = Decimal(365) / 12
+HOURS_PER_DAY, SECONDS_PER_HOUR = 24, 3_600
 
 
 class Rate(DatedFact):
@@ -55,6 +56,9 @@ class Rates(DatedFacts):
     data_movement: Rate
     lake_storage: Rate
     database_storage: Rate
+    container_cpu: Rate
+    container_memory: Rate
+    dagster_database: Rate
     databases: Mapping[str, Rate]
     exchange: Mapping[str, Rate] = {}
 
@@ -86,6 +90,13 @@ class Rates(DatedFacts):
             "day": DAYS_PER_MONTH,
         }
         return rate.cost(days[rate.unit])
+
+    def pipeline_month(self, cpus: Decimal, memory_gib: Decimal, share_at_work: Decimal) -> Decimal:
+        """Returns one month's cost of the containers, and of the database that Dagster keeps its runs in."""
+        hours = DAYS_PER_MONTH * HOURS_PER_DAY
+        seconds = hours * SECONDS_PER_HOUR
+        containers = self.container_cpu.cost(cpus * share_at_work * seconds)
+        return containers + self.container_memory.cost(memory_gib * seconds) + self.dagster_database.cost(hours)
 
     def _database(self, objective: str) -> tuple[Rate, Decimal]:
         if rate := self.databases.get(objective):

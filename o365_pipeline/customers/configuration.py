@@ -1,4 +1,4 @@
-"""The customers' configuration: one TOML or YAML file, or a folder of them, with each customer and its settings.
+"""The customers' configuration: one TOML or YAML file, a folder of them, or the same as JSON in the setting itself.
 
 What belongs here: the format of the files, reading them, and one clear line for each error in them. Files never contain
 secrets: `{ env = "NAME" }` or `{ key_vault = "https://..." }` says where a secret is.
@@ -33,10 +33,14 @@ from pydantic import (
 from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.errors import SettingsError, UsageError
 
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
 Name = Annotated[str, StringConstraints(pattern=f"^{CUSTOMER_NAME}$")]
+
+
+WRITTEN_OUT = Path("O365_CUSTOMERS")
+"""What errors call the customers that the setting itself holds."""
 
 
 class EnvironmentSecret(BaseModel):
@@ -67,8 +71,9 @@ class CustomerEntry(CustomerSettings):
         description="SQLAlchemy URL of the customer's own mart, without a password. Default: O365_MART_URL's.",
         examples=["mssql+pyodbc://@sql-contoso.database.windows.net/mart"],
     )
-    data_request: Path = Field(
-        description="TOML file of the data request, relative to this file.", examples=["data_request.toml"]
+    data_request: DataRequest | Path = Field(
+        description="TOML file of the data request, relative to this file; or the data request itself.",
+        examples=["data_request.toml"],
     )
     application_secret: KeyVaultSecret | EnvironmentSecret = Field(
         description="Where the secret of the data request's application is: a Key Vault secret, which the factory "
@@ -130,10 +135,11 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CustomersFile.model_json_schema()}
 
 
-def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
+def read_customers(source: str | Path, environment: Mapping[str, str]) -> Configured:
     """Reads a file of customers, or all files of a folder.
 
     Args:
+        source: the file or the folder; or, as JSON, what such a file says.
         environment: the variables in which secrets are looked up.
 
     Raises:
@@ -143,12 +149,13 @@ def read_customers(path: Path, environment: Mapping[str, str]) -> Configured:
     customers: dict[str, Customer] = {}
     marts: dict[str, sa.URL] = {}
     request_in = cache(read_data_request)
-    for file, content in _contents(path):
+    for file, content in _written_out(source) if _is_written_out(source) else _contents(Path(source)):
         for name, entry in _parsed(file, content).customers.items():
             if name in customers:
                 raise SettingsError(f"{file}: customers.{name} stands in another file too; each customer is named once")
             try:
-                request = request_in(file.parent / entry.data_request)
+                asked = entry.data_request
+                request = asked if isinstance(asked, DataRequest) else request_in(file.parent / asked)
                 customers[name] = _customer(name, entry, request, environment)
                 if entry.mart is not None:
                     marts[name] = _mart(entry.mart, environment)
@@ -178,6 +185,18 @@ def _holds_a_password(url: sa.URL) -> bool:
     """
     options = "&".join([*url.query, str(url.query.get("odbc_connect", ""))])
     return url.password is not None or re.search(r"\b(pwd|password)\b", options, re.IGNORECASE) is not None
+
+
+def _is_written_out(source: str | Path) -> bool:
+    """Tells whether the setting holds the customers themselves: no path of a file begins like a JSON object."""
+    return str(source).lstrip().startswith("{")
+
+
+def _written_out(source: str | Path) -> list[tuple[Path, object]]:
+    try:
+        return [(WRITTEN_OUT, json.loads(str(source)))]
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{WRITTEN_OUT}: its JSON cannot be read: {error}") from None
 
 
 def _contents(path: Path) -> list[tuple[Path, object]]:
@@ -210,6 +229,8 @@ def _parsed(file: Path, content: object) -> CustomersFile:
         return CustomersFile.model_validate(content)
     except ValidationError as error:
         raise SettingsError(f"{file}: {_first(error)}") from None
+    except UsageError as error:
+        raise SettingsError(f"{file}: data_request: {error}") from None
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -259,11 +280,14 @@ def _looked_up(key: str, secret: EnvironmentSecret, environment: Mapping[str, st
     raise ValueError(f"{key}: the environment variable {secret.env} is not set")
 
 
+TRIED_TYPES = ("EnvironmentSecret", "KeyVaultSecret", "DataRequest", "path", "str", "[key]")
+
+
 def _first(error: ValidationError) -> str:
     """Describes the first error: its key, what is wrong, an example; never a value that may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     # What follows a key of several types begins with the type that was tried.
-    where = [str(part) for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret", "str", "[key]")]
+    where = [str(part) for part in first["loc"] if part not in TRIED_TYPES]
     key = ".".join(where) or "the file"
     if first["type"] == "extra_forbidden":
         return f"{key} {_no_key(where)}"
@@ -276,6 +300,8 @@ def _no_key(where: list[str]) -> str:
     match len(where):
         case 1:
             return "is no key of a file of customers; there is customers"
+        case length if "data_request" in where[: length - 1]:
+            return "is no key of a data request"
         case 3:
             return f"is no key of a customer; there are {', '.join(CustomerEntry.model_fields)}"
     return f"is no key there; there is key_vault or env{_example(where)}"

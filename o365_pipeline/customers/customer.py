@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -138,6 +138,12 @@ class CustomerSettings(BaseModel):
         examples=['["Jeder, außer externen Benutzern"]'],
     )
 
+    installation: str | None = Field(
+        default=None,
+        description="Azure's id of the managed resource group, where a managed application installed the factory: its "
+        "policies are checked before each extraction.",
+    )
+
     @field_validator("tenant_id", "destination_tenant_id")
     @classmethod
     def _id_in_small_letters(cls, value: str | None) -> str | None:
@@ -193,10 +199,6 @@ class Customer(CustomerSettings):
         default=None, description="What is hashed with each address from outside; the same salt gives the same hash."
     )
     data_request: DataRequest
-    installation: str | None = Field(
-        default=None,
-        description="Azure's id of the managed application that installed the factory; None where none did.",
-    )
 
     @model_validator(mode="after")
     def _hashes_are_salted(self) -> Self:
@@ -221,52 +223,30 @@ class Customer(CustomerSettings):
         return self.first_day, self.first_day + dt.timedelta(days=self.initial_days - 1)
 
 
-class CustomerSource(Protocol):
-    """Customers that come and go while the deployment runs: the installations of a managed application."""
-
-    def present(self) -> Iterable[Customer]:
-        """Returns the customers whose data is extracted now."""
-
-    def find(self, name: str) -> Customer | None:
-        """Returns the customer of that name; also one that has left, until its data is deleted."""
-
-
 class Customers:
-    """The customers of this deployment, by name.
+    """The customers of this deployment, by name."""
 
-    Args:
-        customers: the configured customers.
-        joining: customers that come and go; they are read each time, so a new one is seen without a restart.
-    """
-
-    def __init__(self, customers: Iterable[Customer], source: CustomerSource | None = None) -> None:
+    def __init__(self, customers: Iterable[Customer]) -> None:
         self._customers = {customer.name: customer for customer in customers}
-        self._source = source
-
-    @property
-    def configured(self) -> Iterable[Customer]:
-        """The customers that exist from the start; this reads no ledger."""
-        return self._customers.values()
 
     def __len__(self) -> int:
-        return len(self._present())
+        return len(self._customers)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._present()
+        return name in self._customers
 
     def __iter__(self) -> Iterator[Customer]:
-        return iter(self._present().values())
+        return iter(self._customers.values())
 
     def __getitem__(self, name: str) -> Customer:
-        """Returns the customer of that name; one that has left is found until its data is deleted.
+        """Returns the customer of that name.
 
         Raises:
             UsageError: there is none; the message lists the existing ones.
         """
-        customer = self._customers.get(name) or (self._source.find(name) if self._source else None)
-        if customer is None:
-            raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._present()) or 'none'}")
-        return customer
+        if customer := self._customers.get(name):
+            return customer
+        raise UsageError(f"unknown customer {name!r}; known are {', '.join(self._customers) or 'none'}")
 
     def chosen(self, name: str | None) -> Customer:
         """Returns the customer of that name; without a name, the only customer.
@@ -276,11 +256,6 @@ class Customers:
         """
         if name is not None:
             return self[name]
-        present = self._present()
-        if len(present) != 1:
-            raise UsageError(f"--customer is missing; known are {', '.join(present) or 'none'}")
-        return next(iter(present.values()))
-
-    def _present(self) -> dict[str, Customer]:
-        joined = {customer.name: customer for customer in self._source.present()} if self._source else {}
-        return {**joined, **self._customers} if joined else self._customers
+        if len(self._customers) != 1:
+            raise UsageError(f"--customer is missing; known are {', '.join(self._customers) or 'none'}")
+        return next(iter(self._customers.values()))

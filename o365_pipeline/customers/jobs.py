@@ -1,4 +1,4 @@
-"""Jobs that do one thing for one customer: purge, replay and uninstallation.
+"""Jobs that do one thing for one customer: purge and replay.
 
 What belongs here: building such a job with a filled-in launchpad, and requesting a run of it. The work belongs to the
 job's op.

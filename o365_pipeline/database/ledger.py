@@ -218,35 +218,35 @@ installation = sa.Table(
     metadata,
     sa.Column("application_id", sa.Unicode(400), primary_key=True, comment="The managed application, in small letters"),
     sa.Column("resource_id", sa.Unicode(400), nullable=False, comment="The same, as Azure spells it"),
-    sa.Column("customer", sa.String(100), nullable=False, index=True, comment="The customer's name here"),
     sa.Column("state", sa.String(30), nullable=False, comment="The newest that Azure told and confirmed"),
     sa.Column("event_at", timestamp(), nullable=False, comment="When that was"),
     sa.Column("definition", sa.Unicode(400), comment="The definition, or the marketplace's plan, that it is one of"),
     sa.Column("version", sa.Unicode(50), comment="The package's version"),
     sa.Column("sku", sa.Unicode(100)),
     sa.Column("region", sa.String(50)),
-    sa.Column("tenant_id", sa.String(100), comment="The customer's tenant"),
-    sa.Column("subscription_id", sa.String(100)),
     sa.Column("resource_group", sa.Unicode(90), comment="The managed resource group"),
     sa.Column("factory", sa.Unicode(100)),
-    sa.Column("storage_account", sa.Unicode(100)),
-    sa.Column("container", sa.Unicode(100)),
-    sa.Column("key_vault", sa.Unicode(200), comment="Where the application's secret lies for the factory"),
-    sa.Column("secret_name", sa.Unicode(200)),
-    sa.Column("sql_server", sa.Unicode(300)),
-    sa.Column("database", sa.Unicode(200), comment="The mart's"),
-    sa.Column(
-        "extract_groups", sa.UnicodeText, comment="The groups whose data is read, a JSON list; empty: everybody's"
-    ),
-    sa.Column("first_day", sa.Date, comment="The first day of data to extract"),
     sa.Column("installed_at", timestamp(), comment="When Azure first told that it stands"),
-    sa.Column("secret_written_at", timestamp(), comment="From when on it is a customer"),
     sa.Column("deleted_at", timestamp()),
-    sa.Column("purged_at", timestamp(), comment="When all of the customer's data was deleted"),
+    sa.Column("runs_read_at", timestamp(), comment="Until when the runs of its factory are known"),
     sa.Column("error_code", sa.Unicode(200), comment="The last error, as Azure told it"),
     sa.Column("error_message", sa.Unicode(4000)),
     comment="One row per installation of the managed application that Azure confirmed",
 )
+
+installed_run = sa.Table(
+    "ledger_installed_run",
+    metadata,
+    sa.Column("factory_run_id", sa.String(100), primary_key=True),
+    sa.Column("application_id", sa.Unicode(400), nullable=False, comment="The managed application, in small letters"),
+    sa.Column("pipeline", sa.Unicode(200), nullable=False, comment="The factory's pipeline, one for each dataset"),
+    sa.Column("status", sa.String(30), nullable=False, comment="Succeeded, Failed or Cancelled"),
+    sa.Column("ended_at", timestamp()),
+    sa.Column("rows_reported", sa.BigInteger, comment="Rows that the copy activity reports; null if it reports none"),
+    sa.Column("error", sa.Unicode(4000)),
+    comment="One row per finished run of the factory of an installation, as Azure Resource Manager shows it",
+)
+sa.Index(None, installed_run.c.application_id)
 
 
 def identity(database: Database) -> str:

@@ -5,6 +5,6 @@ resource belongs to the stages.
 """
 
 from o365_pipeline.deployment.build import SANDBOX_SIGNATURE, Deployment, load
-from o365_pipeline.deployment.settings import Settings
+from o365_pipeline.deployment.settings import Settings, outside_environment
 
-__all__ = ["SANDBOX_SIGNATURE", "Deployment", "Settings", "load"]
+__all__ = ["SANDBOX_SIGNATURE", "Deployment", "Settings", "load", "outside_environment"]

@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from pydantic import SecretStr
 
 from o365_pipeline.azure.cloud import AzureCloud, Cloud
 from o365_pipeline.consent.activity_feed import ActivityFeed
-from o365_pipeline.customers.configuration import Configured, mart_url, read_customers
-from o365_pipeline.customers.customer import Customer, Customers, KeyVaultSecret
+from o365_pipeline.customers.configuration import Configured, read_customers
+from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
@@ -36,9 +35,6 @@ from o365_pipeline.deployment.settings import (
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.managed_app.installations.applications import read_secret
-from o365_pipeline.managed_app.installations.installations import Installation, InstalledCustomers
-from o365_pipeline.managed_app.installations.vendor import Vendor
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
@@ -64,7 +60,7 @@ AZURE_NEEDS = {
     "customers": "customers.toml, as `o365-pipeline customers example` prints one",
     "mart_url": "mssql+pyodbc://@server.database.windows.net/mart",
 }
-"""Settings that a deployment on Azure must have, with an example of each."""
+"""Settings that a deployment on Azure must have, with an example of each; a vendor that only sells has no customers."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +81,12 @@ class Deployment:
     notification_signature: SecretStr | None = None
     """The secret with which Azure signs its notifications of installations; None if there is none."""
 
-    vendor: Vendor | None = None
-    """The vendor of the offer, with what its installations need."""
+    starts_sensors: bool = True
+    """Whether sensors and schedules are on from the start."""
 
     @property
     def marts(self) -> Marts:
-        installed_mart = self.vendor.installed.mart if self.vendor else None
-        return Marts(default=self.database, own=self.own_marts, installed_mart=installed_mart)
+        return Marts(default=self.database, own=self.own_marts)
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -106,7 +101,7 @@ class Deployment:
             "cloud": self.cloud,
             "home": self.home,
             "service_catalog": self.service_catalog,
-            **({"vendor": self.vendor} if self.vendor else {}),
+            **({"offer": self.offer} if self.offer else {}),
         }
 
     @property
@@ -138,13 +133,12 @@ class Deployment:
     def first_day(self) -> dt.date:
         """The first day of the partitions, which is the earliest first day of all customers.
 
-        For customers that install an offer, the ledger knows it; for the sandbox's customer, whose week moves on,
-        earlier extractions count too. If the ledger cannot be read, the day is early enough for every customer.
+        For the sandbox's customer, whose week moves on, earlier extractions count too. If the ledger cannot be read,
+        the day is early enough for every customer.
         """
-        days = [customer.first_day for customer in self.customers.configured]
-        if self.is_sandbox or self.offer:
+        days = [customer.first_day for customer in self.customers]
+        if self.is_sandbox:
             try:
-                days += [customer.first_day for customer in self.customers]
                 days += [day for day in [extraction_ledger.first_day(self.database)] if day]
             except (DatabaseError, DatabaseUnavailableError):
                 return FIRST_DAY
@@ -208,15 +202,8 @@ def load(**overrides: Any) -> Deployment:
     keep_scratch_below(settings.home.resolve())
     build = _azure if settings.deployment == "azure" else _sandbox
     deployment = build(settings, environment)
-    check_names(environment, environment.looked_up | _named_by(deployment.offer))
+    check_names(environment, environment.looked_up)
     return deployment
-
-
-def _named_by(offer: Offer | None) -> set[str]:
-    """Returns the variable that an offer's file names."""
-    if offer is None or isinstance(offer.application_secret, KeyVaultSecret):
-        return set()
-    return {offer.application_secret.env}
 
 
 def _sandbox(settings: Settings, environment: Environment) -> Deployment:
@@ -229,32 +216,36 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
     lakes = _lakes(settings, AzureCloud(), None if settings.storage_url else (home / "lake").as_uri())
     mart_url = sa.make_url(settings.mart_url) if settings.mart_url else _sqlite(home / "mart.db")
     cloud = SandboxCloud(
-        home=str(home / "sandbox"),
+        home=str((settings.sandbox_home or home / "sandbox").resolve()),
         lakes=lakes,
         queued_seconds=min(1.0, settings.sandbox_seconds),
         run_seconds=settings.sandbox_seconds,
         strict=settings.sandbox_strict,
-        is_managed_identity=settings.credential == "managed-identity",
+        **_own_identity(settings, configured),
         users=settings.sandbox_users,
         seed=settings.sandbox_seed,
         mails_per_day=settings.sandbox_mails,
         tenant_data=str(settings.tenant_data.resolve()) if settings.tenant_data else None,
     )
-    offer, database = read_offer(settings.offer), mart_database(mart_url)
-    installed = InstalledCustomers(
-        database, offer, lambda known: mart_database(_sqlite(home / "marts" / _file_name(known)))
-    )
     return Deployment(
         home=home,
-        customers=Customers(configured.customers, installed),
-        database=database,
+        customers=Customers(configured.customers),
+        database=mart_database(mart_url),
         lakes=lakes,
         cloud=cloud,
         own_marts={name: mart_database(url) for name, url in configured.marts.items()},
-        offer=offer,
+        offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
-        vendor=_vendor(offer, cloud, installed, configured),
     )
+
+
+def _own_identity(settings: Settings, configured: Configured) -> dict[str, Any]:
+    """Returns whom the sandbox takes this deployment for: a managed identity lives in the tenant of its resources."""
+    if settings.credential != "managed-identity":
+        return {}
+    client_id = os.environ.get("AZURE_CLIENT_ID")
+    home = {"client_id": client_id, "tenant_id": configured.customers[0].azure_tenant_id} if client_id else {}
+    return {"is_managed_identity": True, **home}
 
 
 def _sandbox_customers(settings: Settings) -> Configured:
@@ -278,14 +269,13 @@ def _sqlite(path: Path) -> sa.URL:
 
 def _azure(settings: Settings, environment: Environment) -> Deployment:
     for name, example in AZURE_NEEDS.items():
-        if not getattr(settings, name):
+        if not getattr(settings, name) and not (name == "customers" and settings.offer):
             raise SettingsError(
                 f"O365_{name.upper()} is missing: O365_DEPLOYMENT=azure needs it, for example: {example}"
             )
     check_sign_in(settings.credential)
-    assert settings.customers
     assert settings.mart_url
-    configured = read_customers(settings.customers, environment)
+    configured = read_customers(settings.customers, environment) if settings.customers else Configured((), {})
     cloud = AzureCloud(
         sign_in=settings.credential,
         client_id=os.environ.get("AZURE_CLIENT_ID"),
@@ -293,13 +283,10 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         arm_url=settings.arm_url,
         feed_url=settings.feed_url,
     )
-    database = mart_database(sa.make_url(settings.mart_url), cloud.credential())
-    offer = read_offer(settings.offer) if settings.offer else None
-    installed = InstalledCustomers(database, offer, partial(_installed_mart, cloud)) if offer else None
     return Deployment(
         home=settings.home.resolve(),
-        customers=Customers(configured.customers, installed),
-        database=database,
+        customers=Customers(configured.customers),
+        database=mart_database(sa.make_url(settings.mart_url), cloud.credential()),
         lakes=_lakes(settings, cloud),
         cloud=cloud,
         own_marts={
@@ -307,39 +294,7 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
             for customer in configured.customers
             if customer.name in configured.marts
         },
-        offer=offer,
+        offer=read_offer(settings.offer) if settings.offer else None,
         notification_signature=settings.notification_signature or None,
-        vendor=_vendor(offer, cloud, installed, configured) if offer and installed else None,
+        starts_sensors=settings.start_sensors,
     )
-
-
-def _vendor(offer: Offer, cloud: Cloud, installed: InstalledCustomers, configured: Configured) -> Vendor:
-    names = frozenset(customer.name for customer in configured.customers)
-    return Vendor(offer, partial(_application_secret, offer, cloud), installed, names)
-
-
-def _installed_mart(cloud: Cloud, known: Installation) -> Database:
-    """Returns the mart that a managed application installed; the application is the administrator of its server."""
-    url = mart_url(f"mssql+pyodbc://@{known.sql_server}/{known.database}")
-    return mart_database(url, cloud.credential(known.tenant_id))
-
-
-def _file_name(known: Installation) -> str:
-    """Returns the file that replaces an installation's database in the sandbox, named after its server."""
-    return f"{(known.sql_server or known.customer).split('.')[0]}.db"
-
-
-def _application_secret(offer: Offer, cloud: Cloud) -> SecretStr:
-    """Returns the secret of the application in an offer's data request; the sandbox accepts any.
-
-    Raises:
-        SettingsError: it is not where the offer says.
-    """
-    secret = offer.application_secret
-    if isinstance(secret, KeyVaultSecret):
-        return read_secret(secret, cloud)
-    if value := os.environ.get(secret.env):
-        return SecretStr(value)
-    if isinstance(cloud, SandboxCloud):
-        return SecretStr("sandbox")
-    raise SettingsError(f"{secret.env} is missing: the offer says that it holds the secret of its application")

@@ -77,7 +77,7 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
 class Settings(BaseSettings):
     """The environment variables that the project reads: O365_ and the field's name."""
 
-    model_config = SettingsConfigDict(env_prefix="O365_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="O365_", env_ignore_empty=True, extra="ignore")
 
     deployment: Literal["sandbox", "azure"] = Field(
         default="sandbox", description="Whether the sandbox or Azure lies beneath the pipeline."
@@ -109,11 +109,11 @@ class Settings(BaseSettings):
         default=None,
         description="Access key of the storage accounts, where Microsoft Entra cannot be used; else a sign-in.",
     )
-    customers: Path | None = Field(
+    customers: str | None = Field(
         default=None,
         description=(
-            "File (TOML, YAML) or folder of files that names the customers. Azure needs it; the sandbox has "
-            "one of its own."
+            "File (TOML, YAML) or folder of files that names the customers, or the same as JSON, as the Azure template "
+            "writes it. Azure needs it, unless an offer is sold; the sandbox has one of its own."
         ),
     )
     credential: SignIn = Field(default="default", description="Azure: how to sign in to Microsoft Entra.")
@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     address_salt: SecretStr | None = Field(
         default=None, description="Customer: secret that addresses from outside are hashed with."
     )
+    start_sensors: bool = Field(
+        default=False,
+        description="Azure: whether sensors and schedules are on from the start, as in an installation; else somebody "
+        "turns them on.",
+    )
     offer: Path | None = Field(
         default=None,
         description=(
@@ -180,6 +185,11 @@ class Settings(BaseSettings):
             "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
         ),
     )
+    sandbox_home: Path | None = Field(
+        default=None,
+        description="Sandbox: the folder that keeps Azure and Microsoft 365; else one in the home. Deployments that "
+        "share it share the sandbox.",
+    )
     tenant_data: Path | None = Field(default=None, description="Sandbox: folder of files that stand in for the tenant.")
     sandbox_seconds: float = Field(default=4, ge=0, le=86_400, description="Sandbox: how long a factory run works.")
     sandbox_strict: bool = Field(
@@ -192,6 +202,11 @@ class Settings(BaseSettings):
     sandbox_users: int = Field(default=60, ge=2, le=100_000, description="Sandbox: people of the organization.")
     sandbox_mails: float = Field(default=6, gt=0, le=500, description="Sandbox: mails a person sends on a working day.")
     sandbox_seed: int = Field(default=7, description="Sandbox: the same seed gives the same organization.")
+
+    @field_validator("customers", mode="before")
+    @classmethod
+    def _customers_may_be_a_path(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
     @classmethod
@@ -263,6 +278,15 @@ class Environment(UserDict[str, str]):
     def __getitem__(self, name: str) -> str:
         self.looked_up.add(name)
         return super().__getitem__(name)
+
+
+def outside_environment() -> dict[str, str]:
+    """Returns the environment without this project's settings; those of the sandbox stay.
+
+    A program that stands in for a container is started with it, and with what the container is given.
+    """
+    own = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}SANDBOX_")}
+    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:

@@ -21,7 +21,7 @@ from o365_pipeline.extraction.factory_retries import FactoryRetryPolicy, repeata
 
 VIOLATED = QueryOptions(filter="ComplianceState eq 'NonCompliant'")
 FORBIDDEN = (
-    "the pipeline may not ask for it: its authorization of the managed application has to be Owner, or a role "
+    "the pipeline may not ask for it: its identity needs Resource Policy Contributor on the resource group, or a role "
     "with Microsoft.PolicyInsights/policyStates/queryResults/action"
 )
 """The right to read is not enough (Microsoft: permissions of Microsoft.PolicyInsights)."""
@@ -46,7 +46,7 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
             f"{customer.name}: the data request lists {', '.join(sorted(unknown))}, which is no policy that an "
             f"installation is asked about; there are {', '.join(known.values())}"
         )
-    client = _client(cloud, customer.subscription_id)
+    client = _client(cloud, customer.subscription_id, customer.azure_tenant_id)
     try:
         states = list(
             client.policy_states.list_query_results_for_resource_group(
@@ -70,12 +70,9 @@ def check_policies(cloud: Cloud, customer: Customer) -> None:
 
 
 @lru_cache(maxsize=2048)
-def _client(cloud: Cloud, subscription_id: str) -> PolicyInsightsClient:
-    """Makes a client that signs in to the vendor's own tenant, whose authorization includes the managed resource
-    groups.
-    """
+def _client(cloud: Cloud, subscription_id: str, tenant_id: str) -> PolicyInsightsClient:
     return PolicyInsightsClient(
-        cloud.credential(),
+        cloud.credential(tenant_id),
         subscription_id,
         base_url=cloud.arm_url,
         credential_scopes=[f"{cloud.arm_url}/.default"],

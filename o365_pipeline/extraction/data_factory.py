@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 from azure.core.exceptions import (
@@ -74,6 +74,23 @@ class CopyOutcome:
     def is_unknown(self) -> bool:
         """Whether there are no counts: for some seconds after a run's end its activity may not be listed."""
         return self.rows is None and self.files is None
+
+
+class FactoryPlace(Protocol):
+    """Where a factory is: a customer's, or that of an installation, of which nothing else is known."""
+
+    @property
+    def azure_tenant_id(self) -> str | None:
+        """The tenant to sign in to; None for the deployment's own, as where a managed application admits it."""
+
+    @property
+    def subscription_id(self) -> str: ...
+
+    @property
+    def resource_group(self) -> str: ...
+
+    @property
+    def factory(self) -> str: ...
 
 
 class DataFactory(dg.ConfigurableResource):
@@ -170,12 +187,12 @@ class DataFactory(dg.ConfigurableResource):
         where = (customer.resource_group, customer.factory)
         return _factory_run(self._client(customer).pipeline_runs.get(*where, run_id, timeout=LOOK_SECONDS))
 
-    def runs_since(self, customer: Customer, since: dt.datetime) -> list[FactoryRun]:
-        """Returns all runs of the customer's factory that changed since a moment: one query, with its pages.
+    def runs_since(self, place: FactoryPlace, since: dt.datetime) -> list[FactoryRun]:
+        """Returns all runs of a factory that changed since a moment: one query, with its pages.
 
         A new run is not among them for some seconds.
         """
-        client, where = self._client(customer), (customer.resource_group, customer.factory)
+        client, where = self._client(place), (place.resource_group, place.factory)
         filters = adf.RunFilterParameters(
             last_updated_after=since.astimezone(dt.UTC),
             last_updated_before=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
@@ -188,9 +205,9 @@ class DataFactory(dg.ConfigurableResource):
                 return runs
             filters.continuation_token = page.continuation_token
 
-    def copy_outcome(self, customer: Customer, run: FactoryRun) -> CopyOutcome:
+    def copy_outcome(self, place: FactoryPlace, run: FactoryRun) -> CopyOutcome:
         """Returns what the run's copy activity counted, or why it failed."""
-        activity = self._copy_activity(customer, run.run_id)
+        activity = self._copy_activity(place, run.run_id)
         if activity is None:
             return CopyOutcome(None, None, explained_error("", run.message))
         output: dict[str, Any] = activity.output or {}
@@ -219,15 +236,15 @@ class DataFactory(dg.ConfigurableResource):
             if error.status_code not in (400, 409) or not self.run(customer, run_id).is_finished:
                 raise
 
-    def _copy_activity(self, customer: Customer, run_id: str) -> adf.ActivityRun | None:
+    def _copy_activity(self, place: FactoryPlace, run_id: str) -> adf.ActivityRun | None:
         """Returns the newest attempt of the run's copy activity; None before it has begun."""
-        copies = [activity for activity in self._activities(customer, run_id) if activity.activity_type == "Copy"]
+        copies = [activity for activity in self._activities(place, run_id) if activity.activity_type == "Copy"]
         began = dt.datetime.min.replace(tzinfo=dt.UTC)
         return max(copies, key=lambda activity: activity.activity_run_start or began, default=None)
 
-    def _activities(self, customer: Customer, run_id: str) -> Iterator[adf.ActivityRun]:
+    def _activities(self, place: FactoryPlace, run_id: str) -> Iterator[adf.ActivityRun]:
         now = dt.datetime.now(dt.UTC)
-        client, where = self._client(customer), (customer.resource_group, customer.factory, run_id)
+        client, where = self._client(place), (place.resource_group, place.factory, run_id)
         filters = adf.RunFilterParameters(
             last_updated_after=now - dt.timedelta(days=45), last_updated_before=now + dt.timedelta(hours=1)
         )
@@ -238,18 +255,13 @@ class DataFactory(dg.ConfigurableResource):
                 return
             filters.continuation_token = page.continuation_token
 
-    def _client(self, customer: Customer) -> DataFactoryManagementClient:
-        return _client(
-            self.cloud, customer.subscription_id, None if customer.installation else customer.azure_tenant_id
-        )
+    def _client(self, place: FactoryPlace) -> DataFactoryManagementClient:
+        return _client(self.cloud, place.subscription_id, place.azure_tenant_id)
 
 
 @lru_cache(maxsize=2048)
 def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFactoryManagementClient:
-    """Makes a client that signs in to the tenant of the factory.
-
-    For a managed resource group it signs in to the vendor's own tenant, whose authorization includes the group.
-    """
+    """Makes a client that signs in to the tenant of the factory; None is the deployment's own."""
     return DataFactoryManagementClient(
         cloud.credential(tenant_id),
         subscription_id,

@@ -279,15 +279,6 @@ def mark_cancelled(database: Database, extraction_id: str, run_id: str, reason: 
     )
 
 
-def give_up(database: Database, customer: str, reason: str) -> None:
-    """Records that the customer's extractions under way will not finish, because their factory is gone."""
-    database.execute(
-        extraction.update()
-        .where(extraction.c.customer == customer, extraction.c.status.in_(UNDER_WAY))
-        .values(status="Cancelled", error=truncated(reason, extraction.c.error))
-    )
-
-
 def mark_checked(database: Database, extraction_id: str, run_id: str, status: str, now: dt.datetime) -> None:
     """Records when the copy activity of a run in progress was checked, and its status."""
     database.execute(

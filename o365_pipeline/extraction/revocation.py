@@ -67,15 +67,6 @@ def cancel_revoked(
     return cancelled
 
 
-def cancel_all(database: Database, factory: DataFactory, customer: Customer, reason: str, log: logging.Logger) -> None:
-    """Cancels the customer's factory runs that are under way, if its factory still answers."""
-    for entry in ledger.under_way(database, [customer.name]):
-        if entry.factory_run_id and entry.status != ledger.CANCELING:
-            error = f"cancelled, since {reason}"
-            if not _cancel(database, factory, customer, entry, error, log):
-                return
-
-
 def _cancel(
     database: Database, factory: DataFactory, customer: Customer, entry: Extraction, error: str, log: logging.Logger
 ) -> bool:

@@ -1,5 +1,4 @@
-"""The definitions of the managed application: its releases, its installations, and the jobs and sensors that look after
-them.
+"""The definitions of the managed application: its releases, its installations, and what looks after them.
 
 They exist only if an offer is sold.
 """
@@ -11,7 +10,6 @@ import dagster as dg
 from o365_pipeline.managed_app.installations.assets import installed_applications
 from o365_pipeline.managed_app.installations.sensor import build_installation_sensor
 from o365_pipeline.managed_app.installations.support_desk import build_support_desk_schedule, support_desk_job
-from o365_pipeline.managed_app.installations.uninstallation_job import uninstallation_job
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.publishing.assets import managed_app_assets
 
@@ -21,7 +19,7 @@ def managed_app_definitions(
 ) -> dg.Definitions:
     return dg.Definitions(
         assets=[*managed_app_assets(offer), installed_applications],
-        jobs=[uninstallation_job, support_desk_job],
+        jobs=[support_desk_job],
         schedules=[build_support_desk_schedule(schedules)],
         sensors=[build_installation_sensor(sensors)],
     )

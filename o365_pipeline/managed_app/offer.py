@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from o365_pipeline.azure.policies import policies
-from o365_pipeline.customers.configuration import EnvironmentSecret, Guid
+from o365_pipeline.customers.configuration import Guid
 from o365_pipeline.customers.cron import cron_schedule
-from o365_pipeline.customers.customer import NIGHTLY, KeyVaultSecret
+from o365_pipeline.customers.customer import NIGHTLY
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.customers.regions import azure_region
 from o365_pipeline.errors import SettingsError
@@ -27,13 +27,11 @@ ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,48}[
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 SingleLine = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\r\n]+$")]
 
-VENDOR_ROLE = "Owner"
-"""The role of the vendor's principal in the managed resource group: the least role that can install.
+OWN_REGISTRY = ".azurecr.io"
+"""Where Azure's registries answer: the jobs of the runs sign in there as the pipeline's identity."""
 
-Azure installs the package with the principal's rights (Microsoft: delegatedManagedIdentityResourceId, deployments occur
-in the publisher's tenant), and the package assigns roles and policies, which a Contributor may not write (Azure
-built-in roles, Contributor: not Microsoft.Authorization/*/write).
-"""
+IMAGE = r"^[^\s@:]+(:\d+)?/[^\s@:]+@sha256:[0-9a-f]{64}$"
+"""An image by its registry and its digest: a tag may be moved to another image, a digest never."""
 
 MAX_HISTORY_DAYS = 396
 """Data Connect reaches back some 13 months (Microsoft: Data Connect preview documentation)."""
@@ -85,7 +83,11 @@ class Management(Part):
     subscription_id: Guid = Field(description="The vendor's subscription, of the service catalog's definition.")
     resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$", examples=["rg-managed-app"])
     region: str = Field(description="Where the definition lies.", examples=["westeurope"])
+    tenant_id: Guid = Field(description="The vendor's Microsoft Entra tenant.")
     principal_id: Guid = Field(description="Object id of the vendor's Entra group or identity that looks after them.")
+    installer_principal_id: Guid = Field(
+        description="Object id of an Entra group of the vendor's, without members, with whose rights Azure installs."
+    )
     lock_level: Literal["ReadOnly", "CanNotDelete", "None"] = Field(
         default="ReadOnly", description="What the purchaser may not do there."
     )
@@ -130,6 +132,10 @@ class OfferFile(Part):
     description: str = Field(min_length=10, max_length=2_000)
     terms_of_service_url: HttpsUrl
     privacy_url: HttpsUrl
+    image: Annotated[str, StringConstraints(pattern=IMAGE)] = Field(
+        description="The image of the pipeline, by registry and digest; everybody may pull it.",
+        examples=["registry.fabrikam.example/o365-pipeline@sha256:" + 64 * "0"],
+    )
     readme_url: HttpsUrl | None = Field(
         default=None,
         description="Where everybody can read the ReadMe. Default: /readme below the notification endpoint, where "
@@ -140,15 +146,22 @@ class OfferFile(Part):
         description="Whether the application copies data out of the customer's subscription; the purchaser is told."
     )
     data_request: Path | None = Field(default=None, description="TOML file, relative to this one; else the shipped.")
-    application_secret: KeyVaultSecret | EnvironmentSecret = Field(
-        description="Where the vendor keeps the secret of the data request's application."
-    )
     regions: tuple[str, ...] = Field(min_length=1, examples=[["westeurope", "northeurope"]])
     policies: tuple[str, ...] = Field(default=(), examples=[["infrastructure-encryption"]])
     support: Support
     skus: tuple[Sku, ...] = Field(min_length=1)
     management: Management
     marketplace: Marketplace | None = None
+
+    @field_validator("image")
+    @classmethod
+    def _image_can_be_pulled_in_another_tenant(cls, image: str) -> str:
+        if image.split("/")[0].endswith(OWN_REGISTRY):
+            raise ValueError(
+                f"a registry at {OWN_REGISTRY} is signed in to by identities of its own tenant alone, and the "
+                "containers are in the purchaser's: name a registry that everybody may pull from"
+            )
+        return image
 
     @field_validator("regions")
     @classmethod
@@ -239,7 +252,7 @@ def read_offer(path: Path | None) -> Offer:
 def _first(error: ValidationError) -> str:
     """Describes the first error, by its place in the file."""
     first = error.errors(include_url=False, include_input=False)[0]
-    where = [part for part in first["loc"] if part not in ("EnvironmentSecret", "KeyVaultSecret")]
+    where = first["loc"]
     shown = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or "the file"
     told = {"missing": "is missing", "extra_forbidden": "is no key of an offer"}.get(first["type"])
     return f"{shown} {told}" if told else f"{shown}: {first['msg'].removeprefix('Value error, ')}"

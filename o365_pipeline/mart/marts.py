@@ -5,7 +5,7 @@ What belongs here: the look-up alone. The ledger is always in the deployment's d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from o365_pipeline.database.database import Database
@@ -18,17 +18,14 @@ class Marts:
     Args:
         default: the deployment's database, which holds the ledger and the marts of all other customers.
         own: the databases of customers with a mart of their own, by the customers' names.
-        joining: finds the mart of a customer that came while the deployment runs; None if it has none of its own.
     """
 
     default: Database
     own: Mapping[str, Database] = field(default_factory=dict)
-    installed_mart: Callable[[str], Database | None] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, customer: str) -> Database:
         """Returns the database of the customer's mart."""
-        joined = self.installed_mart(customer) if self.installed_mart else None
-        return self.own.get(customer) or joined or self.default
+        return self.own.get(customer) or self.default
 
     @property
     def ledger(self) -> Database:

@@ -5,6 +5,7 @@ What belongs here: steps that can be omitted and repeated. If a server refuses o
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -81,6 +82,22 @@ def restrict_rows(connection: sa.Connection) -> str:
 def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
     """Lets a user or a role of the database see a customer's rows, if rows are restricted."""
     insert_new(connection, reader_customer, [{"reader": reader, "customer": customer}])
+
+
+def admit_group(connection: sa.Connection, name: str, object_id: uuid.UUID) -> None:
+    """Lets a group of Microsoft Entra read what readers of the mart may; again it changes nothing.
+
+    The server is told the group's id, so it needs no right to look the group up (Microsoft: CREATE USER ... WITH SID).
+
+    Raises:
+        OptionRefusedError: the server has no such users.
+    """
+    quoted = name.replace("]", "]]")
+    with _refused("groups of Microsoft Entra", connection):
+        known = "SELECT 1 FROM sys.database_principals WHERE name = :name"
+        if not connection.scalar(sa.text(known), {"name": name}):
+            connection.exec_driver_sql(f"CREATE USER [{quoted}] WITH SID = 0x{object_id.bytes_le.hex()}, TYPE = X")
+        connection.exec_driver_sql(f"ALTER ROLE mart_reader ADD MEMBER [{quoted}]")
 
 
 @contextmanager

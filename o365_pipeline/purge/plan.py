@@ -107,18 +107,6 @@ def plan_purge(database: Database, customer: Customer, at: dt.datetime, although
     return Plan(customer=customer.name, reason=first.reason, event_id=first.event_id, deletions=tuple(deletions))
 
 
-def plan_whole_purge(database: Database, customer: Customer, reason: str) -> Plan:
-    """Plans the deletion of all data of a customer, whatever was approved."""
-    query = (
-        sa.select(extraction.c.extraction_id)
-        .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
-        .order_by(extraction.c.extraction_id)
-    )
-    with database.begin() as connection:
-        deletions = tuple(Deletion(extraction_id=extraction_id) for extraction_id in connection.scalars(query))
-    return Plan(customer=customer.name, reason=reason, event_id=None, deletions=deletions)
-
-
 def missing_decisions(database: Database, customer: Customer, at: dt.datetime) -> str | None:
     """Says why a decision that still allows the data may have been missed; None if none can have been."""
     since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)

@@ -61,7 +61,10 @@ def test_an_estimate_of_one_sku_adds_up_with_the_vendors_price(command: Command)
     def month(what: str) -> list[float]:
         return [float(cell.replace(",", "")) for cell in cells(told, what)[1:]]
 
-    parts = [month(what) for what in ("Data Connect", "Data Factory", "storage", "database GP_S_Gen5_2")]
+    parts = [
+        month(what)
+        for what in ("Data Connect", "Data Factory", "storage", "database GP_S_Gen5_2", "the pipeline itself")
+    ]
     vendor, total = month("vendor's price"), month("total")
     assert "14 days of history" in told
     assert "Standard:" not in told

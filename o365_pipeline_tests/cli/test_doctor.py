@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
 import pytest
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,12 +21,14 @@ from starlette.routing import Route
 from o365_pipeline.azure.cloud import AzureCloud
 from o365_pipeline.cli.doctor import examine
 from o365_pipeline.cli.headless import read_consent
+from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.customers.configuration import example
-from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.customer import Customer, Customers, KeyVaultSecret
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import FeedError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
@@ -83,6 +88,93 @@ def test_everything_works_in_the_sandbox(deployment: Deployment) -> None:
     assert [finding.message for finding in findings if finding.works is False] == []
     assert len([finding for finding in findings if finding.works]) == 5
     assert deployment.sandbox.factory_runs() == []
+
+
+def consent(deployment: Deployment) -> list[tuple[str, bool | None, str]]:
+    return [found for found in told(deployment) if found[0] in ("registration with Data Connect", "approval")]
+
+
+def test_what_is_missing_before_the_approval_is_told_in_one_line_each(
+    deployment: Deployment, customer: Customer
+) -> None:
+    [registration, approval] = consent(deployment)
+
+    assert (registration[1], approval[1]) == (None, None)
+    assert registration[2].startswith(f"(a) nothing was heard of application {customer.data_request.application_id}:")
+    assert f"single-tenant, with {customer.sink}" in registration[2]
+    assert approval[2] == "(c) no decision yet: let a global administrator approve it in the admin center"
+
+
+def test_after_the_approval_nothing_of_it_is_missing(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None]
+) -> None:
+    decide()
+
+    assert consent(deployment) == [
+        (
+            "registration with Data Connect",
+            True,
+            f"application {customer.data_request.application_id}, {customer.sink}",
+        ),
+        ("approval", True, "it holds for 180 days"),
+    ]
+
+
+def test_a_registration_with_another_account_is_told(
+    deployment: Deployment, customer: Customer, decide: Callable[..., None]
+) -> None:
+    decide()
+    moved = customer.model_copy(update={"storage_account": "another"})
+
+    [registration, approval] = consent(dataclasses.replace(deployment, customers=Customers([moved])))
+
+    assert registration[1] is False
+    assert registration[2].startswith("(a) it differs from the data request: ")
+    assert "https://another.dfs.core.windows.net/lake" in registration[2]
+    assert approval[2].startswith("(c) it does not cover the data request")
+
+
+def test_a_feed_that_refuses_is_the_missing_grant(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_feed(*_: object) -> bool:
+        answer = SimpleNamespace(status_code=401, reason="Unauthorized", headers={})
+        raise HttpResponseError("no", response=cast("Any", answer))
+
+    monkeypatch.setattr(ActivityFeed, "is_subscribed", refuse_feed)
+
+    [feed] = [found for found in told(deployment) if found[0] == "activity feed"]
+
+    assert feed[1] is False
+    assert feed[2].startswith("(b) is missing, it refuses with 401: grant the pipeline's identity")
+
+
+@pytest.mark.parametrize(
+    ("there", "works", "said"),
+    [
+        ((), None, "the factory reads it by its own identity at the first copy"),
+        (("vault",), False, "kv has no data-connect-application: put it there"),
+        (("vault", "secret"), True, "the factory reads it by its own identity at the first copy"),
+    ],
+)
+def test_whether_the_vault_has_the_secret_is_seen_without_reading_it(
+    deployment: Deployment, customer: Customer, there: tuple[str, ...], works: bool | None, said: str
+) -> None:
+    group = f"/subscriptions/{customer.subscription_id}/resourceGroups/{customer.resource_group}"
+    vault = f"{group}/providers/Microsoft.KeyVault/vaults/kv"
+    resources = Resources(deployment.sandbox_cloud.factories.state)
+    for name in there:
+        kept = {"vault": vault, "secret": f"{vault}/secrets/data-connect-application"}[name]
+        resources.put({"id": kept, "type": "Microsoft.KeyVault/vaults", "properties": {}})
+    secret = KeyVaultSecret(key_vault="https://kv.vault.azure.net/secrets/data-connect-application")
+    changed = customer.model_copy(update={"application_secret": secret})
+
+    [found] = [
+        found
+        for found in told(dataclasses.replace(deployment, customers=Customers([changed])))
+        if found[0] == "application secret"
+    ]
+
+    assert found[1] is works
+    assert said in found[2]
 
 
 def test_a_sandbox_without_a_mart_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands that play a customer of the offer, and what the vendor's pipeline makes of them."""
+"""The commands that play a purchaser of the offer, and what the installed pipeline makes of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import pytest
 
 from o365_pipeline.cli import main as cli
 from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers.configuration import read_customers
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.submission import Submitter
+from o365_pipeline.managed_app.installations import installations
 from o365_pipeline.managed_app.installations.applications import Applications
-from o365_pipeline.managed_app.installations.onboarding import Onboarding
+from o365_pipeline.managed_app.installations.confirmation import Confirmation
+from o365_pipeline.sandbox.azure.installation import environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
+from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
 NAME = "adventure-works"
@@ -44,18 +48,24 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return command
 
 
-def onboard() -> Deployment:
-    """The deployment, once it has taken in what Azure told it, as its sensor does."""
+def installed(name: str) -> tuple[Deployment, Customer]:
+    """The deployment in the container of an installation, and its customer."""
     deployment = load()
-    assert deployment.vendor
-    applications, factory = Applications(deployment.cloud), deployment.resources["data_factory"]
+    resources = Resources(deployment.sandbox_cloud.factories.state)
+    given = environment_of(resources, found(resources, name))
+    [customer] = read_customers(given["O365_CUSTOMERS"], {}).customers
+    within = load(home=deployment.home / "own" / name, sandbox_home=deployment.sandbox_cloud.home,
+                  customers=given["O365_CUSTOMERS"])  # fmt: skip
+    return within, customer.model_copy(update={"first_day": DAY})
+
+
+def applications() -> dict[str, str]:
+    """The applications that the vendor knows, with their states, once it has taken in what Azure told it."""
+    deployment = load()
+    assert deployment.offer
     now, log = dt.datetime.now(dt.UTC), logging.getLogger("test")
-    Onboarding(deployment.database, deployment.vendor, applications, factory, now, log).run()
-    return deployment
-
-
-def installed(deployment: Deployment) -> list[Customer]:
-    return [customer for customer in deployment.customers if customer.installation]
+    Confirmation(deployment.database, deployment.offer, Applications(deployment.cloud), now, log).run()
+    return {entry.name[:-7]: entry.state for entry in installations.all_of(deployment.database)}
 
 
 def submit(deployment: Deployment, customer: Customer) -> str | None:
@@ -74,30 +84,28 @@ def approve(deployment: Deployment, customer: Customer) -> None:
     read_decisions(deployment, customer)
 
 
-def test_what_is_installed_becomes_a_customer_that_is_extracted_from(command: Command) -> None:
+def test_what_is_installed_is_a_pipeline_that_extracts(command: Command) -> None:
     status, told, error = command("install", "--name", NAME, "--sku", "weekly", "--region", "northeurope")
     assert (status, error) == (0, "")
     assert told.splitlines()[0] == f"{NAME}: Accepted"
     assert told.splitlines()[-1] == f"{NAME}: Succeeded"
 
-    deployment = onboard()
+    deployment, customer = installed(NAME)
 
-    [customer] = installed(deployment)
-    assert customer.name.startswith(f"{NAME}-")
-    assert customer.region == "northeurope"
+    assert (customer.name, customer.region, customer.schedule) == (NAME, "northeurope", "0 4 * * 1")
     approve(deployment, customer)
     run_id = submit(deployment, customer)
     assert run_id
     assert deployment.resources["data_factory"].run(customer, run_id).status == "Succeeded"
+    assert applications() == {NAME: "Succeeded"}
 
 
-def test_a_violated_policy_holds_up_one_customer_until_it_complies(command: Command) -> None:
+def test_a_violated_policy_holds_up_one_installation_until_it_complies(command: Command) -> None:
     command("install", "--name", NAME)
     command("install", "--name", "wide-world-importers")
-    deployment = onboard()
-    violating, complying = sorted(installed(deployment), key=lambda customer: customer.name)
-    for customer in (violating, complying):
-        approve(deployment, customer)
+    violating, complying = installed(NAME), installed("wide-world-importers")
+    for one in (violating, complying):
+        approve(*one)
 
     status, told, _ = command("violate", "no-public-access", "--application", NAME)
     assert (status, told.strip()) == (
@@ -106,35 +114,50 @@ def test_a_violated_policy_holds_up_one_customer_until_it_complies(command: Comm
     )
 
     with pytest.raises(PolicyViolationError, match="public access should be disallowed"):
-        submit(load(), violating)
-    assert submit(load(), complying)
+        submit(*violating)
+    assert submit(*complying)
     assert command("comply", "--application", NAME)[:2] == (0, f"{NAME}: complies\n")
-    assert submit(load(), violating)
+    assert submit(*violating)
 
 
-def test_what_is_uninstalled_is_no_customer_any_more(command: Command) -> None:
+def test_the_container_of_an_installation_is_given_what_its_template_says(command: Command, tmp_path: Path) -> None:
     command("install", "--name", NAME)
-    onboard()
+
+    status, told, _ = command("exec", NAME, "customers", "check")
+
+    assert status == 0
+    assert NAME in told
+    assert "Key Vault" in told
+    assert command("exec", NAME, "extract", "--from", "nonsense")[0] == 2
+    assert (tmp_path / "home" / "installations" / NAME).is_dir()
+    command("uninstall", NAME)
+    assert not (tmp_path / "home" / "installations" / NAME).exists()
+
+
+def test_what_is_uninstalled_is_told(command: Command) -> None:
+    command("install", "--name", NAME)
+    applications()
 
     status, told, error = command("uninstall", NAME)
 
     assert (status, told, error) == (0, f"{NAME}: Deleting\n{NAME}: Deleted\n", "")
-    assert installed(onboard()) == []
+    assert applications() == {NAME: "Deleted"}
 
 
-def test_an_installation_that_azure_fails_is_no_customer(command: Command) -> None:
+def test_an_installation_that_azure_fails_is_told_and_has_no_container(command: Command) -> None:
     status, told, error = command("install", "--name", NAME, "--fail")
 
     assert (status, error) == (0, "")
     assert "Failed: The resource operation completed with terminal provisioning state 'Failed'." in told
-    assert installed(onboard()) == []
+    assert applications() == {NAME: "Failed"}
+    assert "installed no container" in command("exec", NAME, "doctor")[2]
 
 
-def test_what_is_bought_at_the_marketplace_becomes_a_customer_too(command: Command) -> None:
+def test_what_is_bought_at_the_marketplace_is_known_too(command: Command) -> None:
     status, _, error = command("install", "--name", NAME, "--marketplace")
 
     assert (status, error) == (0, "")
-    assert len(installed(onboard())) == 1
+    assert applications() == {NAME: "Succeeded"}
 
 
 @pytest.mark.parametrize(

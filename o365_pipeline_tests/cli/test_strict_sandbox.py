@@ -102,7 +102,7 @@ def test_a_managed_identity_of_the_customers_tenant_is_enough(command: Command) 
 @pytest.mark.parametrize(
     ("without", "told"),
     [
-        ("feed", "FAILS  contoso: activity feed: it refuses with 401: give the identity the application permission"),
+        ("feed", "FAILS  contoso: activity feed: (b) is missing, it refuses with 401: grant"),
         (
             "azure",
             "FAILS  contoso: factory adf-sandbox: Data Factory adf-sandbox does not answer: Azure has no such factory",

@@ -178,6 +178,20 @@ def test_a_database_without_a_rate_is_told_with_the_key_to_add(objective: str) -
         RATES.database_month(objective, Decimal(8), Decimal("0.5"))
 
 
+def test_the_pipeline_itself_costs_what_its_containers_and_dagsters_database_cost() -> None:
+    own = RATES.model_copy(
+        update={
+            name: RATES.container_cpu.model_copy(update={"price": Decimal(price)})
+            for name, price in (("container_cpu", 2), ("container_memory", 3), ("dagster_database", 5))
+        }
+    )
+    hours = Decimal(730)
+
+    month = own.pipeline_month(Decimal(4), Decimal(8), Decimal("0.5"))
+
+    assert month == 2 * 4 * hours * 3_600 / 2 + 3 * 8 * hours * 3_600 + 5 * hours
+
+
 def test_rates_that_were_not_read_where_they_are_made_are_told_apart() -> None:
     told = {key for key, rate in RATES.facts.items() if rate.is_second_hand}
 

@@ -281,3 +281,54 @@ def test_who_is_kept_out_and_the_salt_are_the_customers(write: Write) -> None:
 def test_hashing_without_a_salt_is_wrong(write: Write) -> None:
     with pytest.raises(SettingsError, match="address_salt is missing, for example"):
         read(write(hash_outside_addresses=True))
+
+
+def written_out(**changes: Any) -> str:
+    """The example as the Azure template writes it: JSON, with the data request in it."""
+    entry = as_json(tomllib.loads(example()))["customers"]["contoso"]
+    asked = as_json(tomllib.loads(SHIPPED_REQUEST.read_text()))
+    return json.dumps({"customers": {"contoso": {**entry, "data_request": asked, **changes}}})
+
+
+def test_the_setting_itself_may_hold_the_customers(folder: Path) -> None:
+    (folder / "customers.toml").write_text(example())
+
+    [customer] = read_customers(written_out(), {}).customers
+
+    assert customer == only(folder / "customers.toml")
+
+
+def test_a_data_request_may_stand_in_a_file_of_customers(write: Write) -> None:
+    asked = tomllib.loads(SHIPPED_REQUEST.read_text())
+
+    assert only(write(data_request=asked)) == only(write(data_request=str(SHIPPED_REQUEST)))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('{"customers": ', "O365_CUSTOMERS: its JSON cannot be read"),
+        ('{"customers": {}}', "O365_CUSTOMERS: customers"),
+        (written_out(data_request={}), "O365_CUSTOMERS: customers.contoso.data_request.application_id is missing"),
+        (written_out(factory="x"), "O365_CUSTOMERS: customers.contoso.factory"),
+        (written_out(data_requests={}), "customers.contoso.data_requests is no key of a customer"),
+        (
+            written_out(data_request={**tomllib.loads(SHIPPED_REQUEST.read_text()), "scope": "All"}),
+            "customers.contoso.data_request.scope is no key of a data request",
+        ),
+        (
+            written_out(
+                data_request={
+                    **tomllib.loads(SHIPPED_REQUEST.read_text()),
+                    "datasets": [{"name": "Message_v9", "columns": ["id"]}],
+                }
+            ),
+            "O365_CUSTOMERS: data_request: .*Message_v9",
+        ),
+    ],
+)
+def test_what_is_wrong_in_what_the_template_wrote_is_one_line(source: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        read_customers(source, {})
+
+    assert len(str(refused.value).splitlines()) == 1

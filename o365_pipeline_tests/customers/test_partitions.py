@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import FIRST_DAY, customers_and_days
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import DAY
@@ -19,29 +17,9 @@ from o365_pipeline_tests.runner import Runner
 EARLIER = DAY - dt.timedelta(days=40)
 
 
-@dataclasses.dataclass
-class Installed:
-    """Customers that come and go."""
-
-    customers: list[Customer]
-
-    def present(self) -> list[Customer]:
-        return self.customers
-
-    def find(self, name: str) -> Customer | None:
-        return next((customer for customer in self.customers if customer.name == name), None)
-
-
 def test_they_begin_with_the_customers_first_day(deployment: Deployment, tmp_path: Path) -> None:
     assert deployment.first_day == DAY
     assert load(home=tmp_path / "past", first_day="2024-05-06").first_day == dt.date(2024, 5, 6)
-
-
-def test_a_customer_that_installs_an_offer_may_begin_earlier(deployment: Deployment, customer: Customer) -> None:
-    installed = customer.model_copy(update={"name": "installed", "first_day": EARLIER})
-    customers = Customers([customer], Installed([installed]))
-
-    assert dataclasses.replace(deployment, customers=customers).first_day == EARLIER
 
 
 def test_the_sandboxs_week_moves_on_and_what_was_extracted_before_stays(deployment: Deployment) -> None:

@@ -99,12 +99,10 @@ def test_a_violated_policy_is_named_with_the_resource_and_what_to_do(cloud: Poli
     assert cloud.asked == [installed.resource_group]
 
 
-def test_it_is_the_vendors_own_tenant_that_reaches_into_a_managed_resource_group(
-    cloud: PolicyCloud, installed: Customer
-) -> None:
+def test_it_is_asked_in_the_tenant_in_which_the_pipeline_is_installed(cloud: PolicyCloud, installed: Customer) -> None:
     check_policies(cloud.answers(200), installed)
 
-    assert cloud.signed_in_to == [None]
+    assert cloud.signed_in_to == [installed.tenant_id]
 
 
 def test_a_violated_policy_that_the_data_request_does_not_list_is_no_reason(
@@ -120,7 +118,10 @@ def test_a_violated_policy_that_the_data_request_does_not_list_is_no_reason(
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (403, "has to be Owner, or a role with Microsoft.PolicyInsights/policyStates/queryResults/action"),
+        (
+            403,
+            "needs Resource Policy Contributor on the resource group, or a role with Microsoft.PolicyInsights",
+        ),
         (404, "see whether the application is still installed"),
         (429, "asked too often: extract again in some minutes"),
         (500, r"does not answer \(500\)"),

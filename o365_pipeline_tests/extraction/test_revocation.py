@@ -19,7 +19,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
-from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryRun
+from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryPlace, FactoryRun
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.revocation import cancel_revoked
 from o365_pipeline.extraction.submission import Submitter
@@ -198,7 +198,7 @@ class PendingFactory(DataFactory):
     def _run(self) -> FactoryRun:
         return FactoryRun(self._told["run_id"], "p", "k", self._told["status"], "", None)
 
-    def runs_since(self, customer: Customer, since: dt.datetime) -> list[FactoryRun]:
+    def runs_since(self, place: FactoryPlace, since: dt.datetime) -> list[FactoryRun]:
         return [self._run()]
 
     def run(self, customer: Customer, run_id: str) -> FactoryRun:
@@ -208,7 +208,7 @@ class PendingFactory(DataFactory):
         self._told["looks"] += 1
         return bool(self._told["waits"])
 
-    def copy_outcome(self, customer: Customer, run: FactoryRun) -> CopyOutcome:
+    def copy_outcome(self, place: FactoryPlace, run: FactoryRun) -> CopyOutcome:
         return CopyOutcome(None, None, "22000 consent request expired")
 
 

@@ -14,7 +14,7 @@ from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import ExtractionError, NotAuthorizedError, UsageError
 from o365_pipeline.extraction import extraction_ledger as ledger
-from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryRun
+from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryPlace, FactoryRun
 from o365_pipeline.extraction.factory_changes import DefinitionChange
 from o365_pipeline.extraction.submission import CLAIM_LIFETIME, Submitter
 from o365_pipeline_tests.conftest import DAY
@@ -55,10 +55,10 @@ class FakeFactory(DataFactory):
             raise KeyboardInterrupt
         return run_id
 
-    def runs_since(self, customer: Customer, since: dt.datetime) -> list[FactoryRun]:
+    def runs_since(self, place: FactoryPlace, since: dt.datetime) -> list[FactoryRun]:
         return self._runs
 
-    def copy_outcome(self, customer: Customer, run: FactoryRun) -> CopyOutcome:
+    def copy_outcome(self, place: FactoryPlace, run: FactoryRun) -> CopyOutcome:
         return CopyOutcome(None, None, None)
 
 

@@ -119,7 +119,6 @@ def test_a_factory_run_that_another_run_asked_for_is_left_at_work(
         ("extraction_job", "o365_pipeline.extraction.submission.check_policies"),
         ("landing_job", "o365_pipeline.mart.assets.load_day"),
         ("purge_job", "o365_pipeline.purge.job.plan_purge"),
-        ("uninstallation_job", "o365_pipeline.managed_app.installations.installations.of_customer"),
     ],
 )
 def test_whatever_is_terminated_is_not_begun_again(
@@ -132,8 +131,7 @@ def test_whatever_is_terminated_is_not_begun_again(
 ) -> None:
     decide()
     monkeypatch.setattr(inner, terminating(lambda *_, **__: None))
-    of_contoso = [name for name in ("purge", "uninstall") if job.startswith(name)]
-    config = {"ops": {name: {"config": {"customer": "contoso"}} for name in of_contoso}}
+    config = {"ops": {"purge": {"config": {"customer": "contoso"}}}} if job == "purge_job" else {"ops": {}}
     runner = Runner(deployment, instance)
     assets = runner.keys("mart") if job == "landing_job" else None
 
@@ -149,7 +147,7 @@ def test_every_step_that_is_repeated_after_failures_ends_when_it_is_terminated(d
     nodes = {node.name: getattr(node, "retry_policy", None) for job in jobs for node in job.all_node_defs}
     policies = {name: policy for name, policy in nodes.items() if policy}
 
-    assert {"extraction", "mart", "purge", "raw__user", "uninstall"} <= policies.keys()
+    assert {"extraction", "mart", "purge", "raw__user"} <= policies.keys()
     assert {name for name, policy in policies.items() if not isinstance(policy, UnlessTerminated)} == set()
 
 

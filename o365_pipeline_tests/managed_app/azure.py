@@ -1,6 +1,6 @@
-"""Azure Resource Manager's managed applications and Key Vaults, in this process, beneath the real management clients.
+"""Azure Resource Manager's managed applications, in this process, beneath the real management client.
 
-What belongs here: applications that tests install and delete, and what was written into vaults.
+What belongs here: applications that tests install and delete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from o365_pipeline.managed_app.installations.notifications import Notification, definition_of
 from o365_pipeline.managed_app.offer import Offer
@@ -22,7 +22,6 @@ from o365_pipeline_tests.conftest import DAY
 INSTALLED_ON = DAY + dt.timedelta(days=1)
 """With one day of history, the sandbox's first day is what is extracted."""
 
-GROUP_A = "00000000-0000-4000-8000-0000000000a1"
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 
 
@@ -53,33 +52,21 @@ def notification(offer: Offer, *args: Any, **more: Any) -> Notification:
 
 @dataclass
 class Azure:
-    """The applications by id, and the secrets that vaults hold."""
+    """The applications by id."""
 
     offer: Offer
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
-    refuses_secrets_of: set[str] = field(default_factory=set)
-    gone_factories: set[str] = field(default_factory=set)
     forbids: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def install(
-        self, name: str = "insights", state: str = "Succeeded", groups: tuple[str, ...] = (), **outputs: Any
-    ) -> None:
+    def install(self, name: str = "insights", state: str = "Succeeded", **outputs: Any) -> None:
         """An application that stands, unless its state says otherwise."""
         values = {
             "region": "westeurope",
             "tenantId": TENANT,
             "sku": "standard",
             "packageVersion": "1.0.0",
-            "storageAccount": f"st{name}",
-            "container": "lake",
             "factory": f"adf-{name}",
-            "keyVault": f"https://kv-{name}.vault.azure.net",
-            "secretName": "data-connect-application",
-            "sqlServer": f"sql-{name}.database.windows.net",
-            "database": "mart",
-            "extractGroups": list(groups),
             **outputs,
         }
         self.applications[application_id(name)] = {
@@ -103,20 +90,8 @@ class Azure:
     def over(self, app: ASGIApp) -> ASGIApp:
         """These services, and whatever another application answers."""
         group = "/subscriptions/{subscription}/resourceGroups/{group}/providers"
-        secret = f"{group}/Microsoft.KeyVault/vaults/{{vault}}/secrets/{{name}}"
-        own = Starlette(
-            routes=[
-                Route(f"{group}/Microsoft.Solutions/applications/{{name}}", self._get),
-                Route(secret, self._put_secret, methods=["PUT"]),
-                Mount("/", app),
-            ]
-        )
-
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            is_gone = scope["type"] == "http" and scope["path"].rsplit("/", 1)[-1] in self.gone_factories
-            await (_not_there() if is_gone else own)(scope, receive, send)
-
-        return answer
+        application = Route(f"{group}/Microsoft.Solutions/applications/{{name}}", self._get)
+        return Starlette(routes=[application, Mount("/", app)])
 
     async def _get(self, request: Request) -> Response:
         assert request.query_params["api-version"] == "2019-07-01"
@@ -128,15 +103,6 @@ class Azure:
         if found := self.applications.get(request.url.path):
             return JSONResponse(found)
         return _not_there()
-
-    async def _put_secret(self, request: Request) -> Response:
-        vault = request.path_params["vault"]
-        if vault in self.refuses_secrets_of:
-            error = {"code": "Forbidden", "message": "The client 'live.com#ann@vendor.example' may not."}
-            return JSONResponse({"error": error}, 403)
-        where = f"{request.path_params['group']}/{vault}/{request.path_params['name']}"
-        self.secrets[where] = (await request.json())["properties"]["value"]
-        return JSONResponse({"id": request.url.path, "name": request.path_params["name"], "properties": {}})
 
 
 def _not_there() -> Response:

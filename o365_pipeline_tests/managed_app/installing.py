@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.configuration import read_customers
+from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset, Scope
-from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, deploy
 from o365_pipeline.managed_app.package.cost_by_users import CostParts, cost_parts
-from o365_pipeline.managed_app.package.extract_groups import limited_to_groups
-from o365_pipeline.managed_app.package.main_template import main_template
 from o365_pipeline.managed_app.package.package import Package, build
+from o365_pipeline.managed_app.template.azure_template import main_template
 
+APPLICATION_ID = "33333333-0000-4000-8000-000000000003"
 APPLICATION_OBJECT_ID = "44444444-0000-4000-8000-000000000004"
+APPLICATION = {"applicationId": APPLICATION_ID, "applicationObjectId": APPLICATION_OBJECT_ID}
+"""The purchaser's application, as the wizard asks for it."""
+
 GROUPS = ["55555555-0000-4000-8000-000000000005", "66666666-0000-4000-8000-000000000006"]
 
 
@@ -49,26 +52,22 @@ def scoped(name: str, scope: Scope) -> RequestedDataset:
 
 def installed(sold: Offer, target: Target = SAMPLE, groups: Sequence[str] = (), **parameters: Any) -> Deployed:
     """The offer's template, deployed with the first size in the first region unless said otherwise."""
-    given = {"location": sold.regions[0], "sku": sold.skus[0].name, "applicationObjectId": APPLICATION_OBJECT_ID}
-    return deploy(main_template(sold), target, **{**given, "extractGroups": list(groups), **parameters})
+    given = {"location": sold.regions[0], "sku": sold.skus[0].name, **APPLICATION, "extractGroups": list(groups)}
+    return deploy(main_template(sold), target, **{**given, **parameters})
 
 
-def customer_of(sold: Offer, deployed: Deployed, target: Target = SAMPLE) -> Customer:
-    """The customer that an installation's outputs describe."""
-    outputs = deployed.outputs
-    return Customer(
-        name="installed",
-        tenant_id=outputs["tenantId"],
-        subscription_id=target.subscription_id,
-        resource_group=target.resource_group,
-        factory=outputs["factory"],
-        region=outputs["region"],
-        storage_account=outputs["storageAccount"],
-        container=outputs["container"],
-        first_day=FIRST_DAY,
-        application_secret=KeyVaultSecret(key_vault=f"{outputs['keyVault']}/secrets/{outputs['secretName']}"),
-        data_request=limited_to_groups(sold.request, outputs["extractGroups"]),
-    )
+def environment(deployed: Deployed, role: str = "code") -> dict[str, str]:
+    """The variables that a container is given; of one from a secret, the secret's name."""
+    apps = deployed.of_type("Microsoft.App/containerApps")
+    [app] = [one for one in apps if one["name"].endswith(f"-{role}")]
+    [container] = app["properties"]["template"]["containers"]
+    return {one["name"]: one.get("value") or one.get("secretRef", "") for one in container["env"]}
+
+
+def customer_of(deployed: Deployed) -> Customer:
+    """The customer that the containers of an installation are told."""
+    [customer] = read_customers(environment(deployed)["O365_CUSTOMERS"], {}).customers
+    return customer
 
 
 NARROWED = offer_of(

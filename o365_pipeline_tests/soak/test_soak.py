@@ -12,13 +12,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.ledger import extraction
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.purge.deletion import begin, finish
-from o365_pipeline.purge.plan import plan_whole_purge
+from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.sandbox.azure.factory_faults import FactoryFaults
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.tenant.organization import organization
@@ -80,21 +82,35 @@ def test_a_run_after_a_denial_is_a_violation(
         watch.after()
 
 
+def whole_purge(deployment: Deployment, customer: Customer) -> Plan:
+    """A plan of the deletion of all data of a customer that is not under way."""
+    query = sa.select(extraction.c.extraction_id).where(extraction.c.status.not_in(extraction_ledger.UNDER_WAY))
+    with deployment.database.begin() as connection:
+        deletions = tuple(Deletion(extraction_id=found) for found in connection.scalars(query))
+    return Plan(customer=customer.name, reason="the test wants it", event_id=None, deletions=deletions)
+
+
+def give_up(deployment: Deployment) -> None:
+    """Let everything that is under way be over."""
+    under_way = extraction.c.status.in_(extraction_ledger.UNDER_WAY)
+    deployment.database.execute(extraction.update().where(under_way).values(status="Cancelled"))
+
+
 def test_a_day_that_is_paid_twice_is_a_violation_unless_it_was_purged(
     watch: Watch, deployment: Deployment, customer: Customer, decide: Decide
 ) -> None:
     decide()
     submit(deployment, customer, "a")
-    plan = plan_whole_purge(deployment.database, customer, "the test wants it")
+    plan = whole_purge(deployment, customer)
     [entry] = extraction_ledger.under_way(deployment.database, [customer.name])
     assert entry.factory_run_id
     extraction_ledger.set_status(deployment.database, entry.extraction_id, entry.factory_run_id, "Failed")
-    plan = plan_whole_purge(deployment.database, customer, "the test wants it")
+    plan = whole_purge(deployment, customer)
     submit(deployment, customer, "b", DAY + dt.timedelta(days=1))
 
     with pytest.raises(ViolationError, match="days are paid twice: contoso message"):
         watch.after()
-    extraction_ledger.give_up(deployment.database, customer.name, "the test wants it")
+    give_up(deployment)
     begin(deployment.database, plan, dt.datetime.now(dt.UTC))
     watch.after()
 
@@ -104,8 +120,8 @@ def test_a_person_of_a_purged_customer_in_any_file_is_a_violation(
 ) -> None:
     decide()
     submit(deployment, customer, "a")
-    extraction_ledger.give_up(deployment.database, customer.name, "the test wants it")
-    plan = plan_whole_purge(deployment.database, customer, "the test wants it")
+    give_up(deployment)
+    plan = whole_purge(deployment, customer)
     begin(deployment.database, plan, dt.datetime.now(dt.UTC))
     finish(deployment.database, plan, 0, dt.datetime.now(dt.UTC))
     for path in (deployment.home / "lake").rglob("part-*"):

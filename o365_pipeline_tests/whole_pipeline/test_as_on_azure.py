@@ -163,7 +163,7 @@ def test_the_doctor_finds_that_everything_works(site: Site) -> None:
     findings = list(examine(site.azure()))
 
     assert [finding.message for finding in findings if finding.works is False] == []
-    assert len(findings) == 2 + 2 * 4 + 1
+    assert len(findings) == 2 + 2 * 6 + 1
 
 
 def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:

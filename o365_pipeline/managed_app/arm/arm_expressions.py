@@ -7,6 +7,7 @@ Source: Microsoft, ARM template functions and expressions.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -76,10 +77,32 @@ def _text(value: Any) -> str:
     raise TypeError("neither a text nor a number")
 
 
+DURATION = re.compile(r"(-?)P(\d+)D")
+TIME_FORMATS: Mapping[str, str] = {"yyyy-MM-dd": "%Y-%m-%d"}
+"""The formats of times that are worked out here, of those that .NET has."""
+
+
+def _date_time_add(start: str, duration: str, form: str) -> str:
+    matched = DURATION.fullmatch(duration)
+    if matched is None or form not in TIME_FORMATS:
+        return unknown(f"dateTimeAdd({start}, {duration}, {form})")
+    days = dt.timedelta(days=int(matched[2]))
+    return (dt.datetime.fromisoformat(start) + (-days if matched[1] else days)).strftime(TIME_FORMATS[form])
+
+
+def _utc_now(form: str = "") -> str:
+    return dt.datetime.now(dt.UTC).strftime(TIME_FORMATS[form]) if form in TIME_FORMATS else unknown(f"utcNow({form})")
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "concat": _concat,
     "createArray": lambda *items: list(items),
     "createObject": lambda *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),
+    "dateTimeAdd": _date_time_add,
     "empty": lambda value: not value,
     "environment": lambda: {
         "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
@@ -95,12 +118,14 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "if": lambda condition, then, otherwise: then if condition else otherwise,
     "json": json.loads,
     "not": lambda value: not value,
+    "string": _string,
     "take": lambda text, count: text[:count],
     "tenantResourceId": lambda kind, *names: f"/providers/{resource_type_id(kind, list(names))}",
     "toLower": lambda text: text.lower(),
     "union": lambda *objects: {name: value for one in objects for name, value in one.items()},
     "uniqueString": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:13],
     "uri": urljoin,
+    "utcNow": _utc_now,
 }
 """What a template's functions return that need nothing but their arguments, by the name that Azure gives them."""
 

@@ -24,6 +24,7 @@ class ResourceType:
 
     name: str
     api_versions: tuple[str, ...]
+    """Those that Azure has; none where they are not listed, so that none is judged."""
     described: str
     """The version whose properties are known."""
     name_rule: Mapping[str, Any]
@@ -59,7 +60,7 @@ def _type_names() -> frozenset[str]:
 
 @cache
 def _providers() -> frozenset[str]:
-    return frozenset(name.split("/")[0] for name in _type_names())
+    return frozenset(name.split("/")[0].lower() for name in _facts()["otherTypes"])
 
 
 @cache

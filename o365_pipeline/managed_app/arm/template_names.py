@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from o365_pipeline.errors import TemplateError
@@ -62,6 +62,8 @@ class Target:
     tenant_id: str = "72f988bf-0000-4000-8000-2d7cd011db47"
     resource_group: str = "rg-o365"
     location: str = "westeurope"
+    runtime: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: RUNTIME, compare=False)
+    """What Azure will know of the resources there, by their types."""
 
     @property
     def group_id(self) -> str:
@@ -130,7 +132,7 @@ class Names:
             self._variables[str(loop.get("name", "")).lower()] = unknown(f"variables('{loop.get('name')}')")
         self._declared = {*declared, *template.get("variables", {})} - {"copy"}
         self._values: dict[tuple[str, str], Any] = {}
-        self._under_way: list[str] = []
+        self._under_way: list[tuple[str, str]] = []
         """The variables that are being evaluated: a variable may not depend on itself."""
         self._used: set[str] = set()
         self._types: dict[str, str] = {}
@@ -239,9 +241,9 @@ class Names:
         if key not in self._values:
             if len(self._under_way) > MAX_CHAIN:
                 raise TemplateError(f"more than {MAX_CHAIN} names need each other in turn, up to {name}")
-            if name.lower() in self._under_way:
+            if key in self._under_way:
                 raise TemplateError(f"the {kind} {name} needs itself")
-            self._under_way.append(name.lower())
+            self._under_way.append(key)
             self._values[key] = self.evaluate(written)
             self._under_way.pop()
         return self._values[key]
@@ -249,7 +251,7 @@ class Names:
     def reference(self, identifier: str, *version: str) -> Any:
         for meant in self._ways.get(identifier.lower(), ()):
             self.referred.add(meant)
-            return RUNTIME.get(self._types[meant], unknown(f"reference({identifier})"))
+            return self.target.runtime.get(self._types[meant], unknown(f"reference({identifier})"))
         if not version and not self._may_be_there(identifier):
             raise TemplateError(f"a reference to what is not there: {identifier}")
         return unknown(f"reference({identifier})")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from o365_pipeline.managed_app.package.template_language import quoted
+from o365_pipeline.managed_app.arm.template_language import quoted
 
 SECTIONS = ("$schema", "contentVersion", "metadata", "parameters", "variables", "functions", "resources", "outputs",
             "languageVersion", "definitions", "apiProfile")  # fmt: skip

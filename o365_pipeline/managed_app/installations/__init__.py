@@ -1,4 +1,5 @@
-"""The installations of an offer: notifications, onboarding, monitoring, and the end of an installation.
+"""The installations of an offer, as the vendor sees them through Azure Resource Manager: who runs what.
 
-What belongs here: what happens after a purchase. The package that is bought belongs to `managed_app/package/`.
+What belongs here: what happens at the vendor after a purchase. The package that is bought belongs to
+`managed_app/package/`; what is installed looks after itself.
 """

@@ -1,7 +1,6 @@
-"""Azure's managed applications, through the real management clients: reading one, and writing its Key Vault's secret.
+"""Azure's managed applications, through the real management client: reading one by its id.
 
-What belongs here: the calls, and their answers as this project's types. Deciding when to call belongs to
-`onboarding.py`.
+What belongs here: the call, and its answer as this project's types. Deciding when to call belongs to `confirmation.py`.
 """
 
 from __future__ import annotations
@@ -11,17 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.keyvault.secrets import SecretClient
-from azure.mgmt.keyvault import KeyVaultManagementClient
-from azure.mgmt.keyvault.models import SecretCreateOrUpdateParameters, SecretProperties
 from azure.mgmt.resource.managedapplications import ApplicationClient
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from o365_pipeline.azure.cloud import Cloud
-from o365_pipeline.customers.customer import KeyVaultSecret
-from o365_pipeline.customers.data_request import MAX_GROUPS
-from o365_pipeline.errors import InstallationError, SettingsError
+from o365_pipeline.errors import InstallationError
 from o365_pipeline.managed_app.installations.notifications import without_addresses
 
 API_VERSION = "2019-07-01"
@@ -29,22 +23,14 @@ NOT_FOUND, FORBIDDEN = 404, 403
 
 
 class Outputs(BaseModel):
-    """The outputs of the package's template: where everything of an installation is."""
+    """What the vendor needs of the outputs of the package's template."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 
-    region: str
-    tenant_id: str
-    sku: str
-    package_version: str
-    storage_account: str
-    container: str
-    factory: str
-    key_vault: str
-    secret_name: str
-    sql_server: str
-    database: str
-    extract_groups: tuple[str, ...] = Field(default=(), max_length=MAX_GROUPS)
+    region: str = Field(max_length=50)
+    sku: str = Field(max_length=100)
+    package_version: str = Field(max_length=50)
+    factory: str = Field(pattern=r"^[A-Za-z0-9-]{3,63}$")
 
 
 @dataclass(frozen=True)
@@ -57,10 +43,6 @@ class Application:
     plan: Mapping[str, str]
     managed_resource_group: str
     outputs: Mapping[str, Any]
-
-    @property
-    def subscription_id(self) -> str:
-        return self.resource_id.split("/")[2]
 
     def read_outputs(self) -> Outputs:
         """Reads the outputs.
@@ -85,8 +67,8 @@ class MissingApplication:
 class Applications:
     """The managed applications of all customers, through one cloud.
 
-    The vendor signs in to its own tenant: the offer's authorization gives it access to customers' managed resource
-    groups.
+    The vendor signs in to its own tenant: the offer's authorizations give it access to customers' managed resource
+    groups, through Azure Resource Manager alone.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -116,23 +98,6 @@ class Applications:
             outputs=found.outputs or {},
         )
 
-    def write_secret(self, resource_id: str, resource_group: str, vault_url: str, name: str, value: SecretStr) -> None:
-        """Writes a secret into a vault of a managed resource group through Resource Manager: this needs no role in the
-        vault, and cannot reach a vault elsewhere.
-
-        Raises:
-            InstallationError: the vault did not accept it; the message does not repeat the secret.
-        """
-        vault = vault_url.removeprefix("https://").split(".", 1)[0]
-        properties = SecretProperties(value=value.get_secret_value())
-        with KeyVaultManagementClient(**self._to(resource_id)) as client:
-            try:
-                client.secrets.create_or_update(
-                    resource_group, vault, name, SecretCreateOrUpdateParameters(properties=properties)
-                )
-            except AzureError as error:
-                raise _describe_error(f"the Key Vault {vault} did not take the application's secret", error) from error
-
     def _to(self, resource_id: str) -> dict[str, Any]:
         return {
             "credential": self._cloud.credential(),
@@ -142,22 +107,6 @@ class Applications:
             "credential_scopes": [f"{self._cloud.arm_url}/.default"],
             "retry_total": 2,
         }
-
-
-def read_secret(secret: KeyVaultSecret, cloud: Cloud) -> SecretStr:
-    """Reads one of the vendor's own secrets from its Key Vault.
-
-    Raises:
-        SettingsError: it cannot be read.
-    """
-    with SecretClient(secret.vault_url, cloud.credential(), transport=cloud.transport()) as vault:
-        try:
-            return SecretStr(vault.get_secret(secret.name).value or "")
-        except AzureError as error:
-            raise SettingsError(
-                f"the application's secret cannot be read from {secret.key_vault}: give the pipeline's identity the "
-                f"role Key Vault Secrets User ({type(error).__name__})"
-            ) from error
 
 
 def _describe_error(what: str, error: AzureError) -> InstallationError:

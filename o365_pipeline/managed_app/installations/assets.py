@@ -1,55 +1,45 @@
 """The installations in the asset graph: one table of all of them.
 
 What belongs here: the table, as the UI and the terminal show it; it contains no person's name. Its content comes from
-the ledgers.
+the vendor's ledger, which holds what Azure Resource Manager told.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 import dagster as dg
-import sqlalchemy as sa
 
-from o365_pipeline.consent import approval_ledger
-from o365_pipeline.cost.plan_and_actual import cost_so_far
-from o365_pipeline.cost.rates import read_rates
-from o365_pipeline.customers.customer import Customers
+from o365_pipeline.cost.rates import Rates, read_rates
 from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing
-from o365_pipeline.extraction.data_factory import SUCCEEDED
+from o365_pipeline.datasets import catalogue
+from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.managed_app.installations import installations
-from o365_pipeline.managed_app.installations.installations import Installation, customer_of
-from o365_pipeline.managed_app.installations.vendor import Vendor
+from o365_pipeline.managed_app.installations.factory_activity import read_activity
+from o365_pipeline.managed_app.installations.installations import Installation, InstalledRun
+from o365_pipeline.managed_app.offer import Offer
 
 INSTALLATIONS = dg.AssetKey(["managed_app", "installations"])
-COLUMNS = ("customer", "version", "SKU", "state", "consent", "last extraction", "last error", "rows", "cost")
+COLUMNS = ("installation", "version", "SKU", "state", "last extraction", "last error", "runs", "rows", "cost")
 SHOWN_ERROR = 200
-
-
-@dataclass(frozen=True)
-class ExtractionSummary:
-    """What was extracted of a customer so far."""
-
-    last_extraction: dt.datetime | None = None
-    rows: int = 0
-    last_error: str = ""
-    """The error of an extraction that has not succeeded since."""
+PIPELINE = "o365_"
+"""What the name of a dataset's pipeline begins with."""
 
 
 @dataclass(frozen=True)
 class InstallationRow:
     """One installation, as a row of the table."""
 
-    customer: str
+    name: str
     version: str
     sku: str
     state: str
-    consent: str
     last_extraction: str
     last_error: str
+    runs: str
     rows: str
     cost: str
 
@@ -64,83 +54,65 @@ class InstallationRow:
     kinds={"azure"},
     owners=[VENDOR],
     description=(
-        "All installations of the managed application: version, SKU, state, consent, the last extraction and the last "
-        "error, how many rows were extracted and what that cost. The installation sensor tells it anew when one "
-        "changes; materialize it to see the present numbers."
+        "All installations of the managed application: version, SKU, state, the last extraction and the last error, "
+        "how many rows were extracted and what that cost. To materialize it asks the factories of all installations, "
+        "through Azure Resource Manager alone."
     ),
 )
 def installed_applications(
-    database: dg.ResourceParam[Database], vendor: dg.ResourceParam[Vendor]
+    context: dg.AssetExecutionContext,
+    database: dg.ResourceParam[Database],
+    data_factory: DataFactory,
+    offer: dg.ResourceParam[Offer],
 ) -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(metadata=installations_metadata(database, vendor, dt.datetime.now(dt.UTC)))
+    read_activity(database, data_factory, dt.datetime.now(dt.UTC), context.log)
+    return dg.MaterializeResult(metadata=installations_metadata(database, offer))
 
 
-def installations_metadata(database: Database, vendor: Vendor, at: dt.datetime) -> Mapping[str, dg.MetadataValue]:
+def installations_metadata(database: Database, offer: Offer) -> Mapping[str, dg.MetadataValue]:
     """Returns the table as metadata."""
-    lines = installation_rows(database, vendor, at)
+    lines = installation_rows(database, offer)
     return {
         "installations": dg.MetadataValue.md(markdown_table(COLUMNS, [line.cells for line in lines])),
-        "customers": dg.MetadataValue.int(sum(entry.is_customer for entry in installations.all_of(database))),
+        "standing": dg.MetadataValue.int(sum(entry.stands for entry in installations.all_of(database))),
     }
 
 
-def installation_rows(database: Database, vendor: Vendor, at: dt.datetime) -> list[InstallationRow]:
-    """Returns a row for every installation there ever was, ordered by customer name."""
-    known = installations.all_of(database)
-    customers = {entry.customer: customer_of(entry, vendor.offer) for entry in known if entry.secret_written_at}
-    present = [customers[entry.customer] for entry in known if entry.is_customer]
-    statuses = approval_ledger.consent_statuses(database, Customers(present), at)
-    moved = _extraction_summaries(database)
-    rates, currency = read_rates(), vendor.offer.skus[0].currency
-
-    def line(entry: Installation) -> InstallationRow:
-        so_far, cost = moved.get(entry.customer, ExtractionSummary()), ""
-        if entry.customer in customers:
-            spent = cost_so_far(database, customers[entry.customer], rates)
-            cost = f"{rates.in_currency(spent, currency):,.2f} {currency}"
-        consent = ""
-        if stand := statuses.get(entry.customer):
-            left = stand.days_left(at)
-            consent = f"{stand.state or 'no decision yet'}{f', {left} days left' if left is not None else ''}"
-        return InstallationRow(
-            customer=entry.customer,
-            version=entry.version or "",
-            sku=entry.sku or "",
-            state=f"{entry.state}, purged" if entry.purged_at else entry.state,
-            consent=consent,
-            last_extraction=f"{so_far.last_extraction:%Y-%m-%d %H:%M}" if so_far.last_extraction else "",
-            last_error=_shortened(
-                ": ".join(filter(None, (entry.error_code, entry.error_message))) or so_far.last_error
-            ),
-            rows=f"{so_far.rows:,}",
-            cost=cost,
-        )
-
-    return [line(entry) for entry in known]
+def installation_rows(database: Database, offer: Offer) -> list[InstallationRow]:
+    """Returns a row for every installation there ever was, ordered by name."""
+    runs, rates = installations.runs_by_application(database), read_rates()
+    return [_row(entry, runs.get(entry.application_id, []), offer, rates) for entry in installations.all_of(database)]
 
 
-def _extraction_summaries(database: Database) -> dict[str, ExtractionSummary]:
-    """Summarizes the extractions of every customer, with two queries for all of them."""
-    query = (
-        sa.select(
-            extraction.c.customer,
-            sa.func.max(extraction.c.finished_at).label("last"),
-            sa.func.sum(landing.c.rows_landed).label("rows"),
-        )
-        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
-        .group_by(extraction.c.customer)
+def _row(entry: Installation, runs: Sequence[InstalledRun], offer: Offer, rates: Rates) -> InstallationRow:
+    currency = offer.skus[0].currency
+    cost = rates.in_currency(sum((_cost(run, rates) for run in runs), Decimal(0)), currency)
+    last = runs[-1] if runs else None
+    told = ": ".join(filter(None, (entry.error_code, entry.error_message)))
+    # The error of a run stands there until a later run succeeds.
+    failed = last.error or last.status if last and last.status != SUCCEEDED else ""
+    version = entry.version or ""
+    is_behind = entry.stands and version not in ("", offer.version)
+    return InstallationRow(
+        name=entry.name,
+        version=f"{version}, {offer.version} is offered" if is_behind else version,
+        sku=entry.sku or "",
+        state=entry.state,
+        last_extraction=f"{last.ended_at:%Y-%m-%d %H:%M}" if last and last.ended_at else "",
+        last_error=_shortened(told or failed),
+        runs=f"{len(runs):,}",
+        rows=f"{sum(run.rows_reported or 0 for run in runs):,}",
+        cost=f"{cost:,.2f} {currency}",
     )
-    failed = (
-        sa.select(extraction.c.customer, extraction.c.error)
-        .where(extraction.c.error.is_not(None), extraction.c.status != SUCCEEDED)
-        .order_by(extraction.c.finished_at)
-    )
-    with database.begin() as connection:
-        errors = {row.customer: str(row.error) for row in connection.execute(failed)}
-        return {
-            row.customer: ExtractionSummary(row.last, int(row.rows or 0), errors.get(row.customer, ""))
-            for row in connection.execute(query)
-        }
+
+
+def _cost(run: InstalledRun, rates: Rates) -> Decimal:
+    """Returns what Data Connect charges for a run, in the rates' currency."""
+    name = run.pipeline.removeprefix(PIPELINE)
+    if not run.rows_reported or name not in catalogue():
+        return Decimal(0)
+    dataset = catalogue()[name]
+    return rates.of(dataset).price * rates.units(dataset, Decimal(run.rows_reported))
 
 
 def _shortened(text: str) -> str:

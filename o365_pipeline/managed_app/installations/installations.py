@@ -1,41 +1,26 @@
-"""The known installations, and the customers that they become.
+"""The known installations, and the finished runs of their factories, in the vendor's ledger.
 
-What belongs here: reading and writing `ledger_installation`, and the look-up through which all stages see a customer as
-soon as it is onboarded. Changing an installation belongs to `onboarding.py`.
+What belongs here: reading and writing both tables. Changing an installation belongs to `confirmation.py`; asking its
+factory belongs to `factory_activity.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import re
-import time
-from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.customers.customer import NIGHTLY, Customer, KeyVaultSecret
 from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import insert_new, installed_run, put
 from o365_pipeline.database.ledger import installation as table
-from o365_pipeline.database.ledger import put
-from o365_pipeline.errors import InstallationError
 from o365_pipeline.managed_app.installations.notifications import DELETED, DELETING
-from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.extract_groups import limited_to_groups
 
-KEPT_SECONDS = 5.0
-"""How long a process uses the customers that it has read before it reads them again."""
-
-NAME_LENGTH = 63
-"""The greatest length of a customer's name."""
-
-CODE_LENGTHS = (6, 16, 32)
-"""The length of the code that makes a customer's name unique; a longer one is used only if a shorter one does not
-suffice.
-"""
+NAME_LENGTH, CODE_LENGTH = 56, 6
 
 
 @dataclass(frozen=True)
@@ -44,83 +29,52 @@ class Installation:
 
     application_id: str
     resource_id: str
-    customer: str
     state: str
     event_at: dt.datetime
     definition: str | None = None
     version: str | None = None
     sku: str | None = None
     region: str | None = None
-    tenant_id: str | None = None
-    subscription_id: str | None = None
     resource_group: str | None = None
     factory: str | None = None
-    storage_account: str | None = None
-    container: str | None = None
-    key_vault: str | None = None
-    secret_name: str | None = None
-    sql_server: str | None = None
-    database: str | None = None
-    extract_groups: str | None = None
-    first_day: dt.date | None = None
     installed_at: dt.datetime | None = None
-    secret_written_at: dt.datetime | None = None
     deleted_at: dt.datetime | None = None
-    purged_at: dt.datetime | None = None
+    runs_read_at: dt.datetime | None = None
     error_code: str | None = None
     error_message: str | None = None
 
     @property
-    def is_customer(self) -> bool:
-        """Whether its data is extracted: it is installed, and its factory can sign in. This stays true during an
-        update.
-        """
-        return self.was_customer and self.state not in (DELETING, DELETED)
+    def name(self) -> str:
+        """The application's own name, and a code that tells applications of one name apart."""
+        code = hashlib.sha256(self.application_id.encode()).hexdigest()[:CODE_LENGTH]
+        own = re.sub(r"[^a-z0-9]+", "-", self.application_id.rsplit("/", 1)[-1]).strip("-")
+        return f"{own[:NAME_LENGTH] or 'application'}-{code}"
 
     @property
-    def was_customer(self) -> bool:
-        """Whether there may be extracted data of it that is not purged."""
-        return self.secret_written_at is not None and self.purged_at is None
+    def stands(self) -> bool:
+        """Whether it is installed, so that its factory can be asked. This stays true during an update."""
+        return self.factory is not None and self.state not in (DELETING, DELETED)
 
-    @property
-    def is_to_be_purged(self) -> bool:
-        return self.state == DELETED and self.was_customer
+
+@dataclass(frozen=True)
+class InstalledRun:
+    """One finished run of an installation's factory. Times are naive UTC."""
+
+    factory_run_id: str
+    application_id: str
+    pipeline: str
+    status: str
+    ended_at: dt.datetime | None
+    rows_reported: int | None
+    error: str | None
 
 
 _FIELDS = [table.c[entry.name] for entry in fields(Installation)]
 
 
-def customer_name(resource_id: str, code_length: int = CODE_LENGTHS[0]) -> str:
-    """Returns the name of an application's customer: the application's own name, and a code that makes it unique."""
-    code = hashlib.sha256(resource_id.lower().encode()).hexdigest()[:code_length]
-    own = re.sub(r"[^a-z0-9]+", "-", resource_id.rsplit("/", 1)[-1].lower()).strip("-")
-    return f"{own[: NAME_LENGTH - len(code) - 1] or 'application'}-{code}"
-
-
-def free_name(database: Database, resource_id: str, configured: Container[str]) -> str:
-    """Returns a name for a new application's customer. No other customer has it, so data of two customers never mixes.
-
-    Args:
-        configured: the names of customers that no application installed.
-
-    Raises:
-        InstallationError: all possible names are taken.
-    """
-    for length in CODE_LENGTHS:
-        name = customer_name(resource_id, length)
-        if name not in configured and of_customer(database, name) is None:
-            return name
-    raise InstallationError("NameTaken", f"another customer is called {name}: call the configured one something else")
-
-
 def all_of(database: Database) -> list[Installation]:
-    """Returns all installations there ever were, ordered by customer name."""
-    return _select(database)
-
-
-def of_customer(database: Database, customer: str) -> Installation | None:
-    """Returns the installation of a customer."""
-    return next(iter(_select(database, table.c.customer == customer)), None)
+    """Returns all installations there ever were, ordered by their names."""
+    return sorted(_select(database), key=lambda entry: entry.name)
 
 
 def of_application(database: Database, application_id: str) -> Installation | None:
@@ -139,91 +93,28 @@ def update(database: Database, application_id: str, **values: Any) -> None:
     database.execute(table.update().where(table.c.application_id == application_id).values(**values))
 
 
-def customer_of(known: Installation, offer: Offer) -> Customer:
-    """Makes a customer of an installation.
-
-    Raises:
-        pydantic.ValidationError: what Azure reported about it does not make a valid customer.
-    """
-    first_day, installed_at = known.first_day, known.installed_at
-    assert first_day
-    assert installed_at
-    skus = {sku.name: sku for sku in offer.skus}
-    sku = skus.get(known.sku or "")
-    return Customer.model_validate(
-        {
-            "name": known.customer,
-            "tenant_id": known.tenant_id,
-            "subscription_id": known.subscription_id,
-            "resource_group": known.resource_group,
-            "factory": known.factory,
-            "region": known.region,
-            "storage_account": known.storage_account,
-            "container": known.container,
-            "first_day": first_day,
-            "initial_days": max((installed_at.date() - first_day).days, 1),
-            # One that the offer no longer has is served nightly, as most are.
-            "schedule": sku.schedule if sku else NIGHTLY,
-            "application_secret": KeyVaultSecret(key_vault=f"{known.key_vault}/secrets/{known.secret_name}"),
-            "data_request": limited_to_groups(offer.request, json.loads(known.extract_groups or "[]")),
-            "installation": known.resource_id,
-        }
-    )
+def add_runs(database: Database, runs: Sequence[InstalledRun]) -> None:
+    """Writes runs that the ledger does not have yet."""
+    rows = [{column.name: getattr(run, column.name) for column in installed_run.columns} for run in runs]
+    database.run(lambda connection: insert_new(connection, installed_run, rows))
 
 
-@dataclass
-class InstalledCustomers:
-    """The customers that installed an offer, read from the ledger and cached for some seconds.
+def known_runs(database: Database, application_id: str) -> set[str]:
+    """Returns the ids of the runs that the ledger has of an application."""
+    query = sa.select(installed_run.c.factory_run_id).where(installed_run.c.application_id == application_id)
+    with database.begin() as connection:
+        return set(connection.scalars(query))
 
-    Args:
-        open_mart: makes the database of an installation's mart.
-    """
 
-    ledger: Database
-    offer: Offer
-    open_mart: Callable[[Installation], Database]
-    _known: dict[str, Installation] = field(default_factory=dict, repr=False)
-    _until: float = field(default=0.0, repr=False)
-    _marts: dict[tuple[str | None, ...], Database] = field(default_factory=dict, repr=False)
-
-    def present(self) -> Iterable[Customer]:
-        """Returns the customers whose data is extracted now."""
-        if time.monotonic() >= self._until:
-            self._read()
-        return [customer_of(known, self.offer) for known in self._known.values() if known.is_customer]
-
-    def find(self, name: str) -> Customer | None:
-        """Returns the customer of that name; also one that has left, until its data is deleted."""
-        known = self._find(name)
-        return customer_of(known, self.offer) if known else None
-
-    def mart(self, name: str) -> Database | None:
-        """Returns the database of a customer's mart; None if the customer did not install the offer."""
-        known = self._find(name)
-        if known is None:
-            return None
-        key = (known.application_id, known.sql_server, known.database, known.tenant_id)
-        if key not in self._marts:
-            # A database that is made anew would have connections anew.
-            self._marts[key] = self.open_mart(known)
-        return self._marts[key]
-
-    def refresh(self) -> None:
-        """Makes the next look-up read the ledger again."""
-        self._until = 0.0
-
-    def _find(self, name: str) -> Installation | None:
-        # Also in a process that asks for this one alone, as a command does: data of it may have been deleted since.
-        if name not in self._known or time.monotonic() >= self._until:
-            self._read()
-        return self._known.get(name)
-
-    def _read(self) -> None:
-        self._known = {known.customer: known for known in all_of(self.ledger) if known.was_customer}
-        self._until = time.monotonic() + KEPT_SECONDS
+def runs_by_application(database: Database) -> Mapping[str, list[InstalledRun]]:
+    """Returns the runs of all installations by application, the oldest first."""
+    found: dict[str, list[InstalledRun]] = {}
+    with database.begin() as connection:
+        for row in connection.execute(sa.select(installed_run).order_by(installed_run.c.ended_at)).mappings():
+            found.setdefault(row["application_id"], []).append(InstalledRun(**row))
+    return found
 
 
 def _select(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Installation]:
-    query = sa.select(*_FIELDS).where(*conditions).order_by(table.c.customer)
     with database.begin() as connection:
-        return [Installation(**row) for row in connection.execute(query).mappings()]
+        return [Installation(**row) for row in connection.execute(sa.select(*_FIELDS).where(*conditions)).mappings()]

@@ -1,7 +1,7 @@
 """The web endpoint that receives Azure's notifications of installations: it checks, records, and answers. It also shows
 the ReadMe to everybody.
 
-What belongs here: requests and answers. A notification is not trusted here: `onboarding.py` asks Azure first.
+What belongs here: requests and answers. A notification is not trusted here: `confirmation.py` asks Azure first.
 """
 
 from __future__ import annotations

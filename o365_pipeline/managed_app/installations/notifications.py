@@ -1,7 +1,7 @@
 """Azure's notifications of installations: their format, and the log that records each of them once.
 
 What belongs here: reading a notification, recording it, and recording its outcome. Receiving one belongs to
-`notification_endpoint.py`; acting on it belongs to `onboarding.py`.
+`notification_endpoint.py`; acting on it belongs to `confirmation.py`.
 """
 
 from __future__ import annotations

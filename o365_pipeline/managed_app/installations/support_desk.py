@@ -1,6 +1,6 @@
-"""The support desk's schedule: it refreshes the vendor's tables every hour, even if nothing changed.
+"""The support desk's schedule: it refreshes the vendor's table every hour, even if nothing changed.
 
-What belongs here: the schedule. The tables belong to `installations/assets.py`.
+What belongs here: the schedule. The table belongs to `installations/assets.py`.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ def build_support_desk_schedule(default_status: dg.DefaultScheduleStatus) -> dg.
         execution_timezone="UTC",
         default_status=default_status,
         tags=stage_tag("managed_app"),
-        description="Every hour: consent, last extraction, last error, rows and cost of every installation.",
+        description="Every hour: version, state, last extraction, last error, rows and cost of every installation.",
     )

@@ -18,11 +18,11 @@ from typing import Any
 from o365_pipeline.errors import UsageError
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.cost_by_users import cost_parts
-from o365_pipeline.managed_app.package.main_template import main_template
 from o365_pipeline.managed_app.package.package_reading import unpacked
 from o365_pipeline.managed_app.package.readme import readme
 from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.view_definition import view_definition
+from o365_pipeline.managed_app.template.azure_template import main_template
 
 TEMPLATE, WIZARD, VIEWS, README = "mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"
 """The files' names, in the zip's root. Azure distinguishes small letters and capitals."""

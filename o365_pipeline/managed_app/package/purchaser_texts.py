@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from o365_pipeline.azure.policies import policies
 from o365_pipeline.customers.data_request import RequestedDataset
-from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer, Sku
+from o365_pipeline.managed_app.authorizations import authorizations
+from o365_pipeline.managed_app.offer import Offer, Sku
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
-from o365_pipeline.managed_app.package.extract_groups import can_be_limited_to_groups
+from o365_pipeline.managed_app.template.data_request import can_be_limited_to_groups
 
 
 def columns(requested: RequestedDataset) -> str:
@@ -42,22 +43,34 @@ def data_location(offer: Offer) -> str:
             "statement says."
         )
     return (
-        "Data stays in your subscription: it is extracted into it, kept and served there. "
-        f"{offer.publisher} processes it from there over encrypted connections, and keeps no copy."
+        "Data stays in your subscription: it is extracted into it, kept and served there, by a pipeline that runs "
+        f"there as an identity of your own tenant. {offer.publisher} has no access to it, and keeps no copy."
     )
 
 
 def access(offer: Offer) -> str:
     """Says what the vendor may do in the purchaser's subscription."""
+    roles = "; ".join(f"{one.role}: {one.reason}" for one in authorizations(offer))
     return (
-        f"{offer.publisher} manages what is installed with the role {VENDOR_ROLE} on its resource group, and "
-        "has no rights on anything else of yours."
+        f"{offer.publisher} has roles on the resource group of what is installed, and on nothing else of yours. They "
+        f"are for Azure Resource Manager alone, and open none of your data. {roles}"
+    )
+
+
+def steps_in_short(offer: Offer) -> str:
+    """Says what is left to do after the installation; the values are outputs of the template."""
+    return (
+        "Three steps are left, with the values under Parameters and Outputs: (a) register the application "
+        "applicationId in the Azure portal, Microsoft Graph Data Connect, as single-tenant, with the storage account "
+        "storageAccount and the URI sink; (b) grant ActivityFeed.Read of the Office 365 Management APIs to the "
+        f"identity identityObjectId; (c) let a global administrator approve {offer.request.application_name}, which "
+        "the Microsoft 365 admin center then shows as pending. The first extraction begins by itself after that."
     )
 
 
 def policy_lines(offer: Offer) -> list[str]:
     """Says of each policy who enforces it."""
-    everywhere = f"Azure Policy enforces it, and {offer.publisher} checks it before each extraction"
+    everywhere = "Azure Policy enforces it, and the pipeline asks before each extraction whether it holds"
     at_data_connect = (
         "; where it was bought in the marketplace, Data Connect also shows it to the approver and enforces it at each "
         "extraction"

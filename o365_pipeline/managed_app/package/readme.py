@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import purchaser_texts as words
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
+from o365_pipeline.managed_app.template.roles import ASKS_ABOUT_POLICIES, GRANTS
 
 EXAMPLE_USERS = (100, 1_000, 10_000)
 
@@ -33,7 +34,8 @@ def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence
     )
     environment.filters["cell"] = _cell
     template = environment.get_template("readme.md")
-    return template.render(offer=offer, costs=costs, words=words, example_users=example_users)
+    grants = (*GRANTS, ASKS_ABOUT_POLICIES) if offer.policies else GRANTS
+    return template.render(offer=offer, costs=costs, words=words, example_users=example_users, grants=grants)
 
 
 def _cell(text: str) -> str:

@@ -37,7 +37,7 @@ def resource_problems(file: str, deployed: Deployed) -> Iterator[Problem]:
 
 def _version(file: str, place: str, resource: Mapping[str, Any], known: ResourceType) -> Iterator[Problem]:
     version = resource["apiVersion"]
-    if not is_unknown(version) and version not in known.api_versions:
+    if known.api_versions and not is_unknown(version) and version not in known.api_versions:
         yield Problem(
             file,
             f"{place}.apiVersion",

@@ -20,7 +20,7 @@ from o365_pipeline.managed_app.arm.written_resources import written_resources
 from o365_pipeline.managed_app.package.arm_template import Deployed, worked_out
 from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS, Problem, against_schema, joined, leaves
 from o365_pipeline.managed_app.package.resource_checks import resource_problems
-from o365_pipeline.managed_app.package.template_roles import GRANTS
+from o365_pipeline.managed_app.template.roles import ASKS_ABOUT_POLICIES, GRANTS
 
 SCHEMA = "arm_template.schema.json"
 MEGABYTE = 1024 * 1024
@@ -170,27 +170,27 @@ def _deployed(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _grants(file: str, deployed: Deployed) -> Iterator[Problem]:
     """Finds rights that an installation does not need, and missing ones."""
-    wanted = {(grant.role_id, grant.on): grant for grant in GRANTS}
+    has_policies = bool(deployed.of_type("Microsoft.Authorization/policyAssignments"))
+    grants = (*GRANTS, ASKS_ABOUT_POLICIES) if has_policies else GRANTS
+    wanted = Counter((grant.role_id, grant.on) for grant in grants)
     given = Counter(
         (
             str(one.get("properties", {}).get("roleDefinitionId")).rsplit("/", 1)[-1],
-            _type_of(str(one.get("scope", ""))),
+            _type_of(str(one["scope"])) if one.get("scope") else "",
         )
         for one in deployed.of_type("Microsoft.Authorization/roleAssignments")
     )
     for (role_id, on), times in given.items():
-        if (role_id, on) not in wanted or times > 1:
-            yield Problem(
-                file,
-                "resources",
-                f"the role {role_id} is assigned on {on or 'the resource group'}" + (" twice" if times > 1 else ""),
-                f"assign {' and '.join(f'{grant.role} on {grant.on}' for grant in GRANTS)}, and nothing else",
-            )
-    for key, grant in wanted.items():
-        if key not in given:
-            yield Problem(
-                file, "resources", f"the role {grant.role} is not assigned on {grant.on}", f"assign it: {grant.reason}"
-            )
+        if times > wanted[role_id, on]:
+            again = " once more than is needed" if wanted[role_id, on] else ""
+            message = f"the role {role_id} is assigned on {on or 'the resource group'}{again}"
+            yield Problem(file, "resources", message, "assign the roles that are needed, and nothing else")
+    for grant in grants:
+        key = grant.role_id, grant.on
+        if given[key] < wanted[key]:
+            where = grant.on or "the resource group"
+            message = f"the role {grant.role} is not assigned on {where}"
+            yield Problem(file, "resources", message, f"assign it to the {grant.who}: {grant.reason}")
 
 
 def _type_of(identifier: str) -> str:

@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from o365_pipeline.customers.customer import CUSTOMER_NAME
 from o365_pipeline.customers.data_request import MAX_GROUPS
+from o365_pipeline.managed_app.arm.template_language import quoted
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import purchaser_texts as words
 from o365_pipeline.managed_app.package.cost_by_users import Cost, CostParts, RoundedUp
-from o365_pipeline.managed_app.package.template_language import quoted
+from o365_pipeline.managed_app.template.customer import OWN
 
 SCHEMA = "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#"
-ADMIN_CONSENT = "https://login.microsoftonline.com/organizations/adminconsent"
+NEW_APPLICATION = "https://portal.azure.com/#view/Microsoft_AAD_IAM/ActiveDirectoryMenuBlade/~/RegisteredApps"
+CUSTOMER_NAME_FORM = f"^{CUSTOMER_NAME}$"
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GROUPS = f"^ *{GUID} *(, *{GUID} *){{0,{MAX_GROUPS - 1}}}$"
 USERS = "^[1-9][0-9]{0,5}$"
@@ -29,6 +32,8 @@ RESOURCE_TYPES = (
     "Microsoft.DataFactory/factories",
     "Microsoft.KeyVault/vaults",
     "Microsoft.Sql/servers",
+    "Microsoft.DBforPostgreSQL/flexibleServers",
+    "Microsoft.App/managedEnvironments",
 )
 Element = dict[str, Any]
 
@@ -49,6 +54,8 @@ def ui_definition(offer: Offer, costs: Mapping[str, CostParts]) -> dict[str, Any
             "steps": [
                 {"name": "terms", "label": "Terms", "elements": _terms(offer)},
                 {"name": "data", "label": "Data", "elements": _data(offer)},
+                {"name": "application", "label": "Your application", "elements": _application(offer)},
+                {"name": "pages", "label": "The pipeline's pages", "elements": _pages()},
                 {"name": "plan", "label": "Plan and cost", "elements": _plan(offer, costs)},
             ],
             "outputs": _outputs(offer),
@@ -94,7 +101,7 @@ def _terms(offer: Offer) -> list[Element]:
 
 
 def _data(offer: Offer) -> list[Element]:
-    """Shows which data is requested, about whom and under which policies; asks for the groups and the application."""
+    """Shows which data is requested, about whom and under which policies; asks for the groups."""
     asked = "This data is asked for. Nothing of it moves before an administrator of Microsoft 365 approves it."
     return [
         _box("asked", "Info", asked),
@@ -104,7 +111,6 @@ def _data(offer: Offer) -> list[Element]:
         ),
         _text("policies", f"Azure policies that are assigned: {' '.join(words.policy_lines(offer)) or 'none.'}"),
         _groups(),
-        *_application(offer),
     ]
 
 
@@ -126,31 +132,75 @@ def _groups() -> Element:
 
 
 def _application(offer: Offer) -> list[Element]:
-    """Asks for the application that writes to the lake: the vendor's, as it is registered in the purchaser's tenant."""
-    client_id = offer.request.application_id
+    """Asks for the application that is approved and writes to the lake: the purchaser's own."""
     how = (
-        f"{offer.publisher}'s application has to be in your tenant: let an administrator add it. Its object id there "
-        f"is shown by Microsoft Entra under Enterprise applications, and by: az ad sp show --id {client_id} --query id"
+        "What your administrator approves is an application of your own. Register one in Microsoft Entra, for accounts "
+        f"in this directory only, named for example {offer.request.application_name}, with a secret; the ReadMe has "
+        "the commands. Whoever owns it cannot approve it."
     )
-    given = "toLower(coalesce(steps('data').applicationObjectId, ''))"
-    object_id = {
-        "name": "applicationObjectId",
+    client_id, object_id = (
+        f"toLower(coalesce(steps('application').{name}, ''))" for name in ("applicationId", "applicationObjectId")
+    )
+    return [
+        _text("newApplication", how, "Register an application", NEW_APPLICATION),
+        _answer("customer", "Short name of your organisation", "It names your data in the pipeline's pages and tables.",
+                CUSTOMER_NAME_FORM, "Small letters, digits and hyphens are needed, up to 63.", default=OWN),
+        _answer("applicationId", "Client id of the application", "Its Application (client) ID in Microsoft Entra.",
+                f"^{GUID}$", "A client id is needed: 8-4-4-4-12 hexadecimal digits."),
+        _answer("applicationObjectId", "Object id of its service principal",
+                "Under Enterprise applications, and by: az ad sp show --id <client id> --query id",
+                f"^{GUID}$", "An object id is needed: 8-4-4-4-12 hexadecimal digits.",
+                {"isValid": f"[or(empty({client_id}), not(equals({object_id}, {client_id})))]",
+                 "message": "That is the client id: give the object id of the enterprise application."}),
+        _password("applicationSecret", "Secret of the application",
+                  "It goes into the Key Vault that is installed, and nowhere else. You can also leave it out, and put "
+                  "it there later by the command in the ReadMe."),
+    ]  # fmt: skip
+
+
+def _pages() -> list[Element]:
+    """Asks for the application that people sign in to the pipeline's pages with; there need not be one."""
+    how = (
+        "The pipeline shows what it does in pages of its own, behind Microsoft Entra. They are reachable from outside "
+        "only with an application for the sign-in, in which you require assignment."
+    )
+    return [
+        _text("aboutPages", how),
+        _answer("uiApplicationId", "Client id for the sign-in", "Empty: the pages are not reachable from outside.",
+                f"^({GUID})?$", "A client id is needed, or nothing.", required=False),
+        _password("uiApplicationSecret", "Secret for the sign-in", "Of the same application."),
+    ]  # fmt: skip
+
+
+def _answer(
+    name: str,
+    label: str,
+    tip: str,
+    form: str,
+    wrong: str,
+    *more: Element,
+    default: str | None = None,
+    required: bool = True,
+) -> Element:
+    return {
+        "name": name,
         "type": "Microsoft.Common.TextBox",
-        "label": "Object id of the application",
-        "toolTip": f"Of the enterprise application {offer.request.application_name} in your tenant. It is not "
-        f"{client_id}, which is its client id.",
-        "constraints": {
-            "required": True,
-            "validations": [
-                {"regex": f"^{GUID}$", "message": "An object id is needed: 8-4-4-4-12 hexadecimal digits."},
-                {
-                    "isValid": f"[not(equals({given}, {quoted(client_id)}))]",
-                    "message": "That is the client id: give the object id of the enterprise application.",
-                },
-            ],
-        },
+        "label": label,
+        **({"defaultValue": default} if default else {}),
+        "toolTip": tip,
+        "constraints": {"required": required, "validations": [{"regex": form, "message": wrong}, *more]},
     }
-    return [_text("findApplication", how, "Add the application", f"{ADMIN_CONSENT}?client_id={client_id}"), object_id]
+
+
+def _password(name: str, label: str, tip: str) -> Element:
+    return {
+        "name": name,
+        "type": "Microsoft.Common.PasswordBox",
+        "label": {"password": label, "confirmPassword": label},
+        "toolTip": tip,
+        "constraints": {"required": False},
+        "options": {"hideConfirmation": True},
+    }
 
 
 def _plan(offer: Offer, costs: Mapping[str, CostParts]) -> list[Element]:
@@ -235,8 +285,11 @@ def _outputs(offer: Offer) -> dict[str, str]:
     return {
         "location": "[location()]",
         **({} if offer.has_one_plan else {"sku": "[steps('plan').sku]"}),
-        "applicationObjectId": "[steps('data').applicationObjectId]",
+        **{name: f"[steps('application').{name}]" for name in ("customer", "applicationId", "applicationObjectId")},
+        "applicationSecret": "[coalesce(steps('application').applicationSecret, '')]",
         "extractGroups": f"[if(empty({groups}), parse('[]'), split(replace(coalesce({groups}, ''), ' ', ''), ','))]",
+        "uiApplicationId": "[coalesce(steps('pages').uiApplicationId, '')]",
+        "uiApplicationSecret": "[coalesce(steps('pages').uiApplicationSecret, '')]",
     }
 
 

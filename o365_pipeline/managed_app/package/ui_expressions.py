@@ -33,6 +33,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "int": int,
     "mul": lambda one, other: one * other,
     "not": lambda value: not value,
+    "or": lambda *values: any(values),
     "parse": json.loads,
     "replace": lambda text, old, new: text.replace(old, new),
     "split": lambda text, separator: text.split(separator),

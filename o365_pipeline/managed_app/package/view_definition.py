@@ -27,11 +27,9 @@ def _overview(offer: Offer) -> dict[str, Any]:
     support = offer.support
     reached = ", ".join(part for part in (support.email, support.phone, support.url) if part)
     description = (
-        f"{offer.summary} Version {offer.version}. {words.data_location(offer)} "
-        f"It extracts as soon as an administrator of "
-        f"Microsoft 365 approves the application {offer.request.application_name}: Parameters and Outputs "
-        f"shows where the database is. Support: {support.name}, {reached}. "
-        f"ReadMe: {offer.readme_address}. Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."
+        f"{offer.summary} Version {offer.version}. {words.data_location(offer)} {words.steps_in_short(offer)} "
+        f"Support: {support.name}, {reached}. ReadMe: {offer.readme_address}. "
+        f"Terms of service: {offer.terms_of_service_url}. Privacy: {offer.privacy_url}."
     )
     return {
         "kind": "Overview",

@@ -6,18 +6,13 @@ and never shown. The package's signed URL is compared by the end of its path, si
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from azure.mgmt.resource.managedapplications import models
 
-ROLES: Mapping[str, str] = {
-    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
-    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-}
-"""Azure's built-in roles that a definition may use, by name."""
+from o365_pipeline.managed_app.authorizations import ROLES
 
 VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
 SIGNATURE = "notification signature"

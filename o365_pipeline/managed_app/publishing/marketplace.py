@@ -16,11 +16,11 @@ from typing import Any
 
 from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.managed_app.offer import VENDOR_ROLE, Marketplace, Offer, Sku
+from o365_pipeline.managed_app.authorizations import authorizations
+from o365_pipeline.managed_app.offer import Marketplace, Offer, Sku
 from o365_pipeline.managed_app.package.package import Package
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
-from o365_pipeline.managed_app.publishing.definition_changes import ROLES
 from o365_pipeline.managed_app.publishing.marketplace_rules import findings
+from o365_pipeline.managed_app.template.roles import ACTIONS, DATA_ACTIONS
 
 SCHEMAS = "https://schema.mp.microsoft.com/schema"
 VERSIONS: Mapping[str, str] = {
@@ -244,10 +244,12 @@ def _technical_configuration(offer: Offer, package: Package) -> dict[str, Any]:
         "publisherManagementMode": "Managed",
         "customerAccessEnableState": "Enabled" if vendor.lock_level == "None" else "Disabled",
         "canEnableCustomerActions": True,
-        "allowedCustomerActions": list(vendor.allowed_actions),
+        "allowedCustomerActions": [*ACTIONS, *vendor.allowed_actions],
         "allowedDataActions": list(DATA_ACTIONS),
-        "publicAzureTenantID": offer.request.application_tenant_id,
-        "publicAzureAuthorizations": [{"principalID": vendor.principal_id, "roleDefinitionID": ROLES[VENDOR_ROLE]}],
+        "publicAzureTenantID": vendor.tenant_id,
+        "publicAzureAuthorizations": [
+            {"principalID": one.principal_id, "roleDefinitionID": one.role_id} for one in authorizations(offer)
+        ],
         "policies": [
             {"name": policy.key, "policyDefinitionId": policy.definition_id, "parameters": "{}"}
             for policy in map(policies().__getitem__, offer.policies)

@@ -19,17 +19,17 @@ from pydantic import SecretStr
 
 from o365_pipeline.azure.cloud import Cloud, JsonAlone, sign_in_failure
 from o365_pipeline.errors import PublishError, SettingsError
-from o365_pipeline.managed_app.offer import VENDOR_ROLE, Offer
+from o365_pipeline.managed_app.authorizations import authorizations
+from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.package import README, Package
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.definition_changes import (
     DIGEST_TAG,
-    ROLES,
     SIGNATURE_TAG,
     VERSION_TAG,
     Change,
     changes,
 )
+from o365_pipeline.managed_app.template.roles import ACTIONS, DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
 
 API_VERSION = "2019-07-01"
@@ -130,7 +130,8 @@ class ServiceCatalog:
             lock_level=vendor.lock_level,
             package_file_uri=uri,
             authorizations=[
-                models.ApplicationAuthorization(principal_id=vendor.principal_id, role_definition_id=ROLES[VENDOR_ROLE])
+                models.ApplicationAuthorization(principal_id=one.principal_id, role_definition_id=one.role_id)
+                for one in authorizations(offer)
             ],
             notification_policy=models.ApplicationNotificationPolicy(
                 notification_endpoints=[
@@ -141,7 +142,7 @@ class ServiceCatalog:
             ),
             deployment_policy=models.ApplicationDeploymentPolicy(deployment_mode="Incremental"),
             locking_policy=models.ApplicationPackageLockingPolicyDefinition(
-                allowed_actions=list(vendor.allowed_actions), allowed_data_actions=list(DATA_ACTIONS)
+                allowed_actions=[*ACTIONS, *vendor.allowed_actions], allowed_data_actions=list(DATA_ACTIONS)
             ),
         )
 

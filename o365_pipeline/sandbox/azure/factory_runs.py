@@ -37,6 +37,7 @@ from o365_pipeline.sandbox.microsoft365.operations import copy_output, operation
 from o365_pipeline.sandbox.microsoft365.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.storage.sink_access import no_access_to_sink
+from o365_pipeline.sandbox.storage.storage_accounts import installed_lake
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 CANCELLED = "The run was cancelled by the user."
@@ -232,7 +233,9 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            landed = land(run.job, self._tenant, self._lakes)
+            account, container = run.job.storage_account, run.job.container
+            sink = installed_lake(self.state, account, container) or self._lakes.at(account, container)
+            landed = land(run.job, self._tenant, sink)
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:

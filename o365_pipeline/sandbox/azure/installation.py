@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.managed_app.arm.template_names import RUNTIME, Target
 from o365_pipeline.managed_app.package.arm_template import Deployed, TemplateError, deploy
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS
 from o365_pipeline.sandbox.azure.documents import Documents
@@ -22,9 +23,14 @@ from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
+from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.storage_accounts import delete_accounts
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
+SECRET_TYPE = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 - a resource's type
+IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+CONTAINER_APP_TYPE = "Microsoft.App/containerApps"
 PARAMETER_TYPES: Mapping[type, str] = {str: "String", list: "Array", bool: "Bool", int: "Int", dict: "Object"}
 ASKED_TO_FAIL = "The resource operation completed with terminal provisioning state 'Failed'."
 
@@ -59,7 +65,8 @@ class Installer:
         there = self.resources.find(purchase.application_id)
         if there and there["properties"]["provisioningState"] != "Failed":
             raise UsageError(f"{purchase.name} is installed already: `sandbox uninstall {purchase.name}` removes it")
-        parameters = sold.package.parameters(purchase.answers)
+        registered = Directory(self.state).register(purchase.client_id, purchase.tenant_id)
+        parameters = sold.package.parameters({**purchase.answers, "applicationObjectId": registered.object_id})
         application = _application(sold, purchase, parameters)
         group_id = purchase.target.group_id
         Subscriptions(self.state).create(purchase.subscription_id, purchase.tenant_id)
@@ -68,9 +75,11 @@ class Installer:
         try:
             if fails:
                 raise O365PipelineError(ASKED_TO_FAIL)
-            deployed = deploy(sold.package.template, purchase.target, **parameters)
+            target = replace(purchase.target, runtime=_known_of(group_id))
+            deployed = deploy(sold.package.template, target, **parameters)
             self.announce(f"{named(group_id)}: {len(deployed.resources)} resources")
             self._provision(deployed)
+            self._add_identities(deployed, target)
         except (O365PipelineError, TemplateError, CycleError) as error:
             self.resources.delete_group(group_id)
             self._now(application, "PUT", "Failed", _error(str(error)))
@@ -87,6 +96,7 @@ class Installer:
         """
         application = found(self.resources, name)
         self._now(application, "DELETE", "Deleting")
+        delete_accounts(self.state, application["properties"]["managedResourceGroupId"])
         delete_installed(self.resources, application)
         self._tell_vendor(application, "DELETE", "Deleted")
 
@@ -119,13 +129,45 @@ class Installer:
                 resource = deployed.resources[identifier]
                 self._keep_document(identifier, resource)
                 kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
-                self.resources.put({**kept, "id": identifier, "name": named(identifier)})
+                self.resources.put({**_without_secrets(kept), "id": identifier, "name": named(identifier)})
+
+    def _add_identities(self, deployed: Deployed, target: Target) -> None:
+        """Adds the managed identities to their tenant, which alone gives them tokens."""
+        if deployed.of_type(IDENTITY_TYPE):
+            known = target.runtime[IDENTITY_TYPE]
+            Directory(self.state).add_managed_identity(known["clientId"], target.tenant_id, known["principalId"])
 
     def _keep_document(self, identifier: str, resource: Mapping[str, Any]) -> None:
         kinds = {f"{FACTORY_TYPE}/{kind}".lower(): kind for kind in DOCUMENT_KINDS}
         if kind := kinds.get(resource["type"].lower()):
             factory = "/".join(identifier.split("/")[:-2])
             Documents(self.state, factory).put(kind, named(identifier), resource["properties"])
+
+
+def _known_of(group_id: str) -> dict[str, Mapping[str, Any]]:
+    """Returns what Azure knows of the resources of a group once they are deployed: its identities are its own."""
+
+    def own(what: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{what} of {group_id.lower()}"))
+
+    identity = {"principalId": own("the identity's principal"), "clientId": own("the identity's client")}
+    return {
+        **RUNTIME,
+        IDENTITY_TYPE: identity,
+        FACTORY_TYPE: {"identity": {"principalId": own("the factory's principal")}},
+    }
+
+
+def _without_secrets(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a resource without the values of its secrets, which nothing in the sandbox signs in with."""
+    properties = dict(resource.get("properties") or {})
+    if resource["type"] == SECRET_TYPE:
+        properties = {"attributes": {"enabled": True}}
+    configuration = properties.get("configuration")
+    if isinstance(configuration, dict) and configuration.get("secrets"):
+        names = [{"name": secret["name"]} for secret in configuration["secrets"]]
+        properties["configuration"] = {**configuration, "secrets": names}
+    return {**resource, "properties": properties}
 
 
 def found(resources: Resources, name: str) -> Resource:
@@ -163,12 +205,33 @@ def _application(sold: Sold, purchase: Purchase, parameters: Mapping[str, Any]) 
             "managedResourceGroupId": purchase.target.group_id,
             **({"billingDetails": {"resourceUsageId": usage}} if sold.plan else {}),
             **({"applicationDefinitionId": sold.definition_id} if sold.definition_id else {}),
-            "parameters": _typed(parameters),
+            "parameters": _typed({name: value for name, value in parameters.items() if name not in _secure(sold)}),
             "publisherTenantId": sold.publisher_tenant_id,
             "authorizations": list(sold.authorizations),
             "managementMode": "Managed",
         },
     }
+
+
+def _secure(sold: Sold) -> set[str]:
+    """Returns the parameters whose values Azure never shows."""
+    declared = sold.package.template.get("parameters", {})
+    return {name for name, one in declared.items() if one["type"].lower().startswith("secure")}
+
+
+def environment_of(resources: Resources, application: Resource) -> dict[str, str]:
+    """Returns the environment variables of the container in which a purchaser runs commands.
+
+    Raises:
+        UsageError: the application installed no such container.
+    """
+    properties = application["properties"]
+    name = properties.get("outputs", {}).get("codeServer", {}).get("value")
+    app = resources.find(f"{properties['managedResourceGroupId']}/providers/{CONTAINER_APP_TYPE}/{name}")
+    if app is None:
+        raise UsageError(f"{application['name']} installed no container in which a command could run")
+    [container] = app["properties"]["template"]["containers"]
+    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,12 @@ def key_vault_routes(resources: Resources) -> list[Route]:
         _vault(resources, request)
         return JSONResponse(resources.get(request.url.path))
 
+    def get_vault(request: Request, _: Body) -> Response:
+        return JSONResponse(resources.get(request.url.path))
+
     secret = f"{VAULT}/secrets/{{secret}}"
     return [
+        Route(VAULT, endpoint(get_vault), methods=["GET"]),
         Route(secret, endpoint(put_secret), methods=["PUT"]),
         Route(secret, endpoint(get_secret), methods=["GET"]),
     ]

@@ -21,6 +21,7 @@ from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, 
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE
 
+SOME_SECRET = "of the purchaser's application"  # noqa: S105 - the sandbox takes any
 APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]")
 
 
@@ -45,6 +46,8 @@ class Purchase:
     tenant_id: str
     subscription_id: str
     groups: tuple[str, ...] = ()
+    secret: str = SOME_SECRET
+    """The secret of the purchaser's application; empty where it is to be put into the vault later."""
 
     @property
     def application_id(self) -> str:
@@ -62,9 +65,19 @@ class Purchase:
         return {
             "location": self.region,
             "sku": self.sku,
-            "applicationObjectId": _guid("the vendor's application in", self.tenant_id),
+            "customer": self.name.lower(),
+            "applicationId": self.client_id,
+            "applicationObjectId": _guid("the service principal of", self.client_id),
+            "applicationSecret": self.secret,
             "extractGroups": list(self.groups),
+            "uiApplicationId": "",
+            "uiApplicationSecret": "",
         }
+
+    @property
+    def client_id(self) -> str:
+        """The client id of the application that the purchaser registered in its own tenant."""
+        return _guid(f"the application {self.name} in", self.tenant_id)
 
 
 def purchase(
@@ -76,6 +89,7 @@ def purchase(
     groups: tuple[str, ...] = (),
     tenant_id: str | None = None,
     subscription_id: str | None = None,
+    secret: str = SOME_SECRET,
 ) -> Purchase:
     """Makes a purchase under a name; tenant and subscription are derived from the name if none is given.
 
@@ -93,6 +107,7 @@ def purchase(
         tenant_id=tenant_id or _guid("the tenant of", name),
         subscription_id=subscription_id or _guid("the subscription of", name),
         groups=groups,
+        secret=secret,
     )
 
 
@@ -111,7 +126,7 @@ def sold(offer: Offer, resources: Resources, lakes: Lakes, *, plan: str | None =
         definition_id=None if plan else identifier,
         plan=_plan(offer) if plan else None,
         package=_package(offer, plan, published, lakes),
-        publisher_tenant_id=offer.request.application_tenant_id,
+        publisher_tenant_id=offer.management.tenant_id,
         authorizations=tuple(published["properties"].get("authorizations") or ()) if published else (),
     )
 

@@ -79,6 +79,8 @@ class Entra:
         principal = self.directory.managed_identity(client_id)
         if principal is None:
             raise SignInError(400, "invalid_request", 700016, f"Identity not found: no identity has the id {client_id}")
+        if self.directory.grants_unasked:
+            self._grant(principal)
         return self._issued(principal, resource)
 
     def _issued(self, principal: Principal, resource: str) -> tuple[str, Token]:
@@ -106,7 +108,9 @@ class Entra:
             return
         if self.directory.application(application_id) is None:
             self.directory.register(application_id, tenant_id, is_multi_tenant=True)
-        principal = self.directory.admit(tenant_id, application_id)
+        self._grant(self.directory.admit(tenant_id, application_id))
+
+    def _grant(self, principal: Principal) -> None:
         for audience, role in GRANTED_UNASKED.items():
             self.directory.grant(principal, audience, role)
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from o365_pipeline.consent.approvals import ApprovalEvent, consent_status
 from o365_pipeline.consent.authorization import refusal
-from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
 
@@ -79,9 +79,8 @@ def approval_for(job: CopyJob, events: Iterable[ApprovalEvent], at: dt.datetime)
     return None if refusal(job.ask, status) else status.approval
 
 
-def land(job: CopyJob, tenant: Tenant, lakes: Lakes) -> Landed:
+def land(job: CopyJob, tenant: Tenant, lake: Lake) -> Landed:
     """Writes the job's rows as `<folder>/part-00000.json` and so on; replaces what an interrupted copy left."""
-    lake = lakes.at(job.storage_account, job.container)
     rows = 0
     seen: set[str] = set()
     with scratch_folder() as folder, ExitStack() as open_files:

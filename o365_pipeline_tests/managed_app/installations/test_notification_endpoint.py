@@ -27,9 +27,9 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import installation, notification
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import DatabaseUnavailableError
+from o365_pipeline.managed_app.installations.confirmation import MAX_APPLICATIONS
 from o365_pipeline.managed_app.installations.notification_endpoint import MAX_BYTES, notification_app
 from o365_pipeline.managed_app.installations.notifications import pending
-from o365_pipeline.managed_app.installations.onboarding import MAX_APPLICATIONS
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.package import README, build
 from o365_pipeline_tests.managed_app.azure import INSTALLED_ON, at, told

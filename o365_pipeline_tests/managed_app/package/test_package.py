@@ -25,7 +25,7 @@ from o365_pipeline.managed_app.package.package import (
 )
 from o365_pipeline.managed_app.package.ui_expressions import answers, outputs
 from o365_pipeline.managed_app.package.validation import validate
-from o365_pipeline_tests.managed_app.installing import APPLICATION_OBJECT_ID, NARROWED, example_package, offer
+from o365_pipeline_tests.managed_app.installing import APPLICATION, NARROWED, example_package, offer
 
 FILES = ["mainTemplate.json", "createUiDefinition.json", "viewDefinition.json", "README.md"]
 
@@ -61,9 +61,10 @@ def test_the_package_of_a_plan_installs_that_plan_and_asks_for_no_other(plan: st
     sold = offer(skus=tuple(sku.model_copy(update={"database": sizes[sku.name]}) for sku in offer().skus))
     package = build_plans(sold)[plan]
     wizard, template = json.loads(package.files[WIZARD]), json.loads(package.files[TEMPLATE])
-    chosen = answers(wizard, "westeurope", {"applicationObjectId": APPLICATION_OBJECT_ID})
+    chosen = answers(wizard, "westeurope", APPLICATION)
 
-    deployed = deploy(template, **outputs(wizard, chosen))
+    passwords = {"applicationSecret": "", "uiApplicationSecret": ""}
+    deployed = deploy(template, **{**outputs(wizard, chosen), **passwords})
 
     assert validate(package) == []
     assert "sku" not in outputs(wizard, chosen)

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.managed_app.authorizations import authorizations
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.arm_template import deploy
-from o365_pipeline.managed_app.package.main_template import main_template
 from o365_pipeline.managed_app.package.ui_definition import ui_definition
 from o365_pipeline.managed_app.package.ui_expressions import Answers, answers, elements, outputs
+from o365_pipeline.managed_app.template.azure_template import main_template
 from o365_pipeline_tests.managed_app.installing import (
+    APPLICATION,
+    APPLICATION_ID,
     APPLICATION_OBJECT_ID,
     GROUPS,
     NARROWED,
@@ -27,7 +30,7 @@ from o365_pipeline_tests.managed_app.installing import (
 
 SOLD = offer()
 TEMPLATE = main_template(SOLD)
-GIVEN = {"applicationObjectId": APPLICATION_OBJECT_ID}
+GIVEN = APPLICATION
 
 
 def wizard(sold: Offer = SOLD) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def told(sold: Offer = SOLD, **given: str) -> str:
     return "\n".join(
         chosen.evaluate(one["options"]["text"])
         for _, one in elements(wizard(sold))
-        if "options" in one and chosen.evaluate(one.get("visible", True))
+        if "text" in one.get("options", {}) and chosen.evaluate(one.get("visible", True))
     )
 
 
@@ -62,8 +65,12 @@ def accepts(name: str, value: str) -> bool:
     )
 
 
-def test_the_outputs_are_the_templates_parameters() -> None:
-    assert set(wizard()["parameters"]["outputs"]) == set(TEMPLATE["parameters"])
+def test_the_outputs_are_parameters_of_the_template_and_what_is_left_out_has_a_default() -> None:
+    left_out = set(TEMPLATE["parameters"]) - set(wizard()["parameters"]["outputs"])
+
+    assert set(wizard()["parameters"]["outputs"]) <= set(TEMPLATE["parameters"])
+    assert left_out == {"applicationTenantId", "customerSettings", "installedOn", "uiPeople"}
+    assert all("defaultValue" in TEMPLATE["parameters"][name] for name in left_out)
 
 
 def test_only_the_offers_regions_can_be_chosen() -> None:
@@ -77,7 +84,7 @@ def test_the_steps_are_gone_through_in_order() -> None:
     parameters = wizard()["parameters"]
 
     assert parameters["config"]["isWizard"] is True
-    assert [step["name"] for step in parameters["steps"]] == ["terms", "data", "plan"]
+    assert [step["name"] for step in parameters["steps"]] == ["terms", "data", "application", "pages", "plan"]
 
 
 def test_the_terms_are_linked_and_have_to_be_accepted() -> None:
@@ -131,12 +138,13 @@ def test_everything_that_is_answered_explains_itself() -> None:
         if one["type"] not in ("Microsoft.Common.InfoBox", "Microsoft.Common.TextBlock")
     ]
 
-    assert len(asked) == 5
+    assert len(asked) == 10
     assert all(one["toolTip"] for one in asked)
 
 
 def test_the_vendors_access_is_told_before_the_terms_are_accepted() -> None:
-    assert "Fabrikam manages what is installed with the role Owner on its resource group" in told()
+    assert "Fabrikam has roles on the resource group of what is installed, and on nothing else of yours" in told()
+    assert all(f"{one.role}: {one.reason}" in told() for one in authorizations(SOLD))
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -168,7 +176,13 @@ def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) 
     [
         ("applicationObjectId", APPLICATION_OBJECT_ID, True),
         ("applicationObjectId", "44444444", False),
-        ("applicationObjectId", SOLD.request.application_id.upper(), False),
+        ("applicationObjectId", APPLICATION_ID.upper(), False),
+        ("applicationId", APPLICATION_ID, True),
+        ("applicationId", "insights", False),
+        ("customer", "contoso-2", True),
+        ("customer", "Contoso Ltd.", False),
+        ("uiApplicationId", "", True),
+        ("uiApplicationId", "someone", False),
         ("extractGroups", GROUPS[0], True),
         ("extractGroups", ", ".join(GROUPS * 5), True),
         ("extractGroups", ", ".join([*GROUPS * 5, GROUPS[0]]), False),
@@ -184,8 +198,16 @@ def test_what_cannot_be_meant_is_not_taken(name: str, value: str, taken: bool) -
 
 
 def test_it_is_told_how_the_applications_object_id_is_found() -> None:
-    assert f"az ad sp show --id {SOLD.request.application_id} --query id" in told()
-    assert f"client_id={SOLD.request.application_id}" in element("findApplication")["options"]["link"]["uri"]
+    assert "az ad sp show --id <client id> --query id" in element("applicationObjectId")["toolTip"]
+
+
+def test_secrets_are_typed_where_nobody_sees_them_and_may_be_left_out() -> None:
+    for name in ("applicationSecret", "uiApplicationSecret"):
+        assert element(name)["type"] == "Microsoft.Common.PasswordBox"
+        assert element(name)["constraints"]["required"] is False
+        assert TEMPLATE["parameters"][name] == {
+            **TEMPLATE["parameters"][name], "type": "securestring", "defaultValue": ""
+        }  # fmt: skip
 
 
 @given(
@@ -197,9 +219,11 @@ def test_it_is_told_how_the_applications_object_id_is_found() -> None:
 def test_the_template_takes_whatever_the_wizard_takes(groups: list[str], between: str, region: str, sku: str) -> None:
     chosen = filled(location=region, sku=sku, extractGroups=between.join(groups))
 
-    deployed = deploy(TEMPLATE, **outputs(wizard(), chosen))
+    given = outputs(wizard(), chosen)
+    # What the portal alone fills in are the two passwords.
+    deployed = deploy(TEMPLATE, **{**given, "applicationSecret": "", "uiApplicationSecret": ""})
 
-    assert deployed.outputs["extractGroups"] == groups
+    assert given["extractGroups"] == groups
     assert deployed.outputs["region"] == region
     assert deployed.outputs["sku"] == sku
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from o365_pipeline.errors import PublishError, SettingsError
+from o365_pipeline.managed_app.authorizations import authorizations
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.package import build_plans, packed
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.marketplace import CONFIGURE, Payload, payload
 from o365_pipeline.managed_app.publishing.marketplace_rules import kind
 from o365_pipeline.managed_app.publishing.partner_center import PartnerCenter
+from o365_pipeline.managed_app.template.roles import ACTIONS, DATA_ACTIONS
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
 
 OFFER = read_offer(None)
@@ -108,16 +109,14 @@ def test_the_technical_configuration_names_package_access_and_endpoint_but_no_se
     configuration = told().documents["technical-configuration-standard.json"]
 
     assert configuration["packageFile"] == {"name": f"{OFFER.name}-{OFFER.version}.zip", "sha256": PACKAGE.digest}
+    assert configuration["publicAzureTenantID"] == OFFER.management.tenant_id
     assert configuration["publicAzureAuthorizations"] == [
-        {
-            "principalID": OFFER.management.principal_id,
-            "roleDefinitionID": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-        }
+        {"principalID": one.principal_id, "roleDefinitionID": one.role_id} for one in authorizations(OFFER)
     ]
     assert configuration["notificationEndpoint"].endswith("/notifications?sig=<O365_NOTIFICATION_SIGNATURE>")
     assert configuration["deploymentMode"] == "Incremental"
     assert configuration["canEnableCustomerActions"] is True
-    assert configuration["allowedCustomerActions"] == []
+    assert configuration["allowedCustomerActions"] == list(ACTIONS)
     assert configuration["allowedDataActions"] == list(DATA_ACTIONS)
 
 

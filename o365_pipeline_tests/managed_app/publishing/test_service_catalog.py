@@ -14,11 +14,12 @@ import requests
 from pydantic import SecretStr
 
 from o365_pipeline.errors import PublishError, SettingsError
+from o365_pipeline.managed_app.authorizations import authorizations
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.package.package import packed
-from o365_pipeline.managed_app.package.template_roles import DATA_ACTIONS
 from o365_pipeline.managed_app.publishing.definition_changes import as_markdown
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog, definition_id, package_path
+from o365_pipeline.managed_app.template.roles import ACTIONS, DATA_ACTIONS
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.managed_app.resource_manager import StandIn
@@ -60,12 +61,9 @@ def test_a_definition_says_what_the_offer_says(catalog: ServiceCatalog, cloud: S
     assert properties["displayName"] == "Office 365 insights"
     assert properties["lockLevel"] == "ReadOnly"
     assert properties["deploymentPolicy"] == {"deploymentMode": "Incremental"}
-    assert properties["lockingPolicy"] == {"allowedActions": [], "allowedDataActions": list(DATA_ACTIONS)}
+    assert properties["lockingPolicy"] == {"allowedActions": list(ACTIONS), "allowedDataActions": list(DATA_ACTIONS)}
     assert properties["authorizations"] == [
-        {
-            "principalId": OFFER.management.principal_id,
-            "roleDefinitionId": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-        }
+        {"principalId": one.principal_id, "roleDefinitionId": one.role_id} for one in authorizations(OFFER)
     ]
     assert properties["notificationPolicy"]["notificationEndpoints"] == [
         {"uri": "https://o365.fabrikam.example/notifications?sig=s3cret%2Fwith%26signs"}
@@ -124,14 +122,18 @@ def test_each_field_that_differs_is_told_and_nothing_else(catalog: ServiceCatalo
     catalog.publish(OFFER, FIRST)
 
     principal, another = OFFER.management.principal_id, "22222222-0000-4000-8000-0000000000f3"
+    owner, more = OFFER.management.installer_principal_id, (*ACTIONS, "Microsoft.Z/read")
     told = catalog.changes(
-        changed(principal_id=another, lock_level="None", allowed_actions=("Microsoft.Sql/servers/read",)), FIRST
+        changed(principal_id=another, lock_level="None", allowed_actions=("Microsoft.Z/read",)), FIRST
     )
 
     assert [change.lines for change in told] == [
         ("- lock level: ReadOnly", "+ lock level: None"),
-        (f"- authorizations: Owner {principal}", f"+ authorizations: Owner {another}"),
-        ("+ allowed actions: Microsoft.Sql/servers/read",),
+        tuple(
+            f"{sign} authorizations: Data Factory Contributor {one}, Owner {owner}, Reader {one}"
+            for sign, one in (("-", principal), ("+", another))
+        ),
+        tuple(f"{sign} allowed actions: {', '.join(actions)}" for sign, actions in (("-", ACTIONS), ("+", more))),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +12,19 @@ from pydantic import SecretStr
 
 from o365_pipeline.azure.policies import policies
 from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers.configuration import read_customers
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.package import build
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.installation import Installer
+from o365_pipeline.sandbox.azure.installation import Installer, environment_of
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.storage.storage_accounts import container_folder
 from o365_pipeline_tests.conftest import DAY, read_decisions
 
 LOG = logging.getLogger("test")
@@ -51,7 +51,7 @@ class Installed:
         read_decisions(self.deployment, self.customer)
 
     def write_secret(self) -> None:
-        """Give the installation the application's secret, as the vendor does."""
+        """Give the installation the application's secret, as its purchaser does by the ReadMe's command."""
         customer, cloud = self.customer, self.deployment.cloud
         secret = customer.application_secret
         assert isinstance(secret, KeyVaultSecret)
@@ -72,23 +72,10 @@ class Installed:
         Compliance(self.deployment.sandbox_cloud.factories.state).violate(self.group_id, policies()[key])
 
 
-def customer_of(offer: Offer, application: Mapping[str, Any]) -> Customer:
-    """The customer that the application's outputs describe."""
-    outputs = {name: entry["value"] for name, entry in application["properties"]["outputs"].items()}
-    return Customer(
-        name=application["name"],
-        tenant_id=outputs["tenantId"],
-        subscription_id=application["id"].split("/")[2],
-        resource_group=application["properties"]["managedResourceGroupId"].split("/")[-1],
-        factory=outputs["factory"],
-        region=outputs["region"],
-        storage_account=outputs["storageAccount"],
-        container=outputs["container"],
-        first_day=DAY,
-        application_secret=KeyVaultSecret(key_vault=f"{outputs['keyVault']}/secrets/{outputs['secretName']}"),
-        data_request=offer.request,
-        installation=application["id"],
-    )
+def customer_of(resources: Resources, application: dict[str, Any]) -> Customer:
+    """The customer that the containers of the installation are told, with the first day of these tests."""
+    [customer] = read_customers(environment_of(resources, application)["O365_CUSTOMERS"], {}).customers
+    return customer.model_copy(update={"first_day": DAY})
 
 
 @pytest.fixture
@@ -96,14 +83,15 @@ def installed(deployment: Deployment) -> Installed:
     return install(deployment, "adventure-works")
 
 
-def install(deployment: Deployment, name: str) -> Installed:
+def install(deployment: Deployment, name: str, secret: str = "") -> Installed:
     state, offer = deployment.sandbox_cloud.factories.state, deployment.offer
     assert offer
-    installer = Installer(state, lambda _: True, LOG.info)
-    bought = sold(offer, Resources(state), deployment.lakes)
-    application = installer.install(bought, purchase(offer, name))
+    installer, resources = Installer(state, lambda _: True, LOG.info), Resources(state)
+    bought = sold(offer, resources, deployment.lakes)
+    application = installer.install(bought, purchase(offer, name, secret=secret))
     assert application["properties"]["provisioningState"] == "Succeeded"
-    return Installed(deployment, customer_of(offer, application), application["properties"]["managedResourceGroupId"])
+    group_id = application["properties"]["managedResourceGroupId"]
+    return Installed(deployment, customer_of(resources, application), group_id)
 
 
 def test_a_published_offer_is_what_is_installed_and_publishing_it_again_changes_nothing(deployment: Deployment) -> None:
@@ -118,7 +106,8 @@ def test_a_published_offer_is_what_is_installed_and_publishing_it_again_changes_
     assert catalog.publish(offer, package).changes == ()
     bought = sold(offer, resources, deployment.lakes)
     assert bought.definition_id == published.definition_id
-    assert bought.authorizations[0]["principalId"] == offer.management.principal_id
+    granted = {one["principalId"] for one in bought.authorizations}
+    assert granted == {offer.management.principal_id, offer.management.installer_principal_id}
     assert (published_endpoint(offer, resources) or "").endswith("?sig=signature-of-the-vendor")
     assert install(deployment, "adventure-works").customer.factory
 
@@ -154,6 +143,29 @@ def test_without_the_applications_secret_a_run_fails_and_says_so(installed: Inst
     assert ended.status == "Failed"
     reason = installed.factory.copy_outcome(installed.customer, ended).error or ""
     assert "the factory could not read the application's secret in the Key Vault" in reason
+
+
+def test_a_secret_that_the_purchaser_gave_goes_to_the_vault_and_is_shown_nowhere(deployment: Deployment) -> None:
+    given = install(deployment, "adventure-works", secret="hunter2")
+    given.approve()
+
+    run = given.factory.run(given.customer, given.submit())
+
+    assert given.factory.run(given.customer, run.run_id).status == "Succeeded"
+    assert "hunter2" not in str(Resources(deployment.sandbox_cloud.factories.state).all())
+
+
+def test_what_lay_in_an_installations_account_is_gone_with_it(installed: Installed) -> None:
+    installed.write_secret()
+    installed.approve()
+    installed.factory.run(installed.customer, installed.submit())
+    state = installed.deployment.sandbox_cloud.factories.state
+    folder = container_folder(state, installed.customer.storage_account, installed.customer.container)
+    assert list(folder.rglob("part-*.json"))
+
+    Installer(state, lambda _: True, LOG.info).uninstall("adventure-works")
+
+    assert not folder.exists()
 
 
 def test_a_violation_is_told_before_a_factory_run_is_paid_for(installed: Installed) -> None:

@@ -1,31 +1,24 @@
-"""Onboards a customer when Azure reports a new installation, and handles all later reports.
+"""Takes in Azure's notifications of installations: each is believed once Azure shows the same of the application.
 
-What belongs here: the order of the steps; `applications.py` makes the calls. Azure is asked before a notification is
-believed. Every step can be repeated: a notification is settled only after everything that follows from it is done, so
-the next tick completes what an interrupted tick began.
+What belongs here: the order of the steps; `applications.py` makes the call. Every step can be repeated: a notification
+is settled only after what follows from it is written, so the next tick completes what an interrupted tick began.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
-from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import installation as table
 from o365_pipeline.database.ledger import naive_utc, truncated
 from o365_pipeline.errors import InstallationError, O365PipelineError
-from o365_pipeline.extraction.data_factory import DataFactory
-from o365_pipeline.extraction.revocation import cancel_all
 from o365_pipeline.managed_app.installations import installations, notifications
 from o365_pipeline.managed_app.installations.applications import Application, Applications, MissingApplication
-from o365_pipeline.managed_app.installations.installations import Installation, customer_of, free_name
+from o365_pipeline.managed_app.installations.installations import Installation
 from o365_pipeline.managed_app.installations.notifications import (
     DELETED,
     DELETING,
@@ -34,7 +27,7 @@ from o365_pipeline.managed_app.installations.notifications import (
     Notification,
     Received,
 )
-from o365_pipeline.managed_app.installations.vendor import Vendor
+from o365_pipeline.managed_app.offer import Offer
 
 MAX_APPLICATIONS = 25
 """How many applications one tick asks Azure about at most; the rest follows in the next tick."""
@@ -47,18 +40,17 @@ CONFIRMED_WITHIN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Onboarding:
-    """One tick of onboarding."""
+class Confirmation:
+    """One tick."""
 
     database: Database
-    vendor: Vendor
+    offer: Offer
     applications: Applications
-    factory: DataFactory
     now: dt.datetime
     log: logging.Logger
 
     def run(self) -> list[str]:
-        """Handles the notifications of some applications; returns the names of the customers that changed."""
+        """Handles the notifications of some applications; returns the names of the installations that changed."""
         changed: list[str] = []
         deadline = time.monotonic() + TICK_SECONDS
         for received in notifications.pending(self.database, MAX_APPLICATIONS).values():
@@ -70,20 +62,15 @@ class Onboarding:
                 changed += [done] if done else []
             if time.monotonic() > deadline:
                 break
-        if changed:
-            self.vendor.installed.refresh()
         return changed
 
     def _of_application(self, received: Sequence[Received]) -> str | None:
-        """Applies the newest notification that Azure confirms; returns the name of the customer if it changed."""
+        """Applies the newest notification that Azure confirms; returns the name of the installation if it changed."""
         known = installations.of_application(self.database, received[0].notification.key)
         newest_first = sorted(received, key=lambda entry: entry.notification.order, reverse=True)
         news = [entry for entry in newest_first if known is None or advances(known, entry.notification)]
         self._settle([entry for entry in newest_first if entry not in news], "older than what is known")
         if not news:
-            return None
-        if known and known.is_to_be_purged:
-            self._wait(news, "the data of the installation before it is deleted first")
             return None
         found = self.applications.get(news[0].notification.resource_id)
         if isinstance(found, Application) and not self._is_ours(found):
@@ -101,7 +88,7 @@ class Onboarding:
         return changed
 
     def _is_ours(self, found: Application) -> bool:
-        return notifications.is_of(self.vendor.offer, found.definition_id, found.plan.get("product"))
+        return notifications.is_of(self.offer, found.definition_id, found.plan.get("product"))
 
     def _apply(
         self, notification: Notification, found: Application | MissingApplication, known: Installation | None
@@ -111,19 +98,14 @@ class Onboarding:
         changed = self._state(notification, found, known)
         installations.save(self.database, changed)
         if changed.state == SUCCEEDED:
-            self._install(changed, found)
-        elif changed.state == DELETING:
-            self._stop(changed)
-        self.log.info(f"{changed.customer}: the installation is {changed.state}")
-        return changed.customer
+            installations.save(self.database, self._installed(changed, found))
+        self.log.info(f"{changed.name}: the installation is {changed.state}")
+        return changed.name
 
     def _state(self, notification: Notification, found: Application, known: Installation | None) -> Installation:
         """Returns what is known of the installation, with its newest state."""
-        if known and known.state != DELETED:
-            fresh = known
-        else:
-            name = known.customer if known else free_name(self.database, found.resource_id, self.vendor.configured)
-            fresh = Installation(notification.key, found.resource_id, name, "", self.now)
+        begun = known and known.state != DELETED
+        fresh = known if known and begun else Installation(notification.key, found.resource_id, "", self.now)
         error = notification.error if notification.provisioning_state == FAILED else None
         return replace(
             fresh,
@@ -135,59 +117,30 @@ class Onboarding:
             error_message=truncated(error.message, table.c.error_message) if error else fresh.error_message,
         )
 
-    def _install(self, known: Installation, found: Application) -> None:
-        """Records where everything is and writes the factory's secret; from then on there is a customer."""
-        outputs = found.read_outputs()
-        sku = self._bought(found) or outputs.sku
-        known = replace(
+    def _installed(self, known: Installation, found: Application) -> Installation:
+        """Returns what is known of an installation that stands: where its factory is, and what was bought.
+
+        The plan that the marketplace bills takes precedence over what the outputs say.
+        """
+        outputs, plan = found.read_outputs(), found.plan.get("name")
+        return replace(
             known,
-            **outputs.model_dump(exclude={"package_version", "extract_groups", "sku"}),
-            sku=sku,
+            region=outputs.region,
+            factory=outputs.factory,
             version=outputs.package_version,
-            extract_groups=json.dumps(outputs.extract_groups),
-            subscription_id=found.subscription_id,
+            sku=plan if plan in {sku.name for sku in self.offer.skus} else outputs.sku,
             resource_group=found.managed_resource_group,
             installed_at=known.installed_at or known.event_at,
-            first_day=known.first_day or self._first_day(sku, known.event_at.date()),
+            error_code=None,
+            error_message=None,
         )
-        try:
-            customer_of(known, self.vendor.offer)
-        except ValidationError as error:
-            where = ".".join(str(part) for part in error.errors()[0]["loc"])
-            raise InstallationError("OutputsWrong", f"the outputs make no customer: {where} is wrong") from None
-        installations.save(self.database, known)
-        secret = self.vendor.application_secret()
-        assert known.resource_group
-        vault = (known.resource_group, outputs.key_vault, outputs.secret_name)
-        self.applications.write_secret(known.resource_id, *vault, secret)
-        now = naive_utc(self.now)
-        done = {"secret_written_at": now, "error_code": None, "error_message": None}
-        installations.update(self.database, known.application_id, **done)
-
-    def _bought(self, found: Application) -> str | None:
-        """Returns the SKU that the marketplace bills; it takes precedence over the choice in the wizard."""
-        plan = found.plan.get("name")
-        return plan if plan in {sku.name for sku in self.vendor.offer.skus} else None
-
-    def _first_day(self, sku: str, installed_on: dt.date) -> dt.date:
-        days = self.vendor.offer.sku(sku).history_days
-        return max(installed_on - dt.timedelta(days=days), FIRST_DAY)
-
-    def _stop(self, known: Installation) -> None:
-        """Stops every extraction of the customer."""
-        self.vendor.installed.refresh()
-        if known.was_customer:
-            customer = customer_of(known, self.vendor.offer)
-            cancel_all(self.database, self.factory, customer, "the managed application is deleted", self.log)
 
     def _end(self, known: Installation, notification: Notification) -> str:
-        """Records that the installation is gone; the uninstallation job deletes its data."""
+        """Records that the installation is gone; what was installed is gone with its resource group."""
         at = self._when(notification)
-        ended = replace(known, state=DELETED, event_at=at, deleted_at=at)
-        installations.save(self.database, ended)
-        self._stop(ended)
-        self.log.info(f"{ended.customer}: the installation is {DELETED}")
-        return ended.customer
+        installations.save(self.database, replace(known, state=DELETED, event_at=at, deleted_at=at))
+        self.log.info(f"{known.name}: the installation is {DELETED}")
+        return known.name
 
     def _when(self, notification: Notification) -> dt.datetime:
         """Returns the time of the event. A time in the future counts as now, otherwise no later event could follow."""

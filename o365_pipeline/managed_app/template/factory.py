@@ -1,7 +1,7 @@
-"""The data factory of an installation, with everything that it needs to copy each dataset of the data request.
+"""The data factory, and everything that it needs to copy each dataset of an offer's data request.
 
-What belongs here: converting the definitions of the live pipeline into resources of the template. The definitions
-belong to `extraction/factory_definitions.py`.
+What belongs here: the factory, and converting the definitions of the live pipeline into resources of the template. The
+definitions belong to `extraction/factory_definitions.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from o365_pipeline.customers.customer import Customer, KeyVaultSecret
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.regions import REGION_NAMES
 from o365_pipeline.extraction.factory_definitions import Definition, Kind, copy_definitions, pipeline_name
+from o365_pipeline.managed_app.arm.template_language import templated
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.extract_groups import can_be_limited_to_groups
-from o365_pipeline.managed_app.package.template_language import templated
-from o365_pipeline.managed_app.package.template_storage import VAULT
+from o365_pipeline.managed_app.template.data_request import can_be_limited_to_groups
+from o365_pipeline.managed_app.template.storage import CONTAINER, SECRET_NAME, VAULT
 
-VERSION = "2018-06-01"
-CONTAINER = "lake"
-SECRET_NAME = "data-connect-application"  # noqa: S105 - its name in the vault
+FACTORY_VERSION = "2018-06-01"
 FACTORY = "[resourceId('Microsoft.DataFactory/factories', variables('factory'))]"
 
 KINDS: Mapping[Kind, str] = {
@@ -35,8 +33,11 @@ REFERENCES: Mapping[str, Kind] = {
     "DatasetReference": "dataset",
 }
 TENANT, ACCOUNT, VAULT_URL = "stand-in-tenant", "standinaccount", "https://stand-in-vault"
+APPLICATION, APPLICATION_TENANT = "stand-in-application", "stand-in-registration"
 STAND_INS: Mapping[str, str] = {
     TENANT: "subscription().tenantId",
+    APPLICATION: "parameters('applicationId')",
+    APPLICATION_TENANT: "parameters('applicationTenantId')",
     ACCOUNT: "variables('storageAccount')",
     f"https://{ACCOUNT}.dfs.core.windows.net": "variables('lakeAddress')",
     f"{VAULT_URL}/": "variables('keyVaultUrl')",
@@ -44,18 +45,20 @@ STAND_INS: Mapping[str, str] = {
 }
 
 
-def factory(offer: Offer) -> list[dict[str, Any]]:
-    """Returns the factory, which has its own identity, and all definitions; a definition comes after those that it
-    refers to.
-    """
-    own = {
+def factory() -> dict[str, Any]:
+    """Returns the factory, which has an identity of its own."""
+    return {
         "type": "Microsoft.DataFactory/factories",
-        "apiVersion": VERSION,
+        "apiVersion": FACTORY_VERSION,
         "name": "[variables('factory')]",
         "location": "[parameters('location')]",
         "identity": {"type": "SystemAssigned"},
         "properties": {"publicNetworkAccess": "Enabled"},
     }
+
+
+def copies(offer: Offer) -> list[dict[str, Any]]:
+    """Returns what the factory of an installation copies by; a definition comes after those that it refers to."""
     customer = _stand_in(offer)
     definitions = {
         (definition.kind, definition.name): definition
@@ -63,7 +66,7 @@ def factory(offer: Offer) -> list[dict[str, Any]]:
         for definition in copy_definitions(customer, requested)
     }
     narrowed = {pipeline_name(requested) for requested in offer.request.datasets if can_be_limited_to_groups(requested)}
-    return [own, *(_resource(definition, customer, narrowed) for definition in definitions.values())]
+    return [_resource(definition, customer, narrowed) for definition in definitions.values()]
 
 
 def copy_sources(offer: Offer) -> dict[str, Any]:
@@ -101,7 +104,9 @@ def _stand_in(offer: Offer) -> Customer:
         container=CONTAINER,
         first_day=FIRST_DAY,
         application_secret=KeyVaultSecret(key_vault=f"{VAULT_URL}/secrets/{SECRET_NAME}"),
-        data_request=offer.request,
+        data_request=offer.request.model_copy(
+            update={"application_id": APPLICATION, "application_tenant_id": APPLICATION_TENANT}
+        ),
     )
 
 
@@ -116,7 +121,7 @@ def _resource(definition: Definition, customer: Customer, narrowed: set[str]) ->
     needs |= {VAULT} if properties.get("type") == "AzureKeyVault" else set()
     return {
         "type": f"Microsoft.DataFactory/factories/{KINDS[definition.kind]}",
-        "apiVersion": VERSION,
+        "apiVersion": FACTORY_VERSION,
         "name": f"[concat(variables('factory'), '/{definition.name}')]",
         "properties": properties,
         "dependsOn": [FACTORY, *sorted(needs)],

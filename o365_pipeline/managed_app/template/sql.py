@@ -1,4 +1,4 @@
-"""The mart of an installation: a SQL server that accepts only Microsoft Entra sign-ins, and its database.
+"""The mart: a SQL server that accepts only Microsoft Entra sign-ins, and its database.
 
 What belongs here: those resources of the template. The mart creates its own tables at the first connection.
 """
@@ -7,31 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.template_language import literal
+from o365_pipeline.managed_app.template.identity import CLIENT_ID, IDENTITY
+from o365_pipeline.managed_app.template.network import APPS_SUBNET, NETWORK
 
 VERSION = "2025-01-01"
 SERVER = "[resourceId('Microsoft.Sql/servers', variables('sqlServer'))]"
 DATABASE = "[resourceId('Microsoft.Sql/servers/databases', variables('sqlServer'), variables('database'))]"
 
 
-def database_sizes(offer: Offer) -> dict[str, str]:
-    """Returns the size of the database by the SKU's name."""
-    return {sku.name: literal(sku.database) for sku in offer.skus}
+def mart() -> list[dict[str, Any]]:
+    """Returns the server, its database with transparent encryption, and the rule that admits the containers' subnet.
 
-
-def mart(offer: Offer) -> list[dict[str, Any]]:
-    """Returns the server, its database with transparent encryption, and the firewall rule for Azure's own addresses.
-
-    The application administers the server. Azure SQL identifies an application by its client id, not by the object id
-    of its service principal (Microsoft: create a server with Microsoft Entra-only authentication).
+    The pipeline's identity administers the server. Azure SQL identifies an application by its client id, not by its
+    object id (Microsoft: sys.server_principals, sid).
     """
     administrator = {
         "administratorType": "ActiveDirectory",
         "azureADOnlyAuthentication": True,
         "principalType": "Application",
-        "login": literal(offer.request.application_name),
-        "sid": offer.request.application_id,
+        "login": "[variables('identity')]",
+        "sid": f"[{CLIENT_ID}]",
         "tenantId": "[subscription().tenantId]",
     }
     server = {
@@ -45,6 +40,7 @@ def mart(offer: Offer) -> list[dict[str, Any]]:
             "publicNetworkAccess": "Enabled",
             "administrators": administrator,
         },
+        "dependsOn": [IDENTITY],
     }
     return [server, _database(), _encryption(), _way_in()]
 
@@ -55,7 +51,7 @@ def _database() -> dict[str, Any]:
         "apiVersion": VERSION,
         "name": "[concat(variables('sqlServer'), '/', variables('database'))]",
         "location": "[parameters('location')]",
-        "sku": {"name": "[variables('databaseSizes')[parameters('sku')]]"},
+        "sku": {"name": "[variables('databaseSize')]"},
         "properties": {
             "collation": "SQL_Latin1_General_CP1_CI_AS",
             "requestedBackupStorageRedundancy": "Local",
@@ -75,10 +71,11 @@ def _encryption() -> dict[str, Any]:
 
 
 def _way_in() -> dict[str, Any]:
+    """Returns the rule that admits the containers. No other address comes in until somebody admits it."""
     return {
-        "type": "Microsoft.Sql/servers/firewallRules",
+        "type": "Microsoft.Sql/servers/virtualNetworkRules",
         "apiVersion": VERSION,
-        "name": "[concat(variables('sqlServer'), '/AllowAllWindowsAzureIps')]",
-        "properties": {"startIpAddress": "0.0.0.0", "endIpAddress": "0.0.0.0"},  # noqa: S104 - Azure's own addresses
-        "dependsOn": [SERVER],
+        "name": "[concat(variables('sqlServer'), '/apps')]",
+        "properties": {"virtualNetworkSubnetId": APPS_SUBNET, "ignoreMissingVnetServiceEndpoint": False},
+        "dependsOn": [SERVER, NETWORK],
     }

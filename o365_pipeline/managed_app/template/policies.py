@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from o365_pipeline.azure.policies import Policy, policies
+from o365_pipeline.managed_app.arm.template_language import quoted
 from o365_pipeline.managed_app.offer import Offer
-from o365_pipeline.managed_app.package.template_language import quoted
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "region": {"listOfAllowedLocations": {"value": "[createArray(parameters('location'))]"}},

@@ -1,13 +1,18 @@
-"""The storage of an installation: the lake's storage account, and the vault for the application's secret.
+"""The storage: the lake's storage account, and the vault for the application's secret.
 
-What belongs here: those resources of the template. The template contains no secret: the vendor's deployment writes it
-after the installation.
+What belongs here: those resources of the template. A template contains no secret: a secure parameter hands it on, or
+somebody writes it into the vault later.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from o365_pipeline.managed_app.template.network import APPS_SUBNET, NETWORK
+
+STORAGE_VERSION, VAULT_VERSION = "2025-06-01", "2025-05-01"
+CONTAINER, LOGS_CONTAINER = "lake", "dagster-logs"
+SECRET_NAME = "data-connect-application"  # noqa: S105 - its name in the vault
 STORAGE_ACCOUNT = "[resourceId('Microsoft.Storage/storageAccounts', variables('storageAccount'))]"
 VAULT = "[resourceId('Microsoft.KeyVault/vaults', variables('keyVault'))]"
 
@@ -20,7 +25,7 @@ def lake() -> list[dict[str, Any]]:
     encrypted = {"enabled": True, "keyType": "Account"}
     account = {
         "type": "Microsoft.Storage/storageAccounts",
-        "apiVersion": "2025-06-01",
+        "apiVersion": STORAGE_VERSION,
         "name": "[variables('storageAccount')]",
         "location": "[parameters('location')]",
         "kind": "StorageV2",
@@ -41,21 +46,26 @@ def lake() -> list[dict[str, Any]]:
             },
         },
     }
-    container = {
+    return [account, _container("container"), _container("logsContainer")]
+
+
+def _container(variable: str) -> dict[str, Any]:
+    return {
         "type": "Microsoft.Storage/storageAccounts/blobServices/containers",
-        "apiVersion": "2025-06-01",
-        "name": "[concat(variables('storageAccount'), '/default/', variables('container'))]",
+        "apiVersion": STORAGE_VERSION,
+        "name": f"[concat(variables('storageAccount'), '/default/', variables('{variable}'))]",
         "properties": {"publicAccess": "None"},
         "dependsOn": [STORAGE_ACCOUNT],
     }
-    return [account, container]
 
 
-def vault() -> dict[str, Any]:
-    """Returns a Key Vault that is read through roles and whose secrets survive a deletion."""
-    return {
+def vault() -> list[dict[str, Any]]:
+    """Returns a Key Vault that is read through roles, from the containers and by Microsoft's own services, such as Data
+    Factory; and its secret, if it is given. Its secrets survive a deletion.
+    """
+    store = {
         "type": "Microsoft.KeyVault/vaults",
-        "apiVersion": "2025-05-01",
+        "apiVersion": VAULT_VERSION,
         "name": "[variables('keyVault')]",
         "location": "[parameters('location')]",
         "properties": {
@@ -65,5 +75,20 @@ def vault() -> dict[str, Any]:
             "enableSoftDelete": True,
             "enablePurgeProtection": True,
             "softDeleteRetentionInDays": 90,
+            "networkAcls": {
+                "defaultAction": "Deny",
+                "bypass": "AzureServices",
+                "virtualNetworkRules": [{"id": APPS_SUBNET}],
+            },
         },
+        "dependsOn": [NETWORK],
     }
+    secret = {
+        "type": "Microsoft.KeyVault/vaults/secrets",
+        "apiVersion": VAULT_VERSION,
+        "name": "[concat(variables('keyVault'), '/', variables('secretName'))]",
+        "condition": "[not(empty(parameters('applicationSecret')))]",
+        "properties": {"value": "[parameters('applicationSecret')]"},
+        "dependsOn": [VAULT],
+    }
+    return [store, secret]

@@ -1,7 +1,8 @@
-"""The template of an offer: it is worked out as Azure would, and what it makes is looked at."""
+"""The template of an offer: what it has beside the parts that an enterprise deploys too."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -14,14 +15,17 @@ from o365_pipeline.extraction.factory_definitions import copy_definitions
 from o365_pipeline.managed_app.installations.applications import Outputs
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed, Target, TemplateError
-from o365_pipeline.managed_app.package.main_template import main_template
-from o365_pipeline.managed_app.package.template_factory import KINDS
-from o365_pipeline.managed_app.package.template_roles import GRANTS
+from o365_pipeline.managed_app.package.readme import readme
+from o365_pipeline.managed_app.template.azure_template import enterprise_template, main_template
+from o365_pipeline.managed_app.template.factory import KINDS
 from o365_pipeline_tests.managed_app.installing import (
+    APPLICATION_ID,
     APPLICATION_OBJECT_ID,
     GROUPS,
     NARROWED,
     customer_of,
+    environment,
+    example_costs,
     installed,
     offer,
     offer_of,
@@ -43,56 +47,6 @@ def deployed(sold: Offer) -> Deployed:
     return installed(sold)
 
 
-def test_the_lake_is_gen2_storage_encrypted_twice_over_tls_with_no_key_and_no_public_blob(deployed: Deployed) -> None:
-    account = deployed.only("Microsoft.Storage/storageAccounts")
-    container = deployed.only("Microsoft.Storage/storageAccounts/blobServices/containers")
-    properties = account["properties"]
-
-    assert account["kind"] == "StorageV2"
-    assert properties["isHnsEnabled"] is True
-    assert properties["encryption"]["requireInfrastructureEncryption"] is True
-    assert properties["encryption"]["services"]["blob"]["enabled"] is True
-    assert properties["minimumTlsVersion"] == "TLS1_2"
-    assert properties["supportsHttpsTrafficOnly"] is True
-    assert properties["allowBlobPublicAccess"] is False
-    assert properties["allowSharedKeyAccess"] is False
-    assert container["name"] == f"{account['name']}/default/lake"
-    assert container["properties"]["publicAccess"] == "None"
-
-
-def test_the_vault_is_read_by_roles_cannot_be_purged_and_comes_without_a_secret(deployed: Deployed) -> None:
-    vault = deployed.only("Microsoft.KeyVault/vaults")["properties"]
-
-    assert vault["enableRbacAuthorization"] is True
-    assert vault["enableSoftDelete"] is True
-    assert vault["enablePurgeProtection"] is True
-    assert not deployed.of_type("Microsoft.KeyVault/vaults/secrets")
-
-
-def test_the_mart_takes_entra_sign_ins_alone_over_tls_and_is_encrypted(sold: Offer, deployed: Deployed) -> None:
-    server = deployed.only("Microsoft.Sql/servers")["properties"]
-    encryption = deployed.only("Microsoft.Sql/servers/databases/transparentDataEncryption")["properties"]
-
-    assert server["administrators"]["azureADOnlyAuthentication"] is True
-    assert "administratorLoginPassword" not in server
-    assert server["minimalTlsVersion"] == "1.2"
-    assert encryption["state"] == "Enabled"
-
-
-def test_the_application_administers_the_mart_by_its_client_id(sold: Offer, deployed: Deployed) -> None:
-    administrator = deployed.only("Microsoft.Sql/servers")["properties"]["administrators"]
-
-    assert administrator["principalType"] == "Application"
-    assert administrator["sid"] == sold.request.application_id
-    assert administrator["login"] == sold.request.application_name
-
-
-def test_only_azures_own_addresses_reach_the_mart(deployed: Deployed) -> None:
-    rule = deployed.only("Microsoft.Sql/servers/firewallRules")["properties"]
-
-    assert (rule["startIpAddress"], rule["endIpAddress"]) == ("0.0.0.0", "0.0.0.0")
-
-
 @pytest.mark.parametrize("sku", ["small", "large"])
 def test_the_database_has_the_size_of_the_chosen_sku(sku: str) -> None:
     first, second = offer().skus
@@ -110,43 +64,20 @@ def test_the_database_has_the_size_of_the_chosen_sku(sku: str) -> None:
     assert deployed.outputs["sku"] == sku
 
 
-def test_every_role_assignment_is_one_of_two_and_has_a_reason(deployed: Deployed) -> None:
-    granted = {
-        (
-            one["properties"]["principalId"],
-            one["properties"]["roleDefinitionId"].rsplit("/", 1)[-1],
-            one["scope"].split("/providers/")[-1].rsplit("/", 1)[0],
-            one["properties"]["description"],
-        )
-        for one in deployed.of_type(ROLES)
-    }
+def test_azure_is_told_whose_identities_they_are_only_in_another_tenant_than_the_vendors(sold: Offer) -> None:
+    vendors = Target(tenant_id=sold.management.tenant_id.upper())
 
-    assert granted == {
-        (
-            "of-the-factory",
-            "4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
-            "Microsoft.KeyVault/vaults",
-            "The factory reads the application's secret, which it signs in to Data Connect and to the lake with.",
-        ),
-        (
-            APPLICATION_OBJECT_ID,
-            "ba92f5b4-2d11-453d-a403-e96b0029c9fe",  # Storage Blob Data Contributor
-            "Microsoft.Storage/storageAccounts",
-            "Data Connect writes to the lake as the application, and by no other way; the application reads it there.",
-        ),
-    }
-    assert len(GRANTS) == len(granted)
+    def told(target: Target) -> dict[str, set[Any]]:
+        found: dict[str, set[Any]] = {}
+        for one in installed(sold, target).of_type(ROLES):
+            said = one["properties"].get("delegatedManagedIdentityResourceId", "not said")
+            found.setdefault(one["properties"]["principalId"], set()).add(said)
+        return found
 
-
-def test_azure_is_told_whose_identity_the_factory_has_only_in_another_tenant_than_the_vendors(sold: Offer) -> None:
-    vendors = Target(tenant_id=sold.request.application_tenant_id.upper())
-
-    def told(target: Target) -> list[Any]:
-        properties = [one["properties"] for one in installed(sold, target).of_type(ROLES)]
-        return [one.get("delegatedManagedIdentityResourceId", "not said") for one in properties]
-
-    assert told(vendors) == [None, "not said"]
-    assert told(SAMPLE)[0].startswith(f"{SAMPLE.group_id}/providers/{FACTORY}/")
+    assert told(vendors) == {"of-the-pipeline": {None}, "of-the-factory": {None}, APPLICATION_OBJECT_ID: {"not said"}}
+    [pipeline], [factory] = told(SAMPLE)["of-the-pipeline"], told(SAMPLE)["of-the-factory"]
+    assert pipeline.startswith(f"{SAMPLE.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/")
+    assert factory.startswith(f"{SAMPLE.group_id}/providers/{FACTORY}/")
 
 
 def test_each_policy_of_the_offer_is_assigned_and_no_other(sold: Offer, deployed: Deployed) -> None:
@@ -181,7 +112,7 @@ def test_there_is_a_pipeline_for_each_dataset_that_is_asked_for_and_for_no_other
 @pytest.mark.parametrize("sold", [offer(), NARROWED], ids=["example", "scopes"])
 def test_an_extraction_finds_the_definitions_that_it_would_write(sold: Offer, region: str, groups: list[str]) -> None:
     deployed = installed(sold, groups=groups, location=region)
-    customer = customer_of(sold, deployed)
+    customer = customer_of(deployed)
     live = {
         (f"{FACTORY}/{KINDS[definition.kind]}", f"{customer.factory}/{definition.name}"): definition.properties
         for requested in customer.data_request.datasets
@@ -221,8 +152,9 @@ def test_the_factory_finds_the_applications_secret_in_the_vault_alone(deployed: 
 
 def test_everything_lies_in_the_chosen_region(sold: Offer) -> None:
     deployed = installed(sold, location="northeurope")
+    lies = {one["location"] for one in deployed.resources.values() if "location" in one}
 
-    assert {one["location"] for one in deployed.resources.values() if "location" in one} == {"northeurope"}
+    assert lies == {"northeurope", "global"}, "private names lie nowhere"
     assert deployed.outputs["region"] == "northeurope"
 
 
@@ -231,6 +163,7 @@ def test_everything_lies_in_the_chosen_region(sold: Offer) -> None:
     [
         ({"location": "swedencentral"}, "not allowed"),
         ({"sku": "none"}, "not allowed"),
+        ({"applicationId": "short"}, "too short or too long"),
         ({"applicationObjectId": "short"}, "too short or too long"),
         ({"extractGroups": GROUPS * 6}, "too short or too long"),
         ({"extractGroups": "none"}, "is no array"),
@@ -241,14 +174,59 @@ def test_parameters_that_cannot_be_are_refused(sold: Offer, parameters: dict[str
         installed(sold, **parameters)
 
 
-def test_the_outputs_are_those_that_an_installation_is_registered_by(sold: Offer, deployed: Deployed) -> None:
-    assert set(deployed.outputs) == {
-        "region", "tenantId", "sku", "packageVersion", "storageAccount", "container", "factory", "keyVault",
-        "secretName", "sqlServer", "database", "extractGroups",
-    }  # fmt: skip
+def test_the_outputs_are_what_the_readme_and_the_vendor_need(sold: Offer, deployed: Deployed) -> None:
+    text = readme(sold, example_costs())
+
+    named = set(re.findall(r"\$\(out (\w+)", text)) | {"applicationId", "storageAccount", "sink", "identityObjectId"}
+
+    assert named <= set(deployed.outputs)
     assert Outputs.model_validate(deployed.outputs).package_version == sold.version
-    assert re.fullmatch(r"https://[a-z0-9-]+\.vault\.azure\.net", deployed.outputs["keyVault"])
-    assert re.fullmatch(r"[a-z0-9-]+\.database\.windows\.net", deployed.outputs["sqlServer"])
+
+
+@pytest.mark.parametrize("groups", [[], GROUPS], ids=["everybody", "groups"])
+@pytest.mark.parametrize("sold", [offer(), NARROWED], ids=["example", "scopes"])
+def test_the_pipeline_asks_for_what_the_offer_asks_as_the_purchasers_application(
+    sold: Offer, groups: list[str]
+) -> None:
+    asked = customer_of(installed(sold, groups=groups)).data_request
+
+    assert (asked.application_id, asked.application_tenant_id) == (APPLICATION_ID, SAMPLE.tenant_id)
+    assert asked.policies == sold.request.policies
+    for one, offered in zip(asked.datasets, sold.request.datasets, strict=True):
+        narrowed = bool(groups) and offered.scope.kind == "All" and "List" in offered.dataset.scopes
+        scope = Scope(kind="List", groups=tuple(groups)) if narrowed else offered.scope
+        assert (one.name, one.columns, one.scope) == (offered.name, offered.columns, scope)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_history_and_schedule_are_those_of_the_bought_plan(sold: Offer, number: int) -> None:
+    sku = sold.skus[number]
+
+    customer = customer_of(installed(sold, sku=sku.name, installedOn="2026-11-29"))
+
+    assert customer.first_day == dt.date(2026, 11, 29) - dt.timedelta(days=sku.history_days)
+    assert (customer.initial_days, customer.schedule) == (sku.history_days, sku.schedule)
+    assert customer.installation == SAMPLE.group_id
+
+
+def test_a_vendors_tenant_may_stay_the_registrations(sold: Offer) -> None:
+    customer = customer_of(installed(sold, applicationTenantId="the-vendors"))
+
+    assert customer.data_request.application_tenant_id == "the-vendors"
+
+
+def test_an_installation_begins_by_itself_and_sells_nothing(deployed: Deployed) -> None:
+    given = environment(deployed)
+
+    assert (given["O365_START_SENSORS"], given["O365_OFFER"]) == ("true", "")
+
+
+def test_the_image_is_the_vendors_by_digest(sold: Offer, deployed: Deployed) -> None:
+    apps = deployed.of_type("Microsoft.App/containerApps")
+    images = {one["properties"]["template"]["containers"][0]["image"] for one in apps}
+
+    assert images == {sold.image}
+    assert all(one["properties"]["configuration"]["registries"] == [] for one in apps)
 
 
 def test_names_keep_to_azures_limits_and_differ_from_group_to_group(sold: Offer, deployed: Deployed) -> None:
@@ -268,7 +246,7 @@ def test_the_template_is_small_and_names_its_version(sold: Offer) -> None:
 
 def test_no_address_of_one_cloud_and_no_policys_id_is_written_down(sold: Offer) -> None:
     written = main_template(sold)
-    text = json.dumps({key: part for key, part in written.items() if key != "$schema"})
+    text = re.sub(r'"\$schema": "[^"]*"', "", json.dumps(written))
 
     assert not re.findall(r"core\.windows\.net|database\.windows\.net|vault\.azure\.net|management\.azure\.com", text)
     ids = [one["properties"]["policyDefinitionId"] for one in written["resources"] if one["type"] == POLICIES]
@@ -278,9 +256,10 @@ def test_no_address_of_one_cloud_and_no_policys_id_is_written_down(sold: Offer) 
     )
 
 
-def test_a_version_of_azures_interface_is_younger_than_two_years_where_there_is_such_a_one(sold: Offer) -> None:
+def test_a_version_of_azures_interface_is_younger_than_three_years_where_there_is_such_a_one(sold: Offer) -> None:
     newest = {"Microsoft.DataFactory": "2018-06-01", ROLES: "2022-04-01"}
 
-    for one in main_template(sold)["resources"]:
-        known = newest.get(one["type"]) or newest.get(one["type"].split("/")[0])
-        assert one["apiVersion"] == known if known else one["apiVersion"] >= "2025-01-01"
+    for template in (main_template(sold), enterprise_template()):
+        for one in template["resources"]:
+            known = newest.get(one["type"]) or newest.get(one["type"].split("/")[0])
+            assert one["apiVersion"] == known if known else one["apiVersion"] >= "2024-01-01"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from o365_pipeline.managed_app.arm.template_language import templated
 from o365_pipeline.managed_app.package.arm_template import Target, TemplateError, deploy
-from o365_pipeline.managed_app.package.template_language import templated
 
 STAND_IN = "stand-in"
 TEXTS = st.text() | st.sampled_from(
