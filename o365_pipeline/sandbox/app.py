@@ -71,7 +71,7 @@ def served_app(factories: Factories, entra: Entra, feed_faults: FeedFaults | Non
             *entra_routes(entra),
             *consent_routes(entra.directory),
             *graph_routes(entra.directory, entra.tokens, SERVED),
-            *blob_routes(factories.lakes, _blob_access(factories, entra)),
+            *blob_routes(factories.container, _blob_access(factories, entra)),
             Route("/{path:path}", _elsewhere),
         ],
         middleware=[Middleware(AnyCase, routes=resource_manager)],

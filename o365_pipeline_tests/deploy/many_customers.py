@@ -17,11 +17,12 @@ import dagster as dg
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.partitions import CUSTOMERS
+from o365_pipeline.definitions import requested_datasets
 from o365_pipeline.deployment import load
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.landing_sensor import build_landing_sensor
 from o365_pipeline.extraction.submission import Submitter
-from o365_pipeline.mart.assets import MART_KEYS
+from o365_pipeline.mart.assets import mart_keys
 
 DAY = dt.date(2026, 11, 16)
 READING_SECONDS = 60
@@ -116,7 +117,7 @@ class ManyCustomers:
         """The runs that the landing sensor asks for: one for each customer."""
         deployment = load()
         instance.add_dynamic_partitions(CUSTOMERS, [customer.name for customer in deployment.customers])
-        sensor = build_landing_sensor(MART_KEYS, dg.DefaultSensorStatus.STOPPED)
+        sensor = build_landing_sensor(mart_keys(requested_datasets(deployment)), dg.DefaultSensorStatus.STOPPED)
         with dg.build_sensor_context(instance=instance, resources=dict(deployment.resources)) as context:
             result = sensor(context)
         assert isinstance(result, dg.SensorResult)

@@ -16,6 +16,7 @@ from filelock import Timeout
 
 from o365_pipeline.consent.approvals import ApprovalEvent
 from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.copy_job import CopyJob, copy_job, run_parameters
@@ -37,7 +38,7 @@ from o365_pipeline.sandbox.microsoft365.operations import copy_output, operation
 from o365_pipeline.sandbox.microsoft365.privileged_access import LAPSE, LAPSED, granted_at, waiting_details
 from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.storage.sink_access import no_access_to_sink
-from o365_pipeline.sandbox.storage.storage_accounts import installed_lake
+from o365_pipeline.sandbox.storage.storage_accounts import container_of
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 CANCELLED = "The run was cancelled by the user."
@@ -90,6 +91,10 @@ class Factories:
     def lakes(self) -> Lakes:
         """The lakes that copies write to."""
         return self._lakes
+
+    def container(self, account: str, name: str) -> Lake:
+        """Returns the container of a storage account, as copies and the Blob service find it."""
+        return container_of(self.state, self._lakes, account, name)
 
     def create_run(self, factory: str, pipeline: str, given: dict[str, Any]) -> str:
         """Creates a run of a deployed pipeline; returns its id.
@@ -233,9 +238,7 @@ class Factories:
             self._end(run, "Failed", run.ends_at, error.message)
             return
         try:
-            account, container = run.job.storage_account, run.job.container
-            sink = installed_lake(self.state, account, container) or self._lakes.at(account, container)
-            landed = land(run.job, self._tenant, sink)
+            landed = land(run.job, self._tenant, self.container(run.job.storage_account, run.job.container))
         except O365PipelineError as problem:
             self._end(run, "Failed", run.ends_at, str(problem))
         else:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.scratch import scratch_folder
 from o365_pipeline.sandbox.storage.blob_access import BlobAccess, blob_error
 from o365_pipeline.sandbox.wire_errors import ServiceError
@@ -38,11 +38,11 @@ RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 BATCHED = re.compile(rb"^DELETE (\S+) HTTP", re.MULTILINE)
 
 
-def blob_routes(lakes: Lakes, access: BlobAccess) -> list[Route]:
-    """Builds the routes of all accounts and containers."""
+def blob_routes(container_of: Callable[[str, str], Lake], access: BlobAccess) -> list[Route]:
+    """Builds the routes of all accounts and containers, of which a function gives each by its names."""
 
     def store_of(request: Request) -> ObjectStore:
-        return lakes.at(request.path_params["account"], request.path_params["container"]).store
+        return container_of(request.path_params["account"], request.path_params["container"]).store
 
     def call(function: Callable[[Request, ObjectStore, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
         def answer(request: Request, body: bytes) -> Response:

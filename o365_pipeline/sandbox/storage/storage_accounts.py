@@ -1,6 +1,6 @@
 """The storage accounts that templates install: each has folders of its own, whichever process copies into them.
 
-What belongs here: where such an account lies, and its end. Others lie in the deployment's lake.
+What belongs here: where an account lies, and the end of an installed one. Others lie in the deployment's lakes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.resources import Resources, named
 from o365_pipeline.sandbox.state import State
 
@@ -20,10 +21,11 @@ def container_folder(state: State, account: str, container: str) -> Path:
     return state.home.resolve() / "storage" / account / container
 
 
-def installed_lake(state: State, account: str, container: str) -> Lake | None:
-    """Returns the container of an account that a template installed; None of any other."""
-    if all(named(resource["id"]) != account for resource in Resources(state).of_type(ACCOUNT_TYPE)):
-        return None
+def container_of(state: State, lakes: Lakes, account: str, container: str) -> Lake:
+    """Returns a container of any account: in a folder of its own if a template, which names a SKU, installed it."""
+    installed = (found for found in Resources(state).of_type(ACCOUNT_TYPE) if "sku" in found)
+    if all(named(found["id"]) != account for found in installed):
+        return lakes.at(account, container)
     folder = container_folder(state, account, container)
     folder.mkdir(parents=True, exist_ok=True)
     return Lake.in_folder(folder)
