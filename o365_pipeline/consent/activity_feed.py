@@ -162,7 +162,8 @@ class ActivityFeed(dg.ConfigurableResource):
         if next_page := response.headers.get("NextPageUri"):
             onward = replace(position, end=end, next_page=next_page)
         else:
-            onward = Position(max(position.start, min(end, min(second, _date_of(response) or second) - OVERLAP)))
+            settled = min(second, _date_of(response) or second) - OVERLAP
+            onward = Position(max(position.start, min(end, settled)))
         is_last = next_page is None and end > second
         unread = content.unread + nowhere
         return Page(onward, content.records, content.read, unread, content.pause, is_last, subscribed)

@@ -166,7 +166,7 @@ class Decision(Protocol):
 
 
 CLOCK_SKEW = dt.timedelta(hours=1)
-"""What was read up to later than this ahead of the clock was read before the clock was put back."""
+"""How far a moment of Microsoft's may lie ahead of the clock here; where it lies further, the clock was put back."""
 
 D = TypeVar("D", bound=Decision, covariant=True)
 

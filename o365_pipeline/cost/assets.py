@@ -12,9 +12,9 @@ from o365_pipeline.cost.assumptions import read_assumptions
 from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, PlanAndActual, plan_and_actual
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import FINOPS
 from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.assets import EXTRACTION
 

@@ -19,11 +19,11 @@ from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.column_schema import curated_schema

@@ -14,9 +14,9 @@ from o365_pipeline.curated.current_state import current_path, rebuild_states
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.preview import file_page
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.datasets.column_schema import curated_schema

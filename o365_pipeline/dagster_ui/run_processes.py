@@ -40,7 +40,11 @@ START_TIME = 19
 
 
 class RunProcess(BaseModel):
-    """A process, as it is told from every other: its host, the host's boot, its id, and when it was started."""
+    """A process, as it is told from every other: its host, the host's boot, its id, and when it was started.
+
+    Containers may share the name of a host, as those of a pod do, and count processes each for itself: where they count
+    belongs to the host.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,11 +56,11 @@ class RunProcess(BaseModel):
     @classmethod
     def this(cls) -> Self:
         process_id = os.getpid()
-        return cls(host=socket.gethostname(), boot=_boot(), process_id=process_id, started=_started(process_id) or "")
+        return cls(host=_host(), boot=_boot(), process_id=process_id, started=_started(process_id) or "")
 
     def is_dead(self, sign_of_life: dt.datetime | None, now: dt.datetime) -> bool:
         """Tells whether the process has ended; of another machine, whether one that spoke has been silent for long."""
-        if self.host != socket.gethostname():
+        if self.host != _host():
             return sign_of_life is not None and now - sign_of_life > SILENT_AFTER
         return self.boot != _boot() or self.started != _started(self.process_id)
 
@@ -101,6 +105,14 @@ def _is_dead(tags: Mapping[str, str], now: dt.datetime) -> bool:
         return process.is_dead(dt.datetime.fromisoformat(said) if said else None, now)
     except (ValidationError, ValueError):
         return False
+
+
+def _host() -> str:
+    """Returns the name of this host, and within it of the space that counts its processes."""
+    try:
+        return f"{socket.gethostname()} {(PROCESSES / 'self' / 'ns' / 'pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
 
 
 @cache

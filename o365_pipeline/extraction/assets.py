@@ -12,9 +12,9 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.data_factory import DataFactory

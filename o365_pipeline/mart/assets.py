@@ -5,24 +5,23 @@ What belongs here: the mart as Dagster sees it. The tables belong to `tables/`, 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.mart.build import TABLE_NAMES
@@ -63,7 +62,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="mart",
-        specs=[_spec(table, curated) for table in fed],
+        specs=[_spec(table, curated, fed) for table in fed],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=UnlessTerminated(max_retries=2, delay=10),
         check_specs=[
@@ -141,24 +140,22 @@ def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.
 
 def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
     """Returns what the day's page shows of a table."""
-    first_rows = loaded.first_rows.get(table, pd.DataFrame())
-    return {"dagster/row_count": loaded.rows.get(table, 0), "preview": masked_preview(first_rows)}
+    return {"dagster/row_count": loaded.rows.get(table, 0), "preview": masked_preview(loaded.first_rows[table])}
 
 
-def _spec(table: sa.Table, curated: frozenset[str]) -> dg.AssetSpec:
+def _spec(table: sa.Table, curated: frozenset[str], fed: Collection[sa.Table]) -> dg.AssetSpec:
     schema = table_schema(
         {column.name: str(column.type) for column in table.columns},
         tuple(column.name for column in table.primary_key),
         {column.name: column.comment for column in table.columns},
     )
     read = reads(table.name, curated | TABLE_NAMES)
-    tables = {mart_key(one) for one in _fed_tables(curated)}
     [subject] = [name for name, tables in SUBJECTS.items() if table in tables]
     return dg.AssetSpec(
         mart_key(table),
         deps=[
             *(dg.AssetKey(["curated", name]) for name in sorted(read & curated)),
-            *sorted(tables & {dg.AssetKey(["mart", name]) for name in read}),
+            *(mart_key(other) for other in fed if other.name in read),
         ],
         description=f"{table.comment}. Join on customer, day and the key.",
         group_name=f"mart_{subject}",

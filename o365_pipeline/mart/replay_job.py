@@ -18,7 +18,7 @@ from o365_pipeline.curated.replay import Replayed, fold, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import customer_job, customer_run
 from o365_pipeline.customers.partitions import partition_key
-from o365_pipeline.dagster_ui.failures import working_on
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import UsageError

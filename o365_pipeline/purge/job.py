@@ -13,8 +13,8 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.jobs import EXAMPLE, REPEATED, customer_job, customer_run
 from o365_pipeline.customers.turns import in_turn
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import stage_tag
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import deletion

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.roles import BLOB_CONTRIBUTOR, FACTORY_CONTRIBUTOR, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.cloud import SandboxCloud
@@ -20,7 +20,6 @@ from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED
 from o365_pipeline.sandbox.microsoft365.admin_center import Sandbox
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.registrations import PublishType
-from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
 
 UNASKED_VAULT = "https://kv-sandbox.vault.azure.net"
 """The Key Vault of multi-tenant applications that are registered unasked."""

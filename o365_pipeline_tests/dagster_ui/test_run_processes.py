@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from o365_pipeline.dagster_ui import run_processes
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.run_processes import PROCESS, SILENT_AFTER, RunProcess, end_dead_runs, process_tags
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline_tests.runner import Runner
 
 NOW = dt.datetime.now(dt.UTC)
@@ -105,6 +106,23 @@ def test_a_run_of_another_machine_that_never_speaks_is_left_to_dagster(instance:
     run_id = begin(instance, silent, dg.DagsterRunStatus.STARTED)
 
     end_dead_runs(instance, NOW + dt.timedelta(days=1))
+
+    assert status(instance, run_id) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_of_a_container_with_the_same_host_name_is_of_another_machine(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those of a pod share their name; the number of a process in one of them says nothing in another."""
+    for name in ("self", str(os.getpid())):
+        (tmp_path / name / "ns").mkdir(parents=True)
+        (tmp_path / name / "stat").write_text("1 (python) S " + " ".join(map(str, range(30))))
+        (tmp_path / name / "ns" / "pid").symlink_to("pid:[1]")
+    with monkeypatch.context() as beside:
+        beside.setattr(run_processes, "PROCESSES", tmp_path)
+        run_id = begin(instance, {PROCESS: of()[PROCESS]}, dg.DagsterRunStatus.STARTED)
+
+    end_dead_runs(instance, NOW)
 
     assert status(instance, run_id) is dg.DagsterRunStatus.STARTED
 

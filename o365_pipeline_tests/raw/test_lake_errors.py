@@ -19,8 +19,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from obstore.store import AzureStore
 from pydantic import SecretStr
 
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.run_processes import PROCESS
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.errors import LakeError
 from o365_pipeline.raw import lakes as lakes_module
 from o365_pipeline.raw.lake import Lake

@@ -17,7 +17,7 @@ import pytest
 
 from o365_pipeline.azure.policies import policies
 from o365_pipeline.sandbox.app import served_app
-from o365_pipeline.sandbox.azure.compliance import ASSIGNMENT_TYPE, STORAGE
+from o365_pipeline.sandbox.azure.compliance import ACCOUNT_TYPE, ASSIGNMENT_TYPE
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline_tests.sandbox.azure.test_installation import FORM, TEMPLATE
@@ -102,7 +102,7 @@ def test_a_definition_is_published_and_an_application_installed_from_it(az: Az, 
     assert [one["name"] for one in az("managedapp", "list", "--resource-group", "rg-customer")] == ["insights"]
     in_group = ["--resource-group", "mrg-insights"]
     assert [one["name"] for one in az("deployment", "group", "list", *in_group)] == ["insights"]
-    assert STORAGE in [one["type"] for one in az("resource", "list", *in_group)]
+    assert ACCOUNT_TYPE in [one["type"] for one in az("resource", "list", *in_group)]
     with pytest.raises(RefusedError, match="the parameter location is missing"):
         az("managedapp", "create", "--name", "broken", *order, "--parameters", "{}")
     az("managedapp", "delete", "--resource-group", "rg-customer", "--name", "insights")
@@ -118,7 +118,7 @@ def test_a_pipeline_is_run_and_policies_are_read(az: Az, world: World) -> None:
     group = f"/subscriptions/sub/resourceGroups/{GROUP}"
     pipeline = f"{group}/providers/Microsoft.DataFactory/factories/{FACTORY}/pipelines/{world.deploy()}"
     resources, policy = Resources(world.factories.state), policies()["secure-transfer"]
-    resources.put({"id": f"{group}/providers/{STORAGE}/acc", "type": STORAGE, "name": "acc"})
+    resources.put({"id": f"{group}/providers/{ACCOUNT_TYPE}/acc", "type": ACCOUNT_TYPE, "name": "acc"})
     assignment = {"type": ASSIGNMENT_TYPE, "name": "p", "properties": {"policyDefinitionId": policy.definition_id}}
     resources.put({"id": f"{group}/providers/{ASSIGNMENT_TYPE}/p", **assignment})
     az("login", "--service-principal", "--username", PIPELINE, "--password", "any", "--tenant", "t1")

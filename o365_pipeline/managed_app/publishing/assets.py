@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from o365_pipeline.dagster_ui.failures import working_on
 from o365_pipeline.dagster_ui.labels import VENDOR
 from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import package as packages
 from o365_pipeline.managed_app.package.package import Package

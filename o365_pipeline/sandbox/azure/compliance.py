@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 from o365_pipeline.azure.policies import Policy, policies
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resource, Resources, named
 from o365_pipeline.sandbox.state import State
 
 ASSIGNMENT_TYPE = "Microsoft.Authorization/policyAssignments"
 APPLIES_TO = {"sql-encryption": "Microsoft.Sql/servers/databases"}
 """The type of resources that a policy judges, if it is not storage accounts."""
-
-STORAGE = "Microsoft.Storage/storageAccounts"
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Compliance:
 
     def _judged(self, group_id: str, definition_id: str) -> list[Resource]:
         keys = (key for key, policy in policies().items() if policy.definition_id.lower() == definition_id)
-        return self._resources.of_type(APPLIES_TO.get(next(keys, ""), STORAGE), group_id)
+        return self._resources.of_type(APPLIES_TO.get(next(keys, ""), ACCOUNT_TYPE), group_id)
 
     def _violated(self, group_id: str) -> set[str]:
         with self._state.reading() as connection:

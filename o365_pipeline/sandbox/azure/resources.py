@@ -14,6 +14,9 @@ from o365_pipeline.sandbox.wire_errors import ServiceError
 
 Resource = dict[str, Any]
 
+ACCOUNT_TYPE = "Microsoft.Storage/storageAccounts"
+"""The type that Data Connect, the Blob service and policies look up."""
+
 
 def group_of(resource_id: str) -> str:
     """Returns the id of the resource group that a resource lies in."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, utc_now
 from o365_pipeline.sandbox.entra.directory import Directory
@@ -26,7 +26,6 @@ from o365_pipeline.sandbox.microsoft365.registrations import (
     tenants_with,
 )
 from o365_pipeline.sandbox.state import State
-from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
 
 SINK = re.compile(r"https://[a-z0-9]{3,24}\.(dfs|blob)\.core\.windows\.net/[a-z0-9-]{3,63}(/\S*)?")
 VAULT = re.compile(r"https://[a-z0-9-]{3,24}\.vault\.azure\.net/?")

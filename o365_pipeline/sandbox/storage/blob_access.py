@@ -12,14 +12,13 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.roles import BLOB_DELETE, BLOB_READ, BLOB_WRITE, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.entra.tokens import STORAGE, TokenError, Tokens
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
-ACCOUNT_TYPE = "Microsoft.Storage/storageAccounts"
 ACTIONS = {"GET": BLOB_READ, "HEAD": BLOB_READ, "PUT": BLOB_WRITE, "POST": BLOB_DELETE, "DELETE": BLOB_DELETE}
 """The action of each method; of POSTs the service knows only batches, which delete."""
 

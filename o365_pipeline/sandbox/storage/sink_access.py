@@ -6,12 +6,11 @@ What belongs here: whether that sign-in opens the account. Whether the copy is a
 from __future__ import annotations
 
 from o365_pipeline.sandbox.azure.copy_job import CopyJob
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.roles import BLOB_WRITE, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.state import State
-from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
 
 FAILED = "ErrorCode=AdlsGen2OperationFailed, the operation on the storage account '{account}' failed"
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.azure.resources import Resources, named
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources, named
 from o365_pipeline.sandbox.state import State
-
-ACCOUNT_TYPE = "Microsoft.Storage/storageAccounts"
 
 
 def container_folder(state: State, account: str, container: str) -> Path:
@@ -23,8 +21,7 @@ def container_folder(state: State, account: str, container: str) -> Path:
 
 def container_of(state: State, lakes: Lakes, account: str, container: str) -> Lake:
     """Returns a container of any account: in a folder of its own if a template, which names a SKU, installed it."""
-    installed = (found for found in Resources(state).of_type(ACCOUNT_TYPE) if "sku" in found)
-    if all(named(found["id"]) != account for found in installed):
+    if "sku" not in (Resources(state).named(ACCOUNT_TYPE, account) or {}):
         return lakes.at(account, container)
     folder = container_folder(state, account, container)
     folder.mkdir(parents=True, exist_ok=True)

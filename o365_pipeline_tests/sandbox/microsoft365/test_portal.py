@@ -11,13 +11,12 @@ from starlette.testclient import TestClient
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.data_request import as_toml
 from o365_pipeline.errors import UsageError
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.registrations import PublishType
-from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
 from o365_pipeline_tests.sandbox.conftest import APPROVER, GROUP_ID, PIPELINE, World
 
 VAULT = "https://kv-vendor.vault.azure.net"

@@ -11,11 +11,10 @@ from o365_pipeline.errors import LakeError
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.app import served_app
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
 from o365_pipeline.sandbox.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER, OWNER, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.directory import Principal
-from o365_pipeline.sandbox.storage.blob_access import ACCOUNT_TYPE
 from o365_pipeline_tests.sandbox.conftest import GROUP_ID, PIPELINE, World
 from o365_pipeline_tests.served import certificate, serving
 
