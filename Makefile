@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AZURITE := 3.37.0
 
+# Tests and commands are hundreds of processes: without bytecode each would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak clean
 
 help:

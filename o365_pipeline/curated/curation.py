@@ -238,6 +238,11 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
     latest = (
         '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
     )
+    [(distinct, rows)] = connection.execute(
+        f"SELECT count(DISTINCT hash({key})), count(*) FROM typed WHERE reason IS NULL AND NOT is_user_row"
+    ).fetchall()
+    if distinct == rows:
+        return
     connection.execute(
         f"""
         CREATE TABLE repeated AS

@@ -119,12 +119,14 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
 def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
     """Compares the recorded keys, and the rejected rows of table `typed`, with the catalogue."""
     columns = [column for column in dataset.columns if column.name in requested]
-    rows = connection.execute("SELECT count(*) FROM typed WHERE NOT is_user_row").fetchall()[0][0]
+    rows, rejected = connection.execute(
+        "SELECT count(*) FILTER (NOT is_user_row), count(reason) FROM typed"
+    ).fetchall()[0]
     missing = [
         column.name for column in columns if rows and not dataset.omits_nulls and keys.seen.isdisjoint(column.spellings)
     ]
     retyped = {}
-    for column in columns:
+    for column in columns if rejected else ():
         paths = ", ".join(f"json_extract(raw, '$.\"{name}\"')" for name in column.spellings)
         kinds = connection.execute(
             f"SELECT DISTINCT json_type(coalesce({paths})) AS kind FROM typed "
