@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from o365_pipeline.curated import typed_table
 from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.curated.schema_drift import Drift
@@ -28,11 +29,13 @@ Rows = list[dict[str, Any]] | bytes
 Curated = Mapping[dt.date, Counts]
 
 
-def with_wrong_type(
-    fields_of: Callable[..., Any], name: str = "Message_v1", of_column: str = "importance"
-) -> Callable[..., Any]:
-    """Curation's typing with a fault of the catalogue: a text, a message's importance for example, is a boolean."""
+def give_wrong_type(fault: pytest.MonkeyPatch, name: str = "Message_v1", of_column: str = "importance") -> None:
+    """Give the catalogue a fault while rows are typed: a text, a message's importance for example, is a boolean."""
+    for makes_fields in ("fields_of", "typed_fields_of"):
+        fault.setattr(typed_table, makes_fields, _with_wrong_type(getattr(typed_table, makes_fields), name, of_column))
 
+
+def _with_wrong_type(fields_of: Callable[..., Any], name: str, of_column: str) -> Callable[..., Any]:
     def wrong(dataset: Dataset, *arguments: Any) -> Any:
         if dataset.name == name:
             shape = [

@@ -36,11 +36,13 @@ def count(path: Path) -> Contents:
 
 
 def test_a_clean_file_is_counted_without_being_taken_apart(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b'{"id": 1}\n{"id": 2}\n')) == Contents(rows=2, is_clean=True)
+    assert count(written(tmp_path, b'{"id": 1}\n{"id": 2}\n')) == Contents(
+        2, is_clean=True, structure='{"id": "UBIGINT"}'
+    )
 
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b"")) == Contents(rows=0, is_clean=True)
+    assert count(written(tmp_path, b"")) == Contents(0, is_clean=True, structure='"NULL"')
 
 
 def test_two_objects_on_one_line_are_two_rows(tmp_path: Path) -> None:
@@ -51,7 +53,9 @@ def test_two_objects_on_one_line_are_two_rows(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b'\xef\xbb\xbf{"id": 1}\n')) == Contents(rows=1, is_clean=True)
+    assert count(written(tmp_path, b'\xef\xbb\xbf{"id": 1}\n')) == Contents(
+        1, is_clean=True, structure='{"id": "UBIGINT"}'
+    )
 
 
 def test_a_byte_order_mark_before_an_odd_file_is_no_error_either(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import sqlalchemy as sa
 
@@ -33,12 +32,7 @@ class View:
 
     def sql(self, dialect: sa.Dialect) -> str:
         """Returns the select in a database's SQL."""
-        return _sql(self.select, type(dialect))
-
-
-@cache
-def _sql(select: sa.Select, dialect: type[sa.Dialect]) -> str:
-    return str(select.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))
+        return str(self.select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def view(
