@@ -53,18 +53,18 @@ dev: $(VENV)/.installed
 	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
 
 # Workers begin with tests that lie together, which share what is made once for a module. One more than there are cores,
-# since some tests wait for servers and processes of their own.
+# since some tests wait for servers and processes of their own; those of rules wait for nothing.
 WORKERS = $(shell echo $$(($$($(BIN)/python -c 'import os; print(os.cpu_count())') + 1)))
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST = $(BIN)/python -m pytest --dist worksteal
 
 test: $(VENV)/.installed-test
-	@$(PYTEST) --durations 20 --durations-min 1
+	@$(PYTEST) --numprocesses $(WORKERS) --durations 20 --durations-min 1
 
 test-thorough: $(VENV)/.installed-test
-	@$(PYTEST) --durations 20 --durations-min 1 --hypothesis-profile thorough
+	@$(PYTEST) --numprocesses $(WORKERS) --durations 20 --durations-min 1 --hypothesis-profile thorough
 
 check: lint
-	@$(PYTEST) --quiet -m rules
+	@$(PYTEST) --numprocesses auto --quiet -m rules
 
 azurite: .azurite/node_modules/.bin/azurite-blob
 

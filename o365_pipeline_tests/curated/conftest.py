@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from o365_pipeline.curated import typed_table
@@ -21,6 +20,7 @@ from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest, Part
 from o365_pipeline.raw.parts import part_of
+from o365_pipeline_tests.duckdb_files import connection, rows_of_file
 
 FIRST = dt.date(2026, 11, 16)
 ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUserSummaryRow": False}
@@ -100,17 +100,13 @@ class Landing:
     def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
         path = path_of(stage, catalogue()[dataset_name], "contoso", day)
         [file] = self.lake.stage([path], Path())
-        with duckdb.connect() as connection:
-            found = connection.execute(f"SELECT * FROM read_parquet('{file}')")
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+        return rows_of_file(file)
 
     def _part(self, dataset: Dataset, number: int, rows: Rows) -> Part:
         content = rows if isinstance(rows, bytes) else "".join(json.dumps(entry) + "\n" for entry in rows).encode()
         path = f"raw/contoso/{dataset.asset_name}/{FIRST}/r1/part-{number}.json"
         self.lake.write(path, content)
-        with duckdb.connect() as connection:
-            return part_of(connection, path, self.lake.stage([path], Path())[0])
+        return part_of(connection(), path, self.lake.stage([path], Path())[0])
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def outcome(landing: Landing, dataset: Dataset, rows: Any, people: People) -> Ma
     return {**tables, "counts": counts, "drift": landing.drift}
 
 
-@few(12)
+@few(6)
 @given(landings(), st.sampled_from([People(), PEOPLE]))
 @example((DATASETS[0], [{"id": "1", "puser": "u1", "subject": "x", "isRead": True, "IsRead": False}]), People())
 def test_rows_come_to_the_same_however_they_are_read(

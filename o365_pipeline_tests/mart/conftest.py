@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database import database as database_module
 from o365_pipeline.database.database import Database, connectable, metadata
 from o365_pipeline.datasets import catalogue
@@ -58,8 +59,8 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime.combine(DAY, dt.time(hour, minute))
 
 
-@pytest.fixture
-def curated() -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="session")
+def nothing_curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue and every lookback."""
     with duckdb.connect() as connection:
         connection.execute(CURATED_DAY)
@@ -68,7 +69,16 @@ def curated() -> Iterator[duckdb.DuckDBPyConnection]:
             lookbacks = (entry.relation for entry in lookbacks_at(dataset.asset_name))
             for name in filter(None, (dataset.asset_name, dataset.current_name, *lookbacks)):
                 connection.execute(f'CREATE TABLE "{name}" ({fields})')
+        define_time_zones(connection)
         yield connection
+
+
+@pytest.fixture
+def curated(nothing_curated: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The connection in a transaction of the test's own."""
+    nothing_curated.begin()
+    yield nothing_curated
+    nothing_curated.rollback()
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.raw import json_lines
 from o365_pipeline.raw.json_lines import Contents, contents, objects_in, pieces
+from o365_pipeline_tests.duckdb_files import connection
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=20)), max_size=3)
 LINES = st.one_of(
@@ -31,8 +31,7 @@ def written(tmp_path: Path, content: bytes) -> Path:
 
 
 def count(path: Path) -> Contents:
-    with duckdb.connect() as connection:
-        return contents(connection, path)
+    return contents(connection(), path)
 
 
 def test_a_clean_file_is_counted_without_being_taken_apart(tmp_path: Path) -> None:
@@ -100,8 +99,8 @@ def test_counting_in_bulk_and_line_by_line_agree(tmp_path: Path, lines: list[str
 
     assert found.rows == sum(1 for _ in pieces(path))
     if found.is_clean:
-        with duckdb.connect() as connection:
-            assert connection.execute(f"SELECT count(json) FROM {objects_in([path])}").fetchall()[0][0] == found.rows
+        query = f"SELECT count(json) FROM {objects_in([path])}"
+        assert connection().execute(query).fetchall() == [(found.rows,)]
 
 
 def test_pretty_printed_objects_are_rows(tmp_path: Path) -> None:
