@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 from filelock import FileLock
@@ -116,10 +115,15 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
 
     def rows(table: str) -> list[Row]:
         prepare(curated, CUSTOMER, DAY, tables=[table])
-        records = [record for frame in rows_of(curated, table) for record in frame.to_dict("records")]
-        return [{str(name): None if pd.isna(value) else value for name, value in record.items()} for record in records]
+        names = metadata.tables[table].columns.keys()
+        return [dict(zip(names, row, strict=True)) for some in rows_of(curated, table) for row in some]
 
     return rows
+
+
+def row_of(table: sa.Table, **values: object) -> tuple[object, ...]:
+    """A row as it is loaded: the table's columns in their order; what is not named is None."""
+    return tuple(values.get(column.name) for column in table.columns)
 
 
 @contextmanager
