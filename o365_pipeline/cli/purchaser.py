@@ -20,7 +20,7 @@ from o365_pipeline.managed_app.installations.notification_endpoint import notifi
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.template.storage import CONTAINER
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.installation import Installer, environment_of, found
+from o365_pipeline.sandbox.azure.installation import Installer, added_by_azure, environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
@@ -102,7 +102,7 @@ def execute(name: str, command: tuple[str, ...]) -> None:
     state = deployment.sandbox_cloud.factories.state
     installed = found(_resources(deployment), name)
     outputs = {key: entry["value"] for key, entry in installed["properties"].get("outputs", {}).items()}
-    given = environment_of(_resources(deployment), installed)
+    given = {**environment_of(_resources(deployment), installed), **added_by_azure(state, installed)}
     beneath = {
         "O365_DEPLOYMENT": "sandbox",
         "O365_HOME": str(_own_home(deployment, installed)),

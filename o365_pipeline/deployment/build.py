@@ -243,9 +243,9 @@ def _own_identity(settings: Settings, configured: Configured) -> dict[str, Any]:
     """Returns whom the sandbox takes this deployment for: a managed identity lives in the tenant of its resources."""
     if settings.credential != "managed-identity":
         return {}
-    client_id = os.environ.get("AZURE_CLIENT_ID")
+    client_id, header = os.environ.get("AZURE_CLIENT_ID"), os.environ.get("IDENTITY_HEADER")
     home = {"client_id": client_id, "tenant_id": configured.customers[0].azure_tenant_id} if client_id else {}
-    return {"is_managed_identity": True, **home}
+    return {"is_managed_identity": True, "identity_header": header, **home}
 
 
 def _sandbox_customers(settings: Settings) -> Configured:

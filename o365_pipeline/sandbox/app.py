@@ -86,11 +86,11 @@ def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
     access = ArmAccess(entra.directory, entra.tokens, Subscriptions(state), resources)
     routes = [
         *arm_routes(factories),
-        *solutions_routes(resources),
+        *solutions_routes(state),
         *application_routes(state, factories.lakes, factories.clock),
         *key_vault_routes(resources),
         *policy_state_routes(Compliance(state), factories.clock),
-        *subscription_routes(access),
+        *subscription_routes(access, state),
         *operation_routes(),
     ]
     return [*metadata_routes(), *guarded(routes, access.check)]

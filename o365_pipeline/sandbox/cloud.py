@@ -72,6 +72,10 @@ class SandboxCloud(Cloud):
         default=False, description="Whether that identity is a managed one, which gets tokens of its own tenant alone."
     )
 
+    identity_header: str | None = Field(
+        default=None, description="What this machine says to get the tokens of the managed identities assigned to it."
+    )
+
     @cached_property
     def feed_faults(self) -> FeedFaults:
         """Faults of this object's activity feed; Dagster's runs and sensors work with copies of the object."""
@@ -124,7 +128,11 @@ class SandboxCloud(Cloud):
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
         return SandboxCredential(
-            self.entra, tenant_id or self.tenant_id, self.client_id, is_managed=self.is_managed_identity
+            self.entra,
+            tenant_id or self.tenant_id,
+            self.client_id,
+            is_managed=self.is_managed_identity,
+            header=self.identity_header,
         )
 
     def transport(self) -> RequestsTransport:
