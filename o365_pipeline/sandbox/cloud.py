@@ -23,6 +23,7 @@ from o365_pipeline.sandbox.entra.tokens import Tokens
 from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.sql_servers import SqlServers
 from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
@@ -125,6 +126,11 @@ class SandboxCloud(Cloud):
             strict=self.strict,
             faults=self.factory_faults,
         )
+
+    @property
+    def sql_servers(self) -> SqlServers:
+        """The SQL servers that templates installed."""
+        return SqlServers(self.state, self.entra)
 
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
         return SandboxCredential(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from o365_pipeline.sandbox.azure.resources import GROUP_TYPE, IDENTITY_TYPE, Resources, named
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.sql_servers import delete_databases
 from o365_pipeline.sandbox.storage.storage_accounts import delete_accounts
 
 
@@ -19,11 +20,10 @@ def make_managed_group(resources: Resources, group_id: str, location: str, appli
 
 
 def delete_group(state: State, group_id: str) -> None:
-    """Deletes a resource group with the files of its storage accounts, and its identities with what was granted to
-    them.
-    """
+    """Deletes a resource group, the files of its accounts and databases, and its identities with their grants."""
     resources, directory = Resources(state), Directory(state)
     delete_accounts(state, group_id)
+    delete_databases(state, group_id)
     for identity in resources.of_type(IDENTITY_TYPE, group_id):
         if object_id := identity.get("properties", {}).get("principalId"):
             directory.delete(object_id)

@@ -319,6 +319,9 @@ def use(world: World, group: str, outputs: Mapping[str, str]) -> None:
     """Leave behind what an installation leaves behind that is in use."""
     container_folder(world.factories.state, outputs["storageAccount"], CONTAINER).mkdir(parents=True)
     (container_folder(world.factories.state, outputs["storageAccount"], CONTAINER) / "part.json").touch()
+    mart = world.factories.state.home / "sql" / outputs["sqlServer"].partition(".")[0] / "mart.db"
+    mart.parent.mkdir(parents=True)
+    mart.touch()
     factory = f"{group}/providers/Microsoft.DataFactory/factories/{outputs['factory']}"
     pipeline = Documents(world.factories.state, factory).all("pipelines")[0].name
     window = {"startTime": "2026-11-16T00:00:00Z", "endTime": "2026-11-17T00:00:00Z"}
