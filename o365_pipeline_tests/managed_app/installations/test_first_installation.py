@@ -271,12 +271,12 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
 
     for act in (("register",), ("grant", "--without", "azure"), ("approve",)):
         vendor.within(northwind, "sandbox", *act)
+    assert "it holds for 180 days" in vendor.within(northwind, "doctor"), "it reads the feed itself"
     told = vendor.within(northwind, "demo")
 
     assert "Paid for 2 factory runs" in told
     assert all(vendor.mart(northwind)[0][name] for name in TABLES)
     assert vendor.mart(contoso) == (rows, mart)
-    assert "it holds for 180 days" in vendor.within(northwind, "doctor")
     for application, sku in ((contoso, "standard"), (northwind, "weekly")):
         state, extracted = vendor.told_of(application)
         assert state == f"Succeeded, {sku} 1.0.0"
