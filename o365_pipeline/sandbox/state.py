@@ -53,6 +53,9 @@ CREATE TABLE IF NOT EXISTS principal (
 CREATE TABLE IF NOT EXISTS app_role (
     object_id TEXT NOT NULL, audience TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (object_id, audience, role)
 );
+CREATE TABLE IF NOT EXISTS group_member (
+    group_id TEXT NOT NULL, object_id TEXT NOT NULL, PRIMARY KEY (group_id, object_id)
+);
 CREATE TABLE IF NOT EXISTS azure_subscription (
     subscription TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL
 );

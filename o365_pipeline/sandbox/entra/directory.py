@@ -78,7 +78,7 @@ class Directory:
     def delete(self, object_id: str) -> None:
         """Deletes a principal, with all that was granted to it."""
         with self._state.writing() as connection:
-            for table in ("app_role", "principal"):
+            for table in ("app_role", "group_member", "principal"):
                 connection.execute(f"DELETE FROM {table} WHERE object_id = ?", (object_id.lower(),))
 
     def application(self, application_id: str) -> Application | None:
@@ -110,6 +110,18 @@ class Directory:
     def in_tenant(self, tenant_id: str) -> list[Principal]:
         """Returns a tenant's principals, by client id."""
         return self._principals("tenant = ?", tenant_id)
+
+    def add_to_group(self, group_id: str, principal: Principal) -> None:
+        """Makes a principal a member of a group of its tenant."""
+        with self._state.writing() as connection:
+            query = "INSERT OR IGNORE INTO group_member (group_id, object_id) VALUES (?, ?)"
+            connection.execute(query, (group_id.lower(), principal.object_id))
+
+    def ids_of(self, object_id: str) -> set[str]:
+        """Returns what a principal is granted things as: its own object id, and those of its groups."""
+        with self._state.reading() as connection:
+            query = "SELECT group_id FROM group_member WHERE object_id = ?"
+            return {object_id, *(row["group_id"] for row in connection.execute(query, (object_id,)))}
 
     def grant(self, principal: Principal, audience: str, role: str) -> None:
         """Assigns an app role of a service, such as the activity feed's, to a principal."""

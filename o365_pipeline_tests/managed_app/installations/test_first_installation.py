@@ -48,7 +48,9 @@ class Ended:
 
 @dataclass
 class Vendor:
-    """A vendor's terminal, in a folder of its own."""
+    """A vendor's terminal, in a folder of its own. The sandbox is strict: nothing is registered or granted but by
+    somebody.
+    """
 
     folder: Path
     printed: list[str] = field(default_factory=list)
@@ -57,15 +59,12 @@ class Vendor:
     def home(self) -> Path:
         return self.folder / "home"
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, status: int = 0) -> str:
         """Run `o365-pipeline` with arguments; what it printed."""
-        return self._main(arguments, {**os.environ, **self._settings()})
+        return self._main(arguments, {**os.environ, **self._settings()}, status)
 
     def within(self, application: str, *arguments: str, status: int = 0) -> str:
-        """Run `o365-pipeline` in the container of an installation, here in this process; what it printed.
-
-        Beneath it the sandbox is strict: nothing is registered or granted but by somebody.
-        """
+        """Run `o365-pipeline` in the container of an installation, here in this process; what it printed."""
         printed: list[str] = []
         self._execute(application, arguments, lambda given, env: printed.append(self._main(given, env, status)), status)
         return "".join(printed)
@@ -90,8 +89,8 @@ class Vendor:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(purchaser.subprocess, "run", in_this_process)
-            strict = {**os.environ, **self._settings(), "O365_SANDBOX_STRICT": "1"}
-            self._main(["sandbox", "exec", application, *arguments], strict, status)
+            environment = {**os.environ, **self._settings()}
+            self._main(["sandbox", "exec", application, *arguments], environment, status)
 
     def _main(self, arguments: Sequence[str], environment: Mapping[str, str], status: int = 0) -> str:
         out, err = io.StringIO(), io.StringIO()
@@ -120,6 +119,7 @@ class Vendor:
         offer = self.folder / "offer.toml"
         return {
             "O365_HOME": str(self.home),
+            "O365_SANDBOX_STRICT": "1",
             "O365_SANDBOX_SECONDS": "0",
             "O365_SANDBOX_USERS": "8",
             "COLUMNS": "250",
@@ -250,6 +250,8 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
     assert "4 days of history" in estimated
     assert "TeamChat_v1" not in estimated
     vendor.run("managed-app", "build")
+    vendor.run("managed-app", "publish", status=1)
+    vendor.run("sandbox", "grant", "--vendor")
     vendor.run("managed-app", "publish")
     contoso, northwind, tailspin = "contoso-insights", "northwind-insights", "tailspin-insights"
     vendor.run("sandbox", "install", "--name", contoso)
