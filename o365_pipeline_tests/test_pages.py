@@ -134,14 +134,14 @@ def test_a_variable_that_a_page_names_is_a_setting(page: Path) -> None:
 
 
 def targets_of_make() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_what_a_page_lets_make_do_is_in_the_makefile(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 
-    asked = re.findall(r"`make ([a-z]+)|^ *(?:\$ )?make ([a-z]+)", text, re.MULTILINE)
+    asked = re.findall(r"`make ([a-z-]+)|^ *(?:\$ )?make ([a-z-]+)", text, re.MULTILINE)
     assert {first or second for first, second in asked} <= targets_of_make()
 
 
