@@ -26,6 +26,7 @@ from o365_pipeline.database.database import Database, connectable
 from o365_pipeline.doctor.consent import decided, feed_works
 from o365_pipeline.doctor.findings import Finding, check, describe_error
 from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lakes import Lakes
@@ -84,6 +85,8 @@ def _of_customer(to: Connections, customer: Customer, admitted: set[str]) -> Ite
         yield found
     yield from decided(to.database, to.activity_feed if reads_feed else None, customer)
     if customer.azure_tenant_id in admitted:
+        if customer.installation and customer.data_request.policies:
+            yield check(f"{name}: policies", lambda: _policies(to.cloud, customer))
         yield _secret(to.cloud, customer)
     else:
         yield Finding(f"{name}: {SECRET}", None, NOT_TRIED)
@@ -142,6 +145,11 @@ def _factory(factory: DataFactory, customer: Customer) -> str:
     if region and azure_region(region) != customer.region:
         raise O365PipelineError(f"it is in {region}, the configuration says {customer.region}: correct its region")
     return f"it answers, in {region}" if region else "it answers"
+
+
+def _policies(cloud: Cloud, customer: Customer) -> str:
+    check_policies(cloud, customer)
+    return f"{customer.resource_group} complies with all {len(customer.data_request.policies)}"
 
 
 def _lake_url(lakes: Lakes, customer: Customer) -> str:

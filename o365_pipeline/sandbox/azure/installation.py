@@ -129,6 +129,9 @@ class Installer:
                 self._keep_document(identifier, resource)
                 if resource["type"] == IDENTITY_TYPE:
                     resource = {**resource, "properties": self._identity(target)}
+                if resource["type"] == FACTORY_TYPE and "identity" in resource:
+                    known = target.runtime[FACTORY_TYPE]["identity"]
+                    resource = {**resource, "identity": {**resource["identity"], **known}}
                 kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
                 self.resources.put({**_without_secrets(kept), "id": identifier, "name": named(identifier)})
 

@@ -96,7 +96,7 @@ def _refused(error: SignInError) -> Response:
         {
             "error": error.error,
             "error_description": str(error),
-            "error_codes": [error.code],
+            "error_codes": [error.code] if error.code else [],
             "timestamp": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%SZ}",
             "trace_id": str(uuid.uuid4()),
             "correlation_id": str(uuid.uuid4()),

@@ -32,8 +32,8 @@ GRANTED_UNASKED = {FEED: ACTIVITY_FEED_READ, GRAPH: MAY_GRANT}
 class SignInError(O365PipelineError):
     """A token that Entra does not issue."""
 
-    def __init__(self, status: int, error: str, code: int, message: str) -> None:
-        super().__init__(f"AADSTS{code}: {message}")
+    def __init__(self, status: int, error: str, code: int | None, message: str) -> None:
+        super().__init__(f"AADSTS{code}: {message}" if code else message)
         self.status = status
         self.error = error
         self.code = code
@@ -81,7 +81,7 @@ class Entra:
         """
         principal = self.directory.managed_identity(client_id)
         if principal is None or principal.header not in (None, header):
-            raise SignInError(400, "invalid_request", 700016, f"Identity not found: no identity has the id {client_id}")
+            raise SignInError(400, "invalid_request", None, f"Identity not found: no identity has the id {client_id}")
         if self.directory.grants_unasked:
             self._grant(principal)
         return self._issued(principal, resource)

@@ -273,7 +273,9 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
 
     for act in (("register",), ("grant", "--without", "azure"), ("approve",)):
         vendor.within(northwind, "sandbox", *act)
-    assert "it holds for 180 days" in vendor.within(northwind, "doctor"), "it reads the feed itself"
+    healthy = vendor.within(northwind, "doctor")
+    assert "it holds for 180 days" in healthy, "it reads the feed itself"
+    assert "works  northwind-insights: policies: mrg-northwind-insights complies with all 6" in healthy
     told = vendor.within(northwind, "demo")
 
     assert "Paid for 2 factory runs" in told

@@ -26,9 +26,10 @@ from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, 
 from o365_pipeline.sandbox.azure.compliance import Compliance
 from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold, published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.azure.roles import OWNER, RoleAssignments
+from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, OWNER, SECRETS_USER, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.sign_in import SandboxCredential
 from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, ARM, FEED
@@ -329,6 +330,28 @@ def use(world: World, group: str, outputs: Mapping[str, str]) -> None:
     world.clock.forward(seconds=6)
     assert world.factories.run(factory, run_id).status == "Failed"
     Compliance(world.factories.state).violate(group, policies()["secure-transfer"])
+
+
+def test_an_installed_factory_reads_the_secret_by_its_role_on_the_vault_alone(
+    strict: World, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    state, bought = strict.factories.state, buy()
+    resources = Resources(state)
+    application = Installer(state, lambda _: True, lambda _: None, strict.clock).install(
+        sold(offer, resources, Lakes(strict.lake.url)), bought
+    )
+    factory = application["properties"]["outputs"]["factory"]["value"]
+    factory_id = f"{bought.target.group_id}/providers/Microsoft.DataFactory/factories/{factory}"
+    documents = Documents(state, factory_id)
+
+    before = missing_secret(resources, documents, factory_id, strict=True)
+    for entry in resources.of_type(ASSIGNMENT_TYPE, bought.target.group_id):
+        if entry["properties"]["roleDefinitionId"].endswith(SECRETS_USER):
+            resources.delete(entry["id"])
+
+    assert before is None
+    assert "ForbiddenByRbac" in (missing_secret(resources, documents, factory_id, strict=True) or "")
+    assert missing_secret(resources, documents, factory_id, strict=False) is None
 
 
 def test_what_is_installed_is_not_installed_twice(
