@@ -10,7 +10,6 @@ from o365_pipeline.consent.activity_feed import ActivityFeed
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.dagster_ui.labels import stage_tag
-from o365_pipeline.dagster_ui.markdown import markdown_table
 from o365_pipeline.database.database import Database
 from o365_pipeline.doctor.examination import Connections, examine
 from o365_pipeline.doctor.findings import Finding
@@ -55,18 +54,14 @@ def findings_result(findings: list[Finding]) -> dg.AssetCheckResult:
     failing = [finding for finding in findings if finding.works is False]
     missing = [finding for finding in findings if finding.works is None and finding.message.startswith("(")]
     others = [finding for finding in findings if finding not in failing and finding not in missing]
-    rows = [(each.mark, each.what, each.message) for each in [*failing, *missing, *others]]
+    lines = [*failing, *missing, *others][:SHOWN]
     more = f"; and {len(failing + missing) - NAMED} more" if len(failing + missing) > NAMED else ""
     told = [f"{each.what}: {each.message}" for each in [*failing, *missing]]
     return dg.AssetCheckResult(
         passed=not told,
         severity=dg.AssetCheckSeverity.ERROR if failing else dg.AssetCheckSeverity.WARN,
         description=f"{'; '.join(told[:NAMED])}{more}" if told else "Everything that an extraction needs works.",
-        metadata={
-            "lines": dg.MetadataValue.md(markdown_table(("", "what", "it says"), rows[:SHOWN])),
-            "failing": len(failing),
-            "missing": len(missing),
-        },
+        metadata={each.what: dg.MetadataValue.text(f"{each.mark}: {each.message}") for each in lines},
     )
 
 
