@@ -78,13 +78,15 @@ def decided(database: Database, feed: ActivityFeed | None, customer: Customer) -
         return
     refused = [str(one) for one in refusals(customer, status)]
     if status.approval is None:
+        hosted = customer.azure_tenant_id != customer.tenant_id
         told = (
             f"(a) nothing was heard of application {request.application_id}: register it in the Azure portal, "
-            f"Microsoft Graph Data Connect, as single-tenant, with {customer.sink}"
+            f"Microsoft Graph Data Connect, as {'multi' if hosted else 'single'}-tenant, with {customer.sink}"
         )
+        add = f"add it, of publisher tenant {request.application_tenant_id}, and " if hosted else ""
         yield Finding(what, None if status.state is None else True, told if status.state is None else "it is known")
         state = status.state or "no decision"
-        yield Finding(where, None, f"(c) {state} yet: let a global administrator approve it in the admin center")
+        yield Finding(where, None, f"(c) {state} yet: let a global administrator {add}approve it in the admin center")
     elif refused:
         yield Finding(what, False, f"(a) it differs from the data request: {'; '.join(refused)}")
         yield Finding(where, False, "(c) it does not cover the data request: register what it says, approve again")

@@ -196,9 +196,13 @@ def hosted(strict: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_vendor_hosts_what_a_customer_added_and_approved(command: Command) -> None:
     acts = [["grant"], ["register", "--key-vault", "https://kv-vendor.vault.azure.net"], ["add"], ["approve"]]
 
-    ended = [command("sandbox", *act) for act in acts]
+    granted = command("sandbox", *acts[0])
+    before = command("doctor").stdout
+    ended = [command("sandbox", *act) for act in acts[1:]]
 
-    assert [act.status for act in ended] == [0, 0, 0, 0], ended
+    assert [act.status for act in (granted, *ended)] == [0, 0, 0, 0], ended
+    assert "as multi-tenant, with https://o365hosted.dfs.core.windows.net/lake" in before
+    assert f"let a global administrator add it, of publisher tenant {HOME_TENANT}, and approve it" in before
     assert command("doctor").status == 0
     deployment = load()
     [customer] = deployment.customers
