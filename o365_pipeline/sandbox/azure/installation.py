@@ -69,6 +69,8 @@ class Installer:
         parameters = sold.package.parameters({**purchase.answers, "applicationObjectId": registered.object_id})
         application = _application(sold, purchase, parameters)
         group_id = purchase.target.group_id
+        target = replace(purchase.target, runtime=_known_of(group_id))
+        is_new = Directory(self.state).by_object_id(target.runtime[IDENTITY_TYPE]["principalId"]) is None
         Subscriptions(self.state).create(purchase.subscription_id, purchase.tenant_id)
         self.resources.delete_all(group_id)
         make_managed_group(self.resources, group_id, purchase.region, purchase.application_id)
@@ -76,12 +78,13 @@ class Installer:
         try:
             if fails:
                 raise O365PipelineError(ASKED_TO_FAIL)
-            target = replace(purchase.target, runtime=_known_of(group_id))
             deployed = deploy(sold.package.template, target, **parameters)
             self.announce(f"{named(group_id)}: {len(deployed.resources)} resources")
             self._provision(deployed, target)
         except (O365PipelineError, TemplateError, CycleError) as error:
             self.resources.delete_all(group_id)
+            if is_new:
+                Directory(self.state).delete(target.runtime[IDENTITY_TYPE]["principalId"])
             self._now(application, "PUT", "Failed", _error(str(error)))
         else:
             application["properties"]["outputs"] = _typed(deployed.outputs)

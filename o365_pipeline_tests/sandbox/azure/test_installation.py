@@ -28,9 +28,10 @@ from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.installation import Installer, found
 from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold, published_endpoint, purchase, sold
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import IDENTITY_TYPE, Resources
 from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, OWNER, SECRETS_USER, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
+from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.entra.sign_in import SandboxCredential
 from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, ARM, FEED
 from o365_pipeline.sandbox.state import State
@@ -330,6 +331,25 @@ def use(world: World, group: str, outputs: Mapping[str, str]) -> None:
     world.clock.forward(seconds=6)
     assert world.factories.run(factory, run_id).status == "Failed"
     Compliance(world.factories.state).violate(group, policies()["secure-transfer"])
+
+
+def test_an_installation_that_fails_halfway_leaves_no_identity(
+    world: World, installer: Installer, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    state, bought = world.factories.state, buy()
+    Subscriptions(state).create(bought.subscription_id, bought.tenant_id)
+    Directory(state).register(bought.client_id, bought.tenant_id)
+    before = rows_of(state)
+    identity = {"type": IDENTITY_TYPE, "name": "pipeline", "location": "[parameters('location')]"}
+    [dataset, *_] = TEMPLATE["resources"]
+    halfway = [identity, {**dataset, "dependsOn": [f"[resourceId('{IDENTITY_TYPE}', 'pipeline')]", FACTORY]}]
+    others = [one for one in TEMPLATE["resources"] if "dataset" not in one["type"] and "linked" not in one["type"]]
+
+    failed = installer.install(small(offer, resources=[*halfway, *others]), bought)
+    installer.uninstall(bought.name)
+
+    assert failed["properties"]["provisioningState"] == "Failed"
+    assert rows_of(state) == before
 
 
 def test_an_installed_factory_reads_the_secret_by_its_role_on_the_vault_alone(
