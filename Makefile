@@ -5,9 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 AZURITE := 3.37.0
-AZURE_CLI := 2.91.0
 
-.PHONY: help demo dev test test-thorough check azurite azure-cli lint validate docs format benchmark soak clean
+.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
@@ -73,9 +72,11 @@ azurite: .azurite/node_modules/.bin/azurite-blob
 	@echo "installing azurite $(AZURITE) into .azurite ..."
 	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
 
+# An environment of its own: az is no dependency, and pins what it needs.
+AZURE_CLI := 2.91.0
+.PHONY: azure-cli
 azure-cli: .azure-cli/.installed-$(AZURE_CLI)
 
-# An environment of its own: az is no dependency, and pins what it needs.
 .azure-cli/.installed-$(AZURE_CLI):
 	@echo "installing azure-cli $(AZURE_CLI) into .azure-cli ..."
 	@rm -rf .azure-cli && $(PYTHON) -m venv .azure-cli
