@@ -18,6 +18,7 @@ help:
 	@echo "make check      formatting, lint, types, and the tests of rules, which need no sandbox: for every save"
 	@echo "make test-thorough  the tests, with many more examples of each property, for every night"
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
+	@echo "make azure-cli  az for the tests that point it at the sandbox, into .azure-cli; 730 MB"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
@@ -73,6 +74,17 @@ azurite: .azurite/node_modules/.bin/azurite-blob
 .azurite/node_modules/.bin/azurite-blob:
 	@echo "installing azurite $(AZURITE) into .azurite ..."
 	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
+
+# An environment of its own: az is no dependency, and pins what it needs.
+AZURE_CLI := 2.91.0
+.PHONY: azure-cli
+azure-cli: .azure-cli/.installed-$(AZURE_CLI)
+
+.azure-cli/.installed-$(AZURE_CLI):
+	@echo "installing azure-cli $(AZURE_CLI) into .azure-cli ..."
+	@rm -rf .azure-cli && $(PYTHON) -m venv .azure-cli
+	@.azure-cli/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(AZURE_CLI)
+	@touch $@
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .
