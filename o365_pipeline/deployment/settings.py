@@ -25,6 +25,7 @@ from o365_pipeline.customers.configuration import mart_url
 from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, NationalCloud
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.raw.duckdb_session import MEMORY_MB
 from o365_pipeline.raw.lakes import ENDPOINT
 
 LOG = logging.getLogger("o365_pipeline")
@@ -167,6 +168,10 @@ class Settings(BaseSettings):
     address_salt: SecretStr | None = Field(
         default=None, description="Customer: secret that addresses from outside are hashed with."
     )
+    memory_mb: int = Field(
+        default=MEMORY_MB, ge=100, le=1_000_000, description="Megabytes of a step's tables in memory; the rest spills."
+    )
+    threads: int | None = Field(default=None, ge=1, le=1_024, description="Threads of a step; else one for each core.")
     start_sensors: bool = Field(
         default=False,
         description="Azure: whether sensors and schedules are on from the start, as in an installation; else somebody "

@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part, read_manifest
