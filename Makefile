@@ -65,7 +65,7 @@ test-thorough: $(VENV)/.installed-test
 	@$(PYTEST) --numprocesses $(WORKERS) --durations 20 --durations-min 1 --hypothesis-profile thorough
 
 check: lint
-	@$(PYTEST) --numprocesses auto --quiet -m rules
+	@$(PYTEST) --numprocesses auto --quiet -m rules --hypothesis-profile save
 
 azurite: .azurite/node_modules/.bin/azurite-blob
 

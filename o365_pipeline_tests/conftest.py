@@ -44,10 +44,11 @@ NEEDS_MORE = {
 }
 """Fixtures and marks of what is a sandbox, a database or a server."""
 
-QUICK, THOROUGH = 25, 400
-"""How many examples of a property are tried: the same ones each time, or every night some others."""
+SAVE, QUICK, THOROUGH = 5, 25, 400
+"""How many examples of a property are tried: the same ones at each save and before each commit, every night others."""
 
 EXAMPLES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("save", max_examples=SAVE, derandomize=True, **EXAMPLES)
 settings.register_profile("quick", max_examples=QUICK, derandomize=True, **EXAMPLES)
 settings.register_profile("thorough", max_examples=THOROUGH, **EXAMPLES)
 settings.load_profile("quick")
@@ -61,7 +62,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 def few(examples: int) -> settings:
     """So many examples of a property that takes long, and as many more as the profile has of others."""
-    return settings(max_examples=examples * settings().max_examples // QUICK)
+    return settings(max_examples=max(1, examples * settings().max_examples // QUICK))
 
 
 def pytest_collection_finish() -> None:
