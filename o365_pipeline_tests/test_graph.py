@@ -194,6 +194,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "cost_job",
         "extraction_job",
+        "history_job",
         "landing_job",
         "purge_job",
         "replay_job",
@@ -208,6 +209,8 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_extraction",
+        "daily_history",
+        "daily_retention",
         "hourly_cost",
         "support_desk",
     }
@@ -261,7 +264,12 @@ def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
     assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
-    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_extraction", "hourly_cost"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "daily_extraction",
+        "daily_history",
+        "daily_retention",
+        "hourly_cost",
+    }
     assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 
 

@@ -29,8 +29,8 @@ COMMANDS = {
     "quarantine": "Rows that could not be read: how many, which, why; reading them anew.",
     "why-missing": "Say why a person's rows of a day are missing, or how many there are, for each dataset.",
     "mart": "The mart: what it holds, and what only some servers have.",
-    "purge": "Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the "
-    "record.",
+    "purge": "Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the "
+    "purge sensor and the schedule do; show the record.",
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
     "docs": "Write the reference of commands and settings, the data dictionaries, the Azure template, from the code.",
 }

@@ -24,6 +24,7 @@ from o365_pipeline.azure.cloud import ARM_URL, SignIn
 from o365_pipeline.customers.configuration import mart_url
 from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, NationalCloud
 from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.customers.retention import Retention
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.raw.lakes import ENDPOINT
 
@@ -55,6 +56,7 @@ ALIKE = 0.75
 
 FOR_THE_SANDBOXES_CUSTOMER = (
     *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days", "unread_feed_hours"),
+    *Retention.model_fields,
     *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
 )
 """Settings that a file of customers has for each customer."""
@@ -74,7 +76,7 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
 """Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
-class Settings(BaseSettings):
+class Settings(Retention, BaseSettings):
     """The environment variables that the project reads: O365_ and the field's name."""
 
     model_config = SettingsConfigDict(env_prefix="O365_", env_ignore_empty=True, extra="ignore")

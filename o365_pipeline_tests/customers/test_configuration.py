@@ -127,7 +127,7 @@ def test_a_blob_account_is_a_sink_at_its_own_address(write: Write) -> None:
         ({"first_day": None}, "customers.contoso.first_day is missing, for example: first_day = "),
         ({"application_secret": None}, "customers.contoso.application_secret is missing, for example: application"),
         ({"tenant_id": "contoso.com"}, "customers.contoso.tenant_id: .*for example: tenant_id = "),
-        ({"colour": "red"}, "customers.contoso.colour is no key of a customer; there are tenant_id, "),
+        ({"colour": "red"}, "customers.contoso.colour is no key of a customer; there are .*tenant_id, "),
         ({"region": "antarctica"}, "region: Data Connect delivers into no Azure region 'antarctica'; it does into "),
         ({"region": "eastus"}, "region: Data Connect does not deliver mailboxes of Europe into eastus; .*westeurope"),
         ({"mailbox_region": "Atlantis"}, "no Office region 'Atlantis'; there are Asia-Pacific, "),

@@ -386,7 +386,7 @@ class Killed(BaseException):
 
 STEPS = [
     "_count",
-    "_dead_objects",
+    "dead_objects",
     "live_days",
     "_rebuild_mart",
 ]

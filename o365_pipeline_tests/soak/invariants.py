@@ -123,7 +123,7 @@ def _given_up(world: World, runs: list[MadeRun]) -> set[str]:
         purges = connection.execute(sa.select(purge.c.what, purge.c.started_at)).all()
     purged: dict[str, dt.datetime] = {}
     for row in purges:
-        for entry in json.loads(row.what):
+        for entry in json.loads(row.what)["deletions"]:
             if not entry["columns"]:
                 started = row.started_at.replace(tzinfo=dt.UTC)
                 purged[entry["extraction_id"]] = max(started, purged.get(entry["extraction_id"], started))

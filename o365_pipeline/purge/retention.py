@@ -1,0 +1,78 @@
+"""Retention as the purge plans it: which customers have data that is older than they keep it.
+
+What belongs here: comparing the ledger with the customers' settings. The settings belong to `customers/retention.py`;
+deleting belongs to `deletion.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.retention import STAGES, Horizon, recorded_horizons
+from o365_pipeline.database.database import Database
+from o365_pipeline.database.ledger import extraction, id_batches, landing, retention
+from o365_pipeline.extraction.extraction_ledger import UNDER_WAY, WITHOUT_DATA
+from o365_pipeline.purge.plan import Plan
+
+
+def plan_retention(database: Database, customer: Customer, today: dt.date) -> Plan | None:
+    """Plans what is to be deleted of a customer's data because of its age; None if nothing is."""
+    horizon = overdue(database, [customer], today).get(customer.name)
+    if horizon is None:
+        return None
+    return Plan(
+        customer=customer.name, reason=f"older than kept: {customer.days_kept()}", event_id=None, horizon=horizon
+    )
+
+
+def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -> dict[str, Horizon]:
+    """Returns, of those customers who have something older than they keep it on a day, what they keep.
+
+    One query tells it of hundreds of customers.
+    """
+    named = {customer.name: customer for customer in customers}
+    recorded = recorded_horizons(database, list(named))
+    found: dict[str, Horizon] = {}
+    for name, oldest in _oldest(database, list(named)).items():
+        if name in named:
+            target = Horizon.of(named[name], today)
+            kept = {stage: getattr(recorded[name], stage) for stage in STAGES}
+            if any(day is not None and max(day, kept[stage]) < getattr(target, stage) for stage, day in oldest.items()):
+                found[name] = target.or_later(recorded[name])
+    return found
+
+
+def _oldest(database: Database, names: Sequence[str]) -> dict[str, dict[str, dt.date | None]]:
+    """Returns, by customer, the oldest day that the ledger does not count as deleted from each stage."""
+    landed_at = sa.func.coalesce(landing.c.sealed_at, extraction.c.finished_at, extraction.c.claimed_at)
+
+    def first(day: sa.ColumnElement[dt.date], compared: sa.ColumnElement[dt.date], stage: str) -> sa.Label[dt.date]:
+        before = retention.c[f"{stage}_before"]
+        return sa.func.min(sa.case((sa.or_(before.is_(None), compared >= before), day))).label(stage)
+
+    first_day, last_day = extraction.c.first_day, extraction.c.last_day
+    query = (
+        sa.select(
+            extraction.c.customer,
+            *(first(landed_at, landed_at, stage) for stage in ("raw", "quarantine")),
+            *(first(first_day, last_day, stage) for stage in ("curated", "mart")),
+        )
+        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
+        .outerjoin(retention, retention.c.customer == extraction.c.customer)
+        .where(extraction.c.status.not_in((*UNDER_WAY, *WITHOUT_DATA)))
+        .group_by(extraction.c.customer)
+    )
+    with database.begin() as connection:
+        return {
+            row.customer: {stage: _day(getattr(row, stage)) for stage in STAGES}
+            for some in id_batches(names)
+            for row in connection.execute(query.where(extraction.c.customer.in_(some)))
+        }
+
+
+def _day(found: dt.datetime | dt.date | None) -> dt.date | None:
+    return found.date() if isinstance(found, dt.datetime) else found
