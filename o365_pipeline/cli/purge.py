@@ -18,7 +18,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import loaded_days
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.job import announced, check_nothing_is_held, next_plan, purge_request
+from o365_pipeline.purge.job import announced, next_plan, purge_request
 from o365_pipeline.purge.live_data import dead_objects
 from o365_pipeline.purge.plan import Plan, next_purge_at
 from o365_pipeline.raw.lake import Lake
@@ -49,7 +49,7 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
         lake = deployment.lakes.of(customer)
         click.echo(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
     else:
-        check_nothing_is_held(customer)
+        customer.check_may_delete()
         deployment.use_dagster_home()
         with dg.DagsterInstance.get() as instance:
             Headless(deployment, instance).execute(purge_request(customer.name, None, although_in_doubt))

@@ -157,7 +157,7 @@ def _denied(dataset: Dataset, reads: Sequence[_Read], cleaning: Cleaning) -> lis
     """A row's owner decides; for rows about a person all columns are searched, for rows without an owner those beside
     structures.
     """
-    if not cleaning.people.denied:
+    if not cleaning.people.are_some_denied:
         return []
     tests = ["coalesce(is_denied(v[1]), false)"] if dataset.owner_field else []
     for read in reads:

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from pydantic import BaseModel, Field, model_validator
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import id_batches, put, retention
+from o365_pipeline.database.deletion_ledger import retention
+from o365_pipeline.database.ledger import id_batches, put
 from o365_pipeline.errors import UsageError
 
 MOST_DAYS = 3_650
@@ -83,6 +84,18 @@ class Retention(BaseModel):
             f"landed; curated files {self.keep_curated_days} days and the mart's rows {self.keep_mart_days} days after "
             "their day"
         )
+
+    def check_may_delete(self) -> None:
+        """Checks that the customer's data may be deleted.
+
+        Raises:
+            UsageError: a legal hold forbids it.
+        """
+        if self.legal_hold:
+            raise UsageError(
+                f"nothing is deleted under the legal hold ({self.legal_hold}): it is lifted by taking legal_hold out "
+                "of the customer's settings"
+            )
 
     def check_any_is_kept(self, stage: str, days: Iterable[dt.date], today: dt.date) -> None:
         """Checks that what is to be made is not deleted again at once.

@@ -179,34 +179,6 @@ release = sa.Table(
     comment="Append-only: landings that were given up, so that their days can be extracted anew",
 )
 
-purge = sa.Table(
-    "ledger_purge",
-    metadata,
-    sa.Column("purge_id", sa.String(64), primary_key=True),
-    sa.Column("customer", sa.String(100), nullable=False, index=True),
-    sa.Column("reason", sa.Unicode(1000), nullable=False),
-    sa.Column("event_id", sa.String(100), comment="The consent event because of which; null where time ended it"),
-    sa.Column("what", sa.UnicodeText, nullable=False, comment="What to delete, as JSON: extractions, columns, days"),
-    sa.Column("lake_objects", sa.BigInteger, comment="Objects deleted or written anew; null until they are counted"),
-    sa.Column("lake_bytes", sa.BigInteger),
-    sa.Column("mart_rows", sa.BigInteger, comment="Rows of the mart from what was deleted"),
-    sa.Column("dagster_runs", sa.BigInteger, nullable=False, comment="Runs whose events were deleted from Dagster"),
-    sa.Column("started_at", timestamp(), nullable=False),
-    sa.Column("purged_at", timestamp(), comment="Null while the purge is unfinished"),
-    comment="What was deleted because an approval ended, a new one covers less, or it was older than it is kept",
-)
-
-retention = sa.Table(
-    "ledger_retention",
-    metadata,
-    sa.Column("customer", sa.String(100), primary_key=True),
-    sa.Column("raw_before", sa.Date, nullable=False, comment="Raw files that landed before this day are deleted"),
-    sa.Column("quarantine_before", sa.Date, nullable=False, comment="Rejected rows that landed before this day are"),
-    sa.Column("curated_before", sa.Date, nullable=False, comment="All files of days before this one are"),
-    sa.Column("mart_before", sa.Date, nullable=False, comment="The mart's rows of days before this one are"),
-    comment="What of each customer counts as deleted because of its age",
-)
-
 notification = sa.Table(
     "ledger_notification",
     metadata,

@@ -1,8 +1,7 @@
 """Removes columns from landings: the raw files are rewritten without them, and the manifest names the new files; where
 only curated files are left, these are rewritten.
 
-What belongs here: one landing at a time. The manifest is replaced as a whole: before that readers see the old files,
-after it the new ones; files that the manifest does not name are deleted.
+What belongs here: one landing at a time. The order of the steps belongs to `landing_rewrite.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import duckdb
 
@@ -20,16 +19,13 @@ from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet
 from o365_pipeline.curated.current_state import current_path
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing
+from o365_pipeline.database.ledger import extraction
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.purge.landing_rewrite import LINES, replace_manifest, rewritten
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part, read_manifest, sealed_landing
-from o365_pipeline.raw.parts import part_of, parts_in_turn
-
-LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-"""One column as lines of text: JSON contains neither line breaks nor control characters unescaped."""
 
 
 def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> bool:
@@ -49,18 +45,11 @@ def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: 
         _note_columns(database, extraction_id, tuple(name for name in entry.columns if name not in columns))
         return False
     path, manifest = landed.path, read_manifest(lake, entry, landed.path)
+    left = manifest
     if gone := [name for name in manifest.columns if name in columns]:
-        manifest = _without(lake, manifest, gone)
-        lake.write(path, manifest.model_dump_json(indent=2).encode())
-    named = {part.path for part in manifest.parts} | {path}
-    folder = str(PurePosixPath(path).parent)
-    lake.delete([found for found, _ in lake.objects(folder) if found not in named])
-    _note_columns(database, extraction_id, manifest.columns)
-    database.execute(
-        landing.update()
-        .where(landing.c.extraction_id == extraction_id)
-        .values(rows_landed=manifest.rows, bytes_landed=manifest.size)
-    )
+        left = _without(lake, manifest, gone)
+    replace_manifest(lake, database, path, manifest, left)
+    _note_columns(database, extraction_id, left.columns)
     return True
 
 
@@ -96,21 +85,16 @@ def _note_columns(database: Database, extraction_id: str, columns: Sequence[str]
 def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest:
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
     spellings = catalogue()[manifest.dataset].spellings_of(columns)
-    parts: list[Part] = []
-    with duckdb_session() as (connection, directory):
-        for part, local in parts_in_turn(lake, manifest):
-            target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
-            new = directory / "new.json"
-            if part.is_clean:
-                _rewrite(connection, local, new, spellings)
-            else:
-                _rewrite_odd(local, new, spellings)
-            lake.write(str(target), new)
-            parts.append(part_of(connection, str(target), new))
-            new.unlink()
+
+    def rewrite(connection: duckdb.DuckDBPyConnection, part: Part, source: Path, target: Path) -> bool:
+        if part.is_clean:
+            _rewrite(connection, source, target, spellings)
+        else:
+            _rewrite_odd(source, target, spellings)
+        return True
+
     kept = tuple(name for name in manifest.columns if name not in columns)
-    rows = sum(part.rows for part in parts)
-    return manifest.model_copy(update={"columns": kept, "parts": tuple(parts), "rows_reported": rows})
+    return rewritten(lake, manifest, f"without-{digest}", rewrite).model_copy(update={"columns": kept})
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, names: Collection[str]) -> None:

@@ -23,8 +23,8 @@ from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.retention import Horizon, record_horizon, recorded_horizon
 from o365_pipeline.database.database import Database
+from o365_pipeline.database.deletion_ledger import purge as purge_table
 from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
-from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DamagedLandingError
 from o365_pipeline.extraction import extraction_ledger
@@ -110,7 +110,7 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
             lake.delete_unfinished(prefix)
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
     touched |= _fold_again(database, lake, customer, plan)
-    _rebuild_mart(marts, lake, customer, touched)
+    rebuild_mart(marts, lake, customer, touched)
     marts[customer.name].compact()
     sweep()
     return touched
@@ -189,7 +189,7 @@ def _columns_of(database: Database, customer: Customer, dataset: Dataset, day: d
     return found[-1].columns if found else ()
 
 
-def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
+def rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
     """Loads the affected days again from what is left in the lake, and deletes days of which nothing is left."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
     horizon = recorded_horizon(marts.ledger, customer.name)

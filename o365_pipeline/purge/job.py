@@ -16,9 +16,8 @@ from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
-from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.purge import deletion
+from o365_pipeline.purge import deletion, erasure
 from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
 from o365_pipeline.purge.live_data import live_days
 from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
@@ -61,8 +60,11 @@ def purge(
 ) -> None:
     with working_on(context):
         customer = customers[config.customer]
-        check_nothing_is_held(customer)
+        customer.check_may_delete()
     wait_for_others(context, customer.name)
+    for request_id in erasure.unfinished(database, customer):
+        erasure.carry_out(marts, lakes.of(customer), customer, request_id)
+        context.log.info(f"{customer.name}: request {request_id} is done, a person is erased")
     for _ in range(MAX_ROUNDS):
         plan = next_plan(database, customer, dt.datetime.now(dt.UTC), config.although_in_doubt)
         if plan is None:
@@ -70,19 +72,6 @@ def purge(
             return
         carry_out(context.instance, marts, lakes.of(customer), customer, plan, cloud)
         context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
-
-
-def check_nothing_is_held(customer: Customer) -> None:
-    """Checks that the customer's data may be deleted.
-
-    Raises:
-        UsageError: a legal hold forbids it.
-    """
-    if customer.legal_hold:
-        raise UsageError(
-            f"{customer.name}: nothing is deleted under the legal hold ({customer.legal_hold}); it is lifted by taking "
-            "legal_hold out of the customer's settings"
-        )
 
 
 def next_plan(database: Database, customer: Customer, now: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
@@ -115,8 +104,8 @@ purge_job = customer_job(
     purge,
     PurgeConfig(customer=EXAMPLE),
     "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
-    "covered for longer than the grace, and then what is older than the customer keeps it. Launched by the purge "
-    "sensor and the schedule daily_retention; to repeat it does no harm.",
+    "covered for longer than the grace, what is older than the customer keeps it, and a person whose erasure was "
+    "begun. Launched by the purge sensor and the schedule daily_retention; to repeat it does no harm.",
     stage="purge",
 )
 
@@ -159,11 +148,12 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         for name in chosen:
             customer = customers[name]
             plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
-            if plan and customer.legal_hold:
+            begun = plan.purge_id if plan else next(iter(erasure.unfinished(database, customer)), None)
+            if begun and customer.legal_hold:
                 coming.append(f"{name}: the legal hold ({customer.legal_hold}) forbids the purge that is due")
-            elif plan:
+            elif begun:
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
-                requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
+                requests.append(purge_request(name, f"{begun}:{now:%Y-%m-%dT%H}"))
             elif day := next_purge_at(database, customer, now):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
         return dg.SensorResult(

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.retention import STAGES, Horizon, recorded_horizons
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, id_batches, landing, retention
+from o365_pipeline.database.deletion_ledger import retention
+from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.extraction.extraction_ledger import UNDER_WAY, WITHOUT_DATA
 from o365_pipeline.purge.plan import Plan
 
@@ -24,9 +25,8 @@ def plan_retention(database: Database, customer: Customer, today: dt.date) -> Pl
     horizon = overdue(database, [customer], today).get(customer.name)
     if horizon is None:
         return None
-    return Plan(
-        customer=customer.name, reason=f"older than kept: {customer.days_kept()}", event_id=None, horizon=horizon
-    )
+    days = ", ".join(f"{stage} {getattr(customer, f'keep_{stage}_days')}" for stage in STAGES)
+    return Plan(customer=customer.name, reason=f"older than it is kept (days: {days})", event_id=None, horizon=horizon)
 
 
 def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -> dict[str, Horizon]:

@@ -34,8 +34,10 @@ def release_days(
     does not pay again.
 
     Raises:
-        UsageError: one is under way, or Data Connect does not have the days of one any more; nothing was given up.
+        UsageError: a legal hold forbids it, one is under way, or Data Connect does not have the days of one any more;
+            nothing was given up.
     """
+    customer.check_may_delete()
     now = dt.datetime.now(dt.UTC)
     found = extraction_ledger.overlapping(database, customer.name, dataset.name, window.first_day, window.last_day)
     given_up = [entry for entry in found if not _is_being_mended(database, lake, dataset, entry)]

@@ -88,7 +88,7 @@ def test_a_day_before_the_first_full_snapshot_shows_what_was_told_since(history:
 
 def test_what_was_purged_is_not_there_any_more(four_days: History) -> None:
     with four_days.database.begin() as connection:
-        connection.execute(sa.delete(landing).where(landing.c.factory_run_id == f"run-{TUE}_{WED}"))
+        connection.execute(sa.delete(landing).where(landing.c.factory_run_id == f"run-{SITES}-{TUE}_{WED}"))
 
     assert titles(four_days.current(SITES, WED)) == ["a1", "b1", "c1"]
 

@@ -15,8 +15,8 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.retention import DAYS_BEFORE, Horizon, Retention
+from o365_pipeline.database.deletion_ledger import purge as purge_table
 from o365_pipeline.database.ledger import extraction, landing
-from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import LandingError
@@ -127,7 +127,7 @@ def test_nothing_is_due_before_its_time_and_once_it_is_deleted(
     much_later = TODAY + dt.timedelta(days=31)
     plan = plan_retention(deployment.database, short, much_later)
     assert plan
-    assert plan.reason.startswith("older than kept: raw files 30 days and rejected rows 30 days after they landed")
+    assert plan.reason == "older than it is kept (days: raw 30, quarantine 30, curated 60, mart 50)"
 
     carry_out(moved.instance, deployment.marts, lake_of(deployment), short, plan)
 
@@ -152,7 +152,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-@pytest.mark.parametrize("step", ["_count", "_fold_bases", "dead_objects", "_rebuild_mart", "finish"])
+@pytest.mark.parametrize("step", ["_count", "_fold_bases", "dead_objects", "rebuild_mart", "finish"])
 def test_what_was_begun_is_finished_by_the_next_attempt_whatever_the_settings_say_then(
     moved: Runner, deployment: Deployment, customer: Customer, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -19,7 +19,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.ledger import approval_event, extraction, landing, naive_utc, purge, release
+from o365_pipeline.database.deletion_ledger import purge
+from o365_pipeline.database.ledger import approval_event, extraction, landing, naive_utc, release
 from o365_pipeline.extraction.extraction_ledger import PURGED
 from o365_pipeline.extraction.windows import Window, window_of_folder
 from o365_pipeline.sandbox.tenant.organization import organization
