@@ -6,6 +6,7 @@ What belongs here: reading arguments and printing; what is printed names nobody.
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import click
 import dagster as dg
@@ -14,7 +15,9 @@ from o365_pipeline.cli.headless import Headless
 from o365_pipeline.deployment import load
 from o365_pipeline.purge import erasure
 from o365_pipeline.purge.job import purge_request
+from o365_pipeline.purge.live_data import CURATED_STAGES
 from o365_pipeline.purge.person import find_person
+from o365_pipeline.purge.person_export import JSON_LINES, PAGE, export_person
 
 
 @click.group()
@@ -47,4 +50,35 @@ def erase(person: str, reason: str, names: tuple[str, ...], customer_name: str |
         f"{customer.name}: request {request_id} is done: {done.raw_rows:,} rows of raw files, {done.curated_rows:,} of "
         f"curated files and {done.mart_rows:,} of the mart named the person; none does any more, and who has one of "
         f"{len(found.identities)} ids and addresses is kept out from now on"
+    )
+
+
+@person.command()
+@click.argument("person")
+@click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="An empty or new folder.")
+@click.option("--reason", required=True, help="Why, without names; the ledger keeps it.")
+@click.option("--name", "names", multiple=True, help="A full name to look for in texts, beside those that users have.")
+@click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
+def export(person: str, folder: Path, reason: str, names: tuple[str, ...], customer_name: str | None) -> None:
+    """Copy everything that is held about one person: every row of lake, quarantine and mart, and a page to read.
+
+    PERSON is an Entra object id or an address. The files are personal data, of others too: the terminal tells numbers.
+    """
+    deployment = load()
+    customer = deployment.customers.chosen(customer_name)
+    lake, now = deployment.lakes.of(customer), dt.datetime.now(dt.UTC)
+    found = find_person(deployment.marts, lake, customer, person, names, deployment.cloud)
+    copy = export_person(deployment.marts, lake, customer, found, folder)
+    rows = {
+        "raw_rows": copy.rows_of("raw"),
+        "curated_rows": copy.rows_of(*CURATED_STAGES),
+        "mart_rows": copy.rows_of("mart"),
+    }
+    request_id = erasure.note_export(deployment.database, customer, person, reason, rows, now)
+    for line in copy.damaged:
+        click.echo(f"o365-pipeline: not read: {line}", err=True)
+    click.echo(
+        f"{customer.name}: request {request_id} is done: {rows['raw_rows']:,} rows of raw files, "
+        f"{rows['curated_rows']:,} of curated files and {rows['mart_rows']:,} of the mart name the person; they are in "
+        f"{folder / JSON_LINES}, and to be read in {folder / PAGE}"
     )

@@ -78,6 +78,6 @@ def _told(plan: Plan, deployment: Deployment, customer: Customer, lake: Lake) ->
         objects = dead_objects(deployment.database, lake, customer, plan.horizon)
         days = {day for day in loaded_days(deployment.marts[customer.name], customer.name) if day < plan.horizon.mart}
         parts += [
-            f"{len(objects):,} files ({sum(size for _, size in objects):,} bytes) and {len(days)} days of the mart"
+            f"{len(objects):,} files ({sum(size for _, size in objects):,} bytes) and {len(days)} of the mart's days"
         ]
     return " and ".join(parts)

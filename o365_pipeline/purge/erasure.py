@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from o365_pipeline.curated.privacy import identity_digest
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.deletion_ledger import person_request
-from o365_pipeline.database.ledger import naive_utc, operation, record_aside, truncated
+from o365_pipeline.database.ledger import insert_new, naive_utc, operation, record_aside, truncated
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge.deletion import rebuild_mart
 from o365_pipeline.purge.person import Person
@@ -64,6 +64,29 @@ def begin(database: Database, customer: Customer, asked: str, person: Person, re
         return request_id
 
     return database.run(note)
+
+
+def note_export(
+    database: Database, customer: Customer, asked: str, reason: str, rows: Mapping[str, int], now: dt.datetime
+) -> str:
+    """Records that a copy of what is held was made, and of how many rows; returns the request's id."""
+    request_id = uuid.uuid4().hex
+
+    def note(connection: sa.Connection) -> None:
+        row = {
+            "request_id": request_id,
+            "customer": customer.name,
+            "kind": EXPORT,
+            "person": identity_digest(salt_of(connection, customer.name), asked.strip().lower()),
+            "reason": truncated(reason, person_request.c.reason),
+            **rows,
+            "started_at": naive_utc(now),
+            "finished_at": naive_utc(dt.datetime.now(dt.UTC)),
+        }
+        insert_new(connection, person_request, [row])
+
+    database.run(note)
+    return request_id
 
 
 def unfinished(database: Database, customer: Customer) -> Sequence[str]:

@@ -6,9 +6,11 @@ What belongs here: finding and rewriting files, in bounded memory. What of a row
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import duckdb
 import sqlalchemy as sa
@@ -28,9 +30,14 @@ from o365_pipeline.purge.person_rows import PersonRows
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Part, read_manifest, sealed_landing
+from o365_pipeline.raw.parts import parts_in_turn
 from o365_pipeline.raw.release import release_landing
 
 MARK_LENGTH = 8
+ROWS_AT_ONCE = 1_000
+
+PLACE = "file_row_number"
+"""What DuckDB calls a row's place in a Parquet file."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,69 @@ def landed(database: Database, customer: Customer) -> Iterator[tuple[Extraction,
         sealed = sealed_landing(database, entry) if entry else None
         if entry and sealed and sealed.is_kept and entry.dataset in catalogue():
             yield entry, sealed.path
+
+
+@dataclass(frozen=True)
+class NamingRow:
+    """A row that names a person, and where it is."""
+
+    stage: str
+    name: str
+    where: str
+    is_own: bool
+    content: Any
+    """The row's values by name, or text that is no row."""
+
+
+def rows_of_landings(
+    database: Database, lake: Lake, customer: Customer, rows: PersonRows
+) -> Iterator[NamingRow | DamagedLandingError]:
+    """Returns the rows of raw files that name a person; instead of a damaged landing's, the error."""
+    for entry, path in landed(database, customer):
+        dataset = catalogue()[entry.dataset]
+        try:
+            with duckdb_session() as (connection, _):
+                for part, local in parts_in_turn(lake, read_manifest(lake, entry, path)):
+                    if part.is_clean:
+                        _find(connection, rows, dataset, _lines(local))
+                        naming = _hits(connection)
+                    else:
+                        naming = _pieces_naming(rows, dataset, local)
+                    for text, is_own in naming:
+                        yield NamingRow("raw", dataset.asset_name, part.path, is_own, _content(text))
+        except DamagedLandingError as error:
+            yield error
+
+
+def rows_of_files(lake: Lake, customer: Customer, rows: PersonRows) -> Iterator[NamingRow]:
+    """Returns the rows of Parquet files that name a person."""
+    files = {file.path: file for file in day_files(lake, customer)}
+    with duckdb_session() as (connection, _):
+        for path, local in lake.staged_in_turn((file.path, file.size) for file in files.values()):
+            if _find(connection, rows, files[path].dataset, _numbered(local)):
+                stage, folder, *_ = PurePosixPath(path).parts
+                for text, is_own in _hits(connection):
+                    yield NamingRow(stage, folder, path, is_own, _content(text))
+
+
+def _hits(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, bool]]:
+    found = connection.cursor().execute("SELECT text, made IS NULL FROM hit ORDER BY place")
+    while some := found.fetchmany(ROWS_AT_ONCE):
+        yield from some
+
+
+def _pieces_naming(rows: PersonRows, dataset: Dataset, file: Path) -> Iterator[tuple[str, bool]]:
+    for piece in pieces(file):
+        if (left := rows.erased(piece.text, dataset)) != piece.text:
+            yield piece.text, left is None
+
+
+def _content(text: str) -> Any:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return {name: value for name, value in row.items() if name != PLACE} if isinstance(row, dict) else row
 
 
 def erase_from_raw(database: Database, lake: Lake, customer: Customer, rows: PersonRows, request_id: str) -> int:
@@ -99,11 +169,11 @@ def _rewrite(
     connection: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Dataset, source: Path, target: Path
 ) -> int:
     """Writes a clean file's rows without the person; returns how many were hers or named her."""
-    numbered = f"SELECT row_number() OVER () AS place, json::VARCHAR AS text FROM {objects_in([source])}"
+    numbered = _lines(source)
     if not (count := _find(connection, rows, dataset, numbered)):
         return 0
     query = (
-        f"SELECT CASE WHEN hit.place IS NULL THEN text ELSE made END AS text FROM ({numbered}) AS line "
+        f"SELECT CASE WHEN hit.place IS NULL THEN line.text ELSE made END AS text FROM ({numbered}) AS line "
         "LEFT JOIN hit USING (place) WHERE hit.place IS NULL OR made IS NOT NULL ORDER BY place"
     )
     connection.execute(f"COPY ({query}) TO '{target}' {LINES}")
@@ -125,7 +195,7 @@ def _rewrite_odd(_: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Datase
 
 
 def _find(connection: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Dataset, numbered: str) -> int:
-    """Makes the table `hit` (place, made) of the rows (place, text) that name the person; returns how many.
+    """Makes the table `hit` (place, text, made) of the rows (place, text) that name the person; returns how many.
 
     Few rows match the pattern: only these are judged in Python.
     """
@@ -133,8 +203,9 @@ def _find(connection: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Data
     if not connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [with_function]).fetchall():
         define_function(connection, with_function, lambda text: rows.erased(text, dataset))
     connection.execute(
-        f"CREATE OR REPLACE TABLE hit AS SELECT place, made FROM (SELECT place, text, {with_function}(text) AS made "
-        f"FROM ({numbered}) WHERE regexp_matches(text, ?)) WHERE made IS DISTINCT FROM text",
+        "CREATE OR REPLACE TABLE hit AS SELECT place, text, made FROM ("
+        f"SELECT place, text, {with_function}(text) AS made FROM ({numbered}) WHERE regexp_matches(text, ?)"
+        ") WHERE made IS DISTINCT FROM text",
         [rows.sql_pattern],
     )
     return int(connection.execute("SELECT count(*) FROM hit").fetchall()[0][0])
@@ -170,6 +241,10 @@ def rewrite_files(lake: Lake, files: Sequence[DayFile], rows: PersonRows) -> int
             count += _find(connection, rows, by_path[path].dataset, _numbered(local))
             rewrite_parquet(connection, lake, path, local, _left(connection, local), directory)
     return count
+
+
+def _lines(file: Path) -> str:
+    return f"SELECT row_number() OVER () AS place, json::VARCHAR AS text FROM {objects_in([file])}"
 
 
 def _numbered(file: Path) -> str:
