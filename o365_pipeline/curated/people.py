@@ -18,6 +18,7 @@ from o365_pipeline.curated.curation import typed_rows
 from o365_pipeline.curated.erased_people import erased_people
 from o365_pipeline.curated.privacy import NOBODY, PREFIX, People, is_address, one_drive_name
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, SettingsError
@@ -150,6 +151,6 @@ def _salt(customer: Customer, cloud: Cloud | None) -> str:
             f"{customer.name}: address_salt cannot be read from {secret.key_vault}: give the pipeline's identity the "
             f"role Key Vault Secrets User ({type(error).__name__})"
         ) from error
-    if not salt:
-        raise SettingsError(f"{customer.name}: address_salt {secret.key_vault} is empty: give the secret a value")
+    if not salt or is_weak(salt):
+        raise SettingsError(f"{customer.name}: address_salt {secret.key_vault}: {WEAK}")
     return salt

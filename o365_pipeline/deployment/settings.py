@@ -25,6 +25,7 @@ from o365_pipeline.customers.configuration import mart_url
 from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, NationalCloud
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.retention import Retention
+from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.raw.lakes import ENDPOINT
 
@@ -39,11 +40,6 @@ SECRET_SETTINGS = (
 
 PATTERN_CHARACTERS = "*?[]'#%"
 """Characters with a meaning in file patterns, SQL and URLs; local paths are used in all of them, also by Dagster."""
-
-SIGNATURE_CHARACTERS = 32
-"""The least length of the notifications' signature: anybody can reach the endpoint, and only the signature proves it is
-Azure.
-"""
 
 OF_OTHERS = ("O365_CODE_SERVER", "O365_TEST_MART_URL")
 """Variables that the deployment's Dagster and the tests read."""
@@ -219,16 +215,15 @@ class Settings(Retention, BaseSettings):
     def _hashes_are_salted(self) -> Self:
         if self.hash_outside_addresses and self.address_salt is None:
             raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        if self.address_salt and is_weak(self.address_salt.get_secret_value()):
+            raise ValueError(f"O365_ADDRESS_SALT: {WEAK}")
         return self
 
     @model_validator(mode="after")
     def _signature_cannot_be_guessed(self) -> Self:
         signature = self.notification_signature
-        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
-            raise ValueError(
-                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
-                "`openssl rand -hex 32` prints"
-            )
+        if self.deployment == "azure" and signature and is_weak(signature.get_secret_value()):
+            raise ValueError(f"O365_NOTIFICATION_SIGNATURE: {WEAK}")
         return self
 
     @field_validator("lake_url")

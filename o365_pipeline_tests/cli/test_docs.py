@@ -83,7 +83,7 @@ def test_every_setting_is_in_the_reference_with_its_default_and_values() -> None
 
 
 OF_THE_SANDBOXES_CUSTOMER = {
-    "ADDRESS_SALT": "salt",
+    "ADDRESS_SALT": "0123456789abcdef" * 2,
     "DATA_REQUEST": "data_request.toml",
     "DENY_GROUPS": "5d2a9c7e-0000-4000-8000-0000000000b2",
     "DENY_PEOPLE": "ann@contoso.example",

@@ -263,6 +263,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         read(tmp_path / "empty")
 
 
+SALT = "0123456789abcdef" * 2
+
+
 def test_who_is_kept_out_and_the_salt_are_the_customers(write: Write) -> None:
     path = write(
         deny_people=["Ann@Contoso.com"],
@@ -271,11 +274,21 @@ def test_who_is_kept_out_and_the_salt_are_the_customers(write: Write) -> None:
         own_domains=["X.com"],
     )
 
-    customer = only(path, SALT="pepper")
+    customer = only(path, SALT=SALT)
 
     assert (customer.deny_people, customer.own_domains) == (("ann@contoso.com",), ("x.com",))
-    assert customer.address_salt == SecretStr("pepper")
+    assert customer.address_salt == SecretStr(SALT)
     assert customer.keeps_people_out
+
+
+@pytest.mark.parametrize("salt", ["pepper", "x" * 31])
+def test_a_salt_that_can_be_guessed_is_refused_and_not_repeated(write: Write, salt: str) -> None:
+    path = write(hash_outside_addresses=True, address_salt={"env": "SALT"})
+
+    with pytest.raises(SettingsError, match=r"address_salt: at least 32 characters are needed") as raised:
+        read(path, SALT=salt)
+
+    assert salt not in str(raised.value)
 
 
 def test_hashing_without_a_salt_is_wrong(write: Write) -> None:

@@ -199,7 +199,9 @@ def test_somebody_from_outside_is_erased_by_the_hash_that_stands_for_the_address
 ) -> None:
     from pydantic import SecretStr
 
-    hashing = customer.model_copy(update={"hash_outside_addresses": True, "address_salt": SecretStr("x" * 32)})
+    hashing = customer.model_copy(
+        update={"hash_outside_addresses": True, "address_salt": SecretStr("0123456789abcdef" * 2)}
+    )
 
     found = find_person(deployment.marts, lake_of(deployment), hashing, "eve@fabrikam.example", ["Eve Stone"])
 
