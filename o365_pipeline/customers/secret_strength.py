@@ -6,8 +6,8 @@ What belongs here: the rule. Where a secret is read from belongs to whoever read
 from __future__ import annotations
 
 LEAST_CHARACTERS = 32
-"""Whoever has hashes of addresses can try the salts that are shorter; and anybody can reach the endpoint of which only the
-signature proves that it is Azure who calls.
+"""Whoever has hashes of addresses can try shorter salts; and anybody can reach the endpoint of notifications, of which
+only the signature proves that it is Azure who calls.
 """
 
 WEAK = f"at least {LEAST_CHARACTERS} characters are needed, such as `openssl rand -hex 32` prints"
