@@ -49,6 +49,13 @@ class Retention(BaseModel):
     keep_mart_days: int = Field(
         default=730, ge=1, le=MOST_DAYS, description="Customer: days that a day is kept in the mart."
     )
+    keep_snapshots_days: int = Field(
+        default=400,
+        ge=7,
+        le=MOST_DAYS,
+        description="Customer: days for which each day of the mart has all people, groups and sites; of older weeks "
+        "one day has, and the others have those that their rows lead to.",
+    )
     legal_hold: str | None = Field(
         default=None,
         min_length=1,
@@ -113,7 +120,7 @@ class Retention(BaseModel):
 @dataclass(frozen=True)
 class Horizon:
     """The first days that are kept: of raw files and quarantine, the day when they landed; of curated files and the
-    mart, the day that they are about.
+    mart, the day that they are about; of snapshots, the first day in the mart that is whole.
 
     No file in the lake is kept that is about a day before the curated one, whenever it landed.
     """
@@ -122,6 +129,7 @@ class Horizon:
     quarantine: dt.date = dt.date.min
     curated: dt.date = dt.date.min
     mart: dt.date = dt.date.min
+    snapshots: dt.date = dt.date.min
 
     @classmethod
     def of(cls, kept: Retention, today: dt.date) -> Self:

@@ -34,6 +34,9 @@ retention = sa.Table(
     sa.Column("quarantine_before", sa.Date, nullable=False, comment="Rejected rows that landed before this day are"),
     sa.Column("curated_before", sa.Date, nullable=False, comment="All files of days before this one are"),
     sa.Column("mart_before", sa.Date, nullable=False, comment="The mart's rows of days before this one are"),
+    sa.Column(
+        "snapshots_before", sa.Date, nullable=False, comment="Of weeks before this day one day is whole in the mart"
+    ),
     comment="What of each customer counts as deleted because of its age",
 )
 

@@ -38,6 +38,7 @@ from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.purge.column_removal import manifest_of, remove_columns, remove_curated_columns
 from o365_pipeline.purge.live_data import Days, bases, dead_objects, folders_of, live_days
 from o365_pipeline.purge.plan import Deletion, Plan, What
+from o365_pipeline.purge.thinning import WEEK, days_to_thin, thin
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import distinct_landings, landings_of
 from o365_pipeline.raw.release import release_landing
@@ -111,6 +112,8 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
     touched |= _fold_again(database, lake, customer, plan)
     rebuild_mart(marts, lake, customer, touched)
+    if plan.horizon:
+        _thin(marts, customer, plan.thinned_before)
     marts[customer.name].compact()
     sweep()
     return touched
@@ -200,6 +203,7 @@ def rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.d
     for day in sorted(stale & kept):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
         load_day(marts, lake, customer.name, day, held | before.keys(), customer.everyone_names)
+    _thin_again(mart, customer, horizon, stale & kept)
     for day in sorted(loaded_days(mart, customer.name) - kept):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.has_own_mart(customer.name):
@@ -208,6 +212,19 @@ def rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.d
         for day in sorted(loaded_days(marts.default, customer.name)):
             marts.default.run(partial(_delete_day, customer=customer, day=day))
         marts.default.compact()
+
+
+def _thin(marts: Marts, customer: Customer, thinned_before: dt.date) -> None:
+    """Thins the weeks that have become old enough since the last time."""
+    mart, horizon = marts[customer.name], recorded_horizon(marts.ledger, customer.name)
+    first = thinned_before - WEEK if thinned_before > dt.date.min else thinned_before
+    found = days_to_thin(loaded_days(mart, customer.name), horizon.snapshots)
+    thin(mart, customer, {day for day in found if day >= first})
+
+
+def _thin_again(mart: Database, customer: Customer, horizon: Horizon, reloaded: set[dt.date]) -> None:
+    if any(day < horizon.snapshots for day in reloaded):
+        thin(mart, customer, days_to_thin(loaded_days(mart, customer.name), horizon.snapshots) & reloaded)
 
 
 def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:

@@ -45,6 +45,7 @@ class What(BaseModel):
 
     deletions: tuple[Deletion, ...] = ()
     horizon: Horizon | None = Field(default=None, description="What is deleted because of its age; None: nothing is.")
+    thinned_before: dt.date = Field(default=dt.date.min, description="Weeks before this day are thinned already.")
 
 
 class Plan(What):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.customers.retention import STAGES, Horizon, recorded_horizons
+from o365_pipeline.customers.retention import STAGES, Horizon, recorded_horizon, recorded_horizons
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.deletion_ledger import retention
 from o365_pipeline.database.ledger import extraction, id_batches, landing
@@ -25,8 +25,15 @@ def plan_retention(database: Database, customer: Customer, today: dt.date) -> Pl
     horizon = overdue(database, [customer], today).get(customer.name)
     if horizon is None:
         return None
+    thinned_before = recorded_horizon(database, customer.name).snapshots
     days = ", ".join(f"{stage} {getattr(customer, f'keep_{stage}_days')}" for stage in STAGES)
-    return Plan(customer=customer.name, reason=f"older than it is kept (days: {days})", event_id=None, horizon=horizon)
+    return Plan(
+        customer=customer.name,
+        reason=f"older than it is kept (days: {days})",
+        event_id=None,
+        horizon=horizon,
+        thinned_before=thinned_before,
+    )
 
 
 def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -> dict[str, Horizon]:
@@ -59,7 +66,7 @@ def _oldest(database: Database, names: Sequence[str]) -> dict[str, dict[str, dt.
         sa.select(
             extraction.c.customer,
             *(first(landed_at, landed_at, stage) for stage in ("raw", "quarantine")),
-            *(first(first_day, last_day, stage) for stage in ("curated", "mart")),
+            *(first(first_day, last_day, stage) for stage in ("curated", "mart", "snapshots")),
         )
         .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .outerjoin(retention, retention.c.customer == extraction.c.customer)

@@ -94,6 +94,7 @@ OF_THE_SANDBOXES_CUSTOMER = {
     "KEEP_MART_DAYS": "730",
     "KEEP_QUARANTINE_DAYS": "30",
     "KEEP_RAW_DAYS": "90",
+    "KEEP_SNAPSHOTS_DAYS": "400",
     "LEGAL_HOLD": "case 2026-114",
     "NATIONAL_CLOUD": "gcc",
     "OWN_DOMAINS": "contoso.example",

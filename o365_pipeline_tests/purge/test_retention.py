@@ -127,7 +127,7 @@ def test_nothing_is_due_before_its_time_and_once_it_is_deleted(
     much_later = TODAY + dt.timedelta(days=31)
     plan = plan_retention(deployment.database, short, much_later)
     assert plan
-    assert plan.reason == "older than it is kept (days: raw 30, quarantine 30, curated 60, mart 50)"
+    assert plan.reason == "older than it is kept (days: raw 30, quarantine 30, curated 60, mart 50, snapshots 400)"
 
     carry_out(moved.instance, deployment.marts, lake_of(deployment), short, plan)
 
