@@ -134,7 +134,9 @@ class Horizon:
     @classmethod
     def of(cls, kept: Retention, today: dt.date) -> Self:
         """Returns what is kept on a day."""
-        return cls(**{name: today - dt.timedelta(days=getattr(kept, f"keep_{name}_days")) for name in STAGES})
+        days = {name: today - dt.timedelta(days=getattr(kept, f"keep_{name}_days")) for name in STAGES}
+        # What the mart does not have is not to be thinned.
+        return cls(**{**days, "snapshots": max(days["snapshots"], days["mart"])})
 
     def or_later(self, other: Horizon) -> Horizon:
         """Returns the later day of each stage: what was deleted once stays so."""
