@@ -199,12 +199,13 @@ def rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.d
     before = bases(lake, customer, horizon)
     kept = {day for _, day in live if day >= horizon.mart}
     # Later days hold what was counted from the touched ones' mail.
-    stale = touched | (depending(touched) & loaded_days(mart, customer.name))
+    loaded = loaded_days(mart, customer.name)
+    stale = touched | (depending(touched) & loaded)
     for day in sorted(stale & kept):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
         load_day(marts, lake, customer.name, day, held | before.keys(), customer.everyone_names)
     _thin_again(mart, customer, horizon, stale & kept)
-    for day in sorted(loaded_days(mart, customer.name) - kept):
+    for day in sorted(loaded - kept):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.has_own_mart(customer.name):
         mart.run(partial(ledger_copies.remove_unused, ledger=marts.ledger, customer=customer.name))

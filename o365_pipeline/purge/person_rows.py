@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from o365_pipeline.curated.json_values import read_json
 from o365_pipeline.curated.privacy import PREFIX, People
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.purge.person import Person
@@ -25,6 +26,9 @@ RAW = "raw"
 ENCODED = r"%|\\u[0-9a-fA-F]{4}"
 """How characters are written in links and in JSON: such a row is judged whatever else it holds."""
 
+
+ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 BETWEEN, BETWEEN_WRITTEN = r"[\s_.-]+", r"(?:[\s_.-]|\\[nrt])+"
 """What stands between the words of a name, in a text and as JSON writes it."""
@@ -50,18 +54,18 @@ class PersonRows:
     def erased(self, text: str, dataset: Dataset | None) -> str | None:
         """Returns the JSON of a row without the person: the same text if it does not name her, None if the row is hers.
 
-        What is no JSON is left out if it names her.
+        What is no JSON, or nobody can look into, is left out if it names her.
         """
         try:
-            row = json.loads(text)
-        except (ValueError, RecursionError):
-            return None if self._is_named(text) else text
-        if not isinstance(row, dict):
-            return None if self._is_named(text) else text
-        if self._is_own(row, dataset):
-            return None
-        left = {name: self._left(value) for name, value in row.items() if not self._is_named(name)}
-        return text if left == row else json.dumps(left, ensure_ascii=False)
+            row = _read(text)
+            if isinstance(row, dict):
+                if self._is_own(row, dataset):
+                    return None
+                left = {name: self._left(value) for name, value in row.items() if not self._is_named(name)}
+                return text if left == row else _written(left)
+        except RecursionError:
+            pass
+        return None if self._is_named(ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)) else text
 
     def erased_list(self, text: str) -> str:
         """Returns a JSON list without the entries that name the person."""
@@ -80,10 +84,7 @@ class PersonRows:
         return dataset is not None and any(map(self._has, _telling_values(row, dataset)))
 
     def _is_own_text(self, text: str, dataset: Dataset | None) -> bool:
-        try:
-            row = json.loads(text)
-        except (ValueError, RecursionError):
-            return False
+        row = _read(text)
         return isinstance(row, dict) and self._is_own(row, dataset)
 
     def _has(self, value: Any) -> bool:
@@ -107,7 +108,7 @@ class PersonRows:
             return value
         if value.lstrip()[:1] in ("[", "{") and (inner := _read(value)) is not None:
             left = self._left(inner)
-            return value if left == inner else None if left is None else json.dumps(left, ensure_ascii=False)
+            return value if left == inner else None if left is None else _written(left)
         replaced = self._pattern.sub(ERASED, value)
         return None if PREFIX.sub("", replaced).strip() == ERASED or self._people.are_denied(replaced) else replaced
 
@@ -128,8 +129,15 @@ def _telling_values(row: dict[str, Any], dataset: Dataset) -> Iterator[Any]:
 
 
 def _read(text: str) -> Any:
+    """Returns the structure that a text holds; None if it holds none."""
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict | list) else None
+
+
+def _written(value: Any) -> str:
+    """Writes JSON; half a character, which UTF-8 does not have, as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isascii() or not HALF_CHARACTER.search(text) else json.dumps(value)
