@@ -92,9 +92,10 @@ def rows_of_landings(
         dataset = catalogue()[entry.dataset]
         try:
             with duckdb_session() as (connection, _):
+                search = _Search(connection, rows)
                 for part, local in parts_in_turn(lake, read_manifest(lake, entry, path)):
                     if part.is_clean:
-                        _find(connection, rows, dataset, _lines(local))
+                        search.find(dataset, _lines(local))
                         naming = _hits(connection)
                     else:
                         naming = _pieces_naming(rows, dataset, local)
@@ -108,15 +109,16 @@ def rows_of_files(lake: Lake, customer: Customer, rows: PersonRows) -> Iterator[
     """Returns the rows of Parquet files that name a person."""
     files = {file.path: file for file in day_files(lake, customer)}
     with duckdb_session() as (connection, _):
+        search = _Search(connection, rows)
         for path, local in lake.staged_in_turn((file.path, file.size) for file in files.values()):
-            if _find(connection, rows, files[path].dataset, _numbered(local)):
+            if search.find(files[path].dataset, _numbered(local)):
                 stage, folder, *_ = PurePosixPath(path).parts
                 for text, is_own in _hits(connection):
                     yield NamingRow(stage, folder, path, is_own, _content(text))
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, bool]]:
-    found = connection.cursor().execute("SELECT text, made IS NULL FROM hit ORDER BY place")
+    found = connection.execute("SELECT text, made IS NULL FROM hit ORDER BY place")
     while some := found.fetchmany(ROWS_AT_ONCE):
         yield from some
 
@@ -146,12 +148,15 @@ def erase_from_raw(database: Database, lake: Lake, customer: Customer, rows: Per
 def _erase_landing(
     database: Database, lake: Lake, rows: PersonRows, request_id: str, entry: Extraction, path: str
 ) -> int:
-    dataset, changed = catalogue()[entry.dataset], 0
+    dataset, changed, search = catalogue()[entry.dataset], 0, None
 
     def rewrite(connection: duckdb.DuckDBPyConnection, part: Part, source: Path, target: Path) -> bool:
-        nonlocal changed
-        erase = _rewrite if part.is_clean else _rewrite_odd
-        count = erase(connection, rows, dataset, source, target)
+        nonlocal changed, search
+        search = search or _Search(connection, rows)
+        if part.is_clean:
+            count = _rewrite(connection, search, dataset, source, target)
+        else:
+            count = _rewrite_odd(rows, dataset, source, target)
         changed += count
         return count > 0
 
@@ -166,11 +171,11 @@ def _erase_landing(
 
 
 def _rewrite(
-    connection: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Dataset, source: Path, target: Path
+    connection: duckdb.DuckDBPyConnection, search: _Search, dataset: Dataset, source: Path, target: Path
 ) -> int:
     """Writes a clean file's rows without the person; returns how many were hers or named her."""
     numbered = _lines(source)
-    if not (count := _find(connection, rows, dataset, numbered)):
+    if not (count := search.find(dataset, numbered)):
         return 0
     query = (
         f"SELECT CASE WHEN hit.place IS NULL THEN line.text ELSE made END AS text FROM ({numbered}) AS line "
@@ -180,7 +185,7 @@ def _rewrite(
     return count
 
 
-def _rewrite_odd(_: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Dataset, source: Path, target: Path) -> int:
+def _rewrite_odd(rows: PersonRows, dataset: Dataset, source: Path, target: Path) -> int:
     """Writes an odd file's pieces without the person, one on a line; one by one, since some may be large."""
     count = 0
     with target.open("w", encoding="utf-8", errors="surrogateescape") as file:
@@ -194,21 +199,30 @@ def _rewrite_odd(_: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Datase
     return count
 
 
-def _find(connection: duckdb.DuckDBPyConnection, rows: PersonRows, dataset: Dataset, numbered: str) -> int:
-    """Makes the table `hit` (place, text, made) of the rows (place, text) that name the person; returns how many.
+class _Search:
+    """Finds the rows that name a person, with one connection to DuckDB.
 
     Few rows match the pattern: only these are judged in Python.
     """
-    with_function = f"erased_{id(rows)}_{dataset.asset_name}"
-    if not connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [with_function]).fetchall():
-        define_function(connection, with_function, lambda text: rows.erased(text, dataset))
-    connection.execute(
-        "CREATE OR REPLACE TABLE hit AS SELECT place, text, made FROM ("
-        f"SELECT place, text, {with_function}(text) AS made FROM ({numbered}) WHERE regexp_matches(text, ?)"
-        ") WHERE made IS DISTINCT FROM text",
-        [rows.sql_pattern],
-    )
-    return int(connection.execute("SELECT count(*) FROM hit").fetchall()[0][0])
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, rows: PersonRows) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._defined: set[str] = set()
+
+    def find(self, dataset: Dataset, numbered: str) -> int:
+        """Makes the table `hit` (place, text, made) of rows (place, text) that name the person; returns how many."""
+        erased = f"erased_{dataset.asset_name}"
+        if erased not in self._defined:
+            self._defined.add(erased)
+            define_function(self._connection, erased, lambda text: self._rows.erased(text, dataset))
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE hit AS SELECT place, text, made FROM ("
+            f"SELECT place, text, {erased}(text) AS made FROM ({numbered}) WHERE regexp_matches(text, ?)"
+            ") WHERE made IS DISTINCT FROM text",
+            [self._rows.sql_pattern],
+        )
+        return int(self._connection.execute("SELECT count(*) FROM hit").fetchall()[0][0])
 
 
 def day_files(lake: Lake, customer: Customer) -> Iterator[DayFile]:
@@ -226,10 +240,11 @@ def files_naming(lake: Lake, customer: Customer, rows: PersonRows) -> list[DayFi
     """Returns the Parquet files with rows that name the person."""
     files = {file.path: file for file in day_files(lake, customer)}
     with duckdb_session() as (connection, _):
+        search = _Search(connection, rows)
         return [
             files[path]
             for path, local in lake.staged_in_turn((file.path, file.size) for file in files.values())
-            if _find(connection, rows, files[path].dataset, _numbered(local))
+            if search.find(files[path].dataset, _numbered(local))
         ]
 
 
@@ -237,8 +252,9 @@ def rewrite_files(lake: Lake, files: Sequence[DayFile], rows: PersonRows) -> int
     """Writes Parquet files without the person; returns how many of their rows were hers or named her."""
     count, by_path = 0, {file.path: file for file in files}
     with duckdb_session() as (connection, directory):
+        search = _Search(connection, rows)
         for path, local in lake.staged_in_turn((file.path, file.size) for file in files):
-            count += _find(connection, rows, by_path[path].dataset, _numbered(local))
+            count += search.find(by_path[path].dataset, _numbered(local))
             rewrite_parquet(connection, lake, path, local, _left(connection, local), directory)
     return count
 

@@ -29,7 +29,7 @@ NOW = dt.datetime.now(dt.UTC)
 ANNS_ID = "0a000000-0000-4000-8000-00000000000a"
 ANN = {"puser": ANNS_ID, "id": ANNS_ID, "displayName": "Ann Canary", "mail": "ann.canary@contoso.com"}
 BOB = {"puser": "b", "id": "b", "displayName": "Bob Ray", "mail": "bob@contoso.com"}
-TEXTS = ("Ann.Canary@contoso.com", f"Dear Ann Canary ({ANNS_ID})", "Bob Ray")
+TEXTS = (f"Ann.Canary@contoso.com and {ANNS_ID}", "Ann Canary writes to Bob Ray")
 PRETTY = ("Message_v1", "TeamChat_v1")
 WORDS = ("ann.canary", "ann canary", ANNS_ID, "canary")
 
@@ -45,6 +45,11 @@ def home(tmp_path: Path, finished_homes: FinishedHomes) -> Path:
 def history(deployment: Deployment) -> History:
     """A day of every dataset, in which Ann stands in each place, and Bob in as many."""
     history = History(deployment.database, lake_of(deployment))
+    for part in (1, 2):
+        # Two files more of one landing, in which each line is a row.
+        lines = [{"puser": "b", "id": f"part {part} {name}", "subject": name} for name in ("Ann Canary", "Bob Ray")]
+        path = f"raw/contoso/message/{DAY}/run-Message_v1-{DAY}/part-{part}.json"
+        history.lake.write(path, "\n".join(map(json.dumps, lines)).encode() + b"\n")
     for dataset in catalogue().newest:
         rows = [full_row(dataset, pascal=False), *rows_naming(dataset, TEXTS)]
         users = []
@@ -87,3 +92,6 @@ def test_nothing_of_the_person_is_left_and_all_of_others_is(
     assert any(mart_rows(deployment).values())
     with deployment.database.begin() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(landing)) == len(catalogue().newest)
+    parts = sorted((home / "lake" / "raw" / "contoso" / "message").rglob("*.json"))
+    assert [path.name.partition(".")[0] for path in parts] == ["manifest", "part-0", "part-1", "part-2"]
+    assert all("[erased]" in path.read_text() for path in parts[1:])
