@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from o365_pipeline.purge import history_job
 from o365_pipeline.purge.dagster_history import delete_old_runs
+from o365_pipeline_tests.runner import Runner
 
 KEY = dg.AssetKey(["curated", "message"])
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -76,3 +78,25 @@ def test_as_many_runs_are_deleted_at_once_as_is_said_the_oldest_first_and_a_late
 
     assert (instance.has_run(first), instance.has_run(second)) == (False, True)
     assert [record.run_id for record in instance.fetch_materializations(KEY, limit=10).records] == [second]
+
+
+def test_the_job_deletes_runs_of_the_age_that_its_launchpad_says(
+    runner: Runner, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = materialize(instance, KEPT)
+    monkeypatch.setattr(history_job, "RUNS_AT_ONCE", 1)
+    config = {"ops": {"forget_old_runs": {"config": {"older_than_days": 1}}}}
+
+    assert runner.execute("history_job", {}, config=config).success
+    assert instance.has_run(run_id)
+
+    asked: list[int] = []
+
+    def delete(_instance: object, _before: object, kept_from: dict[str, dt.date], limit: int) -> int:
+        asked.append(limit)
+        assert kept_from == {"contoso": dt.date.min}
+        return 1 if len(asked) < 3 else 0
+
+    monkeypatch.setattr(history_job, "delete_old_runs", delete)
+    assert runner.execute("history_job", {}, config=config).success
+    assert asked == [1, 1, 1]
