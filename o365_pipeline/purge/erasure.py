@@ -20,7 +20,7 @@ from o365_pipeline.curated.privacy import identity_digest
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.deletion_ledger import person_request
-from o365_pipeline.database.ledger import insert_new, naive_utc, operation, record_aside, truncated
+from o365_pipeline.database.ledger import id_batches, insert_new, naive_utc, operation, record_aside, truncated
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge.deletion import rebuild_mart
 from o365_pipeline.purge.person import Person
@@ -91,13 +91,22 @@ def note_export(
 
 def unfinished(database: Database, customer: Customer) -> Sequence[str]:
     """Returns the ids of erasures of the customer that were begun and not finished, the first one first."""
-    query = sa.select(person_request.c.request_id).where(
-        person_request.c.customer == customer.name,
-        person_request.c.kind == ERASE,
-        person_request.c.finished_at.is_(None),
+    return unfinished_of(database, [customer.name]).get(customer.name, [])
+
+
+def unfinished_of(database: Database, customers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Returns the same of those of many customers who have any."""
+    query = (
+        sa.select(person_request.c.customer, person_request.c.request_id)
+        .where(person_request.c.kind == ERASE, person_request.c.finished_at.is_(None))
+        .order_by(person_request.c.started_at, person_request.c.request_id)
     )
+    begun: dict[str, list[str]] = {}
     with database.begin() as connection:
-        return connection.scalars(query.order_by(person_request.c.started_at)).all()
+        for names in id_batches(customers):
+            for row in connection.execute(query.where(person_request.c.customer.in_(names))):
+                begun.setdefault(row.customer, []).append(row.request_id)
+    return begun
 
 
 def found(database: Database, request_id: str) -> sa.Row[Any]:

@@ -143,12 +143,13 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
         chosen = in_turn((customer.name for customer in customers), context.cursor or "")[:MAX_CUSTOMERS]
+        erasures = erasure.unfinished_of(database, chosen)
         requests: list[dg.RunRequest] = []
         coming: list[str] = []
         for name in chosen:
             customer = customers[name]
             plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
-            begun = plan.purge_id if plan else next(iter(erasure.unfinished(database, customer)), None)
+            begun = plan.purge_id if plan else next(iter(erasures.get(name, [])), None)
             if begun and customer.legal_hold:
                 coming.append(f"{name}: the legal hold ({customer.legal_hold}) forbids the purge that is due")
             elif begun:

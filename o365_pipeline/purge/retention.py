@@ -17,6 +17,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.deletion_ledger import retention
 from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.extraction.extraction_ledger import UNDER_WAY, WITHOUT_DATA
+from o365_pipeline.mart.tables import dim_date
 from o365_pipeline.purge.plan import Plan
 
 
@@ -39,11 +40,17 @@ def plan_retention(database: Database, customer: Customer, today: dt.date) -> Pl
 def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -> dict[str, Horizon]:
     """Returns, of those customers who have something older than they keep it on a day, what they keep.
 
-    One query tells it of hundreds of customers.
+    One query tells it of hundreds of customers. A day that somebody has loaded again since it was deleted counts too,
+    if the customer's mart is in the ledger's database.
     """
     named = {customer.name: customer for customer in customers}
     recorded = recorded_horizons(database, list(named))
-    found: dict[str, Horizon] = {}
+    loaded = _first_loaded(database, list(named))
+    found = {
+        name: Horizon.of(named[name], today).or_later(horizon)
+        for name, horizon in recorded.items()
+        if name in loaded and loaded[name] < horizon.mart
+    }
     for name, oldest in _oldest(database, list(named)).items():
         if name in named:
             target = Horizon.of(named[name], today)
@@ -51,6 +58,17 @@ def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -
             if any(day is not None and max(day, kept[stage]) < getattr(target, stage) for stage, day in oldest.items()):
                 found[name] = target.or_later(recorded[name])
     return found
+
+
+def _first_loaded(database: Database, names: Sequence[str]) -> dict[str, dt.date]:
+    """Returns the first day of each customer in the mart; each loaded day has a row in dim_date."""
+    query = sa.select(dim_date.c.customer, sa.func.min(dim_date.c.day).label("day")).group_by(dim_date.c.customer)
+    with database.begin() as connection:
+        return {
+            row.customer: row.day
+            for some in id_batches(names)
+            for row in connection.execute(query.where(dim_date.c.customer.in_(some)))
+        }
 
 
 def _oldest(database: Database, names: Sequence[str]) -> dict[str, dict[str, dt.date | None]]:

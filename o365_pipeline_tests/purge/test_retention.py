@@ -98,6 +98,23 @@ def test_days_of_the_mart_go_and_the_others_stay_as_they_are(
     assert paths(deployment, "raw", "curated") == lake
 
 
+def test_a_day_that_is_loaded_again_since_is_too_old_and_deleted_again(
+    moved: Runner, deployment: Deployment, customer: Customer
+) -> None:
+    keep_from(deployment, customer, moved, mart=SECOND)
+    rows = mart_rows(deployment)
+    assert moved.execute_day("landing_job", moved.keys("mart"), DAY).success
+    assert mart_rows(deployment) != rows
+    assert not kept_check_result(deployment.database, Customers([customer]), TODAY).passed
+
+    plan = plan_retention(deployment.database, customer, TODAY)
+
+    assert plan
+    carry_out(moved.instance, deployment.marts, lake_of(deployment), customer, plan)
+    assert mart_rows(deployment) == rows
+    assert kept_check_result(deployment.database, Customers([customer]), TODAY).passed
+
+
 def test_old_days_of_a_window_go_and_the_state_as_of_them_is_what_later_changes_are_applied_to(
     moved: Runner, deployment: Deployment, customer: Customer
 ) -> None:
