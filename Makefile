@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AZURITE := 3.37.0
 
+# Tests and commands are hundreds of processes: without bytecode each would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak clean
 
 help:
@@ -15,6 +18,7 @@ help:
 	@echo "make check      formatting, lint, types, and the tests of rules, which need no sandbox: for every save"
 	@echo "make test-thorough  the tests, with many more examples of each property, for every night"
 	@echo "make azurite    Azure's storage for the tests and a benchmark, into .azurite; needs npm"
+	@echo "make azure-cli  az for the tests that point it at the sandbox, into .azure-cli; 730 MB"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
@@ -50,18 +54,18 @@ dev: $(VENV)/.installed
 	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
 
 # Workers begin with tests that lie together, which share what is made once for a module. One more than there are cores,
-# since some tests wait for servers and processes of their own.
+# since some tests wait for servers and processes of their own; those of rules wait for nothing.
 WORKERS = $(shell echo $$(($$($(BIN)/python -c 'import os; print(os.cpu_count())') + 1)))
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST = $(BIN)/python -m pytest --dist worksteal
 
 test: $(VENV)/.installed-test
-	@$(PYTEST) --durations 20 --durations-min 1
+	@$(PYTEST) --numprocesses $(WORKERS) --durations 20 --durations-min 1
 
 test-thorough: $(VENV)/.installed-test
-	@$(PYTEST) --durations 20 --durations-min 1 --hypothesis-profile thorough
+	@$(PYTEST) --numprocesses $(WORKERS) --durations 20 --durations-min 1 --hypothesis-profile thorough
 
 check: lint
-	@$(PYTEST) --quiet -m rules
+	@$(PYTEST) --numprocesses auto --quiet -m rules
 
 azurite: .azurite/node_modules/.bin/azurite-blob
 
@@ -70,6 +74,17 @@ azurite: .azurite/node_modules/.bin/azurite-blob
 .azurite/node_modules/.bin/azurite-blob:
 	@echo "installing azurite $(AZURITE) into .azurite ..."
 	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .azurite azurite@$(AZURITE)
+
+# An environment of its own: az is no dependency, and pins what it needs.
+AZURE_CLI := 2.91.0
+.PHONY: azure-cli
+azure-cli: .azure-cli/.installed-$(AZURE_CLI)
+
+.azure-cli/.installed-$(AZURE_CLI):
+	@echo "installing azure-cli $(AZURE_CLI) into .azure-cli ..."
+	@rm -rf .azure-cli && $(PYTHON) -m venv .azure-cli
+	@.azure-cli/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==$(AZURE_CLI)
+	@touch $@
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .

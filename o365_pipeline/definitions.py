@@ -18,6 +18,7 @@ from o365_pipeline.customers.partitions import partitioned
 from o365_pipeline.dagster_ui.resources import described
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor.page import doctor_definitions
 from o365_pipeline.extraction.definitions import extraction_definitions
 from o365_pipeline.managed_app.definitions import managed_app_definitions
 from o365_pipeline.mart.assets import mart_keys
@@ -62,6 +63,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors, schedules),
         cost_definitions(schedules),
+        doctor_definitions(schedules),
         *sold,
         resources,
     )

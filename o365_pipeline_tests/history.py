@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from o365_pipeline.curated.curation import Counts, curate, path_of
 from o365_pipeline.curated.current_state import build_current_state, current_path
 from o365_pipeline.database.database import Database
@@ -21,6 +19,7 @@ from o365_pipeline.extraction.windows import Window, extraction_id
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.landing import count, folder, seal
 from o365_pipeline.raw.manifest import landings_of
+from o365_pipeline_tests.duckdb_files import rows_of_file
 
 CUSTOMER = "contoso"
 NOW = dt.datetime(2026, 11, 20)
@@ -65,10 +64,7 @@ class History:
 
     def _rows(self, path: str) -> list[dict[str, Any]]:
         [file] = self.lake.stage([path], Path())
-        with duckdb.connect() as connection:
-            found = connection.execute(f"SELECT * FROM read_parquet('{file}')")
-            fields = [column[0] for column in found.description or []]
-            return [dict(zip(fields, values, strict=True)) for values in found.fetchall()]
+        return rows_of_file(file)
 
     def _extracted(self, dataset: Dataset, window: Window) -> Extraction:
         entry = Extraction(

@@ -18,6 +18,7 @@ LAYERS = (
     "deployment",
     "sandbox",
     "managed_app",
+    "doctor",
     "cost",
     "purge",
     "mart",

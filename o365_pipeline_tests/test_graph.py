@@ -193,6 +193,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
 
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "cost_job",
+        "doctor_job",
         "extraction_job",
         "history_job",
         "landing_job",
@@ -208,6 +209,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "reconciliation_sensor",
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
+        "daily_doctor",
         "daily_extraction",
         "daily_history",
         "daily_retention",
@@ -264,12 +266,8 @@ def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
     assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
-    assert {schedule.name for schedule in repository.schedule_defs} == {
-        "daily_extraction",
-        "daily_history",
-        "daily_retention",
-        "hourly_cost",
-    }
+    schedules = {schedule.name for schedule in repository.schedule_defs}
+    assert schedules == {"daily_doctor", "daily_extraction", "daily_history", "daily_retention", "hourly_cost"}
     assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 
 

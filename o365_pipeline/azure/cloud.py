@@ -54,9 +54,10 @@ SignIn = Literal["default", "managed-identity", "workload-identity", "service-pr
 
 REMEDIES = {
     "AADSTS700016": "an administrator of that tenant must admit the application first (docs/hosting.md)",
+    "Identity not found": "assign the identity to this machine, and see that AZURE_CLIENT_ID is its client id",
     "AADSTS500011": "check O365_ARM_URL where it is set",
 }
-"""What to do about a refusal of Microsoft Entra's, by its code."""
+"""What to do about a refusal of Microsoft Entra's, by its code or words."""
 
 
 def sign_in_failure(error: ClientAuthenticationError) -> str:

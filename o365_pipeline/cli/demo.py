@@ -116,7 +116,8 @@ def run_demo(deployment: Deployment, customer: Customer, console: Console) -> No
             f"Paid for no further factory run, {rows:,} rows added: all of it had been extracted before.",
             soft_wrap=True,
         )
-    console.print(f"The mart is {deployment.marts[customer.name].name}; the same in the UI: make dev", soft_wrap=True)
+    ui = f"o365-pipeline sandbox exec {customer.name} dev" if customer.installation else "make dev"
+    console.print(f"The mart is {deployment.marts[customer.name].name}; the same in the UI: {ui}", soft_wrap=True)
 
 
 def _show_files(files: TenantFiles, customer: Customer, console: Console) -> None:

@@ -20,7 +20,7 @@ from o365_pipeline.managed_app.installations.notification_endpoint import notifi
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.template.storage import CONTAINER
 from o365_pipeline.sandbox.azure.compliance import Compliance
-from o365_pipeline.sandbox.azure.installation import Installer, environment_of, found
+from o365_pipeline.sandbox.azure.installation import Installer, added_by_azure, environment_of, found
 from o365_pipeline.sandbox.azure.notification_sender import NotificationSender
 from o365_pipeline.sandbox.azure.purchases import published_endpoint, purchase, sold
 from o365_pipeline.sandbox.azure.resources import Resource, Resources
@@ -95,20 +95,19 @@ def uninstall(name: str, offer: Path | None, notify: str | None) -> None:
 def execute(name: str, command: tuple[str, ...]) -> None:
     """Run `o365-pipeline COMMAND` in the container of the installed application NAME, as `az containerapp exec` does.
 
-    Its environment is the one that the template gives to the container; beneath it is the sandbox, and in place of its
-    databases a folder of the installation's own.
+    Its environment is the one that the template gives to the container; beneath it is the sandbox. A folder of the
+    installation's own is in place of Dagster's database.
     """
     deployment = load()
     state = deployment.sandbox_cloud.factories.state
     installed = found(_resources(deployment), name)
     outputs = {key: entry["value"] for key, entry in installed["properties"].get("outputs", {}).items()}
-    given = environment_of(_resources(deployment), installed)
+    given = {**environment_of(_resources(deployment), installed), **added_by_azure(state, installed)}
     beneath = {
         "O365_DEPLOYMENT": "sandbox",
         "O365_HOME": str(_own_home(deployment, installed)),
         "O365_SANDBOX_HOME": str(state.home.resolve()),
         "O365_LAKE_URL": container_folder(state, outputs["storageAccount"], CONTAINER).as_uri(),
-        "O365_MART_URL": "",
         "DAGSTER_HOME": "",
     }
     program = [sys.executable, "-m", "o365_pipeline", *command]
@@ -118,7 +117,7 @@ def execute(name: str, command: tuple[str, ...]) -> None:
 
 
 def _own_home(deployment: Deployment, installed: Resource) -> Path:
-    """Returns the folder that stands in for the databases of an installation."""
+    """Returns the folder that an installation keeps Dagster's runs in, in place of its PostgreSQL."""
     return deployment.home / "installations" / str(installed["name"])
 
 

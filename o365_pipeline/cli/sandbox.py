@@ -129,10 +129,18 @@ def add(customer_name: str | None) -> None:
 @sandbox.command()
 @WHOSE
 @click.option("--without", type=click.Choice(["azure", "feed"]), multiple=True, help="What is not granted.")
-def grant(customer_name: str | None, without: tuple[str, ...]) -> None:
+@click.option(
+    "--vendor", is_flag=True, help="Grant the offer's vendor, in its own tenant, what docs/managed-app.md lists."
+)
+def grant(customer_name: str | None, without: tuple[str, ...], vendor: bool) -> None:
     """Create and grant in a customer's tenant what docs/azure.md lists: subscription, roles, ActivityFeed.Read."""
     deployment = load()
     administrators = Administrators(deployment.sandbox_cloud)
+    if vendor:
+        assert deployment.offer, "a sandbox has an offer, were it the example"
+        administrators.grant_vendor(deployment.offer)
+        click.echo(f"{deployment.offer.publisher}: granted its subscription, roles and group")
+        return
     acts = {"azure": administrators.grant_azure, "feed": administrators.grant_feed}
     granted = [what for what in acts if what not in without]
     for customer in _chosen(deployment, customer_name):

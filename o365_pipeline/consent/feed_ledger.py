@@ -43,7 +43,9 @@ class FeedState:
         if self.not_before and now < self.not_before:
             return False
         in_part = self.position.next_page is not None or now - self.position.start > MAX_WINDOW
-        return in_part or self.looked_at is None or (now - self.looked_at).total_seconds() >= poll_seconds
+        if in_part or self.looked_at is None or now < self.looked_at:
+            return True
+        return (now - self.looked_at).total_seconds() >= poll_seconds
 
 
 Gap = tuple[dt.datetime, dt.datetime]

@@ -20,6 +20,7 @@ from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.dagster_ui.row_history import row_counts_by_day
@@ -188,7 +189,7 @@ def _show_days(
     with duckdb_session() as (connection, directory):
         for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
             page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
-            context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
+            show_on_page(context, page, partition_key(customer.name, day))
             if key:
                 query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
                 repeated += connection.execute(query, [str(file)]).fetchall()[0][0]

@@ -1,7 +1,7 @@
 """Curation: the rows of a landing, typed and deduplicated, become one Parquet file per day; no row is dropped.
 
 What belongs here: the order of the steps, and the place of each row: the day's table, the user rows (Data Connect's
-report on a mailbox without data), or quarantine with a reason. The types belong to `typing_sql.py`.
+report on a mailbox without data), or quarantine with a reason. The types belong to `typed_table.py`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import duckdb
 from o365_pipeline.curated.body_text import define_text
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
-from o365_pipeline.curated.landing_reader import Source, locate_rejected_rows, read
+from o365_pipeline.curated.landing_reader import Source, locate_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
-from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, TOO_DEEP
 from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
-from o365_pipeline.curated.typing_sql import fields_of
+from o365_pipeline.curated.typed_table import fill
 from o365_pipeline.curated.value_sql import define_values
-from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
@@ -68,12 +67,13 @@ class Curated:
 
 @dataclass(frozen=True)
 class Typed:
-    """A landing's rows as the table `typed`: the connection, its folder, the files read, the schema drift."""
+    """A landing's rows as the table `typed`: the connection, its folder, the files read, the keys that rows have."""
 
     connection: duckdb.DuckDBPyConnection
     directory: Path
     sources: list[Source]
-    drift: Drift
+    requested: Sequence[str]
+    keys: RowKeys
 
 
 def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
@@ -115,16 +115,17 @@ def curate(
     with typed_rows(lake, dataset, landed.manifest, columns, people) as typed:
         connection, directory = typed.connection, typed.directory
         removed = {day: _count_removed(connection, day) for day in days}
-        connection.execute("DELETE FROM typed WHERE is_removed")
         _reject_repeated(connection, dataset)
-        locate_rejected_rows(connection, typed.sources, directory)
+        locate_rows(connection, typed.sources, directory)
+        drift = drift_of(connection, dataset, typed.requested, typed.keys)
         if people.is_anybody:
-            connection.execute("UPDATE rejected SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+            for table in ("located", "unreadable"):
+                connection.execute(f"UPDATE {table} SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
         counts = {
             day: _write_day(connection, lake, dataset, landed.manifest, day, directory) + Counts(removed=removed[day])
             for day in days
         }
-        return Curated(counts, typed.drift)
+        return Curated(counts, drift)
 
 
 @contextmanager
@@ -138,91 +139,14 @@ def typed_rows(
         define_json_values(connection, people, frozenset(path.rpartition(".")[2] for path in dataset.enums))
         define_people(connection, people)
         sources = read(connection, lake, manifest, directory)
-        drift = _type(connection, dataset, manifest, columns, people)
-        yield Typed(connection, directory, sources, drift)
-
-
-def _type(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    manifest: Manifest,
-    columns: Sequence[str],
-    people: People,
-) -> Drift:
-    """Creates the table `typed`: curated fields, and each row's day, kind and reason of rejection."""
-    requested = [name for name in manifest.columns if name in columns]
-    fields, keys = fields_of(dataset, requested, people), RowKeys(dataset, requested, people)
-    keys.define_function(connection)
-    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in fields.paths)
-    is_odd = f"regexp_matches(verdict, '[{MISSPELLED}{DOUBTFUL}]')"
-    misfits = (
-        f"CASE WHEN verdict = '{TOO_DEEP}' THEN 'nested too deeply' WHEN {is_odd} THEN misfits_of(plain::VARCHAR) END"
-    )
-    missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
-    connection.execute(
-        f"""
-        CREATE TABLE typed AS
-        WITH looked AS (
-            SELECT json, file, without_nul(json) AS plain, verdict_on(json_structure(json)::VARCHAR) AS verdict
-            FROM source
-        ),
-        spelled AS (
-            SELECT json, file, verdict,
-                CASE WHEN {is_odd} THEN respelled(plain) ELSE plain END::JSON AS plain
-            FROM looked
-        ),
-        extracted AS (
-            SELECT list_transform(json_extract_string(plain, [{paths}]), lambda text: trimmed(text)) AS v,
-                json, file, verdict, plain
-            FROM spelled
-        ),
-        parsed AS (
-            SELECT {", ".join(["v", "json", "file", "verdict", "plain", *fields.parsed])},
-                lower(v[2]) IS NOT DISTINCT FROM 'true' OR lower(v[3]) IS NOT DISTINCT FROM 'true'
-                    OR CASE WHEN v[4] <> '' THEN says_anything(v[4]) ELSE false END AS is_user_row
-            FROM extracted
-        ),
-        shaped AS (
-            SELECT {", ".join(fields.selected)},
-                CASE WHEN NOT is_user_row AND verdict NOT IN ('', '{TOO_DEEP}')
-                    THEN unknown_columns_of(plain::VARCHAR) END AS {UNKNOWN_COLUMNS},
-                ? AS extraction_id, CASE WHEN is_user_row THEN plain ELSE json END AS json, file, is_user_row,
-                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join([*fields.problems, misfits])}), '') END
-                    AS misfit,
-                {" OR ".join(fields.denied) or "false"} AS is_removed
-            FROM parsed
-        ),
-        judged AS (
-            SELECT * EXCLUDE (misfit),
-                CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(["misfit", *missing_key])}), '') END
-                    AS reason
-            FROM shaped
-        )
-        SELECT * EXCLUDE (json, file), {_day(dataset, manifest)} AS day, hash(json) AS fingerprint,
-            CASE WHEN reason IS NOT NULL OR is_user_row THEN json::VARCHAR END AS raw,
-            CASE WHEN reason IS NOT NULL OR is_user_row THEN file END AS file
-        FROM judged
-        """,
-        [manifest.extraction_id],
-    )
-    drift = drift_of(connection, dataset, requested, keys)
-    if people.is_anybody:
-        connection.execute("UPDATE typed SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
-        connection.execute("UPDATE unreadable SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
-    return drift
+        requested = [name for name in manifest.columns if name in columns]
+        keys = fill(connection, dataset, manifest, requested, people, sources)
+        yield Typed(connection, directory, sources, requested, keys)
 
 
 def _count_removed(connection: duckdb.DuckDBPyConnection, day: dt.date) -> int:
     query = "SELECT count(*) FROM typed WHERE is_removed AND (day IS NULL OR day = ?)"
     return int(connection.execute(query, [day]).fetchall()[0][0])
-
-
-def _day(dataset: Dataset, manifest: Manifest) -> str:
-    """Returns SQL for a row's day, within the window of its extraction; null if a row counts for every day."""
-    first, last = f"DATE '{manifest.first_day}'", f"DATE '{manifest.last_day}'"
-    if dataset.day_field is None:
-        return "NULL::DATE"
-    return f'greatest({first}, least({last}, coalesce("{dataset.day_field}"::DATE, {first})))'
 
 
 def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -238,13 +162,17 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
     latest = (
         '"last_modified_date_time" DESC NULLS LAST, ' if "last_modified_date_time" in dataset.curated_schema else ""
     )
+    [(distinct, rows)] = connection.execute(
+        f"SELECT count(DISTINCT hash({key})), count(*) FROM kept WHERE reason IS NULL AND NOT is_user_row"
+    ).fetchall()
+    if distinct == rows:
+        return
     connection.execute(
         f"""
         CREATE TABLE repeated AS
         SELECT row_id FROM (
-            SELECT rowid AS row_id,
-                row_number() OVER (PARTITION BY {key} ORDER BY {latest}hash({fields}), rowid) AS place
-            FROM typed WHERE reason IS NULL AND NOT is_user_row
+            SELECT row_id, row_number() OVER (PARTITION BY {key} ORDER BY {latest}hash({fields}), row_id) AS place
+            FROM kept WHERE reason IS NULL AND NOT is_user_row
             QUALIFY place > 1
         )
         """
@@ -274,15 +202,16 @@ def _write_day(
     queries = {
         QUARANTINE: (
             f"SELECT '{manifest.extraction_id}' AS extraction_id, file, line, reason, raw FROM ("
-            f"SELECT file, line, reason, raw FROM rejected WHERE {of_day} "
+            "SELECT file, line, reason, raw FROM kept JOIN located USING (row_id) "
+            f"WHERE reason IS NOT NULL AND {of_day} "
             f"UNION ALL SELECT file, line, reason, raw FROM unreadable WHERE {of_landing}) "
             "ORDER BY file, line, reason, raw"
         ),
         USER_ROWS: (
-            f"SELECT extraction_id, {owner} AS puser, file, raw FROM typed WHERE is_user_row AND {of_day} "
-            "ORDER BY puser, raw"
+            f"SELECT extraction_id, {owner} AS puser, file, raw FROM kept JOIN located USING (row_id) "
+            f"WHERE is_user_row AND {of_day} ORDER BY puser, raw"
         ),
-        CURATED: f"SELECT {fields} FROM typed WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
+        CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }
     counts = {
         stage: _write(

@@ -15,6 +15,7 @@ from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.preview import file_page
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
@@ -72,7 +73,7 @@ def current_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefiniti
             for day, rows in rebuild_states(database, lake, dataset, customer.name, work.days, columns):
                 page = current_page(lake, dataset, customer.name, day, rows)
                 if day in work.days:
-                    context.add_asset_metadata(page, partition_key=partition_key(customer.name, day))
+                    show_on_page(context, page, partition_key(customer.name, day))
                 else:
                     context.log_event(folded_anew(dataset, customer.name, day, page))
 

@@ -21,12 +21,12 @@ MEMORY_LIMIT = "500MB"
 
 @contextmanager
 def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Opens a connection with tables on disk, and yields it with their folder; both are deleted afterwards.
+    """Opens a connection whose tables go to disk beyond the limit, and yields it with its folder, deleted afterwards.
 
     A function that is interrupted gives an error of DuckDB, which a run would survive; it leaves as the interruption.
     """
     with scratch_folder() as directory:
-        connection = duckdb.connect(directory / "work.duckdb")
+        connection = duckdb.connect()
         try:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET threads = 2; SET TimeZone = 'UTC'")
             connection.execute(f"SET temp_directory = '{directory / 'spill'}'")

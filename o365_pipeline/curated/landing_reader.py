@@ -6,7 +6,7 @@ What belongs here: files, lines and texts. The meaning of the rows, and their re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,7 @@ class Source:
 
     local: Path
     path: str
+    rows: int
     lines: Path | None = None
     """A file of numbers with LINE_NUMBER_BYTES each: the line of the landed file where each object begins. None: the
     same line.
@@ -42,66 +43,49 @@ class Source:
     largest: int = 0
     """The object's size in bytes if it is a large one."""
 
+    structure: str | None = None
+    """What the manifest says of a clean part's rows."""
+
 
 def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> list[Source]:
-    """Makes the landing's rows the view `source` (json, file), and its unreadable lines the table `unreadable`."""
+    """Stages the landing's rows, and makes its unreadable lines the table `unreadable`.
+
+    Returns first the sources whose rows have a structure in common, and last the large objects.
+    """
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     sources: list[Source] = []
     staged = stage_parts(lake, manifest, directory)
     for number, (part, local) in enumerate(zip(manifest.parts, staged, strict=True)):
         if part.is_clean:
-            sources.append(Source(local, part.path))
+            sources.append(Source(local, part.path, part.rows, structure=part.structure))
         else:
             sources += _split_objects(connection, local, part.path, directory / f"taken-apart-{number}.jsonl")
-    connection.execute("CREATE TABLE part (local VARCHAR, path VARCHAR)")
-    if not sources:
-        connection.execute("CREATE VIEW source AS SELECT NULL::JSON AS json, NULL::VARCHAR AS file WHERE false")
-        return sources
-    connection.executemany("INSERT INTO part VALUES (?, ?)", [(str(entry.local), entry.path) for entry in sources])
-    large = [entry for entry in sources if entry.largest]
-    if large:
-        _raise_memory_limit(connection, max(entry.largest for entry in large))
-    groups = ([entry for entry in sources if not entry.largest], large)
-    objects = " UNION ALL ".join(f"SELECT json, filename FROM {_objects(group)}" for group in groups if group)
-    connection.execute(
-        f"CREATE VIEW source AS SELECT json, part.path AS file FROM ({objects}) AS o "
-        "JOIN part ON part.local = o.filename"
-    )
-    return sources
+    if largest := max((source.largest for source in sources), default=0):
+        _raise_memory_limit(connection, largest)
+    return sorted(sources, key=lambda source: (source.structure is None, source.largest > 0))
 
 
-def locate_rejected_rows(connection: duckdb.DuckDBPyConnection, sources: list[Source], directory: Path) -> None:
-    """Makes the table `rejected` (file, line, reason, raw, day) of the rows of `typed` that have a reason.
+def objects_of(sources: Sequence[Source]) -> str:
+    """Returns the table function that reads the sources' objects, one column `json`."""
+    return objects_in([source.local for source in sources], max(source.largest for source in sources))
 
-    Rows are found by a fingerprint of their text. Of several rows with the same text, the first is the one that was
-    kept.
+
+def locate_rows(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], directory: Path) -> None:
+    """Makes the table `located` (row_id, file, line, raw) of the rows that are `kept` and no curated ones.
+
+    The rowid of `typed` counts the sources' rows, so that a row's text is found by its place.
     """
     connection.execute(
-        "CREATE TABLE sought AS SELECT DISTINCT fingerprint FROM typed WHERE reason IS NOT NULL;"
-        "CREATE TABLE origin (fingerprint UBIGINT, file VARCHAR, line BIGINT, raw VARCHAR)"
+        "CREATE TABLE sought AS SELECT row_id FROM kept WHERE reason IS NOT NULL OR is_user_row;"
+        "CREATE TABLE located (row_id BIGINT, file VARCHAR, line BIGINT, raw VARCHAR)"
     )
-    [(sought,)] = connection.execute("SELECT count(*) FROM sought").fetchall()
-    for source in sources if sought else []:
-        _find(connection, source, directory)
-    connection.execute(
-        """
-        CREATE TABLE rejected AS
-        WITH judged AS (
-            SELECT fingerprint, reason, day, raw, file,
-                row_number() OVER (PARTITION BY fingerprint ORDER BY day) AS copy
-            FROM typed WHERE reason IS NOT NULL
-        ),
-        placed AS (
-            SELECT *, row_number() OVER (PARTITION BY fingerprint ORDER BY file DESC, line DESC) AS copy FROM origin
-        )
-        SELECT coalesce(placed.file, judged.file) AS file, line, reason, coalesce(placed.raw, judged.raw) AS raw, day
-        FROM judged LEFT JOIN placed USING (fingerprint, copy)
-        """
-    )
-
-
-def _objects(sources: list[Source]) -> str:
-    return objects_in([source.local for source in sources], max(source.largest for source in sources))
+    first = 0
+    for source in sources:
+        within = f"row_id >= {first} AND row_id < {first + source.rows}"
+        [(sought,)] = connection.execute(f"SELECT count(*) FROM sought WHERE {within}").fetchall()
+        if sought:
+            _locate(connection, source, first, directory)
+        first += source.rows
 
 
 def _raise_memory_limit(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
@@ -136,7 +120,7 @@ def _refused(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[int,
     try:
         found = connection.execute(
             "SELECT place FROM (SELECT row_number() OVER () AS place, json, "
-            f"json_extract_string(json, ['$.id', '$.Id']) AS v FROM {_objects([source])}) "
+            f"json_extract_string(json, ['$.id', '$.Id']) AS v FROM {objects_of([source])}) "
             "WHERE json IS NULL OR hash(v) IS NULL"
         ).fetchall()
     except duckdb.OutOfMemoryException:
@@ -151,8 +135,8 @@ def _separate_unreadable(
 ) -> list[Source]:
     """Separates an odd file's objects from unreadable text."""
     lines = target.with_suffix(".lines")
-    sources = [Source(target, path, lines)]
-    place = number = 0
+    larges: list[Source] = []
+    place = number = written = 0
     with target.open("wb") as objects, lines.open("wb") as begins, rejected.open("w", encoding="utf-8") as rejects:
         for piece in pieces(odd):
             reason, content = piece.reason, b""
@@ -169,21 +153,22 @@ def _separate_unreadable(
                 large.write_bytes(content)
                 begin = large.with_suffix(".lines")
                 begin.write_bytes(piece.line.to_bytes(LINE_NUMBER_BYTES, "little"))
-                sources.append(Source(large, path, begin, len(content)))
+                larges.append(Source(large, path, 1, begin, len(content)))
             else:
                 objects.write(content + b"\n")
+                written += 1
                 begins.write(piece.line.to_bytes(LINE_NUMBER_BYTES, "little"))
-    return sources
+    return [Source(target, path, written, lines), *larges]
 
 
-def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path) -> None:
-    """Adds the wanted rows of a file to the table `origin`."""
+def _locate(connection: duckdb.DuckDBPyConnection, source: Source, first: int, directory: Path) -> None:
+    """Adds the wanted rows of a file to the table `located`; `first` is the rowid of its first row."""
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE found AS
-        SELECT fingerprint, place, left(json::VARCHAR, {KEPT_CHARACTERS}) AS raw
-        FROM (SELECT json, hash(json) AS fingerprint, row_number() OVER () AS place FROM {_objects([source])})
-        SEMI JOIN sought USING (fingerprint)
+        SELECT row_id, row_id - {first} + 1 AS place, left(json::VARCHAR, {KEPT_CHARACTERS}) AS raw
+        FROM (SELECT json, {first} - 1 + row_number() OVER () AS row_id FROM {objects_of([source])})
+        SEMI JOIN sought USING (row_id)
         """
     )
     places = connection.cursor().execute("SELECT place FROM found ORDER BY place")
@@ -191,7 +176,7 @@ def _find(connection: duckdb.DuckDBPyConnection, source: Source, directory: Path
     with numbers.open("w", encoding="utf-8") as file:
         file.writelines(f"{place},{line}\n" for place, line in _numbered(places, source))
     connection.execute(
-        "INSERT INTO origin SELECT fingerprint, ?, line, raw FROM found "
+        "INSERT INTO located SELECT row_id, ?, line, raw FROM found "
         "JOIN read_csv(?, auto_detect = false, header = false, "
         "columns = {'place': 'BIGINT', 'line': 'BIGINT'}) USING (place)",
         [source.path, str(numbers)],

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.erased_people import erased_people
-from o365_pipeline.curated.typing_sql import ROW_INFORMATION
+from o365_pipeline.curated.typing_sql import row_information
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.customers.retention import recorded_horizon
@@ -39,8 +39,8 @@ QUARANTINED = """
 
 USER_ROWS_SAY = f"""
     SELECT
-        coalesce(bool_or(json_extract_string(raw, '{ROW_INFORMATION["no_data"]}') = 'true'), false),
-        string_agg(DISTINCT json_extract_string(raw, '{ROW_INFORMATION["error"]}'), '; ')
+        coalesce(bool_or(json_extract_string(raw, '{row_information("no_data")}') = 'true'), false),
+        string_agg(DISTINCT json_extract_string(raw, '{row_information("error")}'), '; ')
     FROM read_parquet($files) WHERE lower(puser) = $person AND extraction_id = $extraction_id
 """
 

@@ -73,6 +73,10 @@ class RowKeys:
         define_function(connection, "unknown_columns_of", self._unknown_columns)
         define_function(connection, "misfits_of", self._misfits)
 
+    def look_at(self, structure: str) -> None:
+        """Record the keys of rows of which nothing else is to be said."""
+        self.seen |= set(json.loads(structure))
+
     def _look(self, structure: str) -> str:
         if is_too_deep(structure):
             return TOO_DEEP
@@ -117,18 +121,20 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def drift_of(connection: duckdb.DuckDBPyConnection, dataset: Dataset, requested: Sequence[str], keys: RowKeys) -> Drift:
-    """Compares the recorded keys, and the rejected rows of table `typed`, with the catalogue."""
+    """Compares the recorded keys, and the rejected rows that are `kept` and `located`, with the catalogue."""
     columns = [column for column in dataset.columns if column.name in requested]
-    rows = connection.execute("SELECT count(*) FROM typed WHERE NOT is_user_row").fetchall()[0][0]
+    rows, rejected = connection.execute("SELECT count(*) FILTER (NOT is_user_row), count(reason) FROM kept").fetchall()[
+        0
+    ]
     missing = [
         column.name for column in columns if rows and not dataset.omits_nulls and keys.seen.isdisjoint(column.spellings)
     ]
     retyped = {}
-    for column in columns:
+    for column in columns if rejected else ():
         paths = ", ".join(f"json_extract(raw, '$.\"{name}\"')" for name in column.spellings)
         kinds = connection.execute(
-            f"SELECT DISTINCT json_type(coalesce({paths})) AS kind FROM typed "
-            "WHERE regexp_matches(reason, ?) ORDER BY kind",
+            f"SELECT DISTINCT json_type(coalesce({paths})) AS kind FROM kept JOIN located USING (row_id) "
+            "WHERE regexp_matches(reason, ?) AND json_valid(raw) ORDER BY kind",
             [rf"(^|; ){re.escape(column.name)} is not "],
         ).fetchall()
         if kinds:

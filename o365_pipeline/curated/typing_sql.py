@@ -6,19 +6,15 @@ the order of the steps belongs to `curation.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from o365_pipeline.curated.privacy import People, is_name
 from o365_pipeline.curated.value_sql import Cleaning, number, parsed
 from o365_pipeline.datasets import Column, Dataset
 
-ROW_INFORMATION = {
-    "no_data": "$.rowinformation.userReturnedNoData",
-    "is_summary": "$.rowinformation.isUserSummaryRow",
-    "error": "$.rowinformation.errorInformation",
-}
-
+ROW_INFORMATION = {"no_data": "userReturnedNoData", "is_summary": "isUserSummaryRow", "error": "errorInformation"}
+"""The keys of what Data Connect says of a row itself."""
 
 PERSON, GROUP = "puser", "pObjectId"
 
@@ -28,10 +24,13 @@ class Fields:
     """The SQL of one dataset's row."""
 
     paths: tuple[str, ...]
-    """The JSON paths to extract; `v` is the list of the values found, as text."""
+    """The JSON paths to extract; `v` is the list of the values found, as text. The typed reader has none."""
 
     parsed: tuple[str, ...]
     """Structures and lists read from that text; times that come as objects as texts."""
+
+    is_user_row: str
+    """The condition under which a row is Data Connect's report on a user."""
 
     selected: tuple[str, ...]
     """The typed fields."""
@@ -45,22 +44,28 @@ class Fields:
 
 @dataclass(frozen=True)
 class _Read:
-    """A requested column: its text, and where it has a shape or is a time the name of what was parsed."""
+    """A requested column: where it has a shape or is a time the name of what was parsed, else its text; and the text
+    that may be of another shape.
+    """
 
     column: Column
-    text: str
     value: str
+    text: str | None = None
+
+
+def row_information(what: str) -> str:
+    """Returns the JSON path of what Data Connect says of a row itself."""
+    return f"$.rowinformation.{ROW_INFORMATION[what]}"
 
 
 def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fields:
     """Builds the SQL for a dataset's rows; columns that were not requested are null, whatever the row holds."""
-    paths: list[str] = [f"$.{dataset.owner}", *ROW_INFORMATION.values()]
-    cleaning, reads, shapes = Cleaning(people, frozenset(dataset.enums)), {}, []
-    owner = "v[1]"
+    paths: list[str] = [f"$.{dataset.owner}", *map(row_information, ROW_INFORMATION)]
+    reads, shapes = [], []
+    person = "NULL"
     if dataset.owner == GROUP:
-        # Rows of groups are published with the group's id in either column.
         paths.append(f"$.{PERSON}")
-        owner = f"coalesce(clean(v[1]), v[{len(paths)}])"
+        person = f"v[{len(paths)}]"
     for column in dataset.columns:
         if column.name in requested:
             text = value = _text(paths, column)
@@ -72,7 +77,50 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
                 shapes.append(
                     f"CASE WHEN starts_with({text}, '{{') THEN flat_moment({text}) ELSE {text} END AS {value}"
                 )
-            reads[column.curated_name] = _Read(column, text, value)
+            reads.append(_Read(column, value, text))
+    return _fields(dataset, reads, people, ("v[1]", person), ("v[2]", "v[3]", "v[4]"), paths, shapes)
+
+
+def typed_fields_of(dataset: Dataset, requested: Sequence[str], people: People, types: Collection[str]) -> Fields:
+    """Builds the SQL for rows that DuckDB's typed reader gives, in columns of these names."""
+    reads, shapes = [], []
+    for column in dataset.columns:
+        if column.name in requested:
+            [name] = [spelling for spelling in column.spellings if spelling in types]
+            read = {"json": f"json_extract_string(\"{name}\", '$')", "datetime": f'trimmed("{name}")'}
+            value = f'"{column.curated_name} parsed"'
+            shapes.append(f"{read.get(column.type.kind, quoted(name))} AS {value}")
+            reads.append(_Read(column, value))
+    said = [f'trimmed(rowinformation."{key}")' for key in ROW_INFORMATION.values()]
+    of_owners = [
+        f'trimmed({quoted(name)}) AS "owner {number}"'
+        for number, name in enumerate((dataset.owner, PERSON))
+        if dataset.owner_field
+    ]
+    return _fields(dataset, reads, people, ('"owner 0"', '"owner 1"'), said, (), [*of_owners, *shapes])
+
+
+def quoted(name: str) -> str:
+    """Returns a name as SQL."""
+    return f'"{name}"'
+
+
+def _fields(
+    dataset: Dataset,
+    read_columns: Sequence[_Read],
+    people: People,
+    owners: tuple[str, str],
+    said: Sequence[str],
+    paths: Sequence[str],
+    shapes: Sequence[str],
+) -> Fields:
+    cleaning, reads = (
+        Cleaning(people, frozenset(dataset.enums)),
+        {read.column.curated_name: read for read in read_columns},
+    )
+    # Rows of groups are published with the group's id in either column.
+    owner = f"coalesce(clean({owners[0]}), {owners[1]})" if dataset.owner == GROUP else owners[0]
+    no_data, is_summary, error = said
     outsiders = [
         test
         for read in reads.values()
@@ -87,8 +135,12 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
         else:
             selected += _selected(dataset, read, cleaning, outsiders)
     problems = [problem for read in reads.values() for problem in _problems(read)]
-    denied = _denied(dataset, list(reads.values()), cleaning)
-    return Fields(tuple(paths), tuple(shapes), tuple(selected), tuple(problems), tuple(denied))
+    denied = _denied(dataset, owners[0], list(reads.values()), cleaning)
+    is_user_row = (
+        f"lower({no_data}) IS NOT DISTINCT FROM 'true' OR lower({is_summary}) IS NOT DISTINCT FROM 'true' "
+        f"OR CASE WHEN {error} <> '' THEN says_anything({error}) ELSE false END"
+    )
+    return Fields(tuple(paths), tuple(shapes), is_user_row, tuple(selected), tuple(problems), tuple(denied))
 
 
 def _text(paths: list[str], column: Column) -> str:
@@ -136,7 +188,9 @@ def _selected_date_with_zone(column: Column, value: str, cleaning: Cleaning) -> 
 
 
 def _problems(read: _Read) -> list[str]:
-    name, kind, text = read.column.name, read.column.type, f"nullif({read.text}, '')"
+    name, kind, text = read.column.name, read.column.type, f"nullif({read.text}, '')" if read.text else read.value
+    if kind.is_nested and not read.text:
+        return _date_with_zone_problems(read) if read.column.is_date_with_zone else []
     if kind.is_nested:
         mark, said = ("[", "a list") if kind.kind == "array" else ("{", "an object")
         untrue = f"NOT starts_with({text}, '{mark}') OR {read.value} IS NULL"
@@ -155,13 +209,13 @@ def _date_with_zone_problems(read: _Read) -> list[str]:
     return [f"CASE WHEN {untimely} THEN '{read.column.name} is not a time' END"]
 
 
-def _denied(dataset: Dataset, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:
+def _denied(dataset: Dataset, owner: str, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:
     """A row's owner and its key decide; for rows about a person all columns are searched, for rows without an owner
     those beside structures.
     """
     if not cleaning.people.are_some_denied:
         return []
-    tests = ["coalesce(is_denied(v[1]), false)"] if dataset.owner_field else []
+    tests = [f"coalesce(is_denied({owner}), false)"] if dataset.owner_field else []
     for read in reads:
         if read.column.name in dataset.content_columns:
             continue

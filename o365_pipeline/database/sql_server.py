@@ -52,7 +52,7 @@ def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
     # The engine has a pool; ODBC's beneath it would hold connections that the engine has closed.
     dbapi.pooling = False  # type: ignore[attr-defined]
     if credential is not None and with_token:
-        sa.event.listen(engine, "do_connect", _sign_in_with(credential))
+        sa.event.listen(engine, "do_connect", sign_in_with(credential))
     sa.event.listen(engine, "do_setinputsizes", _say_types)
     return engine
 
@@ -98,7 +98,9 @@ def _names_no_sign_in(url: sa.URL) -> bool:
     return not url.username and not url.password and not names & (SIGN_IN | {"odbc_connect"})
 
 
-def _sign_in_with(credential: TokenCredential) -> Any:
+def sign_in_with(credential: TokenCredential) -> Any:
+    """Returns what gives each new connection a token, where SQLAlchemy is about to connect."""
+
     def sign_in(_dialect: Dialect, _record: object, arguments: list[str], options: MutableMapping[str, Any]) -> None:
         """Passes a token instead of the Trusted_Connection that SQLAlchemy uses if there is no user."""
         arguments[0] = arguments[0].replace(";Trusted_Connection=Yes", "")

@@ -38,7 +38,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.mart.upgrade import mart_database, upgrade
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
 from o365_pipeline.sandbox.administrators import Administrators
@@ -230,22 +230,27 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
     return Deployment(
         home=home,
         customers=Customers(configured.customers),
-        database=mart_database(mart_url),
+        database=_played_mart(cloud, mart_url),
         lakes=lakes,
         cloud=cloud,
-        own_marts={name: mart_database(url) for name, url in configured.marts.items()},
+        own_marts={name: _played_mart(cloud, url) for name, url in configured.marts.items()},
         offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
     )
+
+
+def _played_mart(cloud: SandboxCloud, url: sa.URL) -> Database:
+    """Returns the mart at a URL; that of an installation is in the sandbox, behind the sign-in of its SQL server."""
+    return cloud.sql_servers.database(url, cloud.credential(), upgrade) or mart_database(url)
 
 
 def _own_identity(settings: Settings, configured: Configured) -> dict[str, Any]:
     """Returns whom the sandbox takes this deployment for: a managed identity lives in the tenant of its resources."""
     if settings.credential != "managed-identity":
         return {}
-    client_id = os.environ.get("AZURE_CLIENT_ID")
+    client_id, header = os.environ.get("AZURE_CLIENT_ID"), os.environ.get("IDENTITY_HEADER")
     home = {"client_id": client_id, "tenant_id": configured.customers[0].azure_tenant_id} if client_id else {}
-    return {"is_managed_identity": True, **home}
+    return {"is_managed_identity": True, "identity_header": header, **home}
 
 
 def _sandbox_customers(settings: Settings) -> Configured:

@@ -99,17 +99,19 @@ class DataFactory(dg.ConfigurableResource):
     cloud: dg.ResourceDependency[Cloud]
 
     def region(self, customer: Customer) -> str | None:
-        """Returns the Azure region of the factory.
+        """Returns the Azure region of the factory, if the pipeline may ask about its runs, which takes more than to see
+        it.
 
         Raises:
-            ExtractionError: there is no such factory, or it does not answer.
+            ExtractionError: there is no such factory, it does not answer, or the pipeline may not ask.
         """
         where = (customer.resource_group, customer.factory)
         try:
             found = self._client(customer).factories.get(*where, timeout=LOOK_SECONDS)
+            self.runs_since(customer, dt.datetime.now(dt.UTC))
         except AzureError as error:
             raise ExtractionError(
-                f"Data Factory {customer.factory} does not answer: {_describe_error(error)}"
+                f"Data Factory {customer.factory} does not answer: {describe_error(error)}"
             ) from error
         return found.location if found else None
 
@@ -138,7 +140,7 @@ class DataFactory(dg.ConfigurableResource):
                 different = self._deploy(customer, definition)
             except AzureError as error:
                 raise ExtractionError(
-                    f"Data Factory did not take {definition.kind} {definition.name}: {_describe_error(error)}"
+                    f"Data Factory did not take {definition.kind} {definition.name}: {describe_error(error)}"
                 ) from error
             compared.add(mark)
             changes += [different] if different else []
@@ -276,7 +278,7 @@ def _client(cloud: Cloud, subscription_id: str, tenant_id: str | None) -> DataFa
 
 def _not_started(requested: RequestedDataset, error: AzureError) -> ExtractionError:
     """Returns the error for a failed call that starts a run: busy, in doubt, or refused."""
-    text = f"Data Factory did not start {requested.dataset.name}: {_describe_error(error)}"
+    text = f"Data Factory did not start {requested.dataset.name}: {describe_error(error)}"
     if isinstance(error, ClientAuthenticationError):
         return ExtractionError(text)
     if isinstance(error, ServiceResponseError):
@@ -309,7 +311,8 @@ def _code(error: AzureError) -> str:
     return str(answered.code or "") if answered else ""
 
 
-def _describe_error(error: AzureError) -> str:
+def describe_error(error: AzureError) -> str:
+    """Describes an error in one line that says what to do."""
     if isinstance(error, ClientAuthenticationError):
         return sign_in_failure(error)
     return explained_error(_code(error), error.message) or type(error).__name__

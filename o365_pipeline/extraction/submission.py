@@ -36,7 +36,7 @@ from o365_pipeline.errors import (
 )
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction.compliance import check_policies
-from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun
+from o365_pipeline.extraction.data_factory import DataFactory, FactoryRun, describe_error
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.factory_changes import DefinitionChange
 from o365_pipeline.extraction.made_runs import LISTED_FOR, runs_of_days
@@ -278,9 +278,8 @@ class Submitter:
             try:
                 self._listed[customer.name] = self.factory.runs_since(customer, self.clock() - LISTED_FOR)
             except AzureError as error:
-                raise ExtractionError(
-                    f"{customer.name}: the factory does not say which runs it has made before: retry in a minute"
-                ) from error
+                told = f"{customer.name}: the factory does not say which runs it has made before, retry in a minute"
+                raise ExtractionError(f"{told}: {describe_error(error)}") from error
         days = {day for window in missing for day in window.days}
         taken = False
         for window, run in runs_of_days(self._listed[customer.name], customer.name, requested.dataset.name, days):

@@ -17,6 +17,7 @@ from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import masked_preview, table_schema
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
@@ -89,16 +90,11 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             loaded[day] = day_loaded.extractions
             for table in fed:
                 counts[table][day] = day_loaded.rows.get(table, 0)
-                context.add_asset_metadata(
-                    _page(day_loaded, table), asset_key=mart_key(table), partition_key=partition_key(customer.name, day)
-                )
+                show_on_page(context, _page(day_loaded, table), partition_key(customer.name, day), mart_key(table))
             with marts[customer.name].begin() as connection:
                 if fact_message in fed and (network := collaboration_picture(connection, customer.name, day)):
-                    context.add_asset_metadata(
-                        {"who_writes_to_whom": network},
-                        asset_key=mart_key(fact_message),
-                        partition_key=partition_key(customer.name, day),
-                    )
+                    page = {"who_writes_to_whom": network}
+                    show_on_page(context, page, partition_key(customer.name, day), mart_key(fact_message))
             context.log.info(f"{customer.name} {day}: loaded")
         for day in stale_days(marts[customer.name], lakes.of(customer), customer.name, work.days):
             day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)

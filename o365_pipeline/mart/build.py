@@ -1,7 +1,7 @@
 """Builds the mart's rows in DuckDB from one customer's day of curated datasets.
 
-What belongs here: running the SQL of `sql/` in order, and returning its rows in frames. The content of a table belongs
-to that SQL and to `tables/`; writing the frames to the database belongs to `loading.py`.
+What belongs here: running the SQL of `sql/` in order, and returning its rows. The content of a table belongs
+to that SQL and to `tables/`; writing the rows to the database belongs to `loading.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from graphlib import TopologicalSorter
+from typing import Any
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.time_zones import define_time_zones
@@ -23,13 +23,13 @@ from o365_pipeline.mart.references import references
 from o365_pipeline.mart.sql_files import MACROS, relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
+Row = tuple[Any, ...]
+"""A row's values as Python has them: None, texts, numbers, truth values, dates, times in UTC without offset."""
+
 TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
 
-VECTORS_PER_CHUNK = 10
-"""Vectors of 2,048 rows, DuckDB's unit: this gives frames of some 20,000 rows."""
-
-NULLABLE_TYPES = {sa.Integer: "Int64", sa.BigInteger: "Int64", sa.Boolean: "boolean"}
-"""The pandas types of columns with nulls, which DuckDB would return as floats and objects."""
+CHUNK_ROWS = 20_000
+"""How many rows are Python's at a time."""
 
 CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
 """Lists which datasets are curated for which days, even with no rows: an empty calendar is not an unknown one."""
@@ -91,19 +91,18 @@ def prepare(
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[pd.DataFrame]:
-    """Returns the rows of a mart table in its primary key's order, in frames with its columns and types.
+def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[list[Row]]:
+    """Returns the rows of a mart table in its primary key's order, some at a time, with its columns in their order.
 
     The connection serves one such iterator at a time: exhaust it before the connection runs anything else.
     """
     table = metadata.tables[table_name]
     columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
-    types = {column.name: dtype for column in table.columns if (dtype := NULLABLE_TYPES.get(type(column.type)))}
     with _telling_no_values(table_name):
         connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
-        while len(frame := connection.fetch_df_chunk(VECTORS_PER_CHUNK)):
-            yield frame.astype(types)
+        while some := connection.fetchmany(CHUNK_ROWS):
+            yield some
 
 
 @contextmanager
@@ -128,6 +127,8 @@ def _typed(column: sa.Column[object]) -> str:
     if isinstance(column.type, sa.Integer):
         within = "within_bigint" if isinstance(column.type, sa.BigInteger) else "within_integer"
         return f"{within}({column.name})"
+    if isinstance(column.type, sa.Float):
+        return f"CASE WHEN isfinite({column.name}) THEN {column.name}::DOUBLE END"
     return f"{column.name}::{column.type.compile()}"
 
 

@@ -1,19 +1,23 @@
 """Loads the mart in any database that SQLAlchemy supports: a customer's day in every table, in one transaction.
 
-What belongs here: replacing the rows of a partition, and converting a frame's values for the database. Building the
-frames belongs to `build.py`.
+What belongs here: replacing the rows of a partition, and converting values for the database. Building the rows belongs
+to `build.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
 from o365_pipeline.curated.duckdb_session import duckdb_session
@@ -23,7 +27,7 @@ from o365_pipeline.database.transient import transient_code
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, Row, prepare, rows_of
 from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
@@ -36,6 +40,8 @@ from o365_pipeline.raw.lake import Lake
 FIRST_ROWS = 5
 
 MOST_TOLD = 3
+
+SQLITE = sqlite.dialect()
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,11 @@ def load_day(
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
         first_rows: dict[sa.Table, pd.DataFrame] = {}
 
-        def kept(table: sa.Table) -> Iterator[pd.DataFrame]:
+        def kept(table: sa.Table) -> Iterator[list[Row]]:
             first_rows[table] = pd.DataFrame()
             for chunk in rows_of(connection, table.name) if table.name in made else ():
                 if first_rows[table].empty:
-                    first_rows[table] = pd.DataFrame(_records(table, chunk.head(FIRST_ROWS)), dtype=object)
+                    first_rows[table] = pd.DataFrame(chunk[:FIRST_ROWS], columns=table.columns.keys(), dtype=object)
                 yield chunk
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
@@ -174,11 +180,12 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
 
 
 def load_partition(
-    connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[pd.DataFrame]
+    connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[list[Row]]
 ) -> int:
     """Replaces the partition's rows with those of the chunks, in the caller's transaction; returns how many.
 
     One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
+    Rows have the table's columns in their order.
 
     Raises:
         DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
@@ -186,24 +193,30 @@ def load_partition(
     """
     connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))
     rows = 0
+    of_partition = itemgetter(*(list(table.columns.keys()).index(name) for name in ("customer", "day")))
     for chunk in chunks:
-        if not (chunk["customer"].eq(customer) & chunk["day"].eq(pd.Timestamp(day))).all():
+        if set(map(of_partition, chunk)) - {(customer, day)}:
             raise ValueError(f"{table.name}: a row of another partition in the load of {customer}, {day}")
-        _insert(connection, table, f"{customer}, {day}", _records(table, chunk), rows)
+        _insert(connection, table, f"{customer}, {day}", chunk, rows)
         rows += len(chunk)
     return rows
 
 
-def _insert(
-    connection: sa.Connection, table: sa.Table, partition: str, records: list[dict[str, object]], before: int
-) -> None:
+def _insert(connection: sa.Connection, table: sa.Table, partition: str, rows: list[Row], before: int) -> None:
     try:
-        connection.execute(sa.insert(table), records)
+        if connection.dialect.name == "sqlite":
+            # SQLAlchemy would make a dictionary of each row, and a list of that, which takes longer than SQLite.
+            connection.exec_driver_sql(str(sa.insert(table).compile(connection)), _as_sqlite_has_them(table, rows))
+        else:
+            connection.execute(sa.insert(table), _records(table, rows))
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
         if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
             raise
-        found = [f"row {before + place}, {column}: {reason}" for place, column, reason in misfits(table, records)]
-        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(records)}, for another reason"
+        found = [
+            f"row {before + place}, {column}: {reason}"
+            for place, column, reason in misfits(table, _records(table, rows))
+        ]
+        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(rows)}, for another reason"
         kind = type(getattr(error, "orig", None) or error).__name__
         raise DatabaseError(
             f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
@@ -211,13 +224,17 @@ def _insert(
         ) from (None if found else error)
 
 
-def _records(table: sa.Table, chunk: pd.DataFrame) -> list[dict[str, object]]:
-    """Returns the rows as Python values: None for every kind of missing value, and dates instead of timestamps."""
-    values = {}
-    for name in chunk.columns:
-        series = chunk[name]
-        missing = series.isna()
-        if isinstance(table.c[name].type, sa.Date):
-            series = series.dt.date
-        values[name] = series.astype(object).mask(missing, None).tolist()
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+def _records(table: sa.Table, rows: list[Row]) -> list[dict[str, object]]:
+    names = table.columns.keys()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _as_sqlite_has_them(table: sa.Table, rows: list[Row]) -> list[Row]:
+    """Returns the rows with dates and times as the texts that SQLAlchemy reads again."""
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for place, column in enumerate(table.columns):
+        if isinstance(column.type, sa.Date | sa.DateTime):
+            written = column.type.dialect_impl(SQLITE).bind_processor(SQLITE)
+            assert written
+            columns[place] = map(cache(written), columns[place])
+    return list(zip(*columns, strict=True))

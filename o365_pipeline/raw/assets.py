@@ -15,6 +15,7 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
@@ -104,9 +105,7 @@ def raw_asset(dataset: Dataset, asked: Collection[str]) -> dg.AssetsDefinition:
                 landed[entry] = manifest, landing.seal(lake, database, version, entry, manifest)
         newest_last = sorted(landed, key=lambda entry: entry.claimed_at)
         for day, entry in ledger.covering(newest_last, work.days).items():
-            context.add_asset_metadata(
-                _of_landing(lake, *landed[entry]), partition_key=partition_key(customer.name, day)
-            )
+            show_on_page(context, _of_landing(lake, *landed[entry]), partition_key(customer.name, day))
         yield _result(key, lake, customer, [manifest for manifest, _ in landed.values()])
 
     return raw

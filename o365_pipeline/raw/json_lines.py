@@ -18,6 +18,7 @@ from typing import IO
 import duckdb
 
 from o365_pipeline.raw.large_json import Scan
+from o365_pipeline.raw.row_structure import MOST_STRUCTURES, structure_of
 
 WINDOW = 1024 * 1024
 """How many characters are read at once; a longer value counts as large."""
@@ -50,6 +51,10 @@ class Contents:
 
     rows: int
     is_clean: bool
+    structure: str | None = None
+    """The keys and types that the rows of a clean file have in common (`row_structure.py`); None if a text in them may
+    hold U+0000, or if they have too little in common.
+    """
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,26 @@ class Piece:
 def contents(connection: duckdb.DuckDBPyConnection, path: Path) -> Contents:
     """Counts the rows of a file."""
     try:
-        lines, objects = connection.execute(
-            f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT' AND strlen(json) <= {LARGE_BYTES}) "
-            f"FROM {objects_in([path])}"
-        ).fetchall()[0]
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE structures AS
+            SELECT json_structure(json)::VARCHAR AS structure, count(*) AS lines,
+                count(*) FILTER (json_type(json) = 'OBJECT' AND strlen(json) <= {LARGE_BYTES}) AS objects,
+                bool_or(contains(json, '\\u0000')) AS has_nul
+            FROM {objects_in([path])} GROUP BY structure
+            """
+        )
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfMemoryException):
-        lines, objects = None, 0
-    if lines == objects:
+        return Contents(sum(1 for _ in pieces(path)), is_clean=False)
+    [(lines, objects, has_nul)] = connection.execute(
+        "SELECT coalesce(sum(lines), 0)::BIGINT, coalesce(sum(objects), 0)::BIGINT, bool_or(has_nul) FROM structures"
+    ).fetchall()
+    if lines != objects:
+        return Contents(sum(1 for _ in pieces(path)), is_clean=False)
+    if has_nul:
         return Contents(objects, is_clean=True)
-    return Contents(sum(1 for _ in pieces(path)), is_clean=False)
+    found = connection.execute("SELECT structure FROM structures ORDER BY structure LIMIT ?", [MOST_STRUCTURES + 1])
+    return Contents(objects, is_clean=True, structure=structure_of(row for (row,) in found.fetchall()))
 
 
 def objects_in(paths: list[Path], largest: int = 0) -> str:

@@ -36,6 +36,7 @@ class Part(BaseModel):
     digest: str = Field(description="SHA-256 of the content.")
     rows: int = Field(description="Objects, plus one for each line that is no JSON object.")
     is_clean: bool = Field(description="True where every line is one JSON object.")
+    structure: str | None = Field(default=None, description="The keys and types of its rows, as JSON, if it is clean.")
 
 
 class Manifest(BaseModel):

@@ -36,7 +36,14 @@ def is_part(path: str, size: int) -> bool:
 def part_of(connection: duckdb.DuckDBPyConnection, path: str, local: Path) -> Part:
     """Returns the part that an object becomes; the local file holds its content."""
     held = json_lines.contents(connection, local)
-    return Part(path=path, size=local.stat().st_size, digest=_digest_of(local), rows=held.rows, is_clean=held.is_clean)
+    return Part(
+        path=path,
+        size=local.stat().st_size,
+        digest=_digest_of(local),
+        rows=held.rows,
+        is_clean=held.is_clean,
+        structure=held.structure,
+    )
 
 
 def _digest_of(file: Path) -> str:

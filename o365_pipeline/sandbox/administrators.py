@@ -1,7 +1,7 @@
 """Those who set a strict sandbox up: developers who register, and administrators who add, create and grant.
 
-What belongs here: what they do for a customer, as docs/azure.md and docs/hosting.md tell them. What each act means
-belongs to the services.
+What belongs here: what they do for a customer, as docs/azure.md and docs/hosting.md tell them, and for a vendor, as
+docs/managed-app.md does. What each act means belongs to the services.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import UsageError
+from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources
-from o365_pipeline.sandbox.azure.roles import BLOB_CONTRIBUTOR, FACTORY_CONTRIBUTOR, RoleAssignments
+from o365_pipeline.sandbox.azure.roles import BLOB_CONTRIBUTOR, CONTRIBUTOR, FACTORY_CONTRIBUTOR, RoleAssignments
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.entra.directory import Principal
@@ -91,6 +92,25 @@ class Administrators:
         assignments.assign(group, FACTORY_CONTRIBUTOR, pipeline.object_id)
         for principal in (pipeline, application):
             assignments.assign(account, BLOB_CONTRIBUTOR, principal.object_id)
+
+    def grant_vendor(self, offer: Offer) -> None:
+        """Creates the subscription of an offer's vendor, and grants the vendor's deployment what publishing and looking
+        after installations take.
+
+        Raises:
+            UsageError: that deployment's is a managed identity of another tenant.
+        """
+        management, resources = offer.management, Resources(self.cloud.state)
+        vendor, assignments = self._pipeline_in(management.tenant_id), RoleAssignments(resources)
+        group = f"/subscriptions/{management.subscription_id}/resourceGroups/{management.resource_group}"
+        account = f"{group}/providers/{ACCOUNT_TYPE}/{management.package_storage_account}"
+        Subscriptions(self.cloud.state).create(management.subscription_id, management.tenant_id)
+        resources.put(
+            {"id": account, "name": management.package_storage_account, "type": ACCOUNT_TYPE, "properties": {}}
+        )
+        assignments.assign(group, CONTRIBUTOR, vendor.object_id)
+        assignments.assign(account, BLOB_CONTRIBUTOR, vendor.object_id)
+        self.cloud.entra.directory.add_to_group(management.principal_id, vendor)
 
     def _pipeline_in(self, tenant_id: str) -> Principal:
         """Returns the pipeline's own identity in a tenant, which admits it if it is an application.

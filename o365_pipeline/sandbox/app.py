@@ -25,7 +25,6 @@ from o365_pipeline.sandbox.azure.metadata import metadata_routes
 from o365_pipeline.sandbox.azure.policy_states import policy_state_routes
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.azure.solutions import solutions_routes
-from o365_pipeline.sandbox.azure.spelling import AnyCase
 from o365_pipeline.sandbox.azure.subscription_routes import subscription_routes
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.entra.entra_routes import entra_routes
@@ -33,6 +32,7 @@ from o365_pipeline.sandbox.entra.graph_routes import SERVED, consent_routes, gra
 from o365_pipeline.sandbox.entra.sign_in import Entra
 from o365_pipeline.sandbox.microsoft365.activity_feed import feed_routes
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
+from o365_pipeline.sandbox.spelling import AnyCase
 from o365_pipeline.sandbox.storage.blob_access import BlobAccess
 from o365_pipeline.sandbox.storage.blob_service import blob_routes
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
@@ -86,11 +86,11 @@ def _resource_manager(factories: Factories, entra: Entra) -> list[Route]:
     access = ArmAccess(entra.directory, entra.tokens, Subscriptions(state), resources)
     routes = [
         *arm_routes(factories),
-        *solutions_routes(resources),
+        *solutions_routes(state),
         *application_routes(state, factories.lakes, factories.clock),
         *key_vault_routes(resources),
         *policy_state_routes(Compliance(state), factories.clock),
-        *subscription_routes(access),
+        *subscription_routes(access, state),
         *operation_routes(),
     ]
     return [*metadata_routes(), *guarded(routes, access.check)]

@@ -23,6 +23,7 @@ from o365_pipeline.sandbox.entra.tokens import Tokens
 from o365_pipeline.sandbox.microsoft365.data_connect import Tenant
 from o365_pipeline.sandbox.microsoft365.feed_faults import FeedFaults
 from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.sql_servers import SqlServers
 from o365_pipeline.sandbox.tenant.synthetic_tenant import SyntheticTenant
 from o365_pipeline.sandbox.tenant.tenant_data import FileTenant
 from o365_pipeline.sandbox.transport import sandbox_transport
@@ -70,6 +71,10 @@ class SandboxCloud(Cloud):
     client_id: str = Field(default=CLIENT_ID, description="The client id of the deployment's identity.")
     is_managed_identity: bool = Field(
         default=False, description="Whether that identity is a managed one, which gets tokens of its own tenant alone."
+    )
+
+    identity_header: str | None = Field(
+        default=None, description="What this machine says to get the tokens of the managed identities assigned to it."
     )
 
     @cached_property
@@ -122,9 +127,18 @@ class SandboxCloud(Cloud):
             faults=self.factory_faults,
         )
 
+    @property
+    def sql_servers(self) -> SqlServers:
+        """The SQL servers that templates installed."""
+        return SqlServers(self.state, self.entra)
+
     def credential(self, tenant_id: str | None = None) -> TokenCredential:
         return SandboxCredential(
-            self.entra, tenant_id or self.tenant_id, self.client_id, is_managed=self.is_managed_identity
+            self.entra,
+            tenant_id or self.tenant_id,
+            self.client_id,
+            is_managed=self.is_managed_identity,
+            header=self.identity_header,
         )
 
     def transport(self) -> RequestsTransport:

@@ -47,11 +47,14 @@ CREATE TABLE IF NOT EXISTS application (
     application TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, is_multi_tenant INTEGER NOT NULL, secret_digest TEXT
 );
 CREATE TABLE IF NOT EXISTS principal (
-    tenant TEXT NOT NULL, application TEXT NOT NULL, object_id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    tenant TEXT NOT NULL, application TEXT NOT NULL, object_id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, header TEXT,
     PRIMARY KEY (tenant, application)
 );
 CREATE TABLE IF NOT EXISTS app_role (
     object_id TEXT NOT NULL, audience TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (object_id, audience, role)
+);
+CREATE TABLE IF NOT EXISTS group_member (
+    group_id TEXT NOT NULL, object_id TEXT NOT NULL, PRIMARY KEY (group_id, object_id)
 );
 CREATE TABLE IF NOT EXISTS azure_subscription (
     subscription TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL
@@ -102,6 +105,9 @@ class State:
         folder = self.home / "locks"
         folder.mkdir(exist_ok=True)
         return FileLock(folder / f"{run_id}.lock")
+
+    def forget_lock(self, run_id: str) -> None:
+        (self.home / "locks" / f"{run_id}.lock").unlink(missing_ok=True)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from o365_pipeline.curated import curation
 from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.conftest import DAY
-from o365_pipeline_tests.curated.conftest import with_wrong_type
+from o365_pipeline_tests.curated.conftest import give_wrong_type
 from o365_pipeline_tests.finished_homes import FinishedHomes
 
 pytestmark = pytest.mark.usefixtures("wide_terminal")
@@ -24,7 +23,7 @@ def moved(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch, finishe
     """A day in the mart, whose messages could not be read for a fault that was mended since."""
     finished_homes.copy_days(1, home)
     with monkeypatch.context() as fault:
-        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
+        give_wrong_type(fault)
         status, _, error = command("extract", "--dataset", "Message_v1", "--from", str(DAY))
     assert status == 0, error
     return command

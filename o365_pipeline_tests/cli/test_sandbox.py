@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from o365_pipeline.cli import main as cli
+from o365_pipeline.cli.doctor import connections
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.configuration import read_customers
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor.examination import examine
 from o365_pipeline.errors import PolicyViolationError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.managed_app.installations import installations
@@ -115,6 +117,8 @@ def test_a_violated_policy_holds_up_one_installation_until_it_complies(command: 
 
     with pytest.raises(PolicyViolationError, match="public access should be disallowed"):
         submit(*violating)
+    found = {line.what: line for line in examine(connections(violating[0]))}[f"{NAME}: policies"]
+    assert (found.works, "public access should be disallowed" in found.message) == (False, True)
     assert submit(*complying)
     assert command("comply", "--application", NAME)[:2] == (0, f"{NAME}: complies\n")
     assert submit(*violating)

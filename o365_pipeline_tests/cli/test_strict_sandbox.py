@@ -17,7 +17,13 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.data_factory import FactoryRun
 from o365_pipeline.sandbox.azure.resources import Resources
-from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, BLOB_CONTRIBUTOR
+from o365_pipeline.sandbox.azure.roles import (
+    ASSIGNMENT_TYPE,
+    BLOB_CONTRIBUTOR,
+    FACTORY_CONTRIBUTOR,
+    READER,
+    RoleAssignments,
+)
 from o365_pipeline.sandbox.cloud import HOME_TENANT
 from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.finished_homes import FinishedHomes, data_request_of
@@ -141,6 +147,26 @@ def test_without_a_role_of_its_own_on_the_storage_account_the_application_copies
     assert (run.status, "AuthorizationPermissionMismatch" in run.message) == ("Failed", True)
 
 
+@pytest.mark.usefixtures("strict")
+def test_the_doctor_sees_that_an_identity_may_look_at_the_factory_and_not_run_it(command: Command) -> None:
+    command("sandbox", "grant")
+    deployment = load()
+    [customer] = deployment.customers
+    resources = Resources(deployment.sandbox_cloud.state)
+    for entry in resources.of_type(ASSIGNMENT_TYPE):
+        if entry["properties"]["roleDefinitionId"].endswith(FACTORY_CONTRIBUTOR):
+            resources.delete(entry["id"])
+            scope = entry["id"].partition("/providers/")[0]
+            RoleAssignments(resources).assign(scope, READER, entry["properties"]["principalId"])
+
+    doctor = command("doctor")
+
+    [line] = [
+        line for line in doctor.stdout.splitlines() if line.startswith(f"FAILS  contoso: factory {customer.factory}")
+    ]
+    assert "give its identity the role Data Factory Contributor on the factory" in line
+
+
 @pytest.mark.usefixtures("strict", "managed_identity")
 def test_a_managed_identity_never_serves_another_tenant(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -170,9 +196,13 @@ def hosted(strict: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_vendor_hosts_what_a_customer_added_and_approved(command: Command) -> None:
     acts = [["grant"], ["register", "--key-vault", "https://kv-vendor.vault.azure.net"], ["add"], ["approve"]]
 
-    ended = [command("sandbox", *act) for act in acts]
+    granted = command("sandbox", *acts[0])
+    before = command("doctor").stdout
+    ended = [command("sandbox", *act) for act in acts[1:]]
 
-    assert [act.status for act in ended] == [0, 0, 0, 0], ended
+    assert [act.status for act in (granted, *ended)] == [0, 0, 0, 0], ended
+    assert "as multi-tenant, with https://o365hosted.dfs.core.windows.net/lake" in before
+    assert f"let a global administrator add it, of publisher tenant {HOME_TENANT}, and approve it" in before
     assert command("doctor").status == 0
     deployment = load()
     [customer] = deployment.customers

@@ -132,6 +132,18 @@ def test_a_feed_is_asked_no_more_often_than_its_pace(read: Read, customer: Custo
     assert len(feed.asked) == 1
 
 
+def test_a_feed_is_read_at_once_where_the_clock_was_put_back_before_the_last_look(
+    read: Read, customer: Customer
+) -> None:
+    feed = FakeFeed()
+    read(feed, Customers([customer]), NOW)
+    feed.asked.clear()
+
+    read(feed, Customers([customer]), NOW - MINUTE / 30)
+
+    assert len(feed.asked) == 1
+
+
 def test_a_feed_that_throttles_is_left_alone_for_as_long_as_it_says(read: Read, customer: Customer) -> None:
     feed = TroubledFeed({customer.name: FeedThrottledError(300)}, record(customer))
     customers = Customers([customer])

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from o365_pipeline.cli.doctor import examine
+from o365_pipeline.cli.doctor import connections
 from o365_pipeline.consent import feed_ledger, unread_blobs
 from o365_pipeline.consent.activity_feed import ActivityFeed, Blob, Content, Page, Position, UnreadBlob
 from o365_pipeline.consent.approval_ledger import consent_status_of, consent_statuses
@@ -23,6 +23,7 @@ from o365_pipeline.consent.sensor import build_consent_sensor
 from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.doctor.examination import examine
 from o365_pipeline.errors import FeedUnreadError, UsageError
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline_tests.conftest import DAY
@@ -201,7 +202,7 @@ def test_the_extraction_job_the_schedule_and_the_doctor_say_why_nothing_is_submi
     assert not result.success
     assert words in failure(result)
     assert deployment.sandbox.factory_runs() == []
-    [finding] = [finding for finding in examine(deployment) if finding.what == "contoso: activity feed"]
+    [finding] = [finding for finding in examine(connections(deployment)) if finding.what == "contoso: activity feed"]
     assert finding.works is False
     assert words in finding.message
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
+from o365_pipeline.curated import typed_table
 from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.curated.schema_drift import Drift
@@ -20,6 +20,7 @@ from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest, Part
 from o365_pipeline.raw.parts import part_of
+from o365_pipeline_tests.duckdb_files import connection, rows_of_file
 
 FIRST = dt.date(2026, 11, 16)
 ROW_INFORMATION = {"errorInformation": None, "userReturnedNoData": False, "isUserSummaryRow": False}
@@ -28,11 +29,13 @@ Rows = list[dict[str, Any]] | bytes
 Curated = Mapping[dt.date, Counts]
 
 
-def with_wrong_type(
-    fields_of: Callable[..., Any], name: str = "Message_v1", of_column: str = "importance"
-) -> Callable[..., Any]:
-    """Curation's typing with a fault of the catalogue: a text, a message's importance for example, is a boolean."""
+def give_wrong_type(fault: pytest.MonkeyPatch, name: str = "Message_v1", of_column: str = "importance") -> None:
+    """Give the catalogue a fault while rows are typed: a text, a message's importance for example, is a boolean."""
+    for makes_fields in ("fields_of", "typed_fields_of"):
+        fault.setattr(typed_table, makes_fields, _with_wrong_type(getattr(typed_table, makes_fields), name, of_column))
 
+
+def _with_wrong_type(fields_of: Callable[..., Any], name: str, of_column: str) -> Callable[..., Any]:
     def wrong(dataset: Dataset, *arguments: Any) -> Any:
         if dataset.name == name:
             shape = [
@@ -97,17 +100,13 @@ class Landing:
     def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
         path = path_of(stage, catalogue()[dataset_name], "contoso", day)
         [file] = self.lake.stage([path], Path())
-        with duckdb.connect() as connection:
-            found = connection.execute(f"SELECT * FROM read_parquet('{file}')")
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+        return rows_of_file(file)
 
     def _part(self, dataset: Dataset, number: int, rows: Rows) -> Part:
         content = rows if isinstance(rows, bytes) else "".join(json.dumps(entry) + "\n" for entry in rows).encode()
         path = f"raw/contoso/{dataset.asset_name}/{FIRST}/r1/part-{number}.json"
         self.lake.write(path, content)
-        with duckdb.connect() as connection:
-            return part_of(connection, path, self.lake.stage([path], Path())[0])
+        return part_of(connection(), path, self.lake.stage([path], Path())[0])
 
 
 @pytest.fixture

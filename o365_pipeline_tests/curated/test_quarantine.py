@@ -11,7 +11,6 @@ import dagster as dg
 import duckdb
 import pytest
 
-from o365_pipeline.curated import curation
 from o365_pipeline.curated.curation import QUARANTINE, Counts
 from o365_pipeline.curated.quarantine import Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
@@ -19,7 +18,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline_tests.conftest import DAY
-from o365_pipeline_tests.curated.conftest import FIRST, Landing, row, with_wrong_type
+from o365_pipeline_tests.curated.conftest import FIRST, Landing, give_wrong_type, row
 from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
 
 MESSAGES = dg.AssetKey(["curated", "message"])
@@ -105,7 +104,7 @@ def test_a_large_object_that_is_rejected_has_its_line_and_the_beginning_of_its_t
 def faulty(moved: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """A day in the mart whose messages were curated while the catalogue had a wrong type for a column of them."""
     with monkeypatch.context() as fault:
-        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of))
+        give_wrong_type(fault)
         assert moved.execute_day("landing_job", [MESSAGES]).success
     deployment = moved.deployment
     load_day(deployment.marts, lake_of(deployment), "contoso", DAY, list(catalogue()))
@@ -157,7 +156,7 @@ def test_replayed_sites_are_in_what_there_is_as_of_the_day(
 ) -> None:
     right = mart_rows(deployment)["dim_site"]
     with monkeypatch.context() as fault:
-        fault.setattr(curation, "fields_of", with_wrong_type(curation.fields_of, "SharePointSites_v1", "Url"))
+        give_wrong_type(fault, "SharePointSites_v1", "Url")
         sites = [dg.AssetKey(["curated", f"share_point_sites{part}"]) for part in ("", "_current")]
         assert moved.execute_day("landing_job", [*sites, *moved.keys("mart")]).success
     assert mart_rows(deployment)["dim_site"] != right

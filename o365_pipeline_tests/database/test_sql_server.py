@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from operator import itemgetter
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 from azure.core.credentials import AccessToken
@@ -20,7 +20,7 @@ from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import dim_person, fact_message
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import SQL_TYPES, FakePyodbc
-from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
+from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, row_of
 
 URL = "mssql+pyodbc://@server.example/mart"
 
@@ -151,23 +151,20 @@ def test_without_unixodbc_one_line_says_what_to_install(monkeypatch: pytest.Monk
 
 
 def test_rows_go_in_bulk_with_the_type_of_each_column_whatever_the_first_row_lacks(pyodbc: FakePyodbc) -> None:
-    frame = pd.DataFrame(
-        {
-            "customer": [CUSTOMER, CUSTOMER],
-            "day": [pd.Timestamp(DAY)] * 2,
-            "message_id": ["<1>", "<2>"],
-            "sent_at": [pd.NaT, pd.Timestamp("2026-01-05 09:00:00.123456")],
-            "sender_id": [None, "ann"],
-            "is_draft": pd.array([None, True], dtype="boolean"),
-            "copies": pd.array([1, 2], dtype="Int64"),
-        }
-    )
+    of_day: dict[str, object] = {"customer": CUSTOMER, "day": DAY}
+    sent = dt.datetime(2026, 1, 5, 9, 0, 0, 123456)
+    rows = [
+        row_of(fact_message, **of_day, message_id="<1>", copies=1),
+        row_of(fact_message, **of_day, message_id="<2>", sent_at=sent, sender_id="ann", is_draft=True, copies=2),
+    ]
 
     with connect(URL).begin() as connection:
-        load_partition(connection, fact_message, CUSTOMER, DAY, iter([frame]))
+        load_partition(connection, fact_message, CUSTOMER, DAY, iter([rows]))
 
     wide, date, time = SQL_TYPES["SQL_WVARCHAR"], SQL_TYPES["SQL_TYPE_DATE"], SQL_TYPES["SQL_TYPE_TIMESTAMP"]
-    assert pyodbc.sizes[-1] == [
+    names = ("customer", "day", "message_id", "sent_at", "sender_id", "is_draft", "copies")
+    of_names = itemgetter(*(list(fact_message.columns.keys()).index(name) for name in names))
+    assert of_names(pyodbc.sizes[-1]) == (
         (wide, 100, 0),
         (date, 10, 0),
         (wide, 400, 0),
@@ -175,17 +172,16 @@ def test_rows_go_in_bulk_with_the_type_of_each_column_whatever_the_first_row_lac
         (wide, 100, 0),
         (SQL_TYPES["SQL_INTEGER"], 10, 0),
         (SQL_TYPES["SQL_INTEGER"], 10, 0),
-    ]
-    [(statement, rows, is_fast)] = pyodbc.bulk
+    )
+    [(statement, bulk, is_fast)] = pyodbc.bulk
     assert is_fast
     assert statement.startswith("INSERT INTO fact_message (customer, day, message_id,")
-    at = dt.datetime(2026, 1, 5, 9, 0, 0, 123456)
     midnight = dt.datetime.combine(DAY, dt.time())
-    assert rows == [
+    assert [of_names(row) for row in bulk] == [
         (CUSTOMER, midnight, "<1>", None, None, None, 1),
-        (CUSTOMER, midnight, "<2>", at, "ann", 1, 2),
+        (CUSTOMER, midnight, "<2>", sent, "ann", 1, 2),
     ]
-    assert [type(value) for value in rows[1][5:]] == [int, int]
+    assert [type(value) for value in of_names(bulk[1])[5:]] == [int, int]
 
 
 def test_text_without_a_length_and_large_numbers_have_types_too(pyodbc: FakePyodbc) -> None:

@@ -8,7 +8,7 @@ import copy
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,79 +16,30 @@ import pytest
 import yaml
 
 from o365_pipeline.definitions import build_definitions
-from o365_pipeline.deployment import Settings, load
-from o365_pipeline.deployment.settings import OF_OTHERS
-from o365_pipeline.errors import O365PipelineError
+from o365_pipeline.deployment import load
+from o365_pipeline.errors import O365PipelineError, TemplateError
 from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.package.arm_template import Deployed, deploy, worked_out
 from o365_pipeline.managed_app.template.azure_template import enterprise_template, main_template
-from o365_pipeline.managed_app.template.roles import GRANTS
+from o365_pipeline.managed_app.template.roles import ASKS_ABOUT_POLICIES, GRANTS, PULLS_IMAGE, Grant
 from o365_pipeline_tests.deploy.conftest import DEPLOY
+from o365_pipeline_tests.deploy.deployed import (
+    CONTAINERS,
+    IMAGE_AND_SIGN_IN,
+    JOBS,
+    LEFT_TO_DEFAULTS,
+    OF_A_VENDOR,
+    SETTINGS,
+    containers,
+    made,
+    named_in,
+    problems,
+    read_by_dagster,
+    settings_to_set,
+    variables,
+)
 from o365_pipeline_tests.deploy.test_azure_template import NEEDED
 from o365_pipeline_tests.managed_app.installing import APPLICATION
-
-SETTINGS = {f"O365_{name.upper()}": field for name, field in Settings.model_fields.items()}
-LEFT_TO_DEFAULTS = {
-    "O365_LAKE_URL": "each customer has a container of its own",
-    "O365_STORAGE_URL": "storage accounts answer where Azure has them",
-    "O365_STORAGE_KEY": "no key is accepted",
-    "O365_ARM_URL": "the public cloud, but for a rehearsal",
-    "O365_FEED_URL": "the feed answers where the tenant's plan says",
-}
-OF_A_VENDOR = {"O365_OFFER", "O365_NOTIFICATION_SIGNATURE"}
-IMAGE_AND_SIGN_IN = {"AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS", "DAGSTER_CURRENT_IMAGE"}
-"""What azure-identity and Dagster's launcher read."""
-
-INSTANCE = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
-JOBS = INSTANCE["run_launcher"]["config"]["env_vars"]
-CONTAINERS = ("code", "webserver", "daemon")
-
-
-def settings_to_set() -> set[str]:
-    """The settings that somebody has to set: not those of the sandbox, nor those that a customer's entry holds."""
-    elsewhere = {
-        name for name, field in SETTINGS.items() if str(field.description).startswith(("Sandbox:", "Customer:"))
-    }
-    return set(SETTINGS) - elsewhere - set(LEFT_TO_DEFAULTS)
-
-
-def named_in(part: Any) -> set[str]:
-    """The variables that a file of Dagster's names as { env: NAME }."""
-    if isinstance(part, dict):
-        return {part["env"]} if set(part) == {"env"} else set().union(*map(named_in, part.values()))
-    return set().union(*map(named_in, part)) if isinstance(part, list) else set()
-
-
-def read_by_dagster() -> set[str]:
-    return named_in(INSTANCE) | named_in(yaml.safe_load((DEPLOY / "workspace.yaml").read_text())) | set(JOBS)
-
-
-def containers(deployed: Deployed) -> dict[str, Any]:
-    apps = deployed.of_type("Microsoft.App/containerApps")
-    return {one["name"].rpartition("-")[2]: one for one in apps}
-
-
-def variables(app: Any) -> dict[str, str]:
-    [container] = app["properties"]["template"]["containers"]
-    return {one["name"]: one.get("value", "of a secret") for one in container["env"]}
-
-
-def problems(deployed: Deployed) -> Iterator[str]:
-    """Why what was deployed would not run: one line each."""
-    apps = containers(deployed)
-    for role in CONTAINERS:
-        given, app = variables(apps[role]), apps[role]
-        needed = (settings_to_set() - {"O365_NOTIFICATION_SIGNATURE"}) | read_by_dagster() | IMAGE_AND_SIGN_IN
-        yield from (f"{role}: {name} is not set" for name in sorted(needed - set(given)))
-        of_ours = {name for name in given if name.startswith("O365_")}
-        yield from (f"{role}: nothing reads {name}" for name in sorted(of_ours - set(SETTINGS) - set(OF_OTHERS)))
-        signs_in_as = set(app.get("identity", {}).get("userAssignedIdentities", {}))
-        if given.get("DAGSTER_ACA_IDENTITY") not in signs_in_as:
-            yield f"{role}: it does not have the identity {given.get('DAGSTER_ACA_IDENTITY')}"
-        if app["properties"]["template"].get("volumes"):
-            yield f"{role}: it has volumes, which a run's job does not get"
-    assigned = [one["properties"]["description"] for one in deployed.of_type("Microsoft.Authorization/roleAssignments")]
-    yield from (f"the role {one.role} of the {one.who} is missing" for one in GRANTS if one.reason not in assigned)
 
 
 def start(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
@@ -211,11 +162,69 @@ def test_an_identity_that_is_dropped_is_named() -> None:
     assert all("does not have the identity" in line and line.endswith("/o365-pipeline") for line in found)
 
 
-@pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant.role} of {grant.who}")
-def test_a_role_that_is_dropped_is_named(grant: Any) -> None:
+@pytest.mark.parametrize("grant", [*GRANTS, ASKS_ABOUT_POLICIES], ids=lambda grant: f"{grant.role} of {grant.who}")
+def test_a_role_that_is_dropped_is_named(grant: Grant) -> None:
     found = list(problems(installed(without_role(grant.reason))))
 
     assert found == [f"the role {grant.role} of the {grant.who} is missing"]
+
+
+def test_without_the_role_that_pulls_its_image_no_container_is_made() -> None:
+    with pytest.raises(TemplateError, match=r"o365-code depends on what is not there: .*/registries/acr/"):
+        enterprise(without_role(PULLS_IMAGE.reason), containerRegistry="acr")
+
+
+READER_OF_A_VAULT = "21090545-7ca7-4776-b22c-e363652d74d2"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"roleDefinitionId": f"[concat('/providers/Microsoft.Authorization/roleDefinitions/', '{READER_OF_A_VAULT}')]"},
+        {"principalId": "[subscription().tenantId]"},
+        {"scope": "[resourceId('Microsoft.OperationalInsights/workspaces', variables('logs'))]"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_role_that_is_another_or_somebody_elses_or_elsewhere_is_named(change: dict[str, str]) -> None:
+    def changed(template: Any) -> None:
+        for one in template["resources"]:
+            if one["type"] == "Microsoft.Authorization/roleAssignments":
+                (one if "scope" in change else one["properties"]).update(change)
+
+    assert list(problems(installed(changed))) == [
+        f"the role {grant.role} of the {grant.who} is missing" for grant in (*GRANTS, ASKS_ABOUT_POLICIES)
+    ]
+
+
+def test_a_variable_that_points_elsewhere_is_named() -> None:
+    names = [*made(installed(), containers(installed())["code"]), "O365_MART_URL", "DAGSTER_LOGS_CONTAINER"]
+
+    def elsewhere(template: Any) -> None:
+        for one in template["resources"]:
+            if one["type"] == "Microsoft.App/containerApps":
+                [container] = one["properties"]["template"]["containers"]
+                for entry in container["env"]:
+                    entry["value"] = "sqlite:///elsewhere" if entry["name"] in names else entry["value"]
+
+    found = list(problems(installed(elsewhere)))
+
+    for role in CONTAINERS:
+        assert [name for name in names if not any(line.startswith(f"{role}: {name} is ") for line in found)] == []
+
+
+@pytest.mark.parametrize("server", ["SQL", "PostgreSQL"])
+def test_a_database_server_that_somebody_else_administers_is_named(server: str) -> None:
+    def changed(template: Any) -> None:
+        for one in template["resources"]:
+            if server == "SQL" and one["type"] == "Microsoft.Sql/servers":
+                one["properties"]["administrators"]["sid"] = "[parameters('applicationId')]"
+            if server == "PostgreSQL" and one["type"] == "Microsoft.Resources/deployments":
+                one["properties"]["parameters"]["principalId"]["value"] = "[parameters('applicationId')]"
+
+    found = list(problems(installed(changed)))
+
+    assert found == [f"the pipeline's identity does not administer the {server} server"]
 
 
 @pytest.mark.parametrize("name", ["O365_CUSTOMERS", "O365_MART_URL"])

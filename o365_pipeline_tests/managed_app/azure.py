@@ -57,6 +57,8 @@ class Azure:
     offer: Offer
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
     forbids: bool = False
+    distrusts: bool = False
+    """Whether nothing in the subscription is the vendor's, whose tenant's tokens are then refused."""
     asked: list[str] = field(default_factory=list)
 
     def install(self, name: str = "insights", state: str = "Succeeded", **outputs: Any) -> None:
@@ -96,6 +98,9 @@ class Azure:
     async def _get(self, request: Request) -> Response:
         assert request.query_params["api-version"] == "2019-07-01"
         self.asked.append(request.path_params["name"])
+        if self.distrusts:
+            told = f"The access token is from the wrong issuer. It must match the tenant '{TENANT}'."
+            return JSONResponse({"error": {"code": "InvalidAuthenticationTokenTenant", "message": told}}, 401)
         if self.forbids:
             return JSONResponse(
                 {"error": {"code": "AuthorizationFailed", "message": "ann@vendor.example may not"}}, 403

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 from filelock import FileLock
 
 import o365_pipeline.database.deletion_ledger
 import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database import database as database_module
 from o365_pipeline.database.database import Database, connectable, metadata
 from o365_pipeline.datasets import catalogue
@@ -59,8 +59,8 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime.combine(DAY, dt.time(hour, minute))
 
 
-@pytest.fixture
-def curated() -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="session")
+def nothing_curated() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty relation for every dataset of the catalogue and every lookback."""
     with duckdb.connect() as connection:
         connection.execute(CURATED_DAY)
@@ -69,7 +69,16 @@ def curated() -> Iterator[duckdb.DuckDBPyConnection]:
             lookbacks = (entry.relation for entry in lookbacks_at(dataset.asset_name))
             for name in filter(None, (dataset.asset_name, dataset.current_name, *lookbacks)):
                 connection.execute(f'CREATE TABLE "{name}" ({fields})')
+        define_time_zones(connection)
         yield connection
+
+
+@pytest.fixture
+def curated(nothing_curated: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The connection in a transaction of the test's own."""
+    nothing_curated.begin()
+    yield nothing_curated
+    nothing_curated.rollback()
 
 
 @pytest.fixture
@@ -107,10 +116,15 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
 
     def rows(table: str) -> list[Row]:
         prepare(curated, CUSTOMER, DAY, tables=[table])
-        records = [record for frame in rows_of(curated, table) for record in frame.to_dict("records")]
-        return [{str(name): None if pd.isna(value) else value for name, value in record.items()} for record in records]
+        names = metadata.tables[table].columns.keys()
+        return [dict(zip(names, row, strict=True)) for some in rows_of(curated, table) for row in some]
 
     return rows
+
+
+def row_of(table: sa.Table, **values: object) -> tuple[object, ...]:
+    """A row as it is loaded: the table's columns in their order; what is not named is None."""
+    return tuple(values.get(column.name) for column in table.columns)
 
 
 @contextmanager

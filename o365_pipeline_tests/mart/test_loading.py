@@ -3,7 +3,6 @@
 import datetime as dt
 import traceback
 
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -14,7 +13,7 @@ from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
-from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, sqlite_only
+from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, row_of, sqlite_only
 
 
 @pytest.fixture
@@ -107,10 +106,10 @@ def test_a_load_that_fails_leaves_the_old_partition_and_readers_see_it_meanwhile
 
 
 def test_rows_of_another_partition_are_refused(database):
-    stray = pd.DataFrame({"customer": ["fabrikam"], "day": [pd.Timestamp(DAY)], "person_id": ["p"]})
+    stray = row_of(dim_person, customer="fabrikam", day=DAY, person_id="p")
 
     with database.begin() as connection, pytest.raises(ValueError, match="another partition"):
-        load_partition(connection, dim_person, CUSTOMER, DAY, iter([stray]))
+        load_partition(connection, dim_person, CUSTOMER, DAY, iter([[stray]]))
 
 
 def test_a_table_that_no_dataset_feeds_has_no_rows_even_if_it_is_made(curated):
@@ -154,12 +153,14 @@ def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobo
     ],
 )
 def test_a_row_that_the_database_refuses_is_named_by_its_place_and_not_by_what_it_holds(database, value, reason):
-    rows = [{"customer": CUSTOMER, "day": DAY, "person_id": "secret", "extraction_id": "x", "level": 1}] * 2
-    rows[1] = rows[1] | {"person_id": "secret too"} | value
-    frame = pd.DataFrame(rows).astype({"day": "datetime64[us]", "level": object})
+    good: dict[str, object] = {"customer": CUSTOMER, "day": DAY, "extraction_id": "x", "level": 1}
+    rows = [
+        row_of(dim_person, **good | {"person_id": "secret"} | more)
+        for more in ({}, {"person_id": "secret too"} | value)
+    ]
 
     with pytest.raises(DatabaseError) as error, database.begin() as connection:
-        load_partition(connection, dim_person, CUSTOMER, DAY, iter([frame]))
+        load_partition(connection, dim_person, CUSTOMER, DAY, iter([rows]))
 
     assert f"dim_person of contoso, {DAY}: " in str(error.value)
     assert reason in str(error.value)

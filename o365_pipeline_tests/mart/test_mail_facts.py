@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from o365_pipeline.database.database import metadata
 from o365_pipeline.mart.build import prepare, rows_of
 from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, address, at
@@ -50,7 +51,7 @@ def test_copies_in_many_mailboxes_are_one_mail(fill, rows):
     )
     assert (mail["sent_at"], mail["received_at"]) == (at(9), at(9, 1))
     assert (mail["copies"], mail["recipient_count"]) == (3, 2)
-    assert (mail["customer"], mail["day"].date(), mail["date_key"].date()) == (CUSTOMER, DAY, DAY)
+    assert (mail["customer"], mail["day"], mail["date_key"]) == (CUSTOMER, DAY, DAY)
     assert mail["extraction_id"] == "extraction of message"
     assert activity(rows) == {"ann": (1, 0), "bob": (0, 1), "cat": (0, 1)}
 
@@ -136,7 +137,7 @@ def test_columns_that_were_not_requested_leave_nulls(fill, rows):
 
     [mail] = rows("fact_message")
     assert {mail[name] for name in ("sent_at", "sender_id", "is_draft", "has_attachments", "importance")} == {None}
-    assert (mail["date_key"].date(), mail["recipient_count"], mail["copies"]) == (DAY, 0, 1)
+    assert (mail["date_key"], mail["recipient_count"], mail["copies"]) == (DAY, 0, 1)
 
 
 COPIES = [
@@ -153,7 +154,8 @@ def test_copies_in_any_order_give_the_same_rows(curated, fill, copies):
     fill("message", *copies)
     prepare(curated, CUSTOMER, DAY)
 
-    mails = [row for frame in rows_of(curated, "fact_message") for row in frame.to_dict("records")]
+    names = metadata.tables["fact_message"].columns.keys()
+    mails = [dict(zip(names, row, strict=True)) for some in rows_of(curated, "fact_message") for row in some]
 
     assert [(row["message_id"], row["importance"], row["copies"], row["recipient_count"]) for row in mails] == [
         ("<m1>", "ann", 4, 3),

@@ -140,8 +140,8 @@ def test_dates_are_those_of_the_facts_and_the_partitions_own(fill, rows):
 
     monday, saturday = rows("dim_date")
 
-    assert (monday["date_key"].date(), monday["weekday"], monday["is_weekend"]) == (dt.date(2026, 1, 5), 1, False)
-    assert (saturday["date_key"].date(), saturday["weekday"], saturday["is_weekend"]) == (dt.date(2026, 1, 10), 6, True)
+    assert (monday["date_key"], monday["weekday"], monday["is_weekend"]) == (dt.date(2026, 1, 5), 1, False)
+    assert (saturday["date_key"], saturday["weekday"], saturday["is_weekend"]) == (dt.date(2026, 1, 10), 6, True)
     assert (saturday["year"], saturday["quarter"], saturday["month"], saturday["iso_week"]) == (2026, 1, 1, 2)
     assert saturday["extraction_id"] == "extraction of calendar_view"
 

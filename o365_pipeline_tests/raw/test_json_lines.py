@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.raw import json_lines
 from o365_pipeline.raw.json_lines import Contents, contents, objects_in, pieces
+from o365_pipeline_tests.duckdb_files import connection
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=20)), max_size=3)
 LINES = st.one_of(
@@ -31,16 +31,17 @@ def written(tmp_path: Path, content: bytes) -> Path:
 
 
 def count(path: Path) -> Contents:
-    with duckdb.connect() as connection:
-        return contents(connection, path)
+    return contents(connection(), path)
 
 
 def test_a_clean_file_is_counted_without_being_taken_apart(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b'{"id": 1}\n{"id": 2}\n')) == Contents(rows=2, is_clean=True)
+    assert count(written(tmp_path, b'{"id": 1}\n{"id": 2}\n')) == Contents(
+        2, is_clean=True, structure='{"id": "UBIGINT"}'
+    )
 
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b"")) == Contents(rows=0, is_clean=True)
+    assert count(written(tmp_path, b"")) == Contents(0, is_clean=True, structure='"NULL"')
 
 
 def test_two_objects_on_one_line_are_two_rows(tmp_path: Path) -> None:
@@ -51,7 +52,9 @@ def test_two_objects_on_one_line_are_two_rows(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
-    assert count(written(tmp_path, b'\xef\xbb\xbf{"id": 1}\n')) == Contents(rows=1, is_clean=True)
+    assert count(written(tmp_path, b'\xef\xbb\xbf{"id": 1}\n')) == Contents(
+        1, is_clean=True, structure='{"id": "UBIGINT"}'
+    )
 
 
 def test_a_byte_order_mark_before_an_odd_file_is_no_error_either(tmp_path: Path) -> None:
@@ -96,8 +99,8 @@ def test_counting_in_bulk_and_line_by_line_agree(tmp_path: Path, lines: list[str
 
     assert found.rows == sum(1 for _ in pieces(path))
     if found.is_clean:
-        with duckdb.connect() as connection:
-            assert connection.execute(f"SELECT count(json) FROM {objects_in([path])}").fetchall()[0][0] == found.rows
+        query = f"SELECT count(json) FROM {objects_in([path])}"
+        assert connection().execute(query).fetchall() == [(found.rows,)]
 
 
 def test_pretty_printed_objects_are_rows(tmp_path: Path) -> None:

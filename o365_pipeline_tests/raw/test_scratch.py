@@ -20,8 +20,8 @@ from pathlib import Path
 from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.raw.scratch import keep_scratch_below
 keep_scratch_below(Path(sys.argv[1]))
-with duckdb_session() as (connection, _):
-    connection.execute("CREATE TABLE people AS SELECT 'Ann Example' AS name; CHECKPOINT")
+with duckdb_session() as (connection, folder):
+    connection.execute(f"COPY (SELECT 'Ann Example' AS name) TO '{folder}/people.parquet'")
     print("at work", flush=True)
     sys.stdin.read()
 """
@@ -55,11 +55,11 @@ def test_of_two_processes_none_sweeps_the_others_scratch_and_what_a_killed_one_l
         with worker(tmp_path) as killed:
             killed.kill()
             killed.wait()
-        assert held(tmp_path).count("work.duckdb") == 2
+        assert held(tmp_path).count("people.parquet") == 2
 
         scratch.keep_scratch_below(tmp_path)
 
-        assert held(tmp_path).count("work.duckdb") == 1
+        assert held(tmp_path).count("people.parquet") == 1
         assert living.poll() is None
         with scratch.scratch_folder() as mine:
             scratch.sweep()

@@ -14,10 +14,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from o365_pipeline.cli.doctor import examine
+from o365_pipeline.cli.doctor import connections
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.configuration import example
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor.examination import examine
 from o365_pipeline_tests.azurite import ACCOUNTS, Azurite
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
@@ -160,7 +161,7 @@ def test_a_deployment_as_on_azure_comes_to_the_same_mart_rows_as_the_default(
 
 
 def test_the_doctor_finds_that_everything_works(site: Site) -> None:
-    findings = list(examine(site.azure()))
+    findings = list(examine(connections(site.azure())))
 
     assert [finding.message for finding in findings if finding.works is False] == []
     assert len(findings) == 2 + 2 * 6 + 1
@@ -168,7 +169,8 @@ def test_the_doctor_finds_that_everything_works(site: Site) -> None:
 
 def test_the_doctor_names_what_does_not_work_and_what_to_do(site: Site) -> None:
     def told(deployment: Deployment, what: str) -> str:
-        [finding] = [finding for finding in examine(deployment) if what in finding.what and finding.works is False]
+        findings = examine(connections(deployment))
+        [finding] = [finding for finding in findings if what in finding.what and finding.works is False]
         return finding.message
 
     wrong_key = site.azure(storage_key=site.azurite.strangers_key)
@@ -213,7 +215,7 @@ def test_no_secret_is_written_anywhere(
                 failing.execute_day("landing_job", [*MAILS, *failing.keys("mart")]).success,
             ]
             assert not all(works)
-            told += [str(finding) for finding in examine(broken)]
+            told += [str(finding) for finding in examine(connections(broken))]
         told += kept(instance)
     told += [str(deployment), str(deployment.resources), caplog.text, *capfd.readouterr()]
 

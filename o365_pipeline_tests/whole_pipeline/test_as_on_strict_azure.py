@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from o365_pipeline.azure import cloud
-from o365_pipeline.cli.doctor import examine
+from o365_pipeline.cli.doctor import connections
 from o365_pipeline.consent import activity_feed
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor.examination import examine
 from o365_pipeline.sandbox.administrators import Administrators, application_of
 from o365_pipeline.sandbox.cloud import CLIENT_ID, HOME_TENANT
 from o365_pipeline_tests.conftest import read_decisions
@@ -85,7 +86,7 @@ def deployment(
 
 
 def failures(deployment: Deployment) -> list[str]:
-    found = [finding.what for finding in examine(deployment) if finding.works is False]
+    found = [finding.what for finding in examine(connections(deployment)) if finding.works is False]
     return [what.partition(": ")[2] or what for what in found]
 
 

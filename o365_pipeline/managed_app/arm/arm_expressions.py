@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -44,11 +45,11 @@ def unknown(text: str) -> str:
 
 def is_unknown(value: Any) -> bool:
     """Tells whether a value, or a part of it, is one that Azure alone knows."""
-    if isinstance(value, Mapping):
-        return any(is_unknown(name) or is_unknown(part) for name, part in value.items())
+    if isinstance(value, str):
+        return BEGIN in value
     if isinstance(value, (list, tuple)):
         return any(map(is_unknown, value))
-    return isinstance(value, str) and BEGIN in value
+    return isinstance(value, dict) and any(is_unknown(name) or is_unknown(part) for name, part in value.items())
 
 
 class Open(dict[str, Any]):
@@ -156,12 +157,18 @@ def call_plain(
     Raises:
         TemplateError: there is no such function.
     """
-    name = {key.lower(): key for key in functions}.get(function.lower())
+    name = _spelling(tuple(functions), function)
     if name is None and function.lower() not in azures and not function.startswith("list"):
         raise TemplateError(f"no such function: {shortened(function)}")
     if name is None or (is_unknown(arguments) and (name not in COMPOSED or isinstance(arguments[0], list))):
         return unknown(f"{function}({', '.join(map(str, arguments))})")
     return functions[name](*arguments)
+
+
+@lru_cache(maxsize=1_024)
+def _spelling(names: tuple[str, ...], name: str) -> str | None:
+    """Finds a name whatever its letters' case, which Azure does not distinguish."""
+    return {one.lower(): one for one in names}.get(name.lower())
 
 
 class Expression:
@@ -173,7 +180,7 @@ class Expression:
 
     def __init__(self, text: str, call: Callable[[str, list[Any]], Any]) -> None:
         self._text = text
-        self._tokens = _tokens(text)
+        self._tokens = iter(_tokens(text))
         self._call = call
         self._next = next(self._tokens)
         self._depth = 0
@@ -255,7 +262,9 @@ def _key(value: Mapping[str, Any], name: str) -> str | None:
     return next((key for key in value if isinstance(key, str) and key.lower() == name.lower()), None)
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=4_096)
+def _tokens(text: str) -> tuple[tuple[str, str], ...]:
+    tokens = []
     position = 0
     while position < len(text):
         match = TOKEN.match(text, position)
@@ -265,6 +274,5 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
             raise TemplateError(f"cannot be read: {shortened(text)}")
         position = match.end()
         kind = ("text", "number", "name", "sign")[(match.lastindex or 1) - 1]
-        yield kind, match.group(match.lastindex or 1)
-    while True:
-        yield "end", ""
+        tokens.append((kind, match.group(match.lastindex or 1)))
+    return (*tokens, ("end", ""))

@@ -107,8 +107,10 @@ def size(value: Any, limit: int) -> int:
     count, waiting = 0, [value]
     while waiting and count <= limit:
         part = waiting.pop()
-        count += 1 + (len(part) if isinstance(part, str) else 0)
-        if isinstance(part, Mapping):
+        count += 1
+        if isinstance(part, str):
+            count += len(part)
+        elif isinstance(part, dict):
             waiting += [inner for pair in part.items() for inner in pair]
         elif isinstance(part, (list, tuple)):
             waiting += part
@@ -195,15 +197,17 @@ class Names:
         return [re.compile(".*".join(map(re.escape, MARKED.split(way)))) for way in self._ways if is_unknown(way)]
 
     def evaluate(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            if isinstance(value.get("copy"), list):
-                return unknown("a loop")
-            return {str(self.evaluate(key)): self.evaluate(part) for key, part in value.items()}
+        if isinstance(value, str):
+            if not (value.startswith("[") and value.endswith("]")):
+                return value
+            return value[1:] if value.startswith("[[") else Expression(value[1:-1], self.call).value()
         if isinstance(value, list):
             return [self.evaluate(part) for part in value]
-        if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-            return value[1:] if value.startswith("[[") else Expression(value[1:-1], self.call).value()
-        return value
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("copy"), list):
+            return unknown("a loop")
+        return {str(self.evaluate(key)): self.evaluate(part) for key, part in value.items()}
 
     def unused(self) -> tuple[str, ...]:
         """Returns the parameters and variables that nothing named so far."""

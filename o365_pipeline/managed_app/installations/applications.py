@@ -20,6 +20,8 @@ from o365_pipeline.managed_app.installations.notifications import without_addres
 
 API_VERSION = "2019-07-01"
 NOT_FOUND, FORBIDDEN = 404, 403
+NOTHING_OF_OURS = "InvalidAuthenticationTokenTenant"
+"""Azure's refusal of the vendor's token where nothing in a customer's subscription is the vendor's."""
 
 
 class Outputs(BaseModel):
@@ -84,8 +86,9 @@ class Applications:
             try:
                 found = client.applications.get_by_id(resource_id.lstrip("/"))
             except HttpResponseError as error:
-                if error.status_code in (NOT_FOUND, FORBIDDEN):
-                    return MissingApplication(is_certain=error.status_code == NOT_FOUND)
+                is_gone = error.status_code == NOT_FOUND or (error.error and error.error.code == NOTHING_OF_OURS)
+                if is_gone or error.status_code == FORBIDDEN:
+                    return MissingApplication(is_certain=bool(is_gone))
                 raise _describe_error("the application is not shown", error) from error
             except AzureError as error:
                 raise _describe_error("the application is not shown", error) from error

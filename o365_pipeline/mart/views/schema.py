@@ -6,6 +6,8 @@ What belongs here: that SQL. `mart/upgrade.py` runs it within the upgrade of the
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -25,19 +27,19 @@ NOTE = "view "
 
 def are_current(connection: sa.Connection) -> bool:
     """Tells whether the views were created with their present SQL; the schema must be up to date."""
-    written = {NOTE + view.name: _hash(view.sql(connection.dialect)) for view in VIEWS.values()}
-    return _noted(connection) == written
+    return _noted(connection) == _hashes(connection.dialect.name)
 
 
 def create(connection: sa.Connection) -> None:
     """Creates the views, lets readers see them, and leaves out small groups unless that is already set."""
+    hashes = _hashes(connection.dialect.name)
     for view in VIEWS.values():
-        sql = view.sql(connection.dialect)
+        sql, note = view.sql(connection.dialect), NOTE + view.name
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view.name}")
         connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {sql}")
         if connection.dialect.name == "mssql":
             connection.exec_driver_sql(f"GRANT SELECT ON {view.name} TO mart_reader")
-        write_setting(connection, NOTE + view.name, _hash(sql), "Hash of the SQL that the view was made of")
+        write_setting(connection, note, hashes[note], "Hash of the SQL that the view was made of")
     if read_setting(connection, MINIMUM_GROUP_SIZE) is None:
         write_minimum_group_size(connection, DEFAULT_MINIMUM_GROUP_SIZE)
 
@@ -55,6 +57,13 @@ def _noted(connection: sa.Connection) -> dict[str, str]:
     """Returns hashes of the created views, by the names of their settings."""
     notes = sa.select(mart_setting.c.name, mart_setting.c.value).where(mart_setting.c.name.like(f"{NOTE}%"))
     return {row.name: row.value for row in connection.execute(notes)}
+
+
+@cache
+def _hashes(dialect_name: str) -> Mapping[str, str]:
+    """Returns hashes of the views as they are now in a database's SQL."""
+    dialect = sa.make_url(f"{dialect_name}://").get_dialect()()
+    return {NOTE + view.name: _hash(view.sql(dialect)) for view in VIEWS.values()}
 
 
 def _hash(sql: str) -> str:

@@ -133,12 +133,13 @@ class ArmAccess:
                 f"The access token is from the wrong issuer '{token.issuer}'. It must match the tenant "
                 f"'https://sts.windows.net/{tenant_id}/' associated with this subscription.",
             )
+        granted_as = self.directory.ids_of(token.object_id)
         roles = [
             authorization["roleDefinitionId"]
             for application in sold
             if _shows(application, scope)
             for authorization in application["properties"].get("authorizations") or []
-            if authorization["principalId"].lower() == token.object_id
+            if authorization["principalId"].lower() in granted_as
         ]
         return role_allows(roles, action)
 

@@ -112,7 +112,7 @@ class Factories:
             # Where nobody created the subscription, the definition is believed.
             tenant_id = Subscriptions(self.state).tenant_of(factory.split("/")[2]) if self._strict else None
             job = copy_job(documents, pipeline, parameters, run_id, tenant_id)
-            problem = missing_secret(Resources(self.state), documents, group_of(factory))
+            problem = missing_secret(Resources(self.state), documents, factory, strict=self._strict)
         except O365PipelineError as error:
             problem = str(error)
         now = self.clock()

@@ -7,6 +7,7 @@ What belongs here: the order of the steps, their results, and the notifications 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,17 +20,16 @@ from o365_pipeline.managed_app.package.arm_template import Deployed, TemplateErr
 from o365_pipeline.sandbox.azure.arm import DOCUMENT_KINDS
 from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold
-from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
+from o365_pipeline.sandbox.azure.resource_groups import make_managed_group
+from o365_pipeline.sandbox.azure.resources import IDENTITY_TYPE, Resource, Resources, named
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE, delete_installed
 from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
 from o365_pipeline.sandbox.clock import Clock, stamp, utc_now
 from o365_pipeline.sandbox.entra.directory import Directory
 from o365_pipeline.sandbox.state import State
-from o365_pipeline.sandbox.storage.storage_accounts import delete_accounts
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
 SECRET_TYPE = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 - a resource's type
-IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 CONTAINER_APP_TYPE = "Microsoft.App/containerApps"
 PARAMETER_TYPES: Mapping[type, str] = {str: "String", list: "Array", bool: "Bool", int: "Int", dict: "Object"}
 ASKED_TO_FAIL = "The resource operation completed with terminal provisioning state 'Failed'."
@@ -69,19 +69,22 @@ class Installer:
         parameters = sold.package.parameters({**purchase.answers, "applicationObjectId": registered.object_id})
         application = _application(sold, purchase, parameters)
         group_id = purchase.target.group_id
+        target = replace(purchase.target, runtime=_known_of(group_id))
+        is_new = Directory(self.state).by_object_id(target.runtime[IDENTITY_TYPE]["principalId"]) is None
         Subscriptions(self.state).create(purchase.subscription_id, purchase.tenant_id)
-        self.resources.delete_group(group_id)
+        self.resources.delete_all(group_id)
+        make_managed_group(self.resources, group_id, purchase.region, purchase.application_id)
         self._now(application, "PUT", "Accepted")
         try:
             if fails:
                 raise O365PipelineError(ASKED_TO_FAIL)
-            target = replace(purchase.target, runtime=_known_of(group_id))
             deployed = deploy(sold.package.template, target, **parameters)
             self.announce(f"{named(group_id)}: {len(deployed.resources)} resources")
-            self._provision(deployed)
-            self._add_identities(deployed, target)
+            self._provision(deployed, target)
         except (O365PipelineError, TemplateError, CycleError) as error:
-            self.resources.delete_group(group_id)
+            self.resources.delete_all(group_id)
+            if is_new:
+                Directory(self.state).delete(target.runtime[IDENTITY_TYPE]["principalId"])
             self._now(application, "PUT", "Failed", _error(str(error)))
         else:
             application["properties"]["outputs"] = _typed(deployed.outputs)
@@ -96,8 +99,7 @@ class Installer:
         """
         application = found(self.resources, name)
         self._now(application, "DELETE", "Deleting")
-        delete_accounts(self.state, application["properties"]["managedResourceGroupId"])
-        delete_installed(self.resources, application)
+        delete_installed(self.state, application)
         self._tell_vendor(application, "DELETE", "Deleted")
 
     def _now(
@@ -117,7 +119,7 @@ class Installer:
             f"{application['name']}: {provisioning_state}{reason}{'' if taken else ' (the vendor was not told)'}"
         )
 
-    def _provision(self, deployed: Deployed) -> None:
+    def _provision(self, deployed: Deployed, target: Target) -> None:
         """Stores every resource after those that it depends on; for a factory, also its documents."""
         needs = {
             identifier: [name for name in resource.get("dependsOn", []) if name in deployed.resources]
@@ -128,14 +130,21 @@ class Installer:
             for identifier in TopologicalSorter(needs).static_order():
                 resource = deployed.resources[identifier]
                 self._keep_document(identifier, resource)
+                if resource["type"] == IDENTITY_TYPE:
+                    resource = {**resource, "properties": self._identity(target)}
+                if resource["type"] == FACTORY_TYPE and "identity" in resource:
+                    known = target.runtime[FACTORY_TYPE]["identity"]
+                    resource = {**resource, "identity": {**resource["identity"], **known}}
                 kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
                 self.resources.put({**_without_secrets(kept), "id": identifier, "name": named(identifier)})
 
-    def _add_identities(self, deployed: Deployed, target: Target) -> None:
-        """Adds the managed identities to their tenant, which alone gives them tokens."""
-        if deployed.of_type(IDENTITY_TYPE):
-            known = target.runtime[IDENTITY_TYPE]
-            Directory(self.state).add_managed_identity(known["clientId"], target.tenant_id, known["principalId"])
+    def _identity(self, target: Target) -> dict[str, Any]:
+        """Adds the managed identity to its tenant, which alone gives it tokens; returns what Azure shows of it."""
+        known = dict(target.runtime[IDENTITY_TYPE])
+        Directory(self.state).add_managed_identity(
+            known["clientId"], target.tenant_id, known["principalId"], secrets.token_hex()
+        )
+        return {**known, "tenantId": target.tenant_id}
 
     def _keep_document(self, identifier: str, resource: Mapping[str, Any]) -> None:
         kinds = {f"{FACTORY_TYPE}/{kind}".lower(): kind for kind in DOCUMENT_KINDS}
@@ -225,13 +234,32 @@ def environment_of(resources: Resources, application: Resource) -> dict[str, str
     Raises:
         UsageError: the application installed no such container.
     """
+    [container] = _code_server(resources, application)["properties"]["template"]["containers"]
+    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
+
+def added_by_azure(state: State, application: Resource) -> dict[str, str]:
+    """Returns the variables that Container Apps themselves add to that container: what its identities are asked with.
+
+    Raises:
+        UsageError: the application installed no such container.
+    """
+    resources = Resources(state)
+    assigned = _code_server(resources, application).get("identity", {}).get("userAssignedIdentities", {})
+    for identity in filter(None, map(resources.find, assigned)):
+        principal = Directory(state).by_object_id(identity["properties"]["principalId"])
+        if principal and principal.header:
+            return {"IDENTITY_HEADER": principal.header}
+    return {}
+
+
+def _code_server(resources: Resources, application: Resource) -> Resource:
     properties = application["properties"]
     name = properties.get("outputs", {}).get("codeServer", {}).get("value")
     app = resources.find(f"{properties['managedResourceGroupId']}/providers/{CONTAINER_APP_TYPE}/{name}")
     if app is None:
         raise UsageError(f"{application['name']} installed no container in which a command could run")
-    [container] = app["properties"]["template"]["containers"]
-    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    return app
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from starlette.routing import Route
 
 from o365_pipeline.sandbox.azure.arm_endpoints import field, refuse_content
 from o365_pipeline.sandbox.azure.documents import Documents
-from o365_pipeline.sandbox.azure.resources import Resources, named
+from o365_pipeline.sandbox.azure.resources import Resources, group_of, named
+from o365_pipeline.sandbox.azure.roles import SECRET_READ, RoleAssignments
 from o365_pipeline.sandbox.endpoints import Body, endpoint
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
@@ -71,11 +72,16 @@ def key_vault_routes(resources: Resources) -> list[Route]:
     ]
 
 
-def missing_secret(resources: Resources, documents: Documents, group_id: str) -> str | None:
+def missing_secret(resources: Resources, documents: Documents, factory_id: str, *, strict: bool) -> str | None:
     """Says why a factory cannot read a secret of a vault in its resource group; None if it can read all.
 
     Vaults in other groups are not in the sandbox; they are assumed to have the secret.
+
+    Args:
+        strict: whether the identity of a factory that a template installed needs a role on the vault.
     """
+    group_id, factory = group_of(factory_id), resources.find(factory_id)
+    identity = (factory or {}).get("identity", {}).get("principalId")
     for service in documents.all("linkedservices"):
         for part in service.properties.get("typeProperties", {}).values():
             if not (isinstance(part, dict) and part.get("type") == "AzureKeyVaultSecret"):
@@ -87,7 +93,16 @@ def missing_secret(resources: Resources, documents: Documents, group_id: str) ->
                 return (
                     f"Failed to get the secret from key vault, secretName: {name}, vaultBaseUrl: {url}: SecretNotFound."
                 )
+            if strict and identity and resources.find(vault) and not _may_read(resources, identity, vault):
+                return (
+                    f"Failed to get the secret from key vault, secretName: {name}, vaultBaseUrl: {url}: Caller is not "
+                    "authorized to perform action on resource: ForbiddenByRbac."
+                )
     return None
+
+
+def _may_read(resources: Resources, identity: str, vault: str) -> bool:
+    return RoleAssignments(resources).allows(identity, SECRET_READ, vault)
 
 
 def _vault(resources: Resources, request: Request) -> str:

@@ -17,6 +17,9 @@ Resource = dict[str, Any]
 ACCOUNT_TYPE = "Microsoft.Storage/storageAccounts"
 """The type that Data Connect, the Blob service and policies look up."""
 
+GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+
 
 def group_of(resource_id: str) -> str:
     """Returns the id of the resource group that a resource lies in."""
@@ -64,7 +67,11 @@ class Resources:
 
     def of_type(self, kind: str, within: str = "") -> list[Resource]:
         """Returns all resources of a type, or those in a subscription or resource group, by id."""
-        return [resource for resource in self.all(within) if resource["type"].lower() == kind.lower()]
+        prefix = f"{within.lower()}/"
+        with self._state.reading() as connection:
+            query = "SELECT content FROM resource WHERE type = ? AND substr(id, 1, ?) = ? ORDER BY id"
+            rows = connection.execute(query, (kind.lower(), len(prefix), prefix)).fetchall()
+        return [json.loads(row["content"]) for row in rows]
 
     def named(self, kind: str, name: str) -> Resource | None:
         """Returns the resource of a type whose names are unique in all of Azure, such as a storage account."""
@@ -86,11 +93,14 @@ class Resources:
             taken = connection.execute("DELETE FROM resource WHERE id = ?", (resource_id.lower(),))
             return taken.rowcount > 0
 
-    def delete_group(self, group_id: str) -> None:
-        """Deletes a resource group with its factories' documents and runs, and with its policies."""
+    def delete_all(self, group_id: str) -> None:
+        """Deletes the resources of a group with its factories' documents and runs, and with its policies."""
         group = group_id.lower()
         prefix = f"{group}/"
         with self._state.writing() as connection:
+            query = "SELECT run_id FROM run WHERE substr(factory, 1, ?) = ?"
+            for row in connection.execute(query, (len(prefix), prefix)).fetchall():
+                self._state.forget_lock(row["run_id"])
             for table, column in (("resource", "id"), ("document", "factory"), ("run", "factory")):
                 query = f"DELETE FROM {table} WHERE substr({column}, 1, ?) = ?"
                 connection.execute(query, (len(prefix), prefix))

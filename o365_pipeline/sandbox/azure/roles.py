@@ -38,6 +38,8 @@ class Role:
 OWNER, CONTRIBUTOR = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "b24988ac-6180-42a0-ab88-20f7382dd24c"
 READER, FACTORY_CONTRIBUTOR = "acdd72a7-3385-48ef-bd42-f606fba81ae7", "673868aa-7521-48a0-acc6-0f60742d39f5"
 POLICY_CONTRIBUTOR = "36243c78-bf99-498c-9df9-86d9f8d28608"
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+SECRET_READ = "Microsoft.KeyVault/vaults/secrets/getSecret/action"  # noqa: S105 - an action
 BLOB_CONTRIBUTOR, BLOB_READER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 
 ROLES: Mapping[str, Role] = {
@@ -66,6 +68,9 @@ ROLES: Mapping[str, Role] = {
             "Microsoft.Resources/deployments/*",
         ),
         left_out=(f"{BLOBS}/*",),
+    ),
+    SECRETS_USER: Role(
+        "Key Vault Secrets User", data_actions=(SECRET_READ, "Microsoft.KeyVault/vaults/secrets/readMetadata/action")
     ),
     BLOB_CONTRIBUTOR: Role("Storage Blob Data Contributor", data_actions=(BLOB_READ, BLOB_WRITE, BLOB_DELETE)),
     BLOB_READER: Role("Storage Blob Data Reader", data_actions=(BLOB_READ,)),

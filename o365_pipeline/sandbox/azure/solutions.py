@@ -14,8 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.sandbox.azure.arm_endpoints import GUID, check_version, field, goes_on, refuse_content
+from o365_pipeline.sandbox.azure.resource_groups import delete_group
 from o365_pipeline.sandbox.azure.resources import Resource, Resources, named
 from o365_pipeline.sandbox.endpoints import Body, endpoint
+from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 API_VERSION = "2019-07-01"
@@ -28,8 +30,9 @@ IN_MOTION = ("Accepted", "Deleting")
 """States of an application in which Azure lets nobody change it."""
 
 
-def solutions_routes(resources: Resources) -> list[Route]:
+def solutions_routes(state: State) -> list[Route]:
     """Builds the routes of managed applications and their definitions, as the SDK's ApplicationClient calls them."""
+    resources = Resources(state)
 
     def put_definition(request: Request, body: Body) -> Response:
         check_version(request, API_VERSION)
@@ -66,12 +69,12 @@ def solutions_routes(resources: Resources) -> list[Route]:
         application = resources.find(_id(request))
         if application is None:
             return Response(status_code=204)
-        state = application["properties"]["provisioningState"]
-        if state in IN_MOTION:
+        current = application["properties"]["provisioningState"]
+        if current in IN_MOTION:
             raise ServiceError(
-                409, "Conflict", f"The managed application '{application['name']}' is {state}; try again later."
+                409, "Conflict", f"The managed application '{application['name']}' is {current}; try again later."
             )
-        delete_installed(resources, application)
+        delete_installed(state, application)
         return goes_on(request, 202)
 
     definitions = f"{GROUP}{PROVIDER}/applicationDefinitions"
@@ -90,10 +93,10 @@ def solutions_routes(resources: Resources) -> list[Route]:
     ]
 
 
-def delete_installed(resources: Resources, application: Resource) -> None:
+def delete_installed(state: State, application: Resource) -> None:
     """Deletes an application and its managed resource group with everything in it; sends no notification."""
-    resources.delete_group(application["properties"]["managedResourceGroupId"])
-    resources.delete(application["id"])
+    delete_group(state, application["properties"]["managedResourceGroupId"])
+    Resources(state).delete(application["id"])
 
 
 def _id(request: Request) -> str:

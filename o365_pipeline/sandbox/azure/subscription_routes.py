@@ -17,15 +17,17 @@ from starlette.routing import Route
 from o365_pipeline.sandbox.azure.arm_access import ArmAccess
 from o365_pipeline.sandbox.azure.arm_endpoints import GUID, field, goes_on, refuse_content
 from o365_pipeline.sandbox.azure.compliance import ASSIGNMENT_TYPE as POLICY_ASSIGNMENT_TYPE
-from o365_pipeline.sandbox.azure.resources import Resource, group_of, named
+from o365_pipeline.sandbox.azure.resource_groups import delete_group as delete_all_of
+from o365_pipeline.sandbox.azure.resources import GROUP_TYPE, Resource, group_of, named
 from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, ROLES, Role
 from o365_pipeline.sandbox.azure.solutions import APPLICATION_TYPE
 from o365_pipeline.sandbox.endpoints import Body, endpoint
+from o365_pipeline.sandbox.state import State
 from o365_pipeline.sandbox.wire_errors import ServiceError
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/{{group}}"
-GROUP_TYPE, DEPLOYMENT_TYPE = "Microsoft.Resources/resourceGroups", "Microsoft.Resources/deployments"
+DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 GROUP_NAME = re.compile(r"[\w.()-]{0,89}[\w()-]")
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
 ROLE_FILTER = re.compile(r"roleName eq '([^']*)'", re.IGNORECASE)
@@ -34,7 +36,7 @@ ASSIGNED_FILTER = re.compile(r"(?:principalId eq|assignedTo\()\s*'([^']*)'", re.
 """What clients filter lists by, in OData's words."""
 
 
-def subscription_routes(access: ArmAccess) -> list[Route]:
+def subscription_routes(access: ArmAccess, state: State) -> list[Route]:
     """Builds the routes, for the callers whom `access` knows."""
     resources = access.resources
 
@@ -91,8 +93,7 @@ def subscription_routes(access: ArmAccess) -> list[Route]:
 
     def delete_group(request: Request, _: Body) -> Response:
         get_group(request, {})
-        resources.delete_group(request.url.path)
-        resources.delete(request.url.path)
+        delete_all_of(state, request.url.path)
         return goes_on(request, 202)
 
     def listed_resources(request: Request, _: Body) -> Response:

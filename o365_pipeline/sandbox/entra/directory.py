@@ -37,6 +37,8 @@ class Principal:
     application_id: str
     object_id: str
     is_managed: bool
+    header: str | None = None
+    """What a machine says in order to get tokens of a managed identity that is assigned to it alone."""
 
 
 class Directory:
@@ -63,9 +65,21 @@ class Directory:
             )
         return self._make_principal(tenant_id, application_id, APPLICATION)
 
-    def add_managed_identity(self, client_id: str, tenant_id: str, object_id: str | None = None) -> Principal:
-        """Adds a managed identity to the one tenant that it ever gets tokens of."""
-        return self._make_principal(tenant_id, client_id, MANAGED, object_id)
+    def add_managed_identity(
+        self, client_id: str, tenant_id: str, object_id: str | None = None, header: str | None = None
+    ) -> Principal:
+        """Adds a managed identity to the one tenant that it ever gets tokens of.
+
+        Args:
+            header: what the machines say that the identity is assigned to; None: every machine has it.
+        """
+        return self._make_principal(tenant_id, client_id, MANAGED, object_id, header)
+
+    def delete(self, object_id: str) -> None:
+        """Deletes a principal, with all that was granted to it."""
+        with self._state.writing() as connection:
+            for table in ("app_role", "group_member", "principal"):
+                connection.execute(f"DELETE FROM {table} WHERE object_id = ?", (object_id.lower(),))
 
     def application(self, application_id: str) -> Application | None:
         with self._state.reading() as connection:
@@ -97,6 +111,18 @@ class Directory:
         """Returns a tenant's principals, by client id."""
         return self._principals("tenant = ?", tenant_id)
 
+    def add_to_group(self, group_id: str, principal: Principal) -> None:
+        """Makes a principal a member of a group of its tenant."""
+        with self._state.writing() as connection:
+            query = "INSERT OR IGNORE INTO group_member (group_id, object_id) VALUES (?, ?)"
+            connection.execute(query, (group_id.lower(), principal.object_id))
+
+    def ids_of(self, object_id: str) -> set[str]:
+        """Returns what a principal is granted things as: its own object id, and those of its groups."""
+        with self._state.reading() as connection:
+            query = "SELECT group_id FROM group_member WHERE object_id = ?"
+            return {object_id, *(row["group_id"] for row in connection.execute(query, (object_id,)))}
+
     def grant(self, principal: Principal, audience: str, role: str) -> None:
         """Assigns an app role of a service, such as the activity feed's, to a principal."""
         with self._state.writing() as connection:
@@ -120,13 +146,18 @@ class Directory:
             return tuple(row["role"] for row in connection.execute(query, (principal.object_id, audience)))
 
     def _make_principal(
-        self, tenant_id: str, application_id: str, kind: str, object_id: str | None = None
+        self,
+        tenant_id: str,
+        application_id: str,
+        kind: str,
+        object_id: str | None = None,
+        header: str | None = None,
     ) -> Principal:
         derived = uuid.uuid5(uuid.NAMESPACE_URL, f"{application_id.lower()} in {tenant_id.lower()}")
         with self._state.writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO principal (tenant, application, object_id, kind) VALUES (?, ?, ?, ?)",
-                (tenant_id.lower(), application_id.lower(), (object_id or str(derived)).lower(), kind.lower()),
+                "INSERT OR IGNORE INTO principal (tenant, application, object_id, kind, header) VALUES (?, ?, ?, ?, ?)",
+                (tenant_id.lower(), application_id.lower(), (object_id or str(derived)).lower(), kind.lower(), header),
             )
         found = self.find(tenant_id, application_id)
         assert found is not None, "it was just made"
@@ -137,7 +168,9 @@ class Directory:
             query = f"SELECT * FROM principal WHERE {where} ORDER BY application"
             rows = connection.execute(query, [value.lower() for value in values]).fetchall()
         return [
-            Principal(row["tenant"], row["application"], row["object_id"], row["kind"] == MANAGED.lower())
+            Principal(
+                row["tenant"], row["application"], row["object_id"], row["kind"] == MANAGED.lower(), row["header"]
+            )
             for row in rows
         ]
 

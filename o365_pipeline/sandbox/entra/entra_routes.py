@@ -45,11 +45,12 @@ def entra_routes(entra: Entra) -> list[Route]:
 
     def managed_identity_token(request: Request) -> Response:
         asked = request.query_params
-        if not request.headers.get("X-IDENTITY-HEADER"):
+        header = request.headers.get("X-IDENTITY-HEADER")
+        if not header:
             return _refused(SignInError(400, "invalid_request", 900144, "The header X-IDENTITY-HEADER is missing."))
         resource, client_id = asked.get("resource", ""), asked.get("client_id", "")
         try:
-            text, token = entra.managed_identity_token(client_id, _public(request, resource))
+            text, token = entra.managed_identity_token(client_id, _public(request, resource), header)
         except SignInError as error:
             return _refused(error)
         return JSONResponse(
@@ -95,7 +96,7 @@ def _refused(error: SignInError) -> Response:
         {
             "error": error.error,
             "error_description": str(error),
-            "error_codes": [error.code],
+            "error_codes": [error.code] if error.code else [],
             "timestamp": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%SZ}",
             "trace_id": str(uuid.uuid4()),
             "correlation_id": str(uuid.uuid4()),

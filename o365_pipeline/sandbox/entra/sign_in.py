@@ -32,8 +32,8 @@ GRANTED_UNASKED = {FEED: ACTIVITY_FEED_READ, GRAPH: MAY_GRANT}
 class SignInError(O365PipelineError):
     """A token that Entra does not issue."""
 
-    def __init__(self, status: int, error: str, code: int, message: str) -> None:
-        super().__init__(f"AADSTS{code}: {message}")
+    def __init__(self, status: int, error: str, code: int | None, message: str) -> None:
+        super().__init__(f"AADSTS{code}: {message}" if code else message)
         self.status = status
         self.error = error
         self.code = code
@@ -70,15 +70,18 @@ class Entra:
             )
         return self._issued(principal, resource)
 
-    def managed_identity_token(self, client_id: str, resource: str) -> tuple[str, Token]:
+    def managed_identity_token(self, client_id: str, resource: str, header: str | None) -> tuple[str, Token]:
         """Signs a managed identity in to the only tenant that it has, whichever a client asks for.
 
+        Args:
+            header: what the machine says that asks.
+
         Raises:
-            SignInError: there is no such identity, or nothing has the resource's name.
+            SignInError: there is no such identity on this machine, or nothing has the resource's name.
         """
         principal = self.directory.managed_identity(client_id)
-        if principal is None:
-            raise SignInError(400, "invalid_request", 700016, f"Identity not found: no identity has the id {client_id}")
+        if principal is None or principal.header not in (None, header):
+            raise SignInError(400, "invalid_request", None, f"Identity not found: no identity has the id {client_id}")
         if self.directory.grants_unasked:
             self._grant(principal)
         return self._issued(principal, resource)
@@ -120,13 +123,17 @@ class SandboxCredential:
 
     Args:
         tenant_id: the tenant to sign in to; a managed identity has one of its own, and does not look at it.
+        header: what this machine says to get the tokens of its managed identities.
     """
 
-    def __init__(self, entra: Entra, tenant_id: str, client_id: str, *, is_managed: bool = False) -> None:
+    def __init__(
+        self, entra: Entra, tenant_id: str, client_id: str, *, is_managed: bool = False, header: str | None = None
+    ) -> None:
         self._entra = entra
         self._tenant_id = tenant_id
         self._client_id = client_id
         self._is_managed = is_managed
+        self._header = header
 
     def get_token(self, *scopes: str, tenant_id: str | None = None, **_options: object) -> AccessToken:
         text, token = self._token(scopes[0], tenant_id)
@@ -139,7 +146,7 @@ class SandboxCredential:
     def _token(self, scope: str, tenant_id: str | None) -> tuple[str, Token]:
         try:
             if self._is_managed:
-                return self._entra.managed_identity_token(self._client_id, scope)
+                return self._entra.managed_identity_token(self._client_id, scope, self._header)
             return self._entra.application_token(tenant_id or self._tenant_id, self._client_id, None, scope)
         except SignInError as error:
             raise ClientAuthenticationError(f"Authentication failed: {error}") from error

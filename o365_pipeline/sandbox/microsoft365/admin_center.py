@@ -116,7 +116,8 @@ class Sandbox:
             registration = registration_of(connection, tenant_id, application_id)
             if registration is None:
                 raise UsageError(
-                    f"application {application_id} has no data request in tenant {tenant_id}: register it first"
+                    f"application {application_id} has no data request in tenant {tenant_id}: register it first, "
+                    "and add it there if it is multi-tenant"
                 )
             if approver.casefold() == registration.data_request.owner.casefold():
                 raise UsageError("App approver and owner cannot be the same user.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
-from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources, named
+from o365_pipeline.sandbox.azure.resources import ACCOUNT_TYPE, Resources, group_of, named
 from o365_pipeline.sandbox.state import State
 
 
@@ -20,8 +20,11 @@ def container_folder(state: State, account: str, container: str) -> Path:
 
 
 def container_of(state: State, lakes: Lakes, account: str, container: str) -> Lake:
-    """Returns a container of any account: in a folder of its own if a template, which names a SKU, installed it."""
-    if "sku" not in (Resources(state).named(ACCOUNT_TYPE, account) or {}):
+    """Returns a container of any account: in a folder of its own if it lies in a group that an application manages."""
+    resources = Resources(state)
+    found = resources.named(ACCOUNT_TYPE, account)
+    group = resources.find(group_of(found["id"])) if found else None
+    if "managedBy" not in (group or {}):
         return lakes.at(account, container)
     folder = container_folder(state, account, container)
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,8 @@ import re
 import sqlite3
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -18,9 +18,17 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlalchemy as sa
+from azure.core.exceptions import HttpResponseError
+from starlette.testclient import TestClient
 
 from o365_pipeline.cli import main as cli
 from o365_pipeline.cli import purchaser
+from o365_pipeline.deployment import load
+from o365_pipeline.errors import DatabaseError, ExtractionError
+from o365_pipeline.sandbox.azure import installation
+from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.state import State
 
 DATASETS = ("User_v1", "Message_v1")
 OF_PEOPLE = re.compile(
@@ -40,7 +48,9 @@ class Ended:
 
 @dataclass
 class Vendor:
-    """A vendor's terminal, in a folder of its own."""
+    """A vendor's terminal, in a folder of its own. The sandbox is strict: nothing is registered or granted but by
+    somebody.
+    """
 
     folder: Path
     printed: list[str] = field(default_factory=list)
@@ -49,35 +59,42 @@ class Vendor:
     def home(self) -> Path:
         return self.folder / "home"
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, status: int = 0) -> str:
         """Run `o365-pipeline` with arguments; what it printed."""
-        return self._main(arguments, {**os.environ, **self._settings()})
+        return self._main(arguments, {**os.environ, **self._settings()}, status)
 
     def within(self, application: str, *arguments: str, status: int = 0) -> str:
-        """Run `o365-pipeline` in the container of an installation, here in this process; what it printed.
-
-        Beneath it the sandbox is strict: nothing is registered or granted but by somebody.
-        """
+        """Run `o365-pipeline` in the container of an installation, here in this process; what it printed."""
         printed: list[str] = []
+        self._execute(application, arguments, lambda given, env: printed.append(self._main(given, env, status)), status)
+        return "".join(printed)
 
+    def container(self, application: str) -> dict[str, str]:
+        """The environment of the container of an installation."""
+        found: dict[str, str] = {}
+        self._execute(application, ["doctor"], lambda _, env: found.update(env))
+        return found
+
+    def _execute(
+        self,
+        application: str,
+        arguments: Sequence[str],
+        runs: Callable[[list[str], dict[str, str]], None],
+        status: int = 0,
+    ) -> None:
         def in_this_process(program: list[str], env: dict[str, str], check: bool) -> Ended:
             assert program[1:3] == ["-m", "o365_pipeline"]
-            printed.append(self._main(program[3:], env, status))
+            runs(program[3:], env)
             return Ended(status)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(purchaser.subprocess, "run", in_this_process)
-            strict = {**os.environ, **self._settings(), "O365_SANDBOX_STRICT": "1"}
-            self._main(["sandbox", "exec", application, *arguments], strict, status)
-        return "".join(printed)
+            environment = {**os.environ, **self._settings()}
+            self._main(["sandbox", "exec", application, *arguments], environment, status)
 
     def _main(self, arguments: Sequence[str], environment: Mapping[str, str], status: int = 0) -> str:
         out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            for name in [name for name in os.environ if name not in environment]:
-                patch.delenv(name)
-            for name, value in environment.items():
-                patch.setenv(name, value)
+        with exactly(environment) as patch:
             patch.setattr(sys, "argv", ["o365-pipeline", *arguments])
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 cli.main()
@@ -102,12 +119,24 @@ class Vendor:
         offer = self.folder / "offer.toml"
         return {
             "O365_HOME": str(self.home),
+            "O365_SANDBOX_STRICT": "1",
             "O365_SANDBOX_SECONDS": "0",
             "O365_SANDBOX_USERS": "8",
             "COLUMNS": "250",
             "DAGSTER_HOME": "",
             **({"O365_OFFER": str(offer)} if offer.exists() else {}),
         }
+
+
+@contextmanager
+def exactly(environment: Mapping[str, str]) -> Iterator[pytest.MonkeyPatch]:
+    """Let the environment be this, and no more, for a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name not in environment]:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield patch
 
 
 @pytest.fixture
@@ -193,11 +222,26 @@ def all_files(vendor: Vendor) -> list[Path]:
     return [path for path in vendor.home.rglob("*") if path.is_file() and path.suffix != ".db-shm"]
 
 
-def files_of(vendor: Vendor, *applications: str) -> tuple[list[list[Path]], list[Path]]:
-    """The files of each installation, in the lake and in its own folder, and those that are nobody's own."""
+def installed_by(vendor: Vendor, application: str) -> dict[str, str]:
+    """What Azure shows of an installation to its purchaser."""
+    found = installation.found(Resources(State(vendor.home / "sandbox")), application)["properties"]
+    outputs = {name: entry["value"] for name, entry in found["outputs"].items()}
+    return {**outputs, "group": found["managedResourceGroupId"], "server": outputs["sqlServer"].partition(".")[0]}
+
+
+def files_of(vendor: Vendor, *places: set[str]) -> tuple[list[list[Path]], list[Path]]:
+    """The files of each installation, in its storage account, its database and its own folder, and those that are
+    nobody's own.
+    """
     everything = all_files(vendor)
-    own = [[path for path in everything if application in path.parts] for application in applications]
+    own = [[path for path in everything if named & set(path.parts)] for named in places]
     return own, [path for path in everything if not any(path in files for files in own)]
+
+
+def places_of(vendor: Vendor, application: str) -> set[str]:
+    """The names of folders that are an installation's own."""
+    shown = installed_by(vendor, application)
+    return {application, shown["storageAccount"], shown["server"]}
 
 
 def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mart(vendor: Vendor) -> None:
@@ -206,8 +250,10 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
     assert "4 days of history" in estimated
     assert "TeamChat_v1" not in estimated
     vendor.run("managed-app", "build")
+    vendor.run("managed-app", "publish", status=1)
+    vendor.run("sandbox", "grant", "--vendor")
     vendor.run("managed-app", "publish")
-    contoso, northwind = "contoso-insights", "northwind-insights"
+    contoso, northwind, tailspin = "contoso-insights", "northwind-insights", "tailspin-insights"
     vendor.run("sandbox", "install", "--name", contoso)
     vendor.run("sandbox", "install", "--name", northwind, "--sku", "weekly")
 
@@ -227,25 +273,33 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
 
     for act in (("register",), ("grant", "--without", "azure"), ("approve",)):
         vendor.within(northwind, "sandbox", *act)
+    healthy = vendor.within(northwind, "doctor")
+    assert "it holds for 180 days" in healthy, "it reads the feed itself"
+    assert "works  northwind-insights: policies: mrg-northwind-insights complies with all 6" in healthy
     told = vendor.within(northwind, "demo")
 
     assert "Paid for 2 factory runs" in told
     assert all(vendor.mart(northwind)[0][name] for name in TABLES)
     assert vendor.mart(contoso) == (rows, mart)
-    assert "it holds for 180 days" in vendor.within(northwind, "doctor")
     for application, sku in ((contoso, "standard"), (northwind, "weekly")):
         state, extracted = vendor.told_of(application)
         assert state == f"Succeeded, {sku} 1.0.0"
         assert "; runs: 2; rows: " in extracted
         assert " USD" in extracted
     never_mixes(vendor, contoso, northwind)
+    vendor.run("sandbox", "install", "--name", tailspin)
+    sees_nothing_of(vendor, tailspin, northwind)
+    shown, places = installed_by(vendor, northwind), places_of(vendor, northwind)
 
     vendor.run("sandbox", "uninstall", northwind)
 
     assert vendor.told_of(northwind)[0].startswith("Deleted")
     assert vendor.told_of(contoso)[0].startswith("Succeeded")
-    (_, left), _ = files_of(vendor, contoso, northwind)
+    [left], _ = files_of(vendor, places)
     assert left == []
+    assert tables_that_hold(vendor, shown["identityClientId"], shown["identityObjectId"], shown["group"]) == set()
+    # The customer's own: what its approver was shown, what its developer registered, and what its audit log says.
+    assert tables_that_hold(vendor, shown["storageAccount"]) == {"registration", "portal_registration", "record"}
 
 
 def never_mixes(vendor: Vendor, first: str, second: str) -> None:
@@ -255,7 +309,7 @@ def never_mixes(vendor: Vendor, first: str, second: str) -> None:
     marks = {customer: marks_of(vendor, customer) for customer in (first, second)}
     assert min(len(found) for found in marks.values()) > 50, "fewer on a weekend"
     assert marks[first] & marks[second] == set()
-    (of_first, of_second), common = files_of(vendor, first, second)
+    (of_first, of_second), common = files_of(vendor, places_of(vendor, first), places_of(vendor, second))
     for own, mine in ((of_first, marks[first]), (of_second, marks[second])):
         kinds = {path.suffix for path in own if found_in([path], mine)}
         assert kinds >= {".json", ".parquet", ".db"}, "what is looked for would be found"
@@ -266,3 +320,47 @@ def never_mixes(vendor: Vendor, first: str, second: str) -> None:
     assert found_in(common, marks[first] | marks[second]) == []
     for printed in vendor.printed:
         assert not all(any(mark in printed.lower() for mark in mine) for mine in marks.values())
+
+
+def sees_nothing_of(vendor: Vendor, third: str, second: str) -> None:
+    """See to it that neither settings nor tokens of an installation open what is another's: its feed, its factory, its
+    storage account, its database; and that it gets no tokens of the other's identity.
+    """
+    own, others = vendor.container(third), vendor.container(second)
+    shown = installed_by(vendor, second)
+    secrets = [shown["tenantId"], shown["storageAccount"], shown["server"], shown["identityClientId"]]
+    assert all(mark in json.dumps(others) and mark not in json.dumps(own) for mark in [*secrets, second])
+    with exactly(others):
+        [customer] = load().customers
+    with exactly(own):
+        deployment = load()
+    assert own["IDENTITY_HEADER"] != others["IDENTITY_HEADER"]
+
+    with pytest.raises(HttpResponseError, match="AF20010"):
+        deployment.resources["activity_feed"].is_subscribed(customer)
+    with pytest.raises(ExtractionError, match="InvalidAuthenticationTokenTenant"):
+        deployment.resources["data_factory"].region(customer)
+    blob = f"/blob/{customer.storage_account}/{customer.container}"
+    signs_in = deployment.cloud.credential(customer.azure_tenant_id)
+    answer = TestClient(deployment.sandbox_cloud.served).get(
+        f"{blob}?restype=container&comp=list",
+        headers={"Authorization": f"Bearer {signs_in.get_token('https://storage.azure.com/.default').token}"},
+    )
+    assert (answer.status_code, "Issuer did not match" in answer.text) == (401, True)
+    mart, identity = ({name: others[name]} for name in ("O365_MART_URL", "AZURE_CLIENT_ID"))
+    for taken, told in (mart, "cannot be opened"), ({**mart, **identity}, "nobody could be signed in"):
+        with exactly({**own, **taken}), pytest.raises(DatabaseError, match=told):
+            load().database.run(lambda connection: connection.execute(sa.select(1)))
+    assert all(vendor.mart(third)[0][name] == 0 for name in TABLES)
+
+
+def tables_that_hold(vendor: Vendor, *marks: str) -> set[str]:
+    """The tables of the sandbox that hold one of these texts."""
+    with State(vendor.home / "sandbox").reading() as connection:
+        tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table
+            for table in tables
+            for row in connection.execute(f'SELECT * FROM "{table}"')
+            if any(mark.lower() in str(value).lower() for mark in marks for value in tuple(row))
+        }

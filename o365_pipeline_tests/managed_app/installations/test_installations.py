@@ -313,6 +313,19 @@ def test_an_end_that_nobody_may_confirm_stands_in_the_table(deployment: Deployme
     )
 
 
+def test_an_end_is_certain_where_the_subscription_takes_no_token_of_the_vendors_any_more(
+    deployment: Deployment, azure: Azure, tell: Tell
+) -> None:
+    azure.install()
+    tell()
+    take_in(deployment)
+    azure.distrusts = True
+    tell(event="DELETE", state="Deleted", at="11:00")
+
+    assert take_in(deployment) == [INSIGHTS]
+    assert [entry.state for entry in installations.all_of(deployment.database)] == ["Deleted"]
+
+
 def test_ids_in_other_letters_are_of_the_same_application(deployment: Deployment, azure: Azure, tell: Tell) -> None:
     azure.install()
     tell()

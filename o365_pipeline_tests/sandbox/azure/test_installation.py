@@ -20,11 +20,22 @@ from o365_pipeline.azure.policies import policies
 from o365_pipeline.errors import SettingsError, UsageError
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import definition_id
+from o365_pipeline.managed_app.template.storage import CONTAINER
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.sandbox.azure.application_package import ApplicationPackage, package_of, unpacked
+from o365_pipeline.sandbox.azure.compliance import Compliance
+from o365_pipeline.sandbox.azure.documents import Documents
 from o365_pipeline.sandbox.azure.installation import Installer, found
+from o365_pipeline.sandbox.azure.key_vaults import missing_secret
 from o365_pipeline.sandbox.azure.purchases import Purchase, Sold, published_endpoint, purchase, sold
-from o365_pipeline.sandbox.azure.resources import Resources
+from o365_pipeline.sandbox.azure.resources import IDENTITY_TYPE, Resources
+from o365_pipeline.sandbox.azure.roles import ASSIGNMENT_TYPE, OWNER, SECRETS_USER, RoleAssignments
+from o365_pipeline.sandbox.azure.subscriptions import Subscriptions
+from o365_pipeline.sandbox.entra.directory import Directory
+from o365_pipeline.sandbox.entra.sign_in import SandboxCredential
+from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, ARM, FEED
+from o365_pipeline.sandbox.state import State
+from o365_pipeline.sandbox.storage.storage_accounts import container_folder
 from o365_pipeline.sandbox.tenant.organization import organization
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.sandbox.conftest import World
@@ -257,6 +268,110 @@ def test_uninstalling_takes_everything_away(
     )
     with pytest.raises(ResourceNotFoundError):
         factories.linked_services.get(bought.target.resource_group, "adf", "lake")
+
+
+def rows_of(state: State) -> dict[str, list[tuple[Any, ...]]]:
+    """All that a sandbox remembers, by table; the audit log is each tenant's own, and stays."""
+    with state.reading() as connection:
+        tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: sorted(map(tuple, connection.execute(f'SELECT * FROM "{table}"')), key=repr)
+            for table in tables
+            if table not in ("record", "sqlite_sequence")
+        }
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("sandbox.db")]
+
+
+@pytest.mark.parametrize("way", ["installer", "application", "group"])
+def test_the_sandbox_is_after_an_uninstallation_what_it_was_before_the_installation(
+    strict: World, offer: Offer, buy: Callable[..., Purchase], way: str
+) -> None:
+    state, directory = strict.factories.state, strict.entra.directory
+    bought, installer = buy(), Installer(state, lambda _: True, lambda _: None, strict.clock)
+    Subscriptions(state).create(bought.subscription_id, bought.tenant_id)
+    directory.register(bought.client_id, bought.tenant_id)
+    owner = directory.register("owner", bought.tenant_id)
+    RoleAssignments(Resources(state)).assign(f"/subscriptions/{bought.subscription_id}", OWNER, owner.object_id)
+    strict.entra.tokens.write(strict.entra.application_token(bought.tenant_id, "owner", None, ARM)[1])
+    before = rows_of(state), files_below(state.home)
+
+    application = installer.install(sold(offer, Resources(state), Lakes(strict.lake.url)), bought)
+    group, outputs = bought.target.group_id, application["properties"]["outputs"]
+    identity = directory.by_object_id(outputs["identityObjectId"]["value"])
+    assert identity
+    directory.grant(identity, FEED, ACTIVITY_FEED_READ)
+    use(strict, group, {name: entry["value"] for name, entry in outputs.items()})
+    assert rows_of(state) != before[0]
+    assert files_below(state.home) != before[1]
+    if way == "installer":
+        installer.uninstall(bought.name)
+    else:
+        signs_in = SandboxCredential(strict.entra, bought.tenant_id, "owner")
+        for path in [bought.application_id] if way == "application" else [group, bought.application_id]:
+            version = "2019-07-01" if path == bought.application_id else "2021-04-01"
+            assert strict.arm("DELETE", path, version, credential=signs_in).status_code == 202
+
+    assert (rows_of(state), files_below(state.home)) == before
+
+
+def use(world: World, group: str, outputs: Mapping[str, str]) -> None:
+    """Leave behind what an installation leaves behind that is in use."""
+    container_folder(world.factories.state, outputs["storageAccount"], CONTAINER).mkdir(parents=True)
+    (container_folder(world.factories.state, outputs["storageAccount"], CONTAINER) / "part.json").touch()
+    mart = world.factories.state.home / "sql" / outputs["sqlServer"].partition(".")[0] / "mart.db"
+    mart.parent.mkdir(parents=True)
+    mart.touch()
+    factory = f"{group}/providers/Microsoft.DataFactory/factories/{outputs['factory']}"
+    pipeline = Documents(world.factories.state, factory).all("pipelines")[0].name
+    window = {"startTime": "2026-11-16T00:00:00Z", "endTime": "2026-11-17T00:00:00Z"}
+    run_id = world.factories.create_run(factory, pipeline, {"windowKey": "w1", "folder": "raw/x/w1", **window})
+    world.clock.forward(seconds=6)
+    assert world.factories.run(factory, run_id).status == "Failed"
+    Compliance(world.factories.state).violate(group, policies()["secure-transfer"])
+
+
+def test_an_installation_that_fails_halfway_leaves_no_identity(
+    world: World, installer: Installer, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    state, bought = world.factories.state, buy()
+    Subscriptions(state).create(bought.subscription_id, bought.tenant_id)
+    Directory(state).register(bought.client_id, bought.tenant_id)
+    before = rows_of(state)
+    identity = {"type": IDENTITY_TYPE, "name": "pipeline", "location": "[parameters('location')]"}
+    [dataset, *_] = TEMPLATE["resources"]
+    halfway = [identity, {**dataset, "dependsOn": [f"[resourceId('{IDENTITY_TYPE}', 'pipeline')]", FACTORY]}]
+    others = [one for one in TEMPLATE["resources"] if "dataset" not in one["type"] and "linked" not in one["type"]]
+
+    failed = installer.install(small(offer, resources=[*halfway, *others]), bought)
+    installer.uninstall(bought.name)
+
+    assert failed["properties"]["provisioningState"] == "Failed"
+    assert rows_of(state) == before
+
+
+def test_an_installed_factory_reads_the_secret_by_its_role_on_the_vault_alone(
+    strict: World, offer: Offer, buy: Callable[..., Purchase]
+) -> None:
+    state, bought = strict.factories.state, buy()
+    resources = Resources(state)
+    application = Installer(state, lambda _: True, lambda _: None, strict.clock).install(
+        sold(offer, resources, Lakes(strict.lake.url)), bought
+    )
+    factory = application["properties"]["outputs"]["factory"]["value"]
+    factory_id = f"{bought.target.group_id}/providers/Microsoft.DataFactory/factories/{factory}"
+    documents = Documents(state, factory_id)
+
+    before = missing_secret(resources, documents, factory_id, strict=True)
+    for entry in resources.of_type(ASSIGNMENT_TYPE, bought.target.group_id):
+        if entry["properties"]["roleDefinitionId"].endswith(SECRETS_USER):
+            resources.delete(entry["id"])
+
+    assert before is None
+    assert "ForbiddenByRbac" in (missing_secret(resources, documents, factory_id, strict=True) or "")
+    assert missing_secret(resources, documents, factory_id, strict=False) is None
 
 
 def test_what_is_installed_is_not_installed_twice(

@@ -141,6 +141,26 @@ def test_a_managed_identity_that_does_not_exist_gets_no_token(strict: World) -> 
         stranger.get_token(f"{FEED}/.default")
 
 
+@pytest.mark.usefixtures("identity")
+def test_an_identity_serves_the_machines_alone_that_it_is_assigned_to(
+    strict: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict.entra.directory.add_managed_identity("of another", "t2", header="of another's machines")
+
+    def asked(header: str) -> list[Any]:
+        monkeypatch.setenv("IDENTITY_HEADER", header)
+        return [
+            ManagedIdentityCredential(client_id="of another", transport=served(strict)),
+            SandboxCredential(strict.entra, "t2", "of another", is_managed=True, header=header),
+        ]
+
+    for refused in asked("of my own machine"):
+        with pytest.raises(ClientAuthenticationError):
+            refused.get_token(f"{FEED}/.default")
+    for given in asked("of another's machines"):
+        assert claims(given.get_token(f"{FEED}/.default").token)["tid"] == "t2"
+
+
 def test_azures_own_sign_in_is_refused_with_a_wrong_secret_or_for_an_unknown_service(strict: World) -> None:
     strict.entra.directory.register(PIPELINE, "t1", secret="right")
 

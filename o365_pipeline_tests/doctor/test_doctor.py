@@ -12,22 +12,29 @@ from typing import Any, cast
 
 import dagster as dg
 import pytest
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+import sqlalchemy as sa
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.azure.cloud import AzureCloud
-from o365_pipeline.cli.doctor import examine
+from o365_pipeline.cli.doctor import connections
 from o365_pipeline.cli.headless import read_consent
+from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.activity_feed import ActivityFeed
+from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.configuration import example
 from o365_pipeline.customers.customer import Customer, Customers, KeyVaultSecret
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.doctor.examination import examine
+from o365_pipeline.doctor.findings import Finding
+from o365_pipeline.doctor.page import SHOWN, findings_result
 from o365_pipeline.errors import FeedError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
+from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.transport import sandbox_transport
@@ -78,12 +85,12 @@ def refuse(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
 def told(deployment: Deployment) -> Iterator[tuple[str, bool | None, str]]:
     return (
         (finding.what.partition("contoso: ")[2] or finding.what, finding.works, finding.message)
-        for finding in examine(deployment)
+        for finding in examine(connections(deployment))
     )
 
 
 def test_everything_works_in_the_sandbox(deployment: Deployment) -> None:
-    findings = list(examine(deployment))
+    findings = list(examine(connections(deployment)))
 
     assert [finding.message for finding in findings if finding.works is False] == []
     assert len([finding for finding in findings if finding.works]) == 5
@@ -118,6 +125,104 @@ def test_after_the_approval_nothing_of_it_is_missing(
         ),
         ("approval", True, "it holds for 180 days"),
     ]
+
+
+def approve(deployment: Deployment, customer: Customer) -> None:
+    """Let the approver decide, and nobody read of it."""
+    request = customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
+
+
+def test_the_doctor_reads_itself_what_nobody_has_read_yet(deployment: Deployment, customer: Customer) -> None:
+    approve(deployment, customer)
+
+    assert [works for _, works, _ in consent(deployment)] == [True, True]
+    status = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
+    assert status.approval, "and it is kept"
+
+
+def no_database(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    (deployment.home / "file").touch()
+    nowhere = mart_database(sa.URL.create("sqlite", database=str(deployment.home / "file" / "mart.db")))
+    return dataclasses.replace(deployment, database=nowhere)
+
+
+def read_only(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    def refused(*_: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("attempt to write a readonly database"))
+
+    monkeypatch.setattr(feed_ledger, "save_feed_state", refused)
+    return deployment
+
+
+@pytest.mark.parametrize("ledger", [no_database, read_only])
+def test_where_the_ledger_cannot_be_written_the_doctor_listens_and_keeps_nothing(
+    deployment: Deployment,
+    customer: Customer,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Callable[[Deployment, pytest.MonkeyPatch], Deployment],
+) -> None:
+    approve(deployment, customer)
+
+    found = consent(ledger(deployment, monkeypatch))
+
+    assert [(works, text) for _, works, text in found][1] == (True, "it holds for 180 days")
+    assert approval_ledger.events(deployment.database, customer) == []
+
+
+def test_where_neither_ledger_nor_feed_can_be_read_nothing_is_said_of_the_approval(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_feed(*_: object) -> bool:
+        raise ServiceRequestError("no route")
+
+    monkeypatch.setattr(ActivityFeed, "is_subscribed", refuse_feed)
+
+    found = consent(no_database(deployment, monkeypatch))
+
+    assert [(works, text[:3], text[4:]) for _, works, text in found] == [
+        (None, mark, "neither the ledger nor the feed can be read") for mark in ("(a)", "(c)")
+    ]
+
+
+def page(deployment: Deployment, instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
+    """What the doctor's page in the UI says after it was executed there."""
+    job = build_definitions(deployment).resolve_job_def("doctor_job")
+    [evaluation] = job.execute_in_process(instance=instance).get_asset_check_evaluations()
+    return evaluation
+
+
+def test_the_doctors_page_has_its_lines_and_names_the_step_that_is_missing(
+    deployment: Deployment, customer: Customer, instance: dg.DagsterInstance
+) -> None:
+    before = page(deployment, instance)
+    approve(deployment, customer)
+    after = page(deployment, instance)
+
+    assert (before.passed, before.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "contoso: approval: (c) no decision yet: let a global administrator approve" in (before.description or "")
+    assert before.metadata["contoso: factory adf-sandbox"].value == "works: it answers"
+    assert str(before.metadata["contoso: approval"].value).startswith("later: (c) no decision yet")
+    assert (after.passed, after.description) == (True, "Everything that an extraction needs works.")
+
+
+def test_the_page_says_first_what_fails_and_stays_readable_with_many_customers() -> None:
+    findings = [
+        Finding(f"{number}: {what}", works, text)
+        for number in range(1000)
+        for what, works, text in [("lake", True, "it works"), ("secret", None, "at the first copy")]
+    ]
+    findings += [Finding("9: approval", None, "(c) no decision yet"), Finding("7: factory", False, "no such factory")]
+
+    result = findings_result(findings)
+
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert result.description == "7: factory: no such factory; 9: approval: (c) no decision yet"
+    assert result.metadata
+    assert list(result.metadata)[:2] == ["7: factory", "9: approval"]
+    assert result.metadata["7: factory"] == dg.MetadataValue.text("FAILS: no such factory")
+    assert len(result.metadata) == SHOWN
 
 
 def test_a_registration_with_another_account_is_told(
@@ -180,7 +285,7 @@ def test_whether_the_vault_has_the_secret_is_seen_without_reading_it(
 def test_a_sandbox_without_a_mart_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    *_, mart = examine(load(home=tmp_path / "home", mart_url=f"sqlite:///{tmp_path}/file/mart.db"))
+    *_, mart = examine(connections(load(home=tmp_path / "home", mart_url=f"sqlite:///{tmp_path}/file/mart.db")))
 
     assert (mart.works, "check O365_MART_URL" in mart.message) == (False, True)
 
