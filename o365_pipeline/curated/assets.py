@@ -13,7 +13,6 @@ from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
@@ -30,6 +29,7 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError, NotAuthorizedError
 from o365_pipeline.raw.assets import raw_key
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import Landed, distinct_landings, landings_of

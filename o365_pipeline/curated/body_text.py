@@ -14,7 +14,7 @@ import duckdb
 import html_text
 import lxml.html
 
-from o365_pipeline.curated.duckdb_session import define_function
+from o365_pipeline.raw.duckdb_session import define_function
 
 TAG = re.compile(r"<[^>]*>")
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.body_text import define_text
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
@@ -23,6 +22,7 @@ from o365_pipeline.curated.schema_drift import Drift, RowKeys, drift_of
 from o365_pipeline.curated.typed_table import fill
 from o365_pipeline.curated.value_sql import define_values
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 

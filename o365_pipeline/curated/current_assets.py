@@ -11,7 +11,6 @@ import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
 from o365_pipeline.curated.current_state import current_path, rebuild_states
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
@@ -22,6 +21,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.datasets.column_schema import curated_schema
 from o365_pipeline.errors import LandingError
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 from o365_pipeline.raw.manifest import landed_days

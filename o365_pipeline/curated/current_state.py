@@ -13,9 +13,9 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet, rows_in
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landed_days
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
-from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.privacy import People, is_address, is_name
+from o365_pipeline.raw.duckdb_session import define_function
 
 ENUM = re.compile(r"(?:[A-Za-z0-9_]+\.)+[A-Za-z0-9_]+'([^']*)'")
 DOCUMENTED_ENUM = re.compile(r"#?(?:[A-Za-z0-9_]+\.)*[A-Za-z0-9_]+'([^']*)'")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.duckdb_session import MEMORY_LIMIT
+from o365_pipeline.raw.duckdb_session import raise_memory_limit
 from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
@@ -90,8 +90,8 @@ def locate_rows(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source]
 
 def _raise_memory_limit(connection: duckdb.DuckDBPyConnection, largest: int) -> None:
     """Raises DuckDB's memory limit to what a large object needs."""
-    megabytes = max(int(MEMORY_LIMIT.removesuffix("MB")), MEMORY_FOR_LARGE * largest // 1_000_000)
-    connection.execute(f"SET memory_limit = '{megabytes}MB'; SET threads = 1")
+    raise_memory_limit(connection, MEMORY_FOR_LARGE * largest // 1_000_000)
+    connection.execute("SET threads = 1")
 
 
 def _split_objects(connection: duckdb.DuckDBPyConnection, odd: Path, path: str, target: Path) -> list[Source]:

@@ -17,7 +17,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.erased_people import erased_people
 from o365_pipeline.curated.typing_sql import row_information
 from o365_pipeline.customers.customer import Customer
@@ -28,6 +27,7 @@ from o365_pipeline.database.ledger import approval_dataset, extraction, landing,
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.extraction_ledger import PURGED, RELEASED, WITHOUT_DATA
 from o365_pipeline.extraction.windows import Window
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
 ROWS = "SELECT count(*) FROM read_parquet($files) WHERE lower(puser) = $person"

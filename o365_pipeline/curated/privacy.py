@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from o365_pipeline.curated.duckdb_session import define_function
+from o365_pipeline.raw.duckdb_session import define_function
 
 ADDRESS_NAMES = frozenset({"address", "mail", "upn", "userprincipalname", "proxyaddresses", "imaddresses"})
 ADDRESS_ENDINGS = ("email", "emailaddress", "emailaddresses", "smtpaddress")

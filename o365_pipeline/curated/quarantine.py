@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 import duckdb
 
 from o365_pipeline.curated.curation import QUARANTINE
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lakes import Lakes
 
 

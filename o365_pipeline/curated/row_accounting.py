@@ -14,9 +14,9 @@ import duckdb
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import landings_of
-from o365_pipeline.raw.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Account:
 def account(database: Database, lake: Lake, customer: Customer, day: dt.date) -> list[Account]:
     """Counts the rows of every dataset of the customer's data request, for a day that is a landing of its own."""
     accounts = []
-    with scratch_folder() as directory, duckdb.connect() as connection:
+    with duckdb_session() as (connection, directory):
         for requested in customer.data_request.datasets:
             dataset = requested.dataset
             landed = landings_of(database, lake, customer.name, dataset, [day])[day].manifest.rows

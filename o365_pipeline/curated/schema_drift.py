@@ -14,11 +14,11 @@ from typing import Any
 
 import duckdb
 
-from o365_pipeline.curated.duckdb_session import define_function
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.curated.row_shape import TOO_DEEP, RowShape, is_too_deep
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.raw.duckdb_session import define_function
 
 
 @dataclass(frozen=True)

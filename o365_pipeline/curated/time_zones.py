@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import duckdb
 from tzlocal.windows_tz import win_tz
 
-from o365_pipeline.curated.duckdb_session import define_function
+from o365_pipeline.raw.duckdb_session import define_function
 
 PLACES = re.compile(r"\((?:utc|gmt)[^)]*\) *(.+)")
 """(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna."""

@@ -39,6 +39,7 @@ from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database, upgrade
+from o365_pipeline.raw.duckdb_session import limit_duckdb
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
 from o365_pipeline.sandbox.administrators import Administrators
@@ -200,6 +201,7 @@ def load(**overrides: Any) -> Deployment:
                 )
     os.umask(0o777 & ~FOR_ITS_OWNER)
     keep_scratch_below(settings.home.resolve())
+    limit_duckdb(settings.memory_mb, settings.threads)
     build = _azure if settings.deployment == "azure" else _sandbox
     deployment = build(settings, environment)
     check_names(environment, environment.looked_up)

@@ -20,7 +20,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
 from o365_pipeline.database.transient import transient_code
@@ -35,6 +34,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.row_limits import misfits
 from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
 FIRST_ROWS = 5

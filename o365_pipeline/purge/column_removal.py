@@ -17,12 +17,12 @@ import duckdb
 
 from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet
 from o365_pipeline.curated.current_state import current_path
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.purge.landing_rewrite import LINES, replace_manifest, rewritten
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part, read_manifest, sealed_landing

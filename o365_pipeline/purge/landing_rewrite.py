@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part
 from o365_pipeline.raw.parts import part_of, parts_in_turn

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import CURATED, rows_in
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.people import USERS, User, landed_users, people_of, user_of
 from o365_pipeline.curated.privacy import ENTRA_ID, is_address, one_drive_name
 from o365_pipeline.customers.customer import Customer
@@ -21,6 +20,7 @@ from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import LandingError, UsageError
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import dim_person
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
 OF_A_USER = ("puser", "id", "display_name", "given_name", "surname", "user_type")

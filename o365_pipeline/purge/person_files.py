@@ -16,7 +16,6 @@ import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, rewrite_parquet
-from o365_pipeline.curated.duckdb_session import define_function, duckdb_session
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
@@ -27,6 +26,7 @@ from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA, Extraction
 from o365_pipeline.purge.landing_rewrite import LINES, replace_manifest, rewritten
 from o365_pipeline.purge.live_data import CURATED_STAGES
 from o365_pipeline.purge.person_rows import PersonRows
+from o365_pipeline.raw.duckdb_session import define_function, duckdb_session
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Part, read_manifest, sealed_landing

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
@@ -17,10 +16,10 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, damaged, read_manifest, sealed_landing
 from o365_pipeline.raw.parts import is_part, part_of
-from o365_pipeline.raw.scratch import scratch_folder
 
 
 def folder(dataset: Dataset, entry: Extraction) -> str:
@@ -33,8 +32,7 @@ def count(lake: Lake, dataset: Dataset, entry: Extraction, outcome: CopyOutcome)
     of_run = folder(dataset, entry)
     found = [(path, size) for path, size in lake.objects(of_run) if path != f"{of_run}/{MANIFEST_NAME}"]
     files = {path: size for path, size in found if is_part(path.removeprefix(f"{of_run}/"), size)}
-    with scratch_folder() as spill, duckdb.connect() as connection:
-        connection.execute(f"SET threads = 2; SET memory_limit = '500MB'; SET temp_directory = '{spill}'")
+    with duckdb_session() as (connection, _):
         parts = [part_of(connection, path, local) for path, local in lake.staged_in_turn(files.items())]
     return Manifest(
         extraction_id=entry.extraction_id,

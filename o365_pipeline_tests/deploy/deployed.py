@@ -28,6 +28,8 @@ LEFT_TO_DEFAULTS = {
     "O365_STORAGE_KEY": "no key is accepted",
     "O365_ARM_URL": "the public cloud, but for a rehearsal",
     "O365_FEED_URL": "the feed answers where the tenant's plan says",
+    "O365_MEMORY_MB": "a run's container has more",
+    "O365_THREADS": "as many as the container has cores",
 }
 OF_A_VENDOR = {"O365_OFFER", "O365_NOTIFICATION_SIGNATURE"}
 IMAGE_AND_SIGN_IN = {"AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS", "DAGSTER_CURRENT_IMAGE"}

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from o365_pipeline.curated.curation import CURATED, Counts, path_of
-from o365_pipeline.curated.duckdb_session import duckdb_session
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.datasets import Dataset, catalogue, other_case
 from o365_pipeline.datasets.types import ColumnType
@@ -26,6 +25,7 @@ from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.curated.conftest import FIRST, Landing
 from o365_pipeline_tests.curated.values import full_row

@@ -17,7 +17,7 @@ from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes
 WORKER = """
 import sys
 from pathlib import Path
-from o365_pipeline.curated.duckdb_session import duckdb_session
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.scratch import keep_scratch_below
 keep_scratch_below(Path(sys.argv[1]))
 with duckdb_session() as (connection, folder):

@@ -1,12 +1,14 @@
 """DuckDB as the pipeline uses it: bounded memory, a temporary folder for spilling, UTC.
 
-What belongs here: opening connections, and registering Python functions. The SQL belongs to the modules that run it.
+What belongs here: opening connections within the process's limits, and registering Python functions. The SQL belongs to
+the modules that run it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +18,22 @@ from duckdb.func import FunctionNullHandling
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.raw.scratch import scratch_folder
 
-MEMORY_LIMIT = "500MB"
+MEMORY_MB = 500
+"""What one session may hold in memory if nothing else is set; the rest of its tables lies on disk."""
+
+
+@dataclass
+class _Limits:
+    memory_mb: int = MEMORY_MB
+    threads: int | None = None
+
+
+_limits = _Limits()
+
+
+def limit_duckdb(memory_mb: int, threads: int | None) -> None:
+    """Bounds the sessions that this process opens from now on; without a number it has as many threads as cores."""
+    _limits.memory_mb, _limits.threads = memory_mb, threads
 
 
 @contextmanager
@@ -28,7 +45,10 @@ def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     with scratch_folder() as directory:
         connection = duckdb.connect()
         try:
-            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET threads = 2; SET TimeZone = 'UTC'")
+            raise_memory_limit(connection, 0)
+            connection.execute("SET TimeZone = 'UTC'")
+            if _limits.threads is not None:
+                connection.execute(f"SET threads = {_limits.threads}")
             connection.execute(f"SET temp_directory = '{directory / 'spill'}'")
             yield connection, directory
         except duckdb.Error as error:
@@ -37,6 +57,11 @@ def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             raise
         finally:
             connection.close()
+
+
+def raise_memory_limit(connection: duckdb.DuckDBPyConnection, megabytes: int) -> None:
+    """Lets a session hold so much in memory, or what the limit is if that is more."""
+    connection.execute(f"SET memory_limit = '{max(_limits.memory_mb, megabytes)}MB'")
 
 
 def define_function(

@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from o365_pipeline.curated.duckdb_session import define_function, duckdb_session
+from o365_pipeline.raw.duckdb_session import define_function, duckdb_session
 
 
 @pytest.mark.parametrize(
