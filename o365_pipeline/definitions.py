@@ -61,7 +61,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         raw_definitions(partitioning, asked, sensors),
         curated_definitions(partitioning, asked, people_datasets(deployment, datasets)),
         mart_definitions(partitioning, datasets),
-        purge_definitions(sensors),
+        purge_definitions(sensors, schedules),
         cost_definitions(schedules),
         doctor_definitions(schedules),
         *sold,

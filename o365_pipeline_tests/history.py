@@ -81,7 +81,7 @@ class History:
             claim="me",
             claimed_at=NOW,
             attempt=1,
-            factory_run_id=f"run-{window}",
+            factory_run_id=f"run-{dataset.name}-{window}",
             submitted_at=None,
             looked_at=None,
             error=None,

@@ -213,3 +213,10 @@ def test_variables_that_files_the_tests_dagster_and_kubernetes_name_are_not_take
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_salt_that_can_be_guessed_stops_the_start_and_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="O365_ADDRESS_SALT: at least 32 characters are needed") as raised:
+        load(home=tmp_path, hash_outside_addresses=True, address_salt="pepper")
+
+    assert "pepper" not in str(raised.value)

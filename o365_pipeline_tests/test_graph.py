@@ -195,6 +195,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "cost_job",
         "doctor_job",
         "extraction_job",
+        "history_job",
         "landing_job",
         "purge_job",
         "replay_job",
@@ -210,6 +211,8 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "daily_doctor",
         "daily_extraction",
+        "daily_history",
+        "daily_retention",
         "hourly_cost",
         "support_desk",
     }
@@ -264,7 +267,7 @@ def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
     assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
     schedules = {schedule.name for schedule in repository.schedule_defs}
-    assert schedules == {"daily_doctor", "daily_extraction", "hourly_cost"}
+    assert schedules == {"daily_doctor", "daily_extraction", "daily_history", "daily_retention", "hourly_cost"}
     assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 
 

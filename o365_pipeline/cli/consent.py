@@ -75,6 +75,8 @@ def show(customer_name: str | None) -> None:
         status = approval_ledger.consent_status_of(deployment.database, customer, now)
         if silence := silences(deployment.database, [customer], {customer.name: status}, now).get(customer.name):
             click.echo(f"{customer.name}: nothing new is submitted, {silence}")
+        held = f"; nothing is deleted under the legal hold ({customer.legal_hold})" if customer.legal_hold else ""
+        click.echo(f"{customer.name} keeps {customer.days_kept()}{held}")
     if len(chosen) == 1:
         _show_history(deployment, chosen[0])
 

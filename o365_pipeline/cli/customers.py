@@ -58,3 +58,6 @@ def check() -> None:
     ]
     columns = ("customer", "tenant", "factory", "sink", "schedule (UTC)", "secret in")
     stdout().print(table(f"Customers of the {'sandbox' if deployment.is_sandbox else 'deployment'}", columns, rows))
+    for customer in deployment.customers:
+        held = f"; nothing is deleted under the legal hold ({customer.legal_hold})" if customer.legal_hold else ""
+        click.echo(f"{customer.name} keeps {customer.days_kept()}{held}")

@@ -1,17 +1,20 @@
 """The command line, `o365-pipeline ...`: the table of its commands; errors become one line and an exit status.
 
-What belongs here: which commands there are and how they end. Each is in the file of its name. The exit status is 0 only
-when a command did what was asked, 2 for bad input, 1 for what failed.
+What belongs here: which commands there are, how they are found and how they end. Each is in the file of its name. The
+exit status is 0 only when a command did what was asked, 2 for bad input, 1 for what failed.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from o365_pipeline.cli.lazy_group import LazyGroup
 from o365_pipeline.errors import DatabaseError, O365PipelineError, SettingsError, UsageError
 
 BAD_INPUT = (DatabaseError, SettingsError, UsageError)
@@ -29,12 +32,48 @@ COMMANDS = {
     "quarantine": "Rows that could not be read: how many, which, why; reading them anew.",
     "why-missing": "Say why a person's rows of a day are missing, or how many there are, for each dataset.",
     "mart": "The mart: what it holds, and what only some servers have.",
-    "purge": "Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the "
-    "record.",
+    "purge": "Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the "
+    "purge sensor and the schedule do; show the record.",
+    "person": "One person's rights: a copy of what is held about her, and its erasure.",
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
     "docs": "Write the reference of commands and settings, the data dictionaries, the Azure template, from the code.",
 }
 """The commands with their lines of help; a test compares these with the commands' own help."""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and a line of help, so that `--help` and completion need none of their libraries.
+
+    The command `some-thing` is the function `some_thing` of the module `some_thing` in the package.
+    """
+
+    def __init__(self, *args: Any, package: str, lines: Mapping[str, str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._package = package
+        self._lines = lines
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Returns the names, in the order in which they were given."""
+        return list(self._lines)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Imports the command; None if there is none of that name."""
+        if cmd_name not in self._lines:
+            return None
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"{self._package}.{name}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Writes the names with their lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._lines.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Returns the names and options that begin with the typed text."""
+        names = [CompletionItem(name, help=line) for name, line in self._lines.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def main() -> None:

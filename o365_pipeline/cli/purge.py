@@ -1,4 +1,5 @@
-"""The command `o365-pipeline purge`: it deletes data that no approval covers any more, and shows the record.
+"""The command `o365-pipeline purge`: it deletes data that no approval covers any more or that is too old, and shows the
+record.
 
 What belongs here: reading arguments and printing. Deciding and deleting belong to `purge/`.
 """
@@ -13,10 +14,14 @@ import dagster as dg
 from o365_pipeline.cli.consent import read_consent_or_say_so
 from o365_pipeline.cli.headless import Headless
 from o365_pipeline.cli.terminal import stdout, table
-from o365_pipeline.deployment import load
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.mart.loading import loaded_days
 from o365_pipeline.purge import deletion
-from o365_pipeline.purge.job import announced, purge_request
-from o365_pipeline.purge.plan import next_purge_at, plan_purge
+from o365_pipeline.purge.job import announced, next_plan, purge_request
+from o365_pipeline.purge.live_data import dead_objects
+from o365_pipeline.purge.plan import Plan, next_purge_at
+from o365_pipeline.raw.lake import Lake
 
 
 @click.command()
@@ -26,24 +31,25 @@ from o365_pipeline.purge.plan import next_purge_at, plan_purge
     "--although-in-doubt", is_flag=True, help="Also where a renewal may have been missed; ask the approver first."
 )
 def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> None:
-    """Delete what no approval has covered for longer than the grace, as the purge sensor does, and show the record."""
+    """Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the purge
+    sensor and the schedule do; show the record.
+    """
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
     read_consent_or_say_so(deployment, [customer])
     now = dt.datetime.now(dt.UTC)
-    plan = deletion.unfinished(deployment.database, customer) or plan_purge(
-        deployment.database, customer, now, although_in_doubt
-    )
+    plan = next_plan(deployment.database, customer, now, although_in_doubt)
+    if customer.legal_hold:
+        click.echo(f"{customer.name}: legal hold ({customer.legal_hold}), nothing is deleted until it is lifted")
     if plan is None:
         coming = next_purge_at(deployment.database, customer, now)
         when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
         click.echo(f"{customer.name}: nothing is to be purged now{when}")
     elif dry_run:
-        parts = sum(1 for entry in plan.deletions if entry.columns)
-        whole = [f"{len(plan.whole)} extractions"] if plan.whole else []
-        what = " and ".join([*whole, *([f"columns of {parts} extractions"] if parts else [])])
-        click.echo(f"{customer.name}: {what} would be deleted ({plan.reason})")
+        lake = deployment.lakes.of(customer)
+        click.echo(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
     else:
+        customer.check_may_delete()
         deployment.use_dagster_home()
         with dg.DagsterInstance.get() as instance:
             Headless(deployment, instance).execute(purge_request(customer.name, None, although_in_doubt))
@@ -61,3 +67,17 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
     if rows:
         columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
         stdout().print(table(f"Purges of {customer.name}", columns, rows))
+
+
+def _told(plan: Plan, deployment: Deployment, customer: Customer, lake: Lake) -> str:
+    """Says what a plan deletes."""
+    stripped = sum(1 for entry in plan.deletions if entry.columns)
+    parts = [f"{len(plan.whole)} extractions"] if plan.whole else []
+    parts += [f"columns of {stripped} extractions"] if stripped else []
+    if plan.horizon:
+        objects = dead_objects(deployment.database, lake, customer, plan.horizon)
+        days = {day for day in loaded_days(deployment.marts[customer.name], customer.name) if day < plan.horizon.mart}
+        parts += [
+            f"{len(objects):,} files ({sum(size for _, size in objects):,} bytes) and {len(days)} of the mart's days"
+        ]
+    return " and ".join(parts)

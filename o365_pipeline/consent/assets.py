@@ -114,9 +114,12 @@ def approval_report(
         "application": dg.MetadataValue.text(customer.data_request.application_id),
         "approved": dg.MetadataValue.md(_covered(status.approval)),
         "history": dg.MetadataValue.md(_history(events)),
+        "kept": dg.MetadataValue.text(customer.days_kept()),
         "records_kept_aside": dg.MetadataValue.int(summary.unreadable),
         "unread_blobs": dg.MetadataValue.int(summary.unread_blobs),
     }
+    if customer.legal_hold:
+        metadata["legal_hold"] = dg.MetadataValue.text(customer.legal_hold)
     if summary.missed:
         metadata["decisions_may_be_missing"] = dg.MetadataValue.text(summary.missed)
     if silence:

@@ -21,6 +21,7 @@ from o365_pipeline.cost.extraction_history import History, history_of, people_of
 from o365_pipeline.cost.rates import Rates
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -146,7 +147,8 @@ def _planned(
     dataset, today = requested.dataset, now.date()
     found = ledger.overlapping(database, customer.name, dataset.name, days[0] - ONE_DAY, days[-1])
     held = {day for entry in found if _counts(entry, now) for day in entry.window.days}
-    there = available_days(dataset, today)
+    first_kept = Horizon.of(customer, today).mart
+    there = available_days(dataset, today, first_kept)
     windows = missing_windows((day for day in days if day in there), held)
     holds_before = bool(windows) and any(entry.last_day == windows[0].first_day - ONE_DAY for entry in found)
     singles = [single for window in windows for single in split_window(window, 1)]
@@ -157,7 +159,7 @@ def _planned(
         dataset=dataset.name,
         windows=tuple(windows),
         days_held=len(held & set(days)),
-        unavailable_days=tuple(unavailable_days(dataset, set(days) - held, today)),
+        unavailable_days=tuple(unavailable_days(dataset, set(days) - held, today, first_kept)),
         refusal=str(refused) if refused else None,
         uses_history=known,
         one_window=one_window,

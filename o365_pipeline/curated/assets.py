@@ -97,12 +97,14 @@ def curated_asset(dataset: Dataset, asked: Collection[str], people: Sequence[Dat
         with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
+            customer.check_any_is_kept("curated", work.days, dt.datetime.now(dt.UTC).date())
             lake = lakes.of(customer).with_progress(log_progress(context.log, dataset.name))
             landings = newest_landings(database, lake, customer, dataset, work.days)
             if missing := [str(day) for day in work.days if day not in landings]:
                 raise LandingError(
                     f"{dataset.name}: nothing landed for {customer.name} on {', '.join(missing)}; materialize "
-                    f"{key.to_user_string().replace('curated', 'raw')} for these days first"
+                    f"{key.to_user_string().replace('curated', 'raw')} for these days first, unless their raw files "
+                    f"are too old to be kept (keep_raw_days: {customer.keep_raw_days})"
                 )
             people = people_of(database, lake, customer, cloud)
             counts: dict[dt.date, Counts] = {}

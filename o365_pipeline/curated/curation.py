@@ -222,6 +222,16 @@ def _write_day(
     return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
 
 
+def rewrite_parquet(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, file: Path, query: str, directory: Path
+) -> int:
+    """Replaces a Parquet file of a day by a query's rows, as rows of the same extraction; returns how many."""
+    found = connection.execute(
+        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
+    ).fetchall()
+    return _write(connection, lake, path, query, found[0][0].decode() if found else "", directory)
+
+
 def _write(
     connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, extraction_id: str, directory: Path
 ) -> int:

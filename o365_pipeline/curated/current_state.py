@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.curation import CURATED, path_of, rows_in
+from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet, rows_in
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
@@ -57,6 +57,21 @@ def build_current_state(
         [(rows,)] = connection.execute(f"COPY ({query}) TO '{local}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
         lake.write(current_path(dataset, customer, day), local)
     return int(rows)
+
+
+def become_snapshot(
+    database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date, columns: Collection[str]
+) -> None:
+    """Writes the state on a day, also in the place of the day's changes: no change before the day is needed any more.
+
+    Repeating it changes nothing.
+    """
+    build_current_state(database, lake, dataset, customer, day, columns)
+    path = path_of(CURATED, dataset, customer, day)
+    with duckdb_session() as (connection, directory):
+        [changes, state] = lake.stage([path, current_path(dataset, customer, day)], directory)
+        query = f"SELECT * REPLACE ('{FULL}' AS operation) FROM read_parquet('{state}')"
+        rewrite_parquet(connection, lake, path, changes, query, directory)
 
 
 def rebuild_states(

@@ -39,7 +39,7 @@ def define_json_values(
 def plain_json(text: str) -> str | None:
     """Returns the JSON without JSON inside strings, with keys in camelCase; unreadable text stays unchanged."""
     try:
-        value = _plain(_read(text))
+        value = _plain(read_json(text))
     except (ValueError, RecursionError):
         return text
     return None if value is None else _written(value)
@@ -51,7 +51,7 @@ def clean_json(text: str, people: People, enums: frozenset[str] = frozenset()) -
     A structure that cannot be read could name anybody: it is null.
     """
     try:
-        made = cleaned(_plain(_read(text)), "", people, enums)
+        made = cleaned(_plain(read_json(text)), "", people, enums)
         return None if made is None else _written(made)
     except (ValueError, RecursionError):
         return None if _is_structure(text) else _cleaned_text(text, "", people, enums)
@@ -95,7 +95,7 @@ def _cleaned_object(value: dict[str, Any], people: People, enums: frozenset[str]
 def _cleaned_structure(text: str, name: str, people: People, enums: frozenset[str]) -> Any:
     """The structure that a text holds, by the rules; null if it cannot be read, since it could name anybody."""
     try:
-        return cleaned(_plain(_read(text)), name, people, enums)
+        return cleaned(_plain(read_json(text)), name, people, enums)
     except (ValueError, RecursionError):
         return None
 
@@ -122,7 +122,7 @@ def _says_anything(value: Any) -> bool:
         return value.strip().lower() not in ("", "none")
 
 
-def _read(text: str) -> Any:
+def read_json(text: str) -> Any:
     """Reads JSON; what Python takes for numbers beside it, `NaN` and whatever is larger than a float, is null.
 
     Raises:
@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
         return [_plain(entry) for entry in value]
     if isinstance(value, str) and _is_structure(value):
         try:
-            return _plain(_read(value))
+            return _plain(read_json(value))
         except (ValueError, RecursionError):
             return value
     return value

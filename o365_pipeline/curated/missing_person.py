@@ -17,9 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
+from o365_pipeline.curated.erased_people import erased_people
 from o365_pipeline.curated.typing_sql import row_information
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.customers.retention import recorded_horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import approval_dataset, extraction, landing, operation
 from o365_pipeline.datasets import Dataset
@@ -116,6 +118,8 @@ class Evidence:
     extracted: ExtractionEvidence | None = None
     recorded: OperationEvidence | None = None
     held: LakeEvidence = LakeEvidence()
+    is_erased: bool = False
+    is_too_old: bool = False
 
 
 def answer(known: Evidence) -> Answer:
@@ -127,6 +131,10 @@ def answer(known: Evidence) -> Answer:
         return Answer(Reason.THERE, f"{_rows(held.rows)}{more}{error}")
     if held.quarantined:
         return Answer(Reason.IN_QUARANTINE, f"{_rows(held.quarantined)}: {held.quarantine_reason}")
+    if known.is_erased:
+        return Answer(Reason.DENIED, "the person was erased, and is kept out since")
+    if known.is_too_old:
+        return Answer(Reason.PURGED, "it was deleted, since the day is older than it is kept")
     if extracted is None and not known.is_requested:
         return Answer(Reason.NOT_COVERED, "the data request does not name this dataset")
     if extracted is None:
@@ -187,7 +195,10 @@ def why_missing(
             names = (person_id, *extracted.scope.groups)
             recorded = _recorded(connection, customer.name, found.factory_run_id, names)
     held = _held(lake, dataset, customer.name, person_id, day, found)
-    return answer(Evidence(is_requested, extracted, recorded, held))
+    erased = erased_people(database, customer.name)
+    is_erased = erased is not None and person_id.lower() in erased
+    is_too_old = day < recorded_horizon(database, customer.name).curated
+    return answer(Evidence(is_requested, extracted, recorded, held, is_erased, is_too_old))
 
 
 def _extraction(connection: sa.Connection, customer: str, dataset: Dataset, day: dt.date) -> sa.Row | None:

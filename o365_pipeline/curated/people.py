@@ -15,8 +15,10 @@ from azure.keyvault.secrets import SecretClient
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import typed_rows
+from o365_pipeline.curated.erased_people import erased_people
 from o365_pipeline.curated.privacy import NOBODY, PREFIX, People, is_address, one_drive_name
 from o365_pipeline.customers.customer import Customer, KeyVaultSecret
+from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import LandingError, SettingsError
@@ -27,11 +29,13 @@ USERS, GROUP_MEMBERS = "user", "group_members"
 
 
 @dataclass(frozen=True)
-class Person:
-    """A landed user: ids and addresses in lower case."""
+class User:
+    """A user of the organization: ids and addresses in lower case, the object id among them, and names."""
 
+    object_id: str
     identities: frozenset[str]
     is_guest: bool
+    names: frozenset[str] = frozenset()
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -48,19 +52,25 @@ def people_of(database: Database, lake: Lake, customer: Customer, cloud: Cloud |
         LandingError: the needed rows have not landed, so denied people could not be recognized.
         SettingsError: the salt cannot be read.
     """
-    if not customer.keeps_people_out:
+    erased = erased_people(database, customer.name)
+    if not (customer.keeps_people_out or erased):
         return NOBODY
-    users = [_person(row) for row in _landed(database, lake, customer, USERS)]
+    try:
+        users = landed_users(database, lake, customer)
+    except LandingError:
+        if customer.keeps_people_out:
+            raise
+        users = []
     denied = {*customer.deny_people, *_members(database, lake, customer)}
     for person in users:
-        if person.identities & denied:
+        if person.identities & denied or (erased and any(identity in erased for identity in person.identities)):
             denied |= person.identities
     salt = _salt(customer, cloud) if customer.hash_outside_addresses else None
     domains = frozenset(customer.own_domains or _domains(users))
     if salt is not None and not domains:
         raise LandingError(f"{customer.name}: no user has an address, so own_domains has to say which domains are own")
     folders = {one_drive_name(identity) for identity in denied if "@" in identity}
-    return People(frozenset({*denied, *folders}), domains, salt)
+    return People(frozenset({*denied, *folders}), domains, salt, erased)
 
 
 def datasets_about_people() -> tuple[Dataset, ...]:
@@ -73,7 +83,7 @@ def _members(database: Database, lake: Lake, customer: Customer) -> set[str]:
         return set()
     rows = _landed(database, lake, customer, GROUP_MEMBERS)
     members = [row for row in rows if str(row["p_object_id"]).lower() in customer.deny_groups]
-    return {identity for row in members for identity in _person(row).identities}
+    return {identity for row in members for identity in user_of(row).identities}
 
 
 def _landed(database: Database, lake: Lake, customer: Customer, asset_name: str) -> list[dict[str, Any]]:
@@ -94,17 +104,35 @@ def _landed(database: Database, lake: Lake, customer: Customer, asset_name: str)
     )
 
 
-def _person(row: dict[str, Any]) -> Person:
-    identities = set()
+def landed_users(database: Database, lake: Lake, customer: Customer) -> list[User]:
+    """Returns the users of the newest landing.
+
+    Raises:
+        LandingError: there is none.
+    """
+    return [user_of(row) for row in _landed(database, lake, customer, USERS)]
+
+
+def user_of(row: dict[str, Any]) -> User:
+    """Returns the user whom a curated row describes."""
+    identities, names = set(), {str(row.get("display_name") or "")}
     for name, value in row.items():
         if name in ("puser", "id") or is_address(name):
             texts = [value] if isinstance(value, str) else value or []
             identities |= {PREFIX.sub("", text).lower() for text in texts if isinstance(text, str)}
+    if row.get("given_name") and row.get("surname"):
+        names |= {f"{row['given_name']} {row['surname']}", f"{row['surname']}, {row['given_name']}"}
     upn = row.get("user_principal_name") or ""
-    return Person(frozenset(identities - {""}), row.get("user_type") == "Guest" or "#ext#" in upn)
+    object_id = str(row.get("puser") or row.get("id") or "").lower()
+    return User(
+        object_id,
+        frozenset(identities - {""}),
+        row.get("user_type") == "Guest" or "#ext#" in upn,
+        frozenset(names - {""}),
+    )
 
 
-def _domains(users: Iterable[Person]) -> set[str]:
+def _domains(users: Iterable[User]) -> set[str]:
     members = (person for person in users if not person.is_guest)
     return {address.rpartition("@")[2] for person in members for address in person.addresses}
 
@@ -123,6 +151,6 @@ def _salt(customer: Customer, cloud: Cloud | None) -> str:
             f"{customer.name}: address_salt cannot be read from {secret.key_vault}: give the pipeline's identity the "
             f"role Key Vault Secrets User ({type(error).__name__})"
         ) from error
-    if not salt:
-        raise SettingsError(f"{customer.name}: address_salt {secret.key_vault} is empty: give the secret a value")
+    if not salt or is_weak(salt):
+        raise SettingsError(f"{customer.name}: address_salt {secret.key_vault}: {WEAK}")
     return salt

@@ -7,8 +7,10 @@ belongs to `people.py`; where in a row they are searched belongs to `typing_sql.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,6 +33,10 @@ ONE_DRIVE = re.compile(r"\bpersonal/([^/?#\s\"']+)")
 """The folder of a person's OneDrive: the person's address, with `_` for characters that a folder name cannot have."""
 
 
+LONGEST_IDENTITY = 320
+"""An address has no more characters, and no id."""
+
+
 def is_address(name: str) -> bool:
     """Tells whether a column or a key of that name holds e-mail addresses; `emailAddress` does if its value is a
     string.
@@ -45,6 +51,23 @@ def is_name(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class ErasedPeople:
+    """People whom nobody may be able to read off the list of them: salted hashes of ids and addresses in lower case."""
+
+    salt: bytes
+    digests: frozenset[str]
+
+    def __contains__(self, identity: str) -> bool:
+        return len(identity) <= LONGEST_IDENTITY and identity_digest(self.salt, identity) in self.digests
+
+
+@lru_cache(maxsize=100_000)
+def identity_digest(salt: bytes, identity: str) -> str:
+    """Returns the hash that stands for an id or an address in lower case."""
+    return hmac.new(salt, identity.encode("utf-8", errors="replace"), "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
 class People:
     """The denied people, by ids and addresses in lower case, and the rule for addresses of other domains."""
 
@@ -53,20 +76,30 @@ class People:
     salt: str | None = None
     """If set, addresses of other domains are shown as hashes."""
 
+    erased: ErasedPeople | None = None
+    """People who are denied as well, since they were erased."""
+
+    @property
+    def are_some_denied(self) -> bool:
+        return bool(self.denied) or self.erased is not None
+
     @property
     def is_anybody(self) -> bool:
-        return bool(self.denied) or self.salt is not None
+        return self.are_some_denied or self.salt is not None
 
     def are_denied(self, text: str) -> bool:
         """Tells whether a text is, or contains, an id or an address of a denied person."""
-        if not self.denied:
+        if not self.are_some_denied:
             return False
         low = text.lower()
-        return low in self.denied or any(found in self.denied for found in _identities(low))
+        return self._is_denied(low) or any(map(self._is_denied, identities_in(low)))
+
+    def _is_denied(self, identity: str) -> bool:
+        return identity in self.denied or (self.erased is not None and identity in self.erased)
 
     def are_in(self, value: dict[str, Any]) -> bool:
         """Tells whether an object, or an object within it (but not in a list), names a denied person."""
-        return bool(self.denied) and any(
+        return self.are_some_denied and any(
             self.are_in(entry) if isinstance(entry, dict) else isinstance(entry, str) and self.are_denied(entry)
             for entry in value.values()
         )
@@ -100,7 +133,7 @@ def one_drive_name(address: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "_", address.lower())
 
 
-def _identities(low: str) -> list[str]:
+def identities_in(low: str) -> list[str]:
     """Returns the ids and addresses in a text of lower case."""
     found: list[str] = []
     if "%" in low:

@@ -155,7 +155,7 @@ def _text(paths: list[str], column: Column) -> str:
 def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequence[str]) -> list[str]:
     column, value = read.column, read.value
     if column.is_date_with_zone:
-        return _selected_date_with_zone(column, value)
+        return _selected_date_with_zone(column, value, cleaning)
     if column.is_text:
         content = f'{value}."content"'
         is_html = f"contains(lower({value}.\"contentType\"), 'html')"
@@ -177,9 +177,11 @@ def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequ
     return [f'{made} AS "{column.curated_name}"']
 
 
-def _selected_date_with_zone(column: Column, value: str) -> list[str]:
+def _selected_date_with_zone(column: Column, value: str, cleaning: Cleaning) -> list[str]:
     """The time in UTC, or as it is written where nobody knows its zone, which the row then says."""
     moment, zone = f'{value}."dateTime"', f'clean({value}."timeZone")'
+    if denied := cleaning.names_denied(column.type, value):
+        zone = f"CASE WHEN NOT ({' OR '.join(denied)}) THEN {zone} END"
     is_local = f"moment_in_zone({moment}, NULL) IS NOT NULL AND zone_of({zone}) IS NULL AND NOT has_offset({moment})"
     made = (f"moment_in_zone({moment}, {zone})", zone, f"coalesce({is_local}, false)")
     return [f'{sql} AS "{name}"' for sql, (name, _) in zip(made, column.curated_fields, strict=True)]
@@ -208,15 +210,16 @@ def _date_with_zone_problems(read: _Read) -> list[str]:
 
 
 def _denied(dataset: Dataset, owner: str, reads: Sequence[_Read], cleaning: Cleaning) -> list[str]:
-    """A row's owner decides; for rows about a person all columns are searched, for rows without an owner those beside
-    structures.
+    """A row's owner and its key decide; for rows about a person all columns are searched, for rows without an owner
+    those beside structures.
     """
-    if not cleaning.people.denied:
+    if not cleaning.people.are_some_denied:
         return []
     tests = [f"coalesce(is_denied({owner}), false)"] if dataset.owner_field else []
     for read in reads:
         if read.column.name in dataset.content_columns:
             continue
-        if dataset.describes_person or (dataset.owner == "none" and not read.column.type.is_nested):
+        is_telling = dataset.describes_person or read.column.name in dataset.natural_key
+        if is_telling or (dataset.owner == "none" and not read.column.type.is_nested):
             tests += cleaning.has_denied(read.column.type, read.value)
     return tests

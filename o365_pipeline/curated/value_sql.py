@@ -120,7 +120,7 @@ class Cleaning:
 
     def names_denied(self, kind: ColumnType, value: str) -> list[str]:
         """Returns conditions that are true if the value names a denied person; lists within the value do not count."""
-        if not self.people.denied:
+        if not self.people.are_some_denied:
             return []
         if kind.kind == "struct":
             return [test for key, field in kind.fields for test in self.names_denied(field, f'{value}."{key}"')]

@@ -33,6 +33,7 @@ from pydantic import (
 from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
+from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.errors import SettingsError, UsageError
 
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
@@ -253,7 +254,7 @@ def _customer(name: str, entry: CustomerEntry, request: DataRequest, environment
         **{field: getattr(entry, field) for field in CustomerSettings.model_fields},
         name=name,
         application_secret=_secret("application_secret", entry.application_secret, environment),
-        address_salt=_secret("address_salt", salt, environment) if salt is not None else None,
+        address_salt=_strong("address_salt", salt, environment) if salt is not None else None,
         data_request=request,
     )
 
@@ -264,6 +265,15 @@ def _secret(
     if isinstance(secret, EnvironmentSecret):
         return SecretStr(_looked_up(key, secret, environment))
     return secret
+
+
+def _strong(
+    key: str, secret: KeyVaultSecret | EnvironmentSecret, environment: Mapping[str, str]
+) -> SecretStr | KeyVaultSecret:
+    found = _secret(key, secret, environment)
+    if isinstance(found, SecretStr) and is_weak(found.get_secret_value()):
+        raise ValueError(f"{key}: {WEAK}")
+    return found
 
 
 def _mart(mart: str | EnvironmentSecret, environment: Mapping[str, str]) -> sa.URL:

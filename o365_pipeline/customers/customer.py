@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from o365_pipeline.customers.data_request import DataRequest
 from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.regions import AZURE_REGIONS, azure_region, receiving_regions
+from o365_pipeline.customers.retention import Retention
 from o365_pipeline.errors import UsageError
 
 NationalCloud = Literal["worldwide", "gcc", "gcc-high", "dod"]
@@ -58,7 +59,7 @@ class KeyVaultSecret(BaseModel):
         return self.key_vault.rsplit("/", 1)[-1]
 
 
-class CustomerSettings(BaseModel):
+class CustomerSettings(Retention):
     """All settings of a customer except its data request and its secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -179,23 +179,6 @@ release = sa.Table(
     comment="Append-only: landings that were given up, so that their days can be extracted anew",
 )
 
-purge = sa.Table(
-    "ledger_purge",
-    metadata,
-    sa.Column("purge_id", sa.String(64), primary_key=True),
-    sa.Column("customer", sa.String(100), nullable=False, index=True),
-    sa.Column("reason", sa.Unicode(1000), nullable=False),
-    sa.Column("event_id", sa.String(100), comment="The consent event because of which; null where time ended it"),
-    sa.Column("what", sa.UnicodeText, nullable=False, comment="Extractions and columns to delete, as JSON"),
-    sa.Column("lake_objects", sa.BigInteger, comment="Objects deleted or written anew; null until they are counted"),
-    sa.Column("lake_bytes", sa.BigInteger),
-    sa.Column("mart_rows", sa.BigInteger, comment="Rows of the mart from what was deleted"),
-    sa.Column("dagster_runs", sa.BigInteger, nullable=False, comment="Runs whose events were deleted from Dagster"),
-    sa.Column("started_at", timestamp(), nullable=False),
-    sa.Column("purged_at", timestamp(), comment="Null while the purge is unfinished"),
-    comment="What was deleted because an approval ended, or a new one covers less",
-)
-
 notification = sa.Table(
     "ledger_notification",
     metadata,

@@ -24,6 +24,8 @@ from o365_pipeline.azure.cloud import ARM_URL, SignIn
 from o365_pipeline.customers.configuration import mart_url
 from o365_pipeline.customers.customer import GEN1_RETIRED, LAST_FIRST_DAY, NationalCloud
 from o365_pipeline.customers.partitions import FIRST_DAY
+from o365_pipeline.customers.retention import Retention
+from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.raw.duckdb_session import MEMORY_MB
 from o365_pipeline.raw.lakes import ENDPOINT
@@ -40,11 +42,6 @@ SECRET_SETTINGS = (
 PATTERN_CHARACTERS = "*?[]'#%"
 """Characters with a meaning in file patterns, SQL and URLs; local paths are used in all of them, also by Dagster."""
 
-SIGNATURE_CHARACTERS = 32
-"""The least length of the notifications' signature: anybody can reach the endpoint, and only the signature proves it is
-Azure.
-"""
-
 OF_OTHERS = ("O365_CODE_SERVER", "O365_TEST_MART_URL")
 """Variables that the deployment's Dagster and the tests read."""
 
@@ -56,6 +53,7 @@ ALIKE = 0.75
 
 FOR_THE_SANDBOXES_CUSTOMER = (
     *("data_request", "first_day", "initial_days", "national_cloud", "purge_grace_days", "unread_feed_hours"),
+    *Retention.model_fields,
     *("deny_people", "deny_groups", "hash_outside_addresses", "own_domains", "address_salt"),
 )
 """Settings that a file of customers has for each customer."""
@@ -75,7 +73,7 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
 """Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
-class Settings(BaseSettings):
+class Settings(Retention, BaseSettings):
     """The environment variables that the project reads: O365_ and the field's name."""
 
     model_config = SettingsConfigDict(env_prefix="O365_", env_ignore_empty=True, extra="ignore")
@@ -222,16 +220,15 @@ class Settings(BaseSettings):
     def _hashes_are_salted(self) -> Self:
         if self.hash_outside_addresses and self.address_salt is None:
             raise ValueError("O365_ADDRESS_SALT is missing: O365_HASH_OUTSIDE_ADDRESSES needs a secret to hash with")
+        if self.address_salt and is_weak(self.address_salt.get_secret_value()):
+            raise ValueError(f"O365_ADDRESS_SALT: {WEAK}")
         return self
 
     @model_validator(mode="after")
     def _signature_cannot_be_guessed(self) -> Self:
         signature = self.notification_signature
-        if self.deployment == "azure" and signature and len(signature.get_secret_value()) < SIGNATURE_CHARACTERS:
-            raise ValueError(
-                f"O365_NOTIFICATION_SIGNATURE: at least {SIGNATURE_CHARACTERS} characters are needed, such as "
-                "`openssl rand -hex 32` prints"
-            )
+        if self.deployment == "azure" and signature and is_weak(signature.get_secret_value()):
+            raise ValueError(f"O365_NOTIFICATION_SIGNATURE: {WEAK}")
         return self
 
     @field_validator("lake_url")

@@ -14,6 +14,7 @@ from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.cron import in_words
 from o365_pipeline.customers.customer import NIGHTLY, Customer, Customers
 from o365_pipeline.customers.partitions import CUSTOMERS, range_tags
+from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction import extraction_ledger as ledger
@@ -99,7 +100,7 @@ def days_due(
     nothing = customer.first_day - ONE_DAY
     spans: list[tuple[dt.date, dt.date]] = []
     for dataset in (requested.dataset for requested in customer.data_request.datasets):
-        there = available_days(dataset, today)
+        there = available_days(dataset, today, Horizon.of(customer, today).mart)
         last_held = held.get((customer.name, dataset.name), nothing)
         first_day = max(last_held + ONE_DAY, there.first_day, today - ONE_DAY * MAX_DAYS)
         if first_day <= there.last_day:

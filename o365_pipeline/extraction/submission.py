@@ -23,6 +23,7 @@ from o365_pipeline.consent.feed_reading import read_decisions
 from o365_pipeline.consent.silence import check_feed_is_read
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import naive_utc
 from o365_pipeline.errors import (
@@ -169,9 +170,7 @@ class Submitter:
         """Checks that all missing days may be extracted, before any of them is.
 
         Raises:
-            NotAuthorizedError: no approval in force covers a dataset that has days left to extract, or the
-                customer's
-            installation violates a policy.
+            NotAuthorizedError: no approval in force covers a dataset with days left, or a policy is violated.
             ExtractionError: whether it violates one could not be found out.
         """
         missing = [requested for requested in requests if self._covered(customer, requested, days).missing]
@@ -207,8 +206,9 @@ class Submitter:
             self.sleep(LOOK_PAUSE)
         existing = set(ledger.covering(found, days).values())
         held = {day for entry in existing for day in entry.window.days}
-        there = available_days(requested.dataset, today)
-        lacking = unavailable_days(requested.dataset, set(days) - held, today)
+        first_kept = Horizon.of(customer, today).mart
+        there = available_days(requested.dataset, today, first_kept)
+        lacking = unavailable_days(requested.dataset, set(days) - held, today, first_kept)
         return _Cover(existing, missing_windows((day for day in days if day in there), held), lacking)
 
     def _finish(self, customer: Customer, entry: Extraction) -> None:

@@ -55,19 +55,24 @@ class AvailableDays:
         return self.first_day <= day <= self.last_day
 
 
-def available_days(dataset: Dataset, today: dt.date) -> AvailableDays:
-    """Returns the days that Data Connect has of a dataset on a day (UTC); a day that is not over is never among
-    them.
+def available_days(dataset: Dataset, today: dt.date, first_kept: dt.date = dt.date.min) -> AvailableDays:
+    """Returns the days that Data Connect has of a dataset on a day (UTC), from the first on that is kept; a day that is
+    not over is never among them.
     """
-    first_day = dt.date.min if dataset.history_days is None else today - ONE_DAY * dataset.history_days
-    return AvailableDays(first_day, today - ONE_DAY * max(dataset.delay_days, 1))
+    first_day = first_kept if dataset.history_days is None else today - ONE_DAY * dataset.history_days
+    return AvailableDays(max(first_day, first_kept), today - ONE_DAY * max(dataset.delay_days, 1))
 
 
-def unavailable_days(dataset: Dataset, days: Iterable[dt.date], today: dt.date) -> list[str]:
+def unavailable_days(
+    dataset: Dataset, days: Iterable[dt.date], today: dt.date, first_kept: dt.date = dt.date.min
+) -> list[str]:
     """Returns one line for the days that Data Connect does not have yet, with their date, and one for those that are
     too old.
+
+    Args:
+        first_kept: the first day that the customer keeps: what is older would be deleted at once.
     """
-    there, asked = available_days(dataset, today), list(days)
+    there, asked = available_days(dataset, today, first_kept), list(days)
     lines = []
     if early := [day for day in asked if day > there.last_day]:
         named = " to ".join(dict.fromkeys(str(day) for day in (min(early), max(early))))
@@ -77,10 +82,9 @@ def unavailable_days(dataset: Dataset, days: Iterable[dt.date], today: dt.date) 
         )
     if old := [day for day in asked if day < there.first_day]:
         named = " to ".join(dict.fromkeys(str(day) for day in (min(old), max(old))))
-        lines.append(
-            f"{dataset.name} {named}: too old, Data Connect goes {dataset.history_days} days back: extract days "
-            f"from {there.first_day} on"
-        )
+        is_kept = there.first_day > first_kept
+        why = f"Data Connect goes {dataset.history_days} days back" if is_kept else "keep_mart_days keeps no such day"
+        lines.append(f"{dataset.name} {named}: too old, {why}: extract days from {there.first_day} on")
     return lines
 
 

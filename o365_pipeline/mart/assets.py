@@ -81,6 +81,7 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
         with working_on(context):
             work = customer_days(context.partition_keys)
             customer = customers[work.customer]
+            customer.check_any_is_kept("mart", work.days, dt.datetime.now(dt.UTC).date())
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
         loaded: dict[dt.date, frozenset[str]] = {}
         counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in fed}

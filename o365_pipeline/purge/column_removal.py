@@ -1,93 +1,100 @@
-"""Removes columns from landings: the raw files are rewritten without them, and the manifest names the new files.
+"""Removes columns from landings: the raw files are rewritten without them, and the manifest names the new files; where
+only curated files are left, these are rewritten.
 
-What belongs here: one landing at a time. The manifest is replaced as a whole: before that readers see the old files,
-after it the new ones; files that the manifest does not name are deleted.
+What belongs here: one landing at a time. The order of the steps belongs to `landing_rewrite.py`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import duckdb
-import sqlalchemy as sa
 
+from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet
+from o365_pipeline.curated.current_state import current_path
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.database.ledger import extraction
+from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.purge.landing_rewrite import LINES, replace_manifest, rewritten
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.json_lines import objects_in, pieces
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import Manifest, Part, read_manifest
-from o365_pipeline.raw.parts import part_of, parts_in_turn
-
-LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-"""One column as lines of text: JSON contains neither line breaks nor control characters unescaped."""
+from o365_pipeline.raw.manifest import Manifest, Part, read_manifest, sealed_landing
 
 
-def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> None:
+def remove_columns(lake: Lake, database: Database, extraction_id: str, columns: Sequence[str]) -> bool:
     """Removes columns from the raw files and the manifest of a sealed landing; repeating it changes nothing.
 
-    Unreadable lines might hold anything, so they are left out of the new files.
+    Unreadable lines might hold anything, so they are left out of the new files. False if the files are not kept any
+    more; then only the ledger is changed.
 
     Raises:
         DamagedLandingError: the files are not what was sealed.
     """
-    path, manifest = _manifest_path(database, extraction_id), manifest_of(database, lake, extraction_id)
-    if path is None or manifest is None:
-        return
+    entry = extraction_ledger.find(database, extraction_id)
+    landed = sealed_landing(database, entry) if entry else None
+    if entry is None or landed is None:
+        return True
+    if not landed.is_kept:
+        _note_columns(database, extraction_id, tuple(name for name in entry.columns if name not in columns))
+        return False
+    path, manifest = landed.path, read_manifest(lake, entry, landed.path)
+    left = manifest
     if gone := [name for name in manifest.columns if name in columns]:
-        manifest = _without(lake, manifest, gone)
-        lake.write(path, manifest.model_dump_json(indent=2).encode())
-    named = {part.path for part in manifest.parts} | {path}
-    folder = str(PurePosixPath(path).parent)
-    lake.delete([found for found, _ in lake.objects(folder) if found not in named])
-    with database.begin() as connection:
-        connection.execute(
-            extraction.update()
-            .where(extraction.c.extraction_id == extraction_id)
-            .values(columns=json.dumps(manifest.columns))
-        )
-        connection.execute(
-            landing.update()
-            .where(landing.c.extraction_id == extraction_id)
-            .values(rows_landed=manifest.rows, bytes_landed=manifest.size)
-        )
+        left = _without(lake, manifest, gone)
+    replace_manifest(lake, database, path, manifest, left)
+    _note_columns(database, extraction_id, left.columns)
+    return True
+
+
+def remove_curated_columns(
+    lake: Lake, dataset: Dataset, customer: str, days: Iterable[dt.date], columns: Collection[str]
+) -> None:
+    """Makes columns null in the curated files of days whose raw files are not kept any more, and in the state as of
+    them.
+    """
+    fields = [name for column in dataset.columns if column.name in columns for name, _ in column.curated_fields]
+    nulls = ", ".join(f'NULL::{dataset.curated_schema[name]} AS "{name}"' for name in fields)
+    for day in days if fields else ():
+        folded = [current_path(dataset, customer, day)] if dataset.current_name else []
+        for path in filter(lake.exists, [path_of(CURATED, dataset, customer, day), *folded]):
+            with duckdb_session() as (connection, directory):
+                [file] = lake.stage([path], directory)
+                query = f"SELECT * REPLACE ({nulls}) FROM read_parquet('{file}')"
+                rewrite_parquet(connection, lake, path, file, query, directory)
 
 
 def manifest_of(database: Database, lake: Lake, extraction_id: str) -> Manifest | None:
-    """Returns the manifest of an extraction's sealed landing."""
-    path, entry = _manifest_path(database, extraction_id), extraction_ledger.find(database, extraction_id)
-    return read_manifest(lake, entry, path) if path and entry else None
+    """Returns the manifest of an extraction's sealed landing, if its files are kept."""
+    entry = extraction_ledger.find(database, extraction_id)
+    landed = sealed_landing(database, entry) if entry else None
+    return read_manifest(lake, entry, landed.path) if entry and landed and landed.is_kept else None
 
 
-def _manifest_path(database: Database, extraction_id: str) -> str | None:
-    with database.begin() as connection:
-        return connection.scalar(sa.select(landing.c.manifest).where(landing.c.extraction_id == extraction_id))
+def _note_columns(database: Database, extraction_id: str, columns: Sequence[str]) -> None:
+    of_extraction = extraction.c.extraction_id == extraction_id
+    database.execute(extraction.update().where(of_extraction).values(columns=json.dumps(columns)))
 
 
 def _without(lake: Lake, manifest: Manifest, columns: Sequence[str]) -> Manifest:
     digest = hashlib.sha256(",".join(sorted(columns)).encode()).hexdigest()[:8]
     spellings = catalogue()[manifest.dataset].spellings_of(columns)
-    parts: list[Part] = []
-    with duckdb_session() as (connection, directory):
-        for part, local in parts_in_turn(lake, manifest):
-            target = PurePosixPath(part.path).with_name(f"{PurePosixPath(part.path).stem}.without-{digest}.json")
-            new = directory / "new.json"
-            if part.is_clean:
-                _rewrite(connection, local, new, spellings)
-            else:
-                _rewrite_odd(local, new, spellings)
-            lake.write(str(target), new)
-            parts.append(part_of(connection, str(target), new))
-            new.unlink()
+
+    def rewrite(connection: duckdb.DuckDBPyConnection, part: Part, source: Path, target: Path) -> bool:
+        if part.is_clean:
+            _rewrite(connection, source, target, spellings)
+        else:
+            _rewrite_odd(source, target, spellings)
+        return True
+
     kept = tuple(name for name in manifest.columns if name not in columns)
-    rows = sum(part.rows for part in parts)
-    return manifest.model_copy(update={"columns": kept, "parts": tuple(parts), "rows_reported": rows})
+    return rewritten(lake, manifest, f"without-{digest}", rewrite).model_copy(update={"columns": kept})
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, names: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Deletes Dagster's memory of purged data: previews, schemas and counts in the events of runs.
+"""Deletes Dagster's memory of purged data, and of old runs: previews, schemas and counts in the events of runs.
 
 What belongs here: deleting those events, and reporting to the UI what is left. Dagster deletes events only with their
 whole run; it keeps an asset's latest materialization until there is a later one.
@@ -7,14 +7,14 @@ whole run; it keeps an asset's latest materialization until there is a later one
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
 from o365_pipeline.curated.current_assets import current_key
 from o365_pipeline.customers.partitions import CUSTOMER_TAG, partition_key
-from o365_pipeline.dagster_ui.run_processes import AT_WORK, end_dead_runs
+from o365_pipeline.dagster_ui.run_processes import AT_WORK, BEGUN, end_dead_runs
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.mart.assets import MART_KEYS
 from o365_pipeline.raw.assets import raw_key
@@ -48,6 +48,57 @@ def delete_runs(
         instance.delete_run(run_id)
     instance.wipe_asset_cached_status(list(latest))
     return len(runs)
+
+
+def delete_old_runs(
+    instance: dg.DagsterInstance, before: dt.datetime, kept_from: Mapping[str, dt.date], limit: int
+) -> int:
+    """Deletes runs that were created before a moment and have ended, with their events; returns how many.
+
+    What they materialized is reported again, without a page, where its day is kept and no later run made it anew.
+
+    Args:
+        kept_from: the first day that is kept of each customer's data.
+        limit: how many runs are deleted at most.
+    """
+    ended = [status for status in dg.DagsterRunStatus if status not in (*BEGUN, dg.DagsterRunStatus.QUEUED)]
+    old = dg.RunsFilter(created_before=before, statuses=ended)
+    records = instance.get_run_records(old, limit=limit, order_by="id", ascending=True)
+    for record in records:
+        run_id = record.dagster_run.run_id
+        for key, partitions in _made_by(instance, run_id).items():
+            kept = {partition for partition in partitions if _is_kept(partition, kept_from)}
+            for partition in sorted(_last_made_by(instance, run_id, key, kept)):
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(key, partition=partition, description="Made by a run that is not kept.")
+                )
+        instance.delete_run(run_id)
+    return len(records)
+
+
+def _made_by(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, set[str]]:
+    """Returns the partitions of assets that a run materialized."""
+    made: dict[dg.AssetKey, set[str]] = {}
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records:
+        event = record.asset_materialization
+        if event and event.partition:
+            made.setdefault(event.asset_key, set()).add(event.partition)
+    return made
+
+
+def _last_made_by(
+    instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey, partitions: Collection[str]
+) -> Iterator[str]:
+    """Returns those of an asset's partitions that no other run made after this one."""
+    for partition in partitions:
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+        if [record.run_id for record in instance.fetch_materializations(wanted, limit=1).records] == [run_id]:
+            yield partition
+
+
+def _is_kept(partition: str, kept_from: Mapping[str, dt.date]) -> bool:
+    customer, _, day = partition.partition("|")
+    return bool(day) and customer in kept_from and dt.date.fromisoformat(day) >= kept_from[customer]
 
 
 def wait_for_others(context: dg.OpExecutionContext, customer: str) -> None:

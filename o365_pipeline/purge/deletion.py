@@ -9,7 +9,6 @@ whatever was decided since.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,33 +17,32 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, curate, path_of
-from o365_pipeline.curated.current_state import build_current_state, current_path
+from o365_pipeline.curated.curation import curate
+from o365_pipeline.curated.current_state import become_snapshot, build_current_state, current_path
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.retention import Horizon, record_horizon, recorded_horizon
 from o365_pipeline.database.database import Database
+from o365_pipeline.database.deletion_ledger import purge as purge_table
 from o365_pipeline.database.ledger import extraction, id_batches, insert_new, landing, naive_utc
-from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DamagedLandingError
 from o365_pipeline.extraction import extraction_ledger
-from o365_pipeline.extraction.extraction_ledger import CLAIMED, PURGED, UNDER_WAY, WITHOUT_DATA, under_way
+from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY, under_way
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart import ledger_copies
 from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
-from o365_pipeline.purge.column_removal import manifest_of, remove_columns
-from o365_pipeline.purge.plan import Deletion, Plan
+from o365_pipeline.purge.column_removal import manifest_of, remove_columns, remove_curated_columns
+from o365_pipeline.purge.live_data import Days, bases, dead_objects, folders_of, live_days
+from o365_pipeline.purge.plan import Deletion, Plan, What
+from o365_pipeline.purge.thinning import WEEK, days_to_thin, thin
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import distinct_landings, landings_of
 from o365_pipeline.raw.release import release_landing
 from o365_pipeline.raw.scratch import sweep
-
-CURATED_STAGES = (CURATED, USER_ROWS, QUARANTINE)
-
-Days = set[tuple[Dataset, dt.date]]
 
 
 def unfinished(database: Database, customer: Customer) -> Plan | None:
@@ -54,8 +52,8 @@ def unfinished(database: Database, customer: Customer) -> Plan | None:
         row = connection.execute(query.order_by(purge_table.c.started_at)).first()
     if row is None:
         return None
-    deletions = tuple(Deletion.model_validate(entry) for entry in json.loads(row.what))
-    return Plan(customer=row.customer, reason=row.reason, event_id=row.event_id, deletions=deletions)
+    what = What.model_validate_json(row.what)
+    return Plan(customer=row.customer, reason=row.reason, event_id=row.event_id, **dict(what))
 
 
 def records(database: Database, customer: Customer) -> Sequence[sa.Row[Any]]:
@@ -72,7 +70,7 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
         "customer": plan.customer,
         "reason": plan.reason,
         "event_id": plan.event_id,
-        "what": json.dumps([deletion.model_dump() for deletion in plan.deletions]),
+        "what": What(**{name: getattr(plan, name) for name in What.model_fields}).model_dump_json(),
         "dagster_runs": 0,
         "started_at": naive_utc(now),
     }
@@ -86,6 +84,8 @@ def begin(database: Database, plan: Plan, now: dt.datetime) -> None:
             connection.execute(extraction.update().where(*of_plan).values(status=PURGED))
             purged = sa.select(extraction.c.extraction_id).where(*of_plan, extraction.c.status == PURGED)
             connection.execute(sa.delete(landing).where(landing.c.extraction_id.in_(purged)))
+        if plan.horizon:
+            record_horizon(connection, plan.customer, plan.horizon)
 
     database.run(note)
 
@@ -101,24 +101,33 @@ def delete(marts: Marts, lake: Lake, customer: Customer, plan: Plan, cloud: Clou
     for deletion in plan.deletions:
         if deletion.columns and (found := _window_of(database, deletion.extraction_id)):
             dataset, window = found
-            _strip(database, lake, deletion)
+            _strip(database, lake, customer, deletion, dataset, window)
             stripped |= {(dataset, day) for day in window.days}
-    lake.delete([path for path, _ in _dead_objects(database, lake, customer)])
+    if plan.horizon:
+        _fold_bases(database, lake, customer, plan.horizon)
+    lake.delete([path for path, _ in dead_objects(database, lake, customer)])
     if not under_way(database, [customer.name]):
-        for prefix in _folders_of(lake, customer):
+        for prefix in folders_of(lake, customer):
             lake.delete_unfinished(prefix)
     _curate_again(database, lake, customer, stripped & live_days(database, customer), cloud)
     touched |= _fold_again(database, lake, customer, plan)
-    _rebuild_mart(marts, lake, customer, touched)
+    rebuild_mart(marts, lake, customer, touched)
+    if plan.horizon:
+        _thin(marts, customer, plan.thinned_before)
     marts[customer.name].compact()
     sweep()
     return touched
 
 
-def _strip(database: Database, lake: Lake, deletion: Deletion) -> None:
-    """Removes columns from a landing; one that is damaged is given up as a whole, since nobody knows what it holds."""
+def _strip(
+    database: Database, lake: Lake, customer: Customer, deletion: Deletion, dataset: Dataset, window: Window
+) -> None:
+    """Removes columns from a landing, and from what was curated of it where its raw files are not kept any more; one
+    that is damaged is given up as a whole, since nobody knows what it holds.
+    """
     try:
-        remove_columns(lake, database, deletion.extraction_id, deletion.columns)
+        if not remove_columns(lake, database, deletion.extraction_id, deletion.columns):
+            remove_curated_columns(lake, dataset, customer.name, window.days, deletion.columns)
     except DamagedLandingError as error:
         if entry := extraction_ledger.find(database, deletion.extraction_id):
             release_landing(database, lake, entry, f"columns could not be removed: {error}", dt.datetime.now(dt.UTC))
@@ -131,65 +140,6 @@ def finish(database: Database, plan: Plan, dagster_runs: int, now: dt.datetime) 
         .where(purge_table.c.purge_id == plan.purge_id, purge_table.c.purged_at.is_(None))
         .values(purged_at=naive_utc(now), dagster_runs=purge_table.c.dagster_runs + dagster_runs)
     )
-
-
-def live_days(database: Database, customer: Customer) -> Days:
-    """Returns the (dataset, day) pairs of the customer that a sealed landing holds."""
-    query = (
-        sa.select(extraction.c.dataset, extraction.c.first_day, extraction.c.last_day)
-        .join(landing, landing.c.extraction_id == extraction.c.extraction_id)
-        .where(extraction.c.customer == customer.name, extraction.c.status.not_in(WITHOUT_DATA))
-    )
-    with database.begin() as connection:
-        return {
-            (catalogue()[row.dataset], day)
-            for row in connection.execute(query)
-            if row.dataset in catalogue()
-            for day in Window(row.first_day, row.last_day).days
-        }
-
-
-def _dead_objects(database: Database, lake: Lake, customer: Customer) -> list[tuple[str, int]]:
-    """Returns the customer's objects that belong to no extraction or landing.
-
-    They are listed before the ledgers are read: data that lands meanwhile is in the ledgers before it is in the lake.
-    """
-    name = customer.name
-    raw_folder, *curated_folders = _folders_of(lake, customer)
-    raw = lake.objects(raw_folder)
-    curated = [found for folder in curated_folders for found in lake.objects(folder)]
-    folders, live = _live_folders(database, customer), live_days(database, customer)
-    alive = {path_of(stage, dataset, name, day) for stage in CURATED_STAGES for dataset, day in live}
-    alive |= {current_path(dataset, name, day) for dataset, day in live if dataset.current_name}
-    dead = [found for found in raw if not _parents(found[0], folders)]
-    return [*dead, *(found for found in curated if found[0] not in alive)]
-
-
-def _folders_of(lake: Lake, customer: Customer) -> list[str]:
-    """Returns the folders that hold the customer's objects, the raw ones first."""
-    curated = [f"{stage}/{folder}/{customer.name}" for stage in CURATED_STAGES for folder in lake.folders(stage)]
-    return [f"raw/{customer.name}", *curated]
-
-
-def _parents(path: str, folders: set[str]) -> list[str]:
-    """Returns those of the folders that may contain a raw object: its window's and its run's."""
-    parts = path.split("/")
-    return [folder for folder in ("/".join(parts[:4]), "/".join(parts[:5])) if folder in folders]
-
-
-def _live_folders(database: Database, customer: Customer) -> set[str]:
-    """Returns the folders of valid factory runs; if a window's run is being created, the whole window's folder."""
-    query = sa.select(extraction).where(
-        extraction.c.customer == customer.name, extraction.c.status.not_in(WITHOUT_DATA)
-    )
-    with database.begin() as connection:
-        rows = connection.execute(query).all()
-    folders = set()
-    for row in rows:
-        if row.dataset in catalogue():
-            window = f"raw/{customer.name}/{catalogue()[row.dataset].asset_name}/{Window(row.first_day, row.last_day)}"
-            folders.add(window if row.status == CLAIMED else f"{window}/{row.factory_run_id}")
-    return folders
 
 
 def _curate_again(database: Database, lake: Lake, customer: Customer, days: Days, cloud: Cloud | None) -> None:
@@ -217,24 +167,45 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
             dataset, window = found
             first_days[dataset] = min(window.first_day, first_days.get(dataset, window.first_day))
     live = live_days(database, customer)
+    before = bases(lake, customer, recorded_horizon(database, customer.name))
     for dataset, first_day in first_days.items():
-        days = sorted(day for held, day in live if held == dataset and day >= first_day)
-        landings = landings_of(database, lake, customer.name, dataset, days) if days else {}
-        for day in days:
+        held = {
+            *(day for found, day in live if found == dataset),
+            *(day for found, day in before.items() if found == dataset),
+        }
+        for day in sorted(day for day in held if day >= first_day):
             if lake.exists(current_path(dataset, customer.name, day)):
-                build_current_state(database, lake, dataset, customer.name, day, landings[day].manifest.columns)
+                columns = _columns_of(database, customer, dataset, day)
+                build_current_state(database, lake, dataset, customer.name, day, columns)
     return {day for _, day in live if day >= min(first_days.values())} if first_days else set()
 
 
-def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
+def _fold_bases(database: Database, lake: Lake, customer: Customer, horizon: Horizon) -> None:
+    """Lets the last day before the horizon hold what there was as of it, so that no change before it is needed."""
+    for dataset, day in bases(lake, customer, horizon).items():
+        become_snapshot(database, lake, dataset, customer.name, day, _columns_of(database, customer, dataset, day))
+
+
+def _columns_of(database: Database, customer: Customer, dataset: Dataset, day: dt.date) -> tuple[str, ...]:
+    """Returns the columns of the landing that holds a day."""
+    found = extraction_ledger.overlapping(database, customer.name, dataset.name, day, day)
+    return found[-1].columns if found else ()
+
+
+def rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.date]) -> None:
     """Loads the affected days again from what is left in the lake, and deletes days of which nothing is left."""
     mart, live = marts[customer.name], live_days(marts.ledger, customer)
+    horizon = recorded_horizon(marts.ledger, customer.name)
+    before = bases(lake, customer, horizon)
+    kept = {day for _, day in live if day >= horizon.mart}
     # Later days hold what was counted from the touched ones' mail.
-    stale = touched | (depending(touched) & loaded_days(mart, customer.name))
-    for day in sorted(stale & {day for _, day in live}):
+    loaded = loaded_days(mart, customer.name)
+    stale = touched | (depending(touched) & loaded)
+    for day in sorted(stale & kept):
         held = {dataset for dataset, found in live if found == day or (dataset.current_name and found < day)}
-        load_day(marts, lake, customer.name, day, held, customer.everyone_names)
-    for day in sorted(loaded_days(mart, customer.name) - {day for _, day in live}):
+        load_day(marts, lake, customer.name, day, held | before.keys(), customer.everyone_names)
+    _thin_again(mart, customer, horizon, stale & kept)
+    for day in sorted(loaded - kept):
         mart.run(partial(_delete_day, customer=customer, day=day))
     if marts.has_own_mart(customer.name):
         mart.run(partial(ledger_copies.remove_unused, ledger=marts.ledger, customer=customer.name))
@@ -242,6 +213,19 @@ def _rebuild_mart(marts: Marts, lake: Lake, customer: Customer, touched: set[dt.
         for day in sorted(loaded_days(marts.default, customer.name)):
             marts.default.run(partial(_delete_day, customer=customer, day=day))
         marts.default.compact()
+
+
+def _thin(marts: Marts, customer: Customer, thinned_before: dt.date) -> None:
+    """Thins the weeks that have become old enough since the last time."""
+    mart, horizon = marts[customer.name], recorded_horizon(marts.ledger, customer.name)
+    first = thinned_before - WEEK if thinned_before > dt.date.min else thinned_before
+    found = days_to_thin(loaded_days(mart, customer.name), horizon.snapshots)
+    thin(mart, customer, {day for day in found if day >= first})
+
+
+def _thin_again(mart: Database, customer: Customer, horizon: Horizon, reloaded: set[dt.date]) -> None:
+    if any(day < horizon.snapshots for day in reloaded):
+        thin(mart, customer, days_to_thin(loaded_days(mart, customer.name), horizon.snapshots) & reloaded)
 
 
 def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:
@@ -256,13 +240,13 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
     with database.begin() as connection:
         if connection.scalar(sa.select(purge_table.c.lake_objects).where(of_plan)) is not None:
             return
-    objects = _dead_objects(database, lake, customer)
+    objects = dead_objects(database, lake, customer)
     for deletion in plan.deletions:
         if deletion.columns:
             with suppress(DamagedLandingError):
                 manifest = manifest_of(database, lake, deletion.extraction_id)
                 objects += [(part.path, part.size) for part in manifest.parts] if manifest else []
-    rows = _rows_of(marts[customer.name], [deletion.extraction_id for deletion in plan.deletions])
+    rows = _rows_of(marts[customer.name], customer, plan)
     database.execute(
         purge_table.update()
         .where(of_plan)
@@ -270,14 +254,23 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
     )
 
 
-def _rows_of(mart: Database, extraction_ids: Sequence[str]) -> int:
-    """Counts the mart's rows that come from some extractions."""
+def _rows_of(mart: Database, customer: Customer, plan: Plan) -> int:
+    """Counts the mart's rows that come from a plan's extractions, and those that are too old."""
+    extraction_ids = [deletion.extraction_id for deletion in plan.deletions]
     with mart.begin() as connection:
-        return sum(
-            connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.extraction_id.in_(ids))) or 0
-            for table in MART_TABLES
-            for ids in id_batches(extraction_ids)
+
+        def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+            return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
+
+        found = sum(
+            count(table, table.c.extraction_id.in_(ids)) for table in MART_TABLES for ids in id_batches(extraction_ids)
         )
+        if plan.horizon:
+            found += sum(
+                count(table, table.c.customer == customer.name, table.c.day < plan.horizon.mart)
+                for table in MART_TABLES
+            )
+        return found
 
 
 def _days_of(database: Database, plan: Plan) -> set[dt.date]:

@@ -1,4 +1,4 @@
-"""The purge job, and the sensor that launches it when a grace period is over.
+"""The purge job, and the sensor that launches it when a grace period is over, or a purge is unfinished.
 
 What belongs here: purging as Dagster sees it. What is deleted is decided in `plan.py`; deleting belongs to
 `deletion.py`.
@@ -17,9 +17,11 @@ from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.purge import deletion
+from o365_pipeline.purge import deletion, erasure
 from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
+from o365_pipeline.purge.live_data import live_days
 from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
+from o365_pipeline.purge.retention import plan_retention
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
 
@@ -34,14 +36,17 @@ MAX_ROUNDS = 10
 class PurgeConfig(dg.Config):
     """The customer whose data is purged."""
 
-    customer: str = Field(description="The customer of whose data is deleted what no approval covers any more.")
+    customer: str = Field(
+        description="The customer of whose data is deleted what no approval covers any more, and what is too old."
+    )
     although_in_doubt: bool = Field(
         default=False, description="Also where a renewal may have been missed, because the feed was not read."
     )
 
 
 @dg.op(
-    description="Deletes what no approval of the customer has covered for longer than the grace, and records it.",
+    description="Deletes what no approval of the customer has covered for longer than the grace, and what is older "
+    "than the customer keeps it, and records it.",
     retry_policy=REPEATED,
 )
 def purge(
@@ -55,15 +60,27 @@ def purge(
 ) -> None:
     with working_on(context):
         customer = customers[config.customer]
+        customer.check_may_delete()
     wait_for_others(context, customer.name)
+    for request_id in erasure.unfinished(database, customer):
+        erasure.carry_out(marts, lakes.of(customer), customer, request_id)
+        context.log.info(f"{customer.name}: request {request_id} is done, a person is erased")
     for _ in range(MAX_ROUNDS):
-        now = dt.datetime.now(dt.UTC)
-        plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now, config.although_in_doubt)
+        plan = next_plan(database, customer, dt.datetime.now(dt.UTC), config.although_in_doubt)
         if plan is None:
             context.log.info(f"{customer.name}: nothing more is to be purged")
             return
         carry_out(context.instance, marts, lakes.of(customer), customer, plan, cloud)
         context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
+
+
+def next_plan(database: Database, customer: Customer, now: dt.datetime, although_in_doubt: bool = False) -> Plan | None:
+    """Returns what is to be deleted next: what was begun, what no approval covers, what is older than it is kept."""
+    return (
+        deletion.unfinished(database, customer)
+        or plan_purge(database, customer, now, although_in_doubt)
+        or plan_retention(database, customer, now.date())
+    )
 
 
 def carry_out(
@@ -78,7 +95,7 @@ def carry_out(
     database = marts.ledger
     deletion.begin(database, plan, dt.datetime.now(dt.UTC))
     days = deletion.delete(marts, lake, customer, plan, cloud)
-    runs = delete_runs(instance, customer.name, days, deletion.live_days(database, customer))
+    runs = delete_runs(instance, customer.name, days, live_days(database, customer)) if days else 0
     deletion.finish(database, plan, runs, dt.datetime.now(dt.UTC))
 
 
@@ -87,7 +104,8 @@ purge_job = customer_job(
     purge,
     PurgeConfig(customer=EXAMPLE),
     "Deletes of a customer's raw, curated and mart data, and of what Dagster remembers of it, what no approval has "
-    "covered for longer than the grace. Launched by the purge sensor; to repeat it does no harm.",
+    "covered for longer than the grace, what is older than the customer keeps it, and a person whose erasure was "
+    "begun. Launched by the purge sensor and the schedule daily_retention; to repeat it does no harm.",
     stage="purge",
 )
 
@@ -125,14 +143,18 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
         chosen = in_turn((customer.name for customer in customers), context.cursor or "")[:MAX_CUSTOMERS]
+        erasures = erasure.unfinished_of(database, chosen)
         requests: list[dg.RunRequest] = []
         coming: list[str] = []
         for name in chosen:
             customer = customers[name]
             plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
-            if plan:
+            begun = plan.purge_id if plan else next(iter(erasures.get(name, [])), None)
+            if begun and customer.legal_hold:
+                coming.append(f"{name}: the legal hold ({customer.legal_hold}) forbids the purge that is due")
+            elif begun:
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
-                requests.append(purge_request(name, f"{plan.purge_id}:{now:%Y-%m-%dT%H}"))
+                requests.append(purge_request(name, f"{begun}:{now:%Y-%m-%dT%H}"))
             elif day := next_purge_at(database, customer, now):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
         return dg.SensorResult(

@@ -22,6 +22,7 @@ from o365_pipeline.consent.authorization import ask_of
 from o365_pipeline.consent.coverage import HeldData, Lapse, lapses
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
+from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
 from o365_pipeline.datasets import Dataset, catalogue
@@ -37,15 +38,22 @@ class Deletion(BaseModel):
     columns: tuple[str, ...] = ()
 
 
-class Plan(BaseModel):
-    """The data of one customer that is to be deleted, and the reason."""
+class What(BaseModel):
+    """What a plan deletes, as the ledger keeps it."""
 
     model_config = ConfigDict(frozen=True)
+
+    deletions: tuple[Deletion, ...] = ()
+    horizon: Horizon | None = Field(default=None, description="What is deleted because of its age; None: nothing is.")
+    thinned_before: dt.date = Field(default=dt.date.min, description="Weeks before this day are thinned already.")
+
+
+class Plan(What):
+    """The data of one customer that is to be deleted, and the reason."""
 
     customer: str
     reason: str
     event_id: str | None = Field(description="The consent event because of which; None where time ended the approval.")
-    deletions: tuple[Deletion, ...]
 
     @property
     def purge_id(self) -> str:

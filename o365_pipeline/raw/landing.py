@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import landing, put
 from o365_pipeline.datasets import Dataset
+from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
-from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, damaged, read_manifest
+from o365_pipeline.raw.manifest import MANIFEST_NAME, Manifest, damaged, read_manifest, sealed_landing
 from o365_pipeline.raw.parts import is_part, part_of
 
 
@@ -96,9 +97,14 @@ def sealed(lake: Lake, database: Database, dataset: Dataset, entry: Extraction) 
 
     Raises:
         DamagedLandingError: it was sealed, and the manifest is lost or damaged.
+        LandingError: it was sealed so long ago that its files are not kept any more.
     """
     path = f"{folder(dataset, entry)}/{MANIFEST_NAME}"
-    query = sa.select(landing.c.factory_run_id).where(landing.c.extraction_id == entry.extraction_id)
-    with database.begin() as connection:
-        is_noted = connection.scalar(query) == entry.factory_run_id
+    noted = sealed_landing(database, entry)
+    is_noted = noted is not None and noted.factory_run_id == entry.factory_run_id
+    if noted and is_noted and not noted.is_kept:
+        raise LandingError(
+            f"{entry.customer} {entry.dataset} {entry.window}: its raw files are older than keep_raw_days lets them "
+            "be, and were deleted; what was made of them is there"
+        )
     return read_manifest(lake, entry, path) if is_noted or lake.exists(path) else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from o365_pipeline.customers.retention import Horizon, recorded_horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing
 from o365_pipeline.datasets import Dataset
@@ -97,14 +98,38 @@ def read_manifest(lake: Lake, entry: Extraction, path: str) -> Manifest:
         raise damaged(entry, f"{name} is not there any more") from None
 
 
+@dataclass(frozen=True)
+class SealedLanding:
+    """What the ledger says of a sealed landing: the manifest's path, and whether its raw files are kept."""
+
+    path: str
+    factory_run_id: str
+    is_kept: bool
+
+
+def raw_is_kept(horizon: Horizon, last_day: dt.date, landed_at: dt.datetime) -> bool:
+    """Tells whether the raw files of a window are young enough to be kept."""
+    return landed_at.date() >= horizon.raw and last_day >= horizon.curated
+
+
+def sealed_landing(database: Database, entry: Extraction) -> SealedLanding | None:
+    """Returns what the ledger says of an extraction's landing; None if none was sealed."""
+    return _sealed(database, entry.customer, [entry]).get(entry)
+
+
 def landings_of(
     database: Database, lake: Lake, customer: str, dataset: Dataset, days: Sequence[dt.date]
 ) -> dict[dt.date, Landed]:
-    """Returns, for each day, the newest sealed landing that holds it."""
-    manifests = _sealed(database, customer, dataset, min(days), max(days))
-    chosen = extraction_ledger.covering(manifests, days)
-    landed = {entry: Landed(entry, read_manifest(lake, entry, manifests[entry])) for entry in set(chosen.values())}
-    return {day: landed[entry] for day, entry in chosen.items()}
+    """Returns, for each day, the newest sealed landing that holds it, if its raw files are kept."""
+    found = extraction_ledger.overlapping(database, customer, dataset.name, min(days), max(days))
+    sealed = _sealed(database, customer, found)
+    chosen = extraction_ledger.covering(sealed, days)
+    landed = {
+        entry: Landed(entry, read_manifest(lake, entry, sealed[entry].path))
+        for entry in set(chosen.values())
+        if sealed[entry].is_kept
+    }
+    return {day: landed[entry] for day, entry in chosen.items() if entry in landed}
 
 
 def distinct_landings(landings: Iterable[Landed]) -> list[Landed]:
@@ -113,12 +138,14 @@ def distinct_landings(landings: Iterable[Landed]) -> list[Landed]:
 
 
 def newest_landing(database: Database, lake: Lake, customer: str, dataset: Dataset) -> Landed | None:
-    """Returns the newest sealed landing of a dataset, whatever its days are."""
+    """Returns the newest sealed landing of a dataset whose raw files are kept, whatever its days are."""
+    horizon = recorded_horizon(database, customer)
     query = (
         sa.select(landing.c.extraction_id, landing.c.manifest)
         .join(extraction, extraction.c.extraction_id == landing.c.extraction_id)
         .where(extraction.c.customer == customer, extraction.c.dataset == dataset.name)
         .where(extraction.c.status.not_in(extraction_ledger.WITHOUT_DATA))
+        .where(landing.c.sealed_at >= horizon.raw, extraction.c.last_day >= horizon.curated)
         .order_by(extraction.c.last_day.desc(), extraction.c.claimed_at.desc())
         .limit(1)
     )
@@ -130,20 +157,23 @@ def newest_landing(database: Database, lake: Lake, customer: str, dataset: Datas
 
 def landed_days(database: Database, customer: str, dataset: Dataset, last_day: dt.date) -> list[dt.date]:
     """Returns, in order, the days up to a day that sealed landings hold; reads the ledger, not the manifests."""
-    sealed = _sealed(database, customer, dataset, dt.date.min, last_day)
+    found = extraction_ledger.overlapping(database, customer, dataset.name, dt.date.min, last_day)
+    sealed = _sealed(database, customer, found)
     return sorted({day for entry in sealed for day in entry.window.days if day <= last_day})
 
 
-def _sealed(
-    database: Database, customer: str, dataset: Dataset, first_day: dt.date, last_day: dt.date
-) -> dict[Extraction, str]:
-    """Returns the manifests of sealed landings that share a day with the span, by extraction, the newest last."""
-    found = extraction_ledger.overlapping(database, customer, dataset.name, first_day, last_day)
-    query = sa.select(landing.c.extraction_id, landing.c.manifest)
+def _sealed(database: Database, customer: str, entries: Sequence[Extraction]) -> dict[Extraction, SealedLanding]:
+    """Returns the sealed landings of some extractions of a customer, in their order."""
+    horizon = recorded_horizon(database, customer)
+    query = sa.select(landing)
     with database.begin() as connection:
-        manifests = {
-            row.extraction_id: row.manifest
-            for some in id_batches([entry.extraction_id for entry in found])
+        rows = {
+            row.extraction_id: row
+            for some in id_batches([entry.extraction_id for entry in entries])
             for row in connection.execute(query.where(landing.c.extraction_id.in_(some)))
         }
-    return {entry: manifests[entry.extraction_id] for entry in found if entry.extraction_id in manifests}
+    return {
+        entry: SealedLanding(row.manifest, row.factory_run_id, raw_is_kept(horizon, entry.last_day, row.sealed_at))
+        for entry in entries
+        if (row := rows.get(entry.extraction_id))
+    }

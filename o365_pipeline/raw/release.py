@@ -11,6 +11,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, insert_new, landing, naive_utc, release, truncated
 from o365_pipeline.datasets import Dataset, catalogue
@@ -33,8 +34,10 @@ def release_days(
     does not pay again.
 
     Raises:
-        UsageError: one is under way, or Data Connect does not have the days of one any more; nothing was given up.
+        UsageError: a legal hold forbids it, one is under way, or Data Connect does not have the days of one any more;
+            nothing was given up.
     """
+    customer.check_may_delete()
     now = dt.datetime.now(dt.UTC)
     found = extraction_ledger.overlapping(database, customer.name, dataset.name, window.first_day, window.last_day)
     given_up = [entry for entry in found if not _is_being_mended(database, lake, dataset, entry)]
@@ -43,7 +46,8 @@ def release_days(
             raise UsageError(
                 f"{customer.name} {dataset.name} {entry.window} is under way ({entry.status}): wait for it"
             )
-        if lacking := unavailable_days(dataset, entry.window.days, now.date()):
+        first_kept = Horizon.of(customer, now.date()).mart
+        if lacking := unavailable_days(dataset, entry.window.days, now.date(), first_kept):
             raise UsageError("; ".join(lacking))
     for entry in given_up:
         release_landing(database, lake, entry, reason, now)

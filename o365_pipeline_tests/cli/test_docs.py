@@ -83,13 +83,19 @@ def test_every_setting_is_in_the_reference_with_its_default_and_values() -> None
 
 
 OF_THE_SANDBOXES_CUSTOMER = {
-    "ADDRESS_SALT": "salt",
+    "ADDRESS_SALT": "0123456789abcdef" * 2,
     "DATA_REQUEST": "data_request.toml",
     "DENY_GROUPS": "5d2a9c7e-0000-4000-8000-0000000000b2",
     "DENY_PEOPLE": "ann@contoso.example",
     "FIRST_DAY": "2026-11-16",
     "HASH_OUTSIDE_ADDRESSES": "false",
     "INITIAL_DAYS": "7",
+    "KEEP_CURATED_DAYS": "740",
+    "KEEP_MART_DAYS": "730",
+    "KEEP_QUARANTINE_DAYS": "30",
+    "KEEP_RAW_DAYS": "90",
+    "KEEP_SNAPSHOTS_DAYS": "400",
+    "LEGAL_HOLD": "case 2026-114",
     "NATIONAL_CLOUD": "gcc",
     "OWN_DOMAINS": "contoso.example",
     "PURGE_GRACE_DAYS": "30",

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
-from o365_pipeline.curated.current_state import current_path, newest_current, rebuild_states
+from o365_pipeline.curated.current_state import become_snapshot, current_path, newest_current, rebuild_states
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.upgrade import mart_database
@@ -88,7 +88,7 @@ def test_a_day_before_the_first_full_snapshot_shows_what_was_told_since(history:
 
 def test_what_was_purged_is_not_there_any_more(four_days: History) -> None:
     with four_days.database.begin() as connection:
-        connection.execute(sa.delete(landing).where(landing.c.factory_run_id == f"run-{TUE}_{WED}"))
+        connection.execute(sa.delete(landing).where(landing.c.factory_run_id == f"run-{SITES}-{TUE}_{WED}"))
 
     assert titles(four_days.current(SITES, WED)) == ["a1", "b1", "c1"]
 
@@ -172,3 +172,14 @@ def test_of_the_published_samples_every_row_is_there(history: History, name: str
     assert counts.total == rows
     assert counts.quarantined == len(history.rows(QUARANTINE, name, MON)) == 0
     assert len(history.current(name, MON)) == rows
+
+
+def test_a_day_that_holds_the_state_needs_no_day_before_it(four_days: History, lake: Lake) -> None:
+    columns = names(catalogue()[SITES])
+    become_snapshot(four_days.database, lake, catalogue()[SITES], CUSTOMER, TUE, columns)
+    become_snapshot(four_days.database, lake, catalogue()[SITES], CUSTOMER, TUE, columns)
+    lake.delete([path_of(CURATED, catalogue()[SITES], CUSTOMER, MON)])
+
+    shown = {day: titles(four_days.current(SITES, day)) for day in (TUE, WED, THU)}
+
+    assert shown == {TUE: ["a1", "b2", "d2"], WED: ["a1", "b2", "c3", "d3"], THU: ["a4", "d4"]}

@@ -54,6 +54,8 @@ ANSWERS = [
         Reason.IN_QUARANTINE,
         "3 rows: no id",
     ),
+    (Evidence(extracted=LANDED, held=CURATED, is_erased=True), Reason.DENIED, "the person was erased"),
+    (Evidence(extracted=LANDED, is_too_old=True), Reason.PURGED, "the day is older than it is kept"),
     (Evidence(is_requested=False), Reason.NOT_COVERED, "the data request does not name this dataset"),
     (Evidence(), Reason.NOT_EXTRACTED, "nothing was asked for on this day"),
     (

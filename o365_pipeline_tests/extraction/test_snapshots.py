@@ -179,3 +179,14 @@ def test_a_day_that_is_too_old_is_refused_unless_it_is_held(
     assert later.submit_days(customer, sites, days(0, 0)).reattached == 1
     with pytest.raises(UsageError, match=f"{DAY + ONE_DAY}: too old, Data Connect goes 21 days back"):
         later.submit_days(customer, sites, days(0, 1))
+
+
+def test_days_that_are_older_than_they_are_kept_are_too_old_too() -> None:
+    first_kept = TODAY - dt.timedelta(days=5)
+    asked = [first_kept - dt.timedelta(days=1), first_kept]
+
+    for dataset in (SITES, MESSAGES):
+        [line] = unavailable_days(dataset, asked, TODAY, first_kept)
+        assert line.endswith(f"too old, keep_mart_days keeps no such day: extract days from {first_kept} on")
+        assert unavailable_days(dataset, asked[1:], TODAY, first_kept) == []
+        assert available_days(dataset, TODAY, first_kept).first_day == first_kept

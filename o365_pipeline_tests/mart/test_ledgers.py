@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from o365_pipeline.consent import approval_ledger
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
+from o365_pipeline.database.deletion_ledger import purge as purge_table
 from o365_pipeline.database.ledger import approval_event, extraction, landing, recorded_after, truncated
-from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction

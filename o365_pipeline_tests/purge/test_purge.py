@@ -18,8 +18,8 @@ from o365_pipeline.consent import feed_ledger
 from o365_pipeline.consent.activity_feed import Position
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.deletion_ledger import purge as purge_table
 from o365_pipeline.database.ledger import extraction, landing, release
-from o365_pipeline.database.ledger import purge as purge_table
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.purge import deletion
@@ -386,9 +386,9 @@ class Killed(BaseException):
 
 STEPS = [
     "_count",
-    "_dead_objects",
+    "dead_objects",
     "live_days",
-    "_rebuild_mart",
+    "rebuild_mart",
 ]
 
 

@@ -181,6 +181,15 @@ def test_what_is_under_way_is_not_given_up(
         give_up(deployment, customer)
 
 
+def test_under_a_legal_hold_nothing_is_given_up(deployment: Deployment, customer: Customer, sealed: Extraction) -> None:
+    before = lake_of(deployment).objects("raw")
+
+    with pytest.raises(UsageError, match=r"nothing is deleted under the legal hold \(case 7\)"):
+        give_up(deployment, customer.model_copy(update={"legal_hold": "case 7"}))
+
+    assert lake_of(deployment).objects("raw") == before != []
+
+
 def test_what_is_under_way_is_not_released(deployment: Deployment, customer: Customer, sealed: Extraction) -> None:
     release_landing(deployment.database, lake_of(deployment), sealed, "the disk was lost", NOW)
     under_way = submit(deployment, customer, "run-b")

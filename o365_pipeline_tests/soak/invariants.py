@@ -19,7 +19,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
-from o365_pipeline.database.ledger import approval_event, extraction, landing, naive_utc, purge, release
+from o365_pipeline.database.deletion_ledger import purge
+from o365_pipeline.database.ledger import approval_event, extraction, landing, naive_utc, release
 from o365_pipeline.extraction.extraction_ledger import PURGED
 from o365_pipeline.extraction.windows import Window, window_of_folder
 from o365_pipeline.sandbox.tenant.organization import organization
@@ -123,7 +124,7 @@ def _given_up(world: World, runs: list[MadeRun]) -> set[str]:
         purges = connection.execute(sa.select(purge.c.what, purge.c.started_at)).all()
     purged: dict[str, dt.datetime] = {}
     for row in purges:
-        for entry in json.loads(row.what):
+        for entry in json.loads(row.what)["deletions"]:
             if not entry["columns"]:
                 started = row.started_at.replace(tzinfo=dt.UTC)
                 purged[entry["extraction_id"]] = max(started, purged.get(entry["extraction_id"], started))

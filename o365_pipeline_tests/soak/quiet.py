@@ -26,7 +26,7 @@ from o365_pipeline.mart.loading import load_day, loaded_days
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.upgrade import mart_database
-from o365_pipeline.purge.deletion import live_days
+from o365_pipeline.purge.live_data import live_days
 from o365_pipeline.purge.plan import missing_decisions
 from o365_pipeline.raw.manifest import landings_of
 from o365_pipeline.raw.scratch import scratch_folder

@@ -29,7 +29,7 @@ from o365_pipeline_tests.runner import Runner, lake_of
 
 VAULT = "kv-contoso.vault.azure.net"
 CHALLENGE = 'Bearer authorization="https://login.windows.net/t1", resource="https://vault.azure.net"'
-SALT = "pepper-from-the-vault"
+SALT = "pepper-from-the-vault-of-contoso-2026"
 
 
 class CloudWithVault(SandboxCloud):
@@ -104,7 +104,8 @@ def test_addresses_from_outside_are_hashed_with_the_salt_of_the_key_vault(
     ("secrets", "told"),
     [
         ({"other": SALT}, r"cannot be read from https://kv.*: give .* Key Vault Secrets User \(HttpResponseError\)$"),
-        ({"salt": ""}, r"https://kv-contoso.vault.azure.net/secrets/salt is empty"),
+        ({"salt": ""}, r"https://kv-contoso.vault.azure.net/secrets/salt: at least 32 characters are needed"),
+        ({"salt": "pepper"}, r"https://kv-contoso.vault.azure.net/secrets/salt: at least 32 characters are needed"),
     ],
 )
 def test_a_salt_that_the_key_vault_does_not_give_is_one_line_that_says_what_to_do(

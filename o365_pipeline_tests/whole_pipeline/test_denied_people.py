@@ -84,7 +84,9 @@ def activity(deployment: Deployment) -> dict[str, tuple[int, ...]]:
 
 def test_outside_addresses_are_nowhere_where_they_are_hashed(tmp_path: Path) -> None:
     mails = data_request_of(MAILS, tmp_path)
-    deployment, _ = moved_with(tmp_path, hash_outside_addresses=True, address_salt="salt", data_request=mails)
+    deployment, _ = moved_with(
+        tmp_path, hash_outside_addresses=True, address_salt="0123456789abcdef" * 2, data_request=mails
+    )
     [customer] = deployment.customers
 
     found = people_of(deployment.database, lake_of(deployment), customer, deployment.cloud)

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from o365_pipeline.azure.policies import policies
 from o365_pipeline.customers.data_request import RequestedDataset
+from o365_pipeline.customers.retention import Retention
 from o365_pipeline.managed_app.authorizations import authorizations
 from o365_pipeline.managed_app.offer import Offer, Sku
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
@@ -66,6 +67,11 @@ def steps_in_short(offer: Offer) -> str:
         f"identity identityObjectId; (c) let a global administrator approve {offer.request.application_name}, which "
         "the Microsoft 365 admin center then shows as pending. The first extraction begins by itself after that."
     )
+
+
+def kept() -> str:
+    """Says how long what was extracted is kept, if the purchaser says nothing else."""
+    return Retention().days_kept()
 
 
 def policy_lines(offer: Offer) -> list[str]:

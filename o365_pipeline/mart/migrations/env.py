@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
+import o365_pipeline.database.deletion_ledger
 import o365_pipeline.database.ledger
 import o365_pipeline.mart.dictionary
-import o365_pipeline.mart.tables  # noqa: F401 - all three fill the metadata
+import o365_pipeline.mart.tables  # noqa: F401 - all four fill the metadata
 from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import SettingsError
 

@@ -31,6 +31,7 @@ EXAMPLE = text(offer())
         "| the pipeline | Data Factory Contributor |",
         "Microsoft Graph Data Connect applications**",
         "An approval holds for 180 days",
+        "The pipeline keeps raw files 90 days and rejected rows 30 days after they landed; curated files 740 days",
         "Whoever owns the application cannot approve it.",
         "<support@fabrikam.example>, <https://fabrikam.example/support>, +49 30 1234567.",
         "Delete the managed application",

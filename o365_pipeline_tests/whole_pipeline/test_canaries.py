@@ -1,0 +1,178 @@
+"""Invented people are carried through the life of their data: they are where `docs/privacy.md` says, and then gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from o365_pipeline.consent.approvals import State
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.customers.partitions import range_tags
+from o365_pipeline.customers.retention import Horizon
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.mart.replay_job import ReplayConfig, replay_request
+from o365_pipeline.purge import deletion, erasure
+from o365_pipeline.purge.job import purge_request
+from o365_pipeline.purge.person import find_person
+from o365_pipeline.purge.plan import Plan
+from o365_pipeline_tests.conftest import read_decisions
+from o365_pipeline_tests.finished_homes import MAILS, data_request_of
+from o365_pipeline_tests.ledger_rows import NOW
+from o365_pipeline_tests.runner import Runner, failure
+from o365_pipeline_tests.traces import files_naming
+
+PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"
+ANN, BOB, EVE = "Ann Canary", "Bob Birdseed", "Eve Ostrich"
+APPROVER, REASON = "approver.finch@contoso.example", "Grace Finch has looked at it"
+DAY = "2026-11-16T10:00:00Z"
+
+
+def address(name: str) -> dict[str, Any]:
+    mail = f"{name.lower().replace(' ', '.')}@{'contoso' if name != EVE else 'fabrikam'}.example"
+    return {"emailAddress": {"name": name, "address": mail}}
+
+
+def user(number: int, name: str) -> dict[str, Any]:
+    mail = address(name)["emailAddress"]["address"]
+    return {"puser": key(number), "id": key(number), "displayName": name, "mail": mail, "userPrincipalName": mail}
+
+
+def key(number: int) -> str:
+    return f"0{number}000000-0000-4000-8000-00000000000{number}"
+
+
+def mail(number: int, mailbox: int, sender: str, *recipients: str, **values: Any) -> dict[str, Any]:
+    return {
+        "puser": key(mailbox),
+        "id": f"m{number}",
+        "internetMessageId": f"<{number}@contoso.example>",
+        "conversationId": f"c{number}",
+        "receivedDateTime": DAY,
+        "sentDateTime": DAY,
+        "isRead": True,
+        "sender": address(sender),
+        "from": address(sender),
+        "toRecipients": [address(name) for name in recipients],
+        "subject": f"{sender} and {recipients[0]}",
+        **values,
+    }
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Two people, mails between them and somebody from outside, rows that cannot be read, and a report on a mailbox."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    data = tmp_path / "data"
+    data.mkdir()
+    users = [user(1, ANN), user(2, BOB)]
+    mails = [
+        mail(1, 1, ANN, BOB, EVE),
+        mail(2, 2, ANN, BOB, EVE),
+        mail(3, 2, BOB, EVE),
+        mail(4, 2, BOB, ANN, sentDateTime=f"when {ANN} says"),
+        mail(5, 2, EVE, BOB, receivedDateTime=f"when {BOB} says"),
+        {"puser": key(1), "rowinformation": {"errorInformation": f"the mailbox of {ANN} is away"}},
+        {"puser": key(2), "rowinformation": {"errorInformation": f"the mailbox of {BOB} is away"}},
+    ]
+    lines = [json.dumps(row) for row in mails] + [f'{{"puser": "{ANN}', f'{{"puser": "{BOB}']
+    (data / "User_v1.jsonl").write_text("\n".join(map(json.dumps, users)))
+    (data / "Message_v1.jsonl").write_text("\n".join(lines))
+    request = data_request_of(MAILS, tmp_path)
+    request.write_text(request.read_text().replace('"bccRecipients"', '"bccRecipients", "subject"'))
+    home = tmp_path / "o365"
+    return load(home=home, tenant_data=data, sandbox_seconds=0, purge_grace_days=0, data_request=request)
+
+
+@pytest.fixture
+def customer(deployment: Deployment) -> Customer:
+    [customer] = deployment.customers
+    return customer
+
+
+@pytest.fixture
+def instance(deployment: Deployment) -> Iterator[dg.DagsterInstance]:
+    deployment.use_dagster_home()
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def execute(runner: Runner, customer: Customer, request: dg.RunRequest) -> None:
+    runner.instance.add_dynamic_partitions("customer", [customer.name])
+    keys = list(request.asset_selection) if request.asset_selection else None
+    result = runner.execute(request.job_name or "", dict(request.tags), keys, config=dict(request.run_config))
+    assert result.success, failure(result)
+
+
+def places(deployment: Deployment, *names: str) -> set[str]:
+    """Where below the home people are named, as the page calls the places."""
+    words = [word for name in names for word in (name, address(name)["emailAddress"]["address"], name.split()[-1])]
+    words += [key(number) for number, name in enumerate((ANN, BOB), start=1) if name in names]
+    found = (path.removesuffix("-wal") for path in files_naming(deployment.home, words))
+    return {"/".join(path.split("/")[:2]) + "/" if path.startswith("lake/") else path.split("/")[0] for path in found}
+
+
+def listed() -> set[str]:
+    """The places in the page's table where people's data lies for longer than a moment."""
+    section = PRIVACY.read_text().split("\n## Where people's data lies\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `([\w./]+)`", section, re.MULTILINE)) - {"scratch/", "sandbox/"}
+
+
+def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_purge_in_none(
+    deployment: Deployment,
+    customer: Customer,
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("DEBUG")
+    runner, request = Runner(deployment, instance), customer.data_request
+    deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, APPROVER, REASON)
+    read_decisions(deployment, customer)
+    day = customer.first_day
+    execute(runner, customer, dg.RunRequest(job_name="extraction_job", tags=dict(range_tags(customer.name, day, day))))
+    [landing] = runner.tick("landing_sensor").run_requests or []
+    execute(runner, customer, landing)
+    execute(runner, customer, replay_request(ReplayConfig(customer=customer.name)))
+    assert places(deployment, ANN, BOB, EVE) == listed()
+    assert places(deployment, ANN) == listed()
+
+    lake = deployment.lakes.of(customer)
+    for name in (ANN, EVE):
+        asked = address(name)["emailAddress"]["address"]
+        person = find_person(deployment.marts, lake, customer, asked, [name])
+        erasure.begin(deployment.database, customer, asked, person, "asked for it", NOW)
+    execute(runner, customer, purge_request(customer.name))
+
+    assert places(deployment, ANN, EVE) == set()
+    assert places(deployment, BOB) == listed()
+
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    expired = Plan(
+        customer=customer.name, reason="old", event_id=None, horizon=Horizon(raw=tomorrow, quarantine=tomorrow)
+    )
+    deletion.begin(deployment.database, expired, NOW)
+    execute(runner, customer, purge_request(customer.name))
+
+    assert places(deployment, BOB) == listed() - {"lake/raw/", "lake/quarantine/", "lake/user_rows/"}
+
+    deployment.sandbox.decide(customer.tenant_id, request.application_id, State.DENIED, APPROVER)
+    read_decisions(deployment, customer)
+    execute(runner, customer, purge_request(customer.name))
+
+    assert places(deployment, ANN, BOB, EVE) == set()
+    assert files_naming(deployment.home, [APPROVER, "Finch"], {"sandbox"}) in (["mart.db"], ["mart.db-wal"])
+    told = "\n".join([caplog.text, *capfd.readouterr()])
+    assert not [word for word in ("Canary", "Birdseed", "Ostrich", "Finch", key(1), key(2)) if word in told]
+    assert [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()] == []
