@@ -102,6 +102,7 @@ docs: $(VENV)/.installed-test
 
 benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py
+	@$(BIN)/python benchmarks/curation.py
 	@$(BIN)/python benchmarks/consent.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 	@$(BIN)/python -W ignore -m benchmarks.celery_workers

@@ -52,10 +52,10 @@ def main(parts: Path, work: Path) -> None:
     done("start: imports")
     lake = Lake.in_folder(work / "lake")
     database = mart_database(sa.URL.create("sqlite", database=str(work / "mart.db")))
-    _land(parts, work / "lake")
+    land(parts, work / "lake")
     database.engine  # noqa: B018 - makes the schema
     done("start: database schema")
-    manifest = _seal(lake, database)
+    manifest = seal(lake, database)
     done("raw: count rows, seal")
     curate(lake, DATASET, Landed(ENTRY, manifest), [DAY], manifest.columns)
     done("curated: type, deduplicate, Parquet")
@@ -63,7 +63,7 @@ def main(parts: Path, work: Path) -> None:
     done("mart: build, load 8 tables into SQLite")
 
 
-def _land(parts: Path, lake: Path) -> None:
+def land(parts: Path, lake: Path) -> None:
     """Link the parts to where the factory would have written them."""
     folder = lake / landing.folder(DATASET, ENTRY)
     folder.mkdir(parents=True)
@@ -71,7 +71,7 @@ def _land(parts: Path, lake: Path) -> None:
         (folder / part.name).hardlink_to(part)
 
 
-def _seal(lake: Lake, database: Database) -> Manifest:
+def seal(lake: Lake, database: Database) -> Manifest:
     outcome = CopyOutcome(rows=None, files=None, error=None)
     manifest = landing.count(lake, DATASET, ENTRY, outcome)
     landing.seal(lake, database, DATASET, ENTRY, manifest)
