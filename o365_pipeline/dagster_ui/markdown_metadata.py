@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import dagster as dg
+if TYPE_CHECKING:
+    import dagster as dg
 
 SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 FIRST = re.compile(r"([-+#=])|(\d+)([.)])")
@@ -26,6 +28,9 @@ class Markdown(str):
 
 def shown(text: Markdown) -> dg.MetadataValue:
     """Returns Markdown as metadata."""
+    # Commands that compare definitions need the pieces without Dagster.
+    import dagster as dg
+
     return dg.MetadataValue.md(text)
 
 
