@@ -15,6 +15,8 @@ import trustme
 import uvicorn
 from starlette.types import ASGIApp
 
+from o365_pipeline.sandbox.app import MAX_BYTES
+from o365_pipeline.web.browser_guard import BrowserGuard
 from o365_pipeline.web.server import Certificate
 
 
@@ -33,7 +35,7 @@ def certificate(folder: Path) -> tuple[Certificate, Path]:
 def serving(app: ASGIApp, files: Certificate) -> Iterator[str]:
     """Serve an application over HTTPS on a free port of this machine; yields its address."""
     config = uvicorn.Config(
-        app,
+        BrowserGuard(app, "localhost", max_bytes=MAX_BYTES),
         host="localhost",
         port=0,
         lifespan="off",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from urllib.parse import urlsplit
 
 import click
 
@@ -18,6 +19,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
 from o365_pipeline.web import server as web_server
+from o365_pipeline.web.browser_guard import LOCAL_NAMES
 
 
 @click.group("managed-app")
@@ -57,7 +59,16 @@ def listen(port: int, host: str) -> None:
     app = notification_app(
         deployment.database, deployment.notification_signature, deployment.offer, lambda: dt.datetime.now(dt.UTC)
     )
-    web_server.serve(app, host, port, lambda address: click.echo(f"Notifications: {address}/resource (Ctrl-C ends it)"))
+    public = urlsplit(deployment.offer.management.notification_endpoint).hostname or ""
+    # Further in, gateways ask under names of their own; the signature alone opens it, and no browser has that.
+    names = (public,) if host in LOCAL_NAMES else None
+    web_server.serve(
+        app,
+        host,
+        port,
+        lambda address: click.echo(f"Notifications: {address}/resource (Ctrl-C ends it)"),
+        names=names,
+    )
 
 
 @managed_app.command()

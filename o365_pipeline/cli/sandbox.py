@@ -18,6 +18,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.sandbox.administrators import Administrators, application_of
+from o365_pipeline.sandbox.app import MAX_BYTES
 from o365_pipeline.sandbox.microsoft365 import admin_center
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline.sandbox.microsoft365.portal import Application
@@ -72,7 +73,12 @@ def azure(port: int, host: str, certificate: Path, key: Path) -> None:
     deployment.register_data_requests()
     files = web_server.Certificate(certificate, key)
     web_server.serve(
-        deployment.sandbox_cloud.served, host, port, lambda address: click.echo(f"Azure's APIs: {address}"), files
+        deployment.sandbox_cloud.served,
+        host,
+        port,
+        lambda address: click.echo(f"Azure's APIs: {address}"),
+        files,
+        max_bytes=MAX_BYTES,
     )
 
 

@@ -17,6 +17,7 @@ from o365_pipeline.consent.silence import Silence, silences
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_partitions
 from o365_pipeline.dagster_ui.labels import PRIVACY
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, shown, table
 from o365_pipeline.database.database import Database
 
 APPROVAL = dg.AssetKey(["consent", "approval"])
@@ -112,8 +113,8 @@ def approval_report(
         "expires": dg.MetadataValue.text(f"{ends:%Y-%m-%d}" if ends else "-"),
         "days_left": dg.MetadataValue.int(status.days_left(at) or 0),
         "application": dg.MetadataValue.text(customer.data_request.application_id),
-        "approved": dg.MetadataValue.md(_covered(status.approval)),
-        "history": dg.MetadataValue.md(_history(events)),
+        "approved": shown(_covered(status.approval)),
+        "history": shown(_history(events)),
         "kept": dg.MetadataValue.text(customer.days_kept()),
         "records_kept_aside": dg.MetadataValue.int(summary.unreadable),
         "unread_blobs": dg.MetadataValue.int(summary.unread_blobs),
@@ -129,22 +130,25 @@ def approval_report(
     )
 
 
-def _covered(approved: ApprovalEvent | None) -> str:
+def _covered(approved: ApprovalEvent | None) -> Markdown:
     if approved is None:
-        return "nothing"
+        return Markdown("nothing")
     rows = [
-        f"| {entry.name} | {', '.join(entry.columns)} | {entry.scope} | {', '.join(entry.deny_groups)} |"
+        (entry.name, ", ".join(entry.columns), str(entry.scope), ", ".join(entry.deny_groups))
         for entry in approved.datasets
     ]
-    return "\n".join(["| dataset | columns | scope | left out |", "|---|---|---|---|", *rows])
+    return table(("dataset", "columns", "scope", "left out"), rows)
 
 
-def _history(events: Sequence[ApprovalEvent]) -> str:
+def _history(events: Sequence[ApprovalEvent]) -> Markdown:
     rows = [
-        f"| {event.updated_at:%Y-%m-%d %H:%M} | {event.state} | {event.application_version} | {len(event.datasets)} | "
-        f"{f'{event.expires_at:%Y-%m-%d}' if event.expires_at else ''} |"
+        (
+            f"{event.updated_at:%Y-%m-%d %H:%M}",
+            str(event.state),
+            event.application_version,
+            str(len(event.datasets)),
+            f"{event.expires_at:%Y-%m-%d}" if event.expires_at else "",
+        )
         for event in reversed(events)
     ]
-    return "\n".join(
-        ["| when (UTC) | state | version | datasets | until |", "|---|---|---|---|---|", *rows[:HISTORY_ROWS]]
-    )
+    return table(("when (UTC)", "state", "version", "datasets", "until"), rows[:HISTORY_ROWS])

@@ -13,7 +13,7 @@ from o365_pipeline.cost.plan_and_actual import MORE_THAN_PLANNED, Compared, Plan
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.dagster_ui.labels import FINOPS
-from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, shown, table
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.extraction.assets import EXTRACTION
@@ -50,19 +50,19 @@ def plan_and_actual_asset(
     with working_on(context):
         rates, assumptions = read_rates(), read_assumptions()
         found = {customer.name: plan_and_actual(database, customer, rates, assumptions) for customer in customers}
-    shown = dict(list(found.items())[:SHOWN_CUSTOMERS])
+    first = dict(list(found.items())[:SHOWN_CUSTOMERS])
     planned, actual = (
         sum((getattr(each, part) for each in found.values()), Decimal(0)) for part in ("planned", "actual")
     )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(len(each.datasets) for each in found.values()),
-            "plan_and_actual": dg.MetadataValue.md(_table(shown, rates.currency)),
+            "plan_and_actual": shown(_table(first, rates.currency)),
             "cost_planned": float(planned),
             "cost_actual": float(actual),
             "currency": rates.currency,
             "rates_of": rates.dated.isoformat(),
-            **{f"cost_of/{name}": float(each.actual) for name, each in shown.items()},
+            **{f"cost_of/{name}": float(each.actual) for name, each in first.items()},
         },
         check_results=[_judged(found)],
     )
@@ -84,7 +84,7 @@ def _judged(found: Mapping[str, PlanAndActual]) -> dg.AssetCheckResult:
     )
 
 
-def _table(found: Mapping[str, PlanAndActual], currency: str) -> str:
+def _table(found: Mapping[str, PlanAndActual], currency: str) -> Markdown:
     head = (
         "customer",
         "dataset",
@@ -98,12 +98,12 @@ def _table(found: Mapping[str, PlanAndActual], currency: str) -> str:
         "difference",
     )
     rows = [_row(name, compared) for name, each in found.items() for compared in each.datasets]
-    return markdown_table(head, rows) if rows else "nothing has been extracted"
+    return table(head, rows) if rows else Markdown("nothing has been extracted")
 
 
 def _row(customer: str, compared: Compared) -> tuple[str, ...]:
     planned, actual = compared.planned, compared.actual
     numbers = (actual.runs, planned.objects, actual.objects, planned.units, actual.units)
     difference = "" if compared.percent is None else f"{compared.percent:+.0f} %"
-    shown = (f"{number:,.0f}" for number in numbers)
-    return (customer, compared.dataset, *shown, f"{planned.cost:,.2f}", f"{actual.cost:,.2f}", difference)
+    written = (f"{number:,.0f}" for number in numbers)
+    return (customer, compared.dataset, *written, f"{planned.cost:,.2f}", f"{actual.cost:,.2f}", difference)

@@ -19,6 +19,7 @@ from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, shown
 from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.pictures import rows_per_day
 from o365_pipeline.dagster_ui.preview import file_page
@@ -167,7 +168,7 @@ def _schema_check(drifts: Sequence[Drift]) -> dg.AssetCheckResult:
         check_name=SCHEMA_CHECK,
         passed=all(drift.is_as_published for drift in drifts),
         metadata={
-            "schema": dg.MetadataValue.md("\n\n".join(drift.table() for drift in drifts)),
+            "schema": shown(Markdown("\n\n".join(drift.table() for drift in drifts))),
             "missing": sorted({name for drift in drifts for name in drift.missing}),
             "retyped": sorted({name for drift in drifts for name in drift.retyped}),
             "schema drift": unknown,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.markdown_metadata import shown, table
 from o365_pipeline.dagster_ui.row_history import HISTORY_DAYS, MIN_DAYS, Usual, usual
 
 VOLUME_CHECK = "volume_as_usual"
@@ -42,7 +42,7 @@ def volume_result(
     }
     if shown_days:
         rows = [_line(day, counts[day], found) for day in shown_days[-MAX_DAYS_SHOWN:] if (found := judged[day])]
-        metadata["days"] = dg.MetadataValue.md(markdown_table(("day", "rows", "usual", "days compared"), rows))
+        metadata["days"] = shown(table(("day", "rows", "usual", "days compared"), rows))
     else:
         metadata["note"] = "not enough history"
     return dg.AssetCheckResult(

@@ -17,6 +17,7 @@ import duckdb
 from o365_pipeline.curated.json_values import cleaned, json_type
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.curated.row_shape import TOO_DEEP, RowShape, is_too_deep
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, bold, table
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import define_function
 
@@ -44,16 +45,16 @@ class Drift:
     def is_as_published(self) -> bool:
         return not self.missing and not self.retyped
 
-    def table(self) -> str:
+    def table(self) -> Markdown:
         """Both schemas side by side, as Markdown."""
-        found = {**self.published, **dict.fromkeys(self.missing, "**missing**")}
-        found |= {name: f"**{kinds}**" for name, kinds in self.retyped.items()}
-        lines = [f"| {name} | {kind} | {found[name]} |" for name, kind in self.published.items()]
+        found = {**self.published, **dict.fromkeys(self.missing, bold("missing"))}
+        found |= {name: bold(kinds) for name, kinds in self.retyped.items()}
+        lines = [(name, kind, found[name]) for name, kind in self.published.items()]
         beside = {name: kinds for name, kinds in self.retyped.items() if name not in self.published} | dict(
             self.unknown
         )
-        lines += [f"| {name} | | **{kind}** |" for name, kind in beside.items()]
-        return "\n".join(["| column | published | found |", "|---|---|---|", *lines]).replace("\n| |", "\n|")
+        lines += [(name, "", bold(kind)) for name, kind in beside.items()]
+        return table(("column", "published", "found"), lines)
 
 
 class RowKeys:

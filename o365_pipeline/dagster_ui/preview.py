@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
 
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, link, shown, table
+
 MASKED = "•••"
 PREVIEW_ROWS = 5
 PREVIEW_COLUMNS = 12
@@ -42,19 +44,17 @@ def masked_preview(rows: pd.DataFrame) -> MetadataValue:
 
     Names, addresses, subjects and ids identify people, so they may not be stored in Dagster.
     """
-    shown = rows.head(PREVIEW_ROWS)
-    filled = [name for name in shown.columns if shown[name].notna().any()][:PREVIEW_COLUMNS]
+    first = rows.head(PREVIEW_ROWS)
+    filled = [name for name in first.columns if first[name].notna().any()][:PREVIEW_COLUMNS]
     if not filled:
-        return MetadataValue.md("no rows")
-    head = ["| " + " | ".join(filled) + " |", "|" + "---|" * len(filled)]
-    body = ["| " + " | ".join(_mask(value) for value in row) + " |" for row in shown[filled].itertuples(index=False)]
-    return MetadataValue.md("\n".join(head + body))
+        return shown(Markdown("no rows"))
+    return shown(table(filled, ([_mask(value) for value in row] for row in first[filled].itertuples(index=False))))
 
 
 def file_page(connection: duckdb.DuckDBPyConnection, local: Path, path: str, uri: str) -> dict[str, MetadataValue]:
     """What a partition's page shows of its Parquet file: a masked preview, and where it lies."""
     rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(local), PREVIEW_ROWS]).df()
-    return {"preview": masked_preview(rows), "file": MetadataValue.md(f"[{path}]({uri})")}
+    return {"preview": masked_preview(rows), "file": shown(link(path, uri))}
 
 
 def _mask(value: Any) -> str:

@@ -13,6 +13,7 @@ from o365_pipeline.consent.assets import APPROVAL
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING, stage_tag
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, shown, table
 from o365_pipeline.dagster_ui.retries import UnlessTerminated
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
@@ -69,7 +70,8 @@ def extraction(
         patience=PATIENCE,
         feed=activity_feed,
     )
-    lines, created = [], 0
+    lines: list[tuple[str, ...]] = []
+    created = 0
     changes: list[DefinitionChange] = []
     with working_on(context):
         submitter.authorize_missing(customer, customer.data_request.datasets, work.days)
@@ -80,16 +82,15 @@ def extraction(
         created += submission.created
         changes += submission.changes
         for entry in submission.extractions:
-            lines.append(f"| {entry.dataset} | {entry.window} | {entry.status} | {entry.factory_run_id} |")
+            lines.append((entry.dataset, str(entry.window), entry.status, entry.factory_run_id or ""))
             context.log.info(f"{entry.dataset} {entry.window}: factory run {entry.factory_run_id} {entry.status}")
-    table = "\n".join(["| dataset | window | status | factory run |", "|---|---|---|---|", *lines])
     return dg.MaterializeResult(
         metadata={
             "factory_runs_created": created,
             "factory_runs_reattached": len(lines) - created,
-            "factory_runs": dg.MetadataValue.md(table),
+            "factory_runs": shown(table(("dataset", "window", "status", "factory run"), lines)),
             "definitions_changed": len(changes),
-            "definitions": dg.MetadataValue.md(as_markdown(changes) or "unchanged"),
+            "definitions": shown(as_markdown(changes) or Markdown("unchanged")),
         },
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, bullets, difference
 from o365_pipeline.extraction.factory_definitions import FINGERPRINT_NOTE, Definition
 
 NEVER_BY_OTHERS = frozenset(
@@ -55,12 +56,12 @@ class DefinitionChange:
         return "\n".join([str(self), *self.lines])
 
 
-def as_markdown(changes: Iterable[DefinitionChange]) -> str:
+def as_markdown(changes: Iterable[DefinitionChange]) -> Markdown:
     """Lists the changes; changes of something that the factory held are shown with their lines."""
-    return "\n".join(
-        f"- {change}" if change.created else "\n".join([f"- {change}", "```diff", *change.lines, "```"])
-        for change in changes
-    )
+    parts: list[Markdown] = []
+    for change in changes:
+        parts += [bullets([str(change)])] if change.created else [bullets([str(change)]), difference(change.lines)]
+    return Markdown("\n".join(parts))
 
 
 def change(definition: Definition, held: Mapping[str, Any] | None) -> DefinitionChange | None:

@@ -15,6 +15,7 @@ from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.customers.partitions import CustomerDays, customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
+from o365_pipeline.dagster_ui.markdown_metadata import link, shown
 from o365_pipeline.dagster_ui.partition_pages import show_on_page
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
@@ -183,7 +184,7 @@ def _of_landing(lake: Lake, manifest: Manifest, path: str) -> Mapping[str, Any]:
         "bytes": manifest.size,
         "files": len(manifest.parts),
         "files_with_oddities": sum(not part.is_clean for part in manifest.parts),
-        "manifest": dg.MetadataValue.md(f"[{path}]({lake.uri(path)})"),
+        "manifest": shown(link(path, lake.uri(path))),
         "factory_run": manifest.factory_run_id,
     }
 

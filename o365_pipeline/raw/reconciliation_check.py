@@ -11,6 +11,7 @@ import dagster as dg
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, shown, table
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity, operation, recorded_after
 from o365_pipeline.datasets import Dataset, catalogue
@@ -99,22 +100,20 @@ def counted_check_result(found: Reconciliation) -> dg.AssetCheckResult:
             "landings_awaiting_their_record": found.count(Outcome.AWAITING, Outcome.OVERDUE),
             "landings_differing": found.count(Outcome.DIFFERENT),
             "landings_with_people_undelivered": found.with_people_missing,
-            "cases": dg.MetadataValue.md(_table(found.cases)),
+            "cases": shown(_table(found.cases)),
         },
     )
 
 
-def _table(cases: tuple[Case, ...]) -> str:
+def _table(cases: tuple[Case, ...]) -> Markdown:
     if not cases:
-        return "none"
-    names = ("customer", "window", "rows landed", "rows Microsoft counted")
-    people = ("people requested", "delivered", "undelivered")
-    head = f"| {' | '.join((*names, *people, 'status', 'what'))} |"
-    rows = [_row(case) for case in cases]
-    return "\n".join([head, "|---|---|--:|--:|--:|--:|--:|---|---|", *rows])
+        return Markdown("none")
+    numbers = ("rows landed", "rows Microsoft counted", "people requested", "delivered", "undelivered")
+    head = ("customer", "window", *numbers, "status", "what")
+    return table(head, [_row(case) for case in cases], numbers)
 
 
-def _row(case: Case) -> str:
+def _row(case: Case) -> tuple[str, ...]:
     numbers = (
         case.rows_landed,
         case.rows_counted,
@@ -122,5 +121,5 @@ def _row(case: Case) -> str:
         case.people_delivered,
         case.undelivered,
     )
-    shown = ["" if number is None else f"{number:,}" for number in numbers]
-    return f"| {' | '.join([case.customer, str(case.window), *shown, case.status or '', case.outcome])} |"
+    written = ("" if number is None else f"{number:,}" for number in numbers)
+    return (case.customer, str(case.window), *written, case.status or "", case.outcome)

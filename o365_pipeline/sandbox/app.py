@@ -37,6 +37,9 @@ from o365_pipeline.sandbox.storage.blob_access import BlobAccess
 from o365_pipeline.sandbox.storage.blob_service import blob_routes
 from o365_pipeline.sandbox.wire_errors import ServiceError, answer_error
 
+MAX_BYTES = 128 * 1024 * 1024
+"""How much a request to the services may hold: clients cut a blob into blocks that are smaller than that."""
+
 
 class DocumentKindConvertor(StringConvertor):
     """Lets a route match only the kinds of documents, so that `pipelineruns` is not taken for a kind."""

@@ -1,13 +1,14 @@
 """Serves a web application on this machine, until it is interrupted or during a block of code.
 
-What belongs here: listening and serving. The application belongs to the caller.
+What belongs here: listening and serving, behind the guard that every server of ours has. The application belongs to the
+caller.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 
 from o365_pipeline.errors import UsageError
 from o365_pipeline.web.bounded_connections import BoundedConnection
+from o365_pipeline.web.browser_guard import MAX_BYTES, BrowserGuard
 
 END_SECONDS = 2
 """How long the server waits for requests under way when the block ends."""
@@ -31,14 +33,24 @@ class Certificate:
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, announce: Callable[[str], None], certificate: Certificate | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+    certificate: Certificate | None = None,
+    names: Collection[str] | None = (),
+    max_bytes: int = MAX_BYTES,
 ) -> None:
     """Shows the address, then serves until Ctrl-C; over HTTPS if there is a certificate.
+
+    Args:
+        names: the names that requests may ask for, beside the host's and those of this machine; None for any.
+        max_bytes: how much the body of a request may hold.
 
     Raises:
         UsageError: it cannot listen there, for example because the port is in use; or the certificate is invalid.
     """
-    config = _configured(app, certificate)
+    config = _configured(BrowserGuard(app, host, names, max_bytes), certificate)
     with listening(host, port) as listener:
         announce(address(host, listener.getsockname()[1], "https" if certificate else "http"))
         try:
@@ -50,7 +62,7 @@ def serve(
 @contextmanager
 def serving(app: ASGIApp, host: str, listener: socket.socket) -> Iterator[str]:
     """Serves in a thread, on a socket that is listening already, while the block runs; yields the address."""
-    server = uvicorn.Server(_configured(app, None))
+    server = uvicorn.Server(_configured(BrowserGuard(app, host), None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

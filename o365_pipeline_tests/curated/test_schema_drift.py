@@ -55,5 +55,5 @@ def test_new_columns_are_listed_with_their_types_and_fail_nothing(landing: Landi
 
     assert landing.drift.is_as_published
     assert landing.drift.unknown == {"score": "number, string"}
-    assert "| score | | **number, string** |" in landing.drift.table()
+    assert "| score |  | **number, string** |" in landing.drift.table()
     assert "secret" not in landing.drift.table()

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from o365_pipeline.web import bounded_connections
 from o365_pipeline.web.server import listening, serving
 
-HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture

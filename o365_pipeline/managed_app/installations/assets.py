@@ -13,7 +13,7 @@ import dagster as dg
 
 from o365_pipeline.cost.rates import Rates, read_rates
 from o365_pipeline.dagster_ui.labels import VENDOR
-from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.markdown_metadata import shown, table
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
@@ -73,7 +73,7 @@ def installations_metadata(database: Database, offer: Offer) -> Mapping[str, dg.
     """Returns the table as metadata."""
     lines = installation_rows(database, offer)
     return {
-        "installations": dg.MetadataValue.md(markdown_table(COLUMNS, [line.cells for line in lines])),
+        "installations": shown(table(COLUMNS, [line.cells for line in lines])),
         "standing": dg.MetadataValue.int(sum(entry.stands for entry in installations.all_of(database))),
     }
 

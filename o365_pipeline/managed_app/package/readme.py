@@ -5,10 +5,12 @@ What belongs here: filling in `templates/readme.md`. Sentences that the wizard s
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from o365_pipeline.dagster_ui.markdown_metadata import escaped
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import purchaser_texts as words
 from o365_pipeline.managed_app.package.cost_by_users import CostParts
@@ -32,12 +34,12 @@ def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["cell"] = _cell
+    environment.filters |= {"as_text": escaped, "as_argument": _argument}
     template = environment.get_template("readme.md")
     grants = (*GRANTS, ASKS_ABOUT_POLICIES) if offer.policies else GRANTS
     return template.render(offer=offer, costs=costs, words=words, example_users=example_users, grants=grants)
 
 
-def _cell(text: str) -> str:
-    """Escapes text for a cell of a table."""
-    return text.replace("|", "\\|")
+def _argument(text: str) -> str:
+    """Returns a text as one argument of a command, in one line."""
+    return shlex.quote(" ".join(text.split()))

@@ -5,14 +5,13 @@ digest.
 """
 
 import hashlib
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from o365_pipeline.dagster_ui.labels import VENDOR
-from o365_pipeline.dagster_ui.markdown import markdown_table
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, bullets, shown, table
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import package as packages
@@ -66,7 +65,7 @@ def _package(offer: Offer) -> dg.AssetsDefinition:
                 "version": offer.version,
                 "digest": built.digest,
                 "bytes": len(built.content),
-                "files": dg.MetadataValue.md(markdown_table(("file", "bytes"), sizes)),
+                "files": shown(table(("file", "bytes"), sizes)),
                 "path": dg.MetadataValue.path(str(path)),
             },
             check_results=[_judged(built)],
@@ -98,7 +97,7 @@ def _service_catalog(offer: Offer) -> dg.AssetsDefinition:
                 "digest": published.digest,
                 "definition_id": published.definition_id,
                 "fields_changed": len(published.changes),
-                "changes": dg.MetadataValue.md(as_markdown(published.changes)),
+                "changes": shown(as_markdown(published.changes)),
             },
         )
 
@@ -132,11 +131,11 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
             data_version=dg.DataVersion(hashlib.sha256(content.encode()).hexdigest()),
             metadata={
                 "version": offer.version,
-                "digests": dg.MetadataValue.md(_list(f"{name}: {one.digest}" for name, one in built.items())),
-                "files": dg.MetadataValue.md(_list(submission.files)),
+                "digests": shown(bullets(f"{name}: {one.digest}" for name, one in built.items())),
+                "files": shown(bullets(submission.files)),
                 "files_changed": len(different),
                 "resources": len(submission.request["resources"]),
-                "left_to_a_person": dg.MetadataValue.md(_list(submission.by_hand)),
+                "left_to_a_person": shown(bullets(submission.by_hand)),
                 "path": dg.MetadataValue.path(str(folder)),
             },
             check_results=[
@@ -144,7 +143,7 @@ def _marketplace(offer: Offer) -> dg.AssetsDefinition:
                     check_name=COMPLETE_CHECK,
                     passed=not submission.findings,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"findings": dg.MetadataValue.md(_list(submission.findings) or "none")},
+                    metadata={"findings": shown(bullets(submission.findings) or Markdown("none"))},
                 )
             ],
         )
@@ -157,9 +156,5 @@ def _judged(package: Package) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=VALID_CHECK,
         passed=not problems,
-        metadata={"problems": dg.MetadataValue.md(_list(problems) or "none")},
+        metadata={"problems": shown(bullets(problems) or Markdown("none"))},
     )
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)

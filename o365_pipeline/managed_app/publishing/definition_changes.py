@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from azure.mgmt.resource.managedapplications import models
 
+from o365_pipeline.dagster_ui.markdown_metadata import Markdown, difference
 from o365_pipeline.managed_app.authorizations import ROLES
 
 VERSION_TAG, DIGEST_TAG, SIGNATURE_TAG = "version", "package-digest", "signature-fingerprint"
@@ -39,10 +40,10 @@ class Change:
         return f"{self.field}: {self.held or 'nothing'} -> {self.wanted or 'nothing'}"
 
 
-def as_markdown(changes: Iterable[Change]) -> str:
+def as_markdown(changes: Iterable[Change]) -> Markdown:
     """The changes as a diff."""
     lines = [line for change in changes for line in change.lines]
-    return "\n".join(["```diff", *lines, "```"]) if lines else "unchanged"
+    return difference(lines) if lines else Markdown("unchanged")
 
 
 def changes(wanted: models.ApplicationDefinition, held: models.ApplicationDefinition | None) -> tuple[Change, ...]:

@@ -1,6 +1,7 @@
 """Views of departments: where time goes, how fast mail is answered, who works with whom.
 
-What belongs here: views that sum people up; groups of fewer people than mart_setting's minimum_group_size are left out.
+What belongs here: views that sum people up. Groups of fewer people than mart_setting's minimum_group_size are left out;
+which numbers of the others are told is decided in `small_groups.py`.
 """
 
 from __future__ import annotations
@@ -12,31 +13,45 @@ from o365_pipeline.mart.tables.settings import minimum_group_size
 from o365_pipeline.mart.views.people import (
     DEPARTMENT,
     PAIR_MEASURES,
+    PERSON_MEASURES,
     department_of,
     departments,
     is_of,
     person_day,
 )
+from o365_pipeline.mart.views.small_groups import FEW, contributors, told
 from o365_pipeline.mart.views.view import distinct, hours, ratio, sums, view
 
 
 def _department_week() -> sa.Select:
     days = person_day.select.subquery()
-    people = distinct(days.c.person_id)
-    sent = sa.func.sum(days.c.mails_sent + days.c.chats_sent)
-    sent_after_hours = sa.func.sum(days.c.after_hours_mails_sent + days.c.after_hours_chats_sent)
-    keys = (days.c.customer, days.c.department, days.c.week_start)
+    by_person = (days.c.customer, days.c.department, days.c.week_start, days.c.person_id)
+    one = sa.select(*by_person, *sums(days, *PERSON_MEASURES)).group_by(*by_person).subquery().c
+    people = sa.func.count()
+    mails, chats, meetings = (contributors(value) for value in (one.mails_sent, one.chats_sent, one.meeting_minutes))
+    external = (contributors(one.external_mails_sent), contributors(one.mails_sent - one.external_mails_sent))
+    late_meetings = contributors(one.after_hours_meeting_minutes)
+    early_meetings = contributors(one.meeting_minutes - one.after_hours_meeting_minutes)
+    sent, late = one.mails_sent + one.chats_sent, one.after_hours_mails_sent + one.after_hours_chats_sent
+    share = ratio(sa.func.sum(late), sa.func.sum(sent))
+    focus = contributors(one.focus_minutes)
+    keys = (one.customer, one.department, one.week_start)
     return (
         sa.select(
             *keys,
             people.label("people"),
-            *sums(days, "mails_sent", "mails_received", "external_mails_sent", "chats_sent"),
-            hours(days.c.meeting_minutes).label("meeting_hours"),
-            hours(days.c.after_hours_meeting_minutes).label("after_hours_meeting_hours"),
-            hours(days.c.focus_minutes).label("focus_hours"),
-            (hours(days.c.meeting_minutes) / people).label("meeting_hours_per_person"),
-            (hours(days.c.focus_minutes) / people).label("focus_hours_per_person"),
-            ratio(sent_after_hours, sent).label("after_hours_share"),
+            told(sa.func.sum(one.mails_sent), mails).label("mails_sent"),
+            told(sa.func.sum(one.mails_received), contributors(one.mails_received)).label("mails_received"),
+            told(sa.func.sum(one.external_mails_sent), *external).label("external_mails_sent"),
+            told(sa.func.sum(one.chats_sent), chats).label("chats_sent"),
+            told(hours(one.meeting_minutes), meetings).label("meeting_hours"),
+            told(hours(one.after_hours_meeting_minutes), late_meetings, early_meetings).label(
+                "after_hours_meeting_hours"
+            ),
+            told(hours(one.focus_minutes), focus).label("focus_hours"),
+            told(hours(one.meeting_minutes) / people, meetings).label("meeting_hours_per_person"),
+            told(hours(one.focus_minutes) / people, focus).label("focus_hours_per_person"),
+            told(share, contributors(late), contributors(sent - late), mails, chats).label("after_hours_share"),
         )
         .group_by(*keys)
         .having(people >= minimum_group_size())
@@ -46,21 +61,35 @@ def _department_week() -> sa.Select:
 def _response_week() -> sa.Select:
     found = departments()
     department = department_of(found)
-    people = distinct(agg_response.c.responder_id)
-    keys = (agg_response.c.customer, department.label("department"), agg_response.c.week_start)
     to_outsiders = sa.case((agg_response.c.counterpart_id.is_(None), agg_response.c.responses), else_=0)
-    responses, minutes = sa.func.sum(agg_response.c.responses), sa.func.sum(agg_response.c.response_minutes)
+    by_person = (agg_response.c.customer, department, agg_response.c.week_start, agg_response.c.responder_id)
+    one = (
+        sa.select(
+            agg_response.c.customer,
+            department.label("department"),
+            agg_response.c.week_start,
+            *sums(agg_response, "responses", "response_minutes"),
+            sa.func.sum(to_outsiders).label("to_outsiders"),
+        )
+        .select_from(agg_response.outerjoin(found, is_of(found, agg_response, agg_response.c.responder_id)))
+        .group_by(*by_person)
+        .subquery()
+        .c
+    )
+    people = sa.func.count()
+    responses, minutes = sa.func.sum(one.responses), sa.func.sum(one.response_minutes)
+    outside = (contributors(one.to_outsiders), contributors(one.responses - one.to_outsiders))
+    keys = (one.customer, one.department, one.week_start)
     return (
         sa.select(
             *keys,
             people.label("people"),
             responses.label("responses"),
-            sa.func.sum(to_outsiders).label("responses_to_outsiders"),
+            told(sa.func.sum(one.to_outsiders), *outside).label("responses_to_outsiders"),
             minutes.label("response_minutes"),
             ratio(minutes, responses).label("mean_minutes"),
         )
-        .select_from(agg_response.outerjoin(found, is_of(found, agg_response, agg_response.c.responder_id)))
-        .group_by(agg_response.c.customer, department, agg_response.c.week_start)
+        .group_by(*keys)
         .having(people >= minimum_group_size())
     )
 
@@ -77,6 +106,7 @@ def _department_collaboration_week() -> sa.Select:
         pairs.c.person_a.label("person"),
         pairs.c.person_b.label("other_person"),
         *(pairs.c[name] for name in PAIR_MEASURES),
+        *(pairs.c[name].label(f"{name}_of_pair") for name in PAIR_MEASURES),
     )
     # Within a department the way back has the same pair again: its people count, what they shared does not.
     back = sa.select(
@@ -87,17 +117,24 @@ def _department_collaboration_week() -> sa.Select:
         pairs.c.person_b,
         pairs.c.person_a,
         *(sa.case((is_within, 0), else_=pairs.c[name]) for name in PAIR_MEASURES),
+        *(pairs.c[name] for name in PAIR_MEASURES),
     )
     is_of_two_people = pairs.c.person_b.is_not(None)
     ways = sa.union_all(*(way.select_from(source).where(is_of_two_people) for way in (there, back))).subquery()
     keys = [ways.c[name] for name in ("customer", "week_start", "department", "other_department")]
     people, other_people = distinct(ways.c.person), distinct(ways.c.other_person)
+
+    def shared(name: str) -> sa.ColumnElement:
+        did = ways.c[f"{name}_of_pair"] > 0
+        both = (distinct(sa.case((did, side))) for side in (ways.c.person, ways.c.other_person))
+        return told(sa.func.sum(ways.c[name]), *both).label(name)
+
     return (
         sa.select(
             *keys,
             people.label("people"),
             other_people.label("other_people"),
-            *sums(ways, *PAIR_MEASURES),
+            *map(shared, PAIR_MEASURES),
         )
         .group_by(*keys)
         .having(people >= minimum_group_size(), other_people >= minimum_group_size())
@@ -106,7 +143,8 @@ def _department_collaboration_week() -> sa.Select:
 
 department_week = view(
     "department_week",
-    "One row per department and week: where its people's time went; small departments are left out.",
+    "One row per department and week: where its people's time went; small departments are left out. A number is "
+    f"{FEW}.",
     _department_week(),
     agg_person_day,
     leaves_out_small_groups=True,
@@ -133,7 +171,7 @@ response_week = view(
         "department": DEPARTMENT,
         "people": "Responders",
         "responses": "Mails received that were answered in the week",
-        "responses_to_outsiders": "Of the responses, those to senders who are not in dim_person",
+        "responses_to_outsiders": f"Of the responses, those to senders who are not in dim_person; {FEW}",
         "mean_minutes": "response_minutes by responses",
     },
 )
@@ -141,7 +179,7 @@ response_week = view(
 department_collaboration_week = view(
     "department_collaboration_week",
     "One row per week and pair of departments, in both orders: what pairs of their people shared; pairs with few "
-    "people on either side are left out.",
+    "people on either side are left out. A measure is null where few people on either side contributed to it.",
     _department_collaboration_week(),
     agg_collaboration_day,
     leaves_out_small_groups=True,

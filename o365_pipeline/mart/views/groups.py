@@ -8,58 +8,80 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from o365_pipeline.mart.tables import agg_group_day, agg_group_person_day, dim_group
-from o365_pipeline.mart.tables.settings import minimum_group_size
-from o365_pipeline.mart.views.view import distinct, sums, view, view_of_newest_day
+from o365_pipeline.mart.views.small_groups import FEW, contributors, known_or_one, told
+from o365_pipeline.mart.views.view import as_number, sums, view, view_of_newest_day
 
-FEW = "null where fewer people than minimum_group_size were active"
+ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer())
+WRITTEN = ("messages", "mails", "replies", "calls")
 
 
 def _group_week() -> sa.Select:
     people = agg_group_person_day
     keys = ("customer", "group_id", "week_start")
-
-    def actors(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-        return distinct(sa.case((condition, people.c.actor_id)))
-
-    active = (
+    by_person = [people.c[name] for name in (*keys, "actor_id")]
+    one = (
         sa.select(
-            *(people.c[name] for name in keys),
-            distinct(people.c.actor_id).label("people"),
-            actors(people.c.is_member == sa.true()).label("active_members"),
-            actors(people.c.is_guest == sa.true()).label("active_guests"),
-            actors(people.c.messages + people.c.mails > 0).label("senders"),
-            *sums(people, "call_minutes"),
+            *by_person,
+            *(sa.func.max(as_number(people.c[name])).label(name) for name in ("is_member", "is_guest")),
+            *sums(people, *WRITTEN, "call_minutes"),
         )
-        .group_by(*(people.c[name] for name in keys))
+        .group_by(*by_person)
+        .subquery()
+        .c
+    )
+    found = (
+        sa.select(
+            *(one[name] for name in keys),
+            sa.func.count().label("people"),
+            contributors(one.is_member).label("active_members"),
+            contributors(one.is_guest).label("active_guests"),
+            contributors(one.messages + one.mails).label("senders"),
+            contributors(one.messages + one.mails - one.replies).label("beginners"),
+            *(contributors(one[name]).label(f"{name}_by") for name in (*WRITTEN, "call_minutes")),
+            sa.func.sum(one.call_minutes).label("call_minutes"),
+        )
+        .group_by(*(one[name] for name in keys))
         .subquery()
     )
-    days = agg_group_day
-    written = (
-        sa.select(*(days.c[name] for name in keys), *sums(days, "messages", "mails", "replies", "calls"))
+    active, days = found.c, agg_group_day
+    week = (
+        sa.select(*(days.c[name] for name in keys), *sums(days, *WRITTEN))
         .group_by(*(days.c[name] for name in keys))
         .subquery()
     )
-    same = sa.and_(*(active.c[name] == written.c[name] for name in keys))
+    written = week.c
+    everybody = known_or_one(active.people, ONE)
+
+    def of_week(name: str, *more: sa.ColumnElement[int]) -> sa.ColumnElement:
+        by = known_or_one(active[f"{name}_by"], written[name])
+        return told(written[name], everybody, by, *more).label(name)
+
+    begun = known_or_one(active.beginners, written.messages + written.mails - written.replies)
     return sa.select(
-        *written.columns,
-        *(
-            sa.case((active.c.people >= minimum_group_size(), active.c[name])).label(name)
-            for name in ("active_members", "active_guests", "senders", "call_minutes")
-        ),
-    ).select_from(written.outerjoin(active, same))
+        *(written[name] for name in keys),
+        of_week("messages"),
+        of_week("mails"),
+        of_week("replies", begun),
+        of_week("calls"),
+        told(active.active_members, everybody, active.active_members).label("active_members"),
+        told(active.active_guests, everybody, active.active_guests).label("active_guests"),
+        told(active.senders, everybody, active.senders, active.people - active.senders).label("senders"),
+        told(active.call_minutes, everybody, active.call_minutes_by).label("call_minutes"),
+    ).select_from(week.outerjoin(found, sa.and_(*(active[name] == written[name] for name in keys))))
 
 
 group_week = view(
     "group_week",
-    "One row per group and week with activity: what was written, and how many different people did.",
+    "One row per group and week with activity: what was written, and how many different people did. A number is "
+    f"{FEW}.",
     _group_week(),
     agg_group_day,
     leaves_out_small_groups=True,
     comments={
-        "active_members": f"Members and owners who wrote or took part in a call; {FEW}",
-        "active_guests": f"Guests who wrote or took part in a call; {FEW}",
-        "senders": f"People who wrote; {FEW}",
-        "call_minutes": f"Full minutes of all who took part in the calls; {FEW}",
+        "active_members": "Members and owners who wrote or took part in a call",
+        "active_guests": "Guests who wrote or took part in a call",
+        "senders": "People who wrote",
+        "call_minutes": "Full minutes of all who took part in the calls",
     },
 )
 

@@ -18,7 +18,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -33,7 +32,6 @@ from o365_pipeline.sandbox.microsoft365.decision_form import DecisionForm, read_
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.portal_page import portal_routes
 from o365_pipeline.sandbox.microsoft365.registrations import RegisteredRequest, Registration, deny_groups
-from o365_pipeline.web.browser_guard import GuardingHeaders, comes_from_elsewhere
 
 STATE_NAMES = {
     State.PENDING: "Pending",
@@ -67,7 +65,6 @@ def approver_app(
             Route(one_request, page.decide, methods=["POST"]),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
-        middleware=[Middleware(GuardingHeaders)],
         exception_handlers={HTTPException: _problem},
     )
 
@@ -86,8 +83,6 @@ class ApproverPage:
 
     async def add(self, request: Request) -> Response:
         """Finds a multi-tenant application, and leads to its page."""
-        if comes_from_elsewhere(request):
-            raise HTTPException(403, "This form was sent from another site. Add it on this page itself.")
         form = await request.form()
         named = [str(form.get(name, "")).strip() for name in ("tenant", "application", "publisher")]
         try:
@@ -104,8 +99,6 @@ class ApproverPage:
 
     async def decide(self, request: Request) -> Response:
         """Approves or declines, then leads back to the request's page."""
-        if comes_from_elsewhere(request):
-            raise HTTPException(403, "This form was sent from another site. Decide on this page itself.")
         fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
         return await run_in_threadpool(self._decide, request, fields)
 

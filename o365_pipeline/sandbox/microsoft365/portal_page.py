@@ -13,7 +13,6 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,7 +22,6 @@ from o365_pipeline.customers.data_request import DataRequest, as_toml
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.registrations import PublishType
-from o365_pipeline.web.browser_guard import comes_from_elsewhere
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,6 @@ def portal_routes(
         return page(request, form_of(application) if application else RegistrationForm())
 
     async def register(request: Request) -> Response:
-        if comes_from_elsewhere(request):
-            raise HTTPException(403, "This form was sent from another site. Register on this page itself.")
         sent = {name: value.strip() for name, value in (await request.form()).items() if isinstance(value, str)}
         return await run_in_threadpool(register_sent, request, sent)
 

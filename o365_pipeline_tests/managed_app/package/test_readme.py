@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.managed_app.offer import Offer
@@ -71,11 +72,29 @@ def test_every_plan_has_a_row_of_costs_as_wide_as_its_head() -> None:
     assert "1,000 users" in table[0]
 
 
-def test_a_bar_parts_no_columns() -> None:
-    first, second = offer().skus
-    sold = offer(skus=(first.model_copy(update={"description": "a|b"}), second))
+HOSTILE = "a|b ![x](https://evil.example/x.png) <img src=x> **c** `d` [e](https://evil.example)\n# f\n```\n$(reboot)"
 
-    assert "| a\\|b |" in text(sold)
+
+def test_whatever_a_vendor_calls_things_they_are_text() -> None:
+    shipped = offer()
+    first, second = shipped.skus
+    called = {"display_name": HOSTILE, "description": HOSTILE}
+    hostile = offer(
+        **dict.fromkeys(("display_name", "publisher", "summary"), HOSTILE),
+        skus=(first.model_copy(update=called), second),
+        support=shipped.support.model_copy(update={"name": HOSTILE, "phone": HOSTILE}),
+        request=shipped.request.model_copy(update={"application_name": HOSTILE}),
+    )
+
+    assert kinds(text(hostile)) == kinds(EXAMPLE)
+    assert "az ad app create --display-name 'a|b" in text(hostile)
+
+
+def kinds(page: str) -> list[str]:
+    """What a page consists of, but for its texts and for the lines that its texts take."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(page)
+    every = (one for token in tokens for one in (token, *(token.children or ())))
+    return [one.type for one in every if one.type not in ("text", "text_special", "softbreak")]
 
 
 def test_where_data_leaves_it_is_told_how_that_is_deleted() -> None:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.data_request import RequestedDataset, Scope, read_data_request
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
+from o365_pipeline.web.browser_guard import BrowserGuard
 from o365_pipeline_tests.sandbox.conftest import APPROVER, World
 
 OWNER = "developer@contoso.example"
@@ -28,7 +29,8 @@ class Page:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.client = TestClient(approver_app(world.sandbox), base_url=f"http://{HOST}", follow_redirects=False)
+        guarded = BrowserGuard(approver_app(world.sandbox), "127.0.0.1")
+        self.client = TestClient(guarded, base_url=f"http://{HOST}", follow_redirects=False)
 
     def register(self, tenant_id: str = "t1", **changes: Any) -> None:
         request = self.world.customer.data_request.model_copy(update=changes)
@@ -394,7 +396,7 @@ def test_a_post_from_another_site_is_refused(page: Page, headers: dict[str, str]
     answer = page.send(headers=headers, decision="approve")
 
     assert answer.status_code == 403
-    assert "sent from another site" in alert(answer)
+    assert "sent from another site" in answer.text
     assert page.state is State.PENDING
 
 

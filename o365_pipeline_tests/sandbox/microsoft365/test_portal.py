@@ -17,6 +17,7 @@ from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED
 from o365_pipeline.sandbox.microsoft365.approver_page import approver_app
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.registrations import PublishType
+from o365_pipeline.web.browser_guard import BrowserGuard
 from o365_pipeline_tests.sandbox.conftest import APPROVER, GROUP_ID, PIPELINE, World
 
 VAULT = "https://kv-vendor.vault.azure.net"
@@ -176,7 +177,7 @@ def test_nobody_decides_on_what_nobody_registered(site: World) -> None:
 def test_on_the_pages_a_developer_registers_and_an_administrator_adds_and_approves(
     site: World, portal: Portal, hosted: Application
 ) -> None:
-    app = approver_app(site.sandbox, portal, lambda: own(hosted))
+    app = BrowserGuard(approver_app(site.sandbox, portal, lambda: own(hosted)), "127.0.0.1")
     page = TestClient(app, base_url=f"http://{HOST}", follow_redirects=False)
     form = {
         "tenant": "vendor",
