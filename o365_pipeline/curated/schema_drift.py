@@ -74,9 +74,10 @@ class RowKeys:
         define_function(connection, "unknown_columns_of", self._unknown_columns)
         define_function(connection, "misfits_of", self._misfits)
 
-    def look_at(self, structure: str) -> None:
-        """Record the keys of rows of which nothing else is to be said."""
-        self.seen |= set(json.loads(structure))
+    def look_at(self, structures: Sequence[str]) -> None:
+        """Record the keys of parts of which nothing else is to be said; a part without rows has none."""
+        for told in map(json.loads, structures):
+            self.seen |= set(told) if isinstance(told, dict) else set()
 
     def _look(self, structure: str) -> str:
         if is_too_deep(structure):

@@ -45,11 +45,10 @@ def fill(
     keys.define_function(connection)
     for _, some in groupby(sources, lambda source: (source.structure is None, source.largest > 0)):
         group = list(some)
-        if not _fill_at_once(connection, dataset, manifest, requested, people, group):
-            _fill_row_by_row(connection, dataset, manifest, requested, people, group)
+        if _fill_at_once(connection, dataset, manifest, requested, people, group):
+            keys.look_at([source.structure for source in group if source.structure])
         else:
-            for source in group:
-                keys.look_at(source.structure or "")
+            _fill_row_by_row(connection, dataset, manifest, requested, people, group)
     connection.execute("CREATE VIEW kept AS SELECT rowid AS row_id, * FROM typed WHERE NOT is_removed")
     return keys
 
