@@ -37,7 +37,11 @@ data_dictionary = sa.Table(
     sa.Column("table_name", sa.String(100), primary_key=True, comment="A table or view of this database"),
     sa.Column("column_name", sa.String(100), primary_key=True, comment="Its column; * where it tells what a row is"),
     sa.Column("type", sa.String(100), comment="The column's type, before the server's own name for it"),
-    sa.Column("key_of", sa.String(250), comment="The table and key that the column refers to, in the same partition"),
+    sa.Column(
+        "key_of",
+        sa.String(250),
+        comment="The table and key that the column refers to, in the same partition; of a view, the view",
+    ),
     sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
     comment="One row per table or view and per column of this database: what it holds",
 )
@@ -60,7 +64,7 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
     for view in VIEWS.values():
         yield _row(view.name, WHOLE_ROW, None, None, view.description)
         for name, kind, comment in _columns_of(view):
-            yield _row(view.name, name, kind, None, comment)
+            yield _row(view.name, name, kind, view.refers_to.get(name), comment)
 
 
 def mart_document() -> str:
@@ -135,5 +139,5 @@ def _view(view: View) -> str:
 
 def _columns_of(view: View) -> Iterator[tuple[str, str, str]]:
     """Returns each column's name, type and description."""
-    for column in view.select.selected_columns:
-        yield column.name, str(column.type), view.comments[column.name]
+    for name, kind in view.types.items():
+        yield name, str(kind), view.comments[name]

@@ -37,6 +37,7 @@ def own_key(table: sa.Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key if column.name not in PARTITION)
 
 
+@cache
 def references(table: sa.Table) -> tuple[Reference, ...]:
     """Returns the references of the table's columns, in the order of the columns."""
     homes = _homes()

@@ -69,10 +69,14 @@ def test_keys_fit_their_indexes_and_rows_lie_by_partition(statements: list[str])
         assert f"CREATE CLUSTERED INDEX ix_{table.name}_partition ON {table.name} (customer, day)" in statements
 
 
-def test_tables_and_columns_carry_their_comments(statements: list[str]) -> None:
+def test_tables_views_and_columns_carry_their_comments(statements: list[str]) -> None:
     comments = [statement for statement in statements if "sp_addextendedproperty" in statement]
 
     assert len(comments) > sum(len(table.columns) + 1 for table in MART_TABLES)
+    for view in VIEWS.values():
+        [told] = [comment for comment in comments if f"N'view', N'{view.name}'" in comment]
+        calls = sqlglot.parse(told, dialect="tsql")
+        assert len(calls) == told.count("EXEC sp_addextendedproperty") == 1 + len(view.comments)
 
 
 def test_readers_see_the_mart_its_dictionary_and_views_and_nothing_else_of_the_ledger(statements: list[str]) -> None:

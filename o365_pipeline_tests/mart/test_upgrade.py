@@ -95,7 +95,7 @@ def test_a_fresh_database_has_the_indexes_of_the_code(fresh: sa.Connection) -> N
         assert inspector.get_pk_constraint(table.name)["constrained_columns"] == table.primary_key.columns.keys()
 
 
-def test_a_fresh_database_says_of_its_tables_and_columns_what_the_code_says(fresh: sa.Connection) -> None:
+def test_a_fresh_database_says_of_its_tables_views_and_columns_what_the_code_says(fresh: sa.Connection) -> None:
     rows = {tuple(row) for row in fresh.execute(sa.select(data_dictionary))}
     assert rows == {tuple(row.values()) for row in dictionary_rows()}
     if not fresh.dialect.supports_comments:
@@ -105,6 +105,10 @@ def test_a_fresh_database_says_of_its_tables_and_columns_what_the_code_says(fres
         assert inspector.get_table_comment(table.name)["text"] == table.comment
         comments = {column["name"]: column["comment"] for column in inspector.get_columns(table.name)}
         assert comments == {column.name: column.comment for column in table.columns}, table.name
+    for view in VIEWS.values():
+        assert inspector.get_table_comment(view.name)["text"] == view.description
+        comments = {column["name"]: column["comment"] for column in inspector.get_columns(view.name)}
+        assert comments == view.comments, view.name
 
 
 def test_every_table_and_every_mart_column_says_what_it_holds() -> None:

@@ -1,13 +1,14 @@
 """The mart's views, which reports read: weekly sums of daily rows, and the state on the newest day.
 
-What belongs here: the list of the views; each view is in the module of its subject. `schema.py` creates them when the
-schema is upgraded, so changing a view needs no migration.
+What belongs here: the list of the views. Those of the star are made in `mart/star/`; each of the others is in the
+module of its subject. `schema.py` creates them when the schema is upgraded, so changing a view needs no migration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from o365_pipeline.mart.star.model import star_model
 from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
 from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
@@ -15,7 +16,10 @@ from o365_pipeline.mart.views.provenance import ledger_row_provenance
 from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
 from o365_pipeline.mart.views.view import View
 
-__all__ = ["VIEWS", "View"]
+__all__ = ["STAR_VIEWS", "VIEWS", "View"]
+
+STAR_VIEWS: Mapping[str, View] = {table.name: table.view for table in star_model().tables}
+"""The views of the star by name: `mart/star/` makes them."""
 
 VIEWS: Mapping[str, View] = {
     view.name: view
@@ -33,6 +37,7 @@ VIEWS: Mapping[str, View] = {
         site_exposure,
         site_storage,
         ledger_row_provenance,
+        *STAR_VIEWS.values(),
     )
 }
 """All views by name."""

@@ -17,14 +17,14 @@ from o365_pipeline.mart.views.people import (
     department_of,
     departments,
     is_of,
-    person_day,
+    person_days,
 )
 from o365_pipeline.mart.views.small_groups import FEW, contributors, told
 from o365_pipeline.mart.views.view import distinct, hours, ratio, sums, view
 
 
 def _department_week() -> sa.Select:
-    days = person_day.select.subquery()
+    days = person_days().subquery()
     by_person = (days.c.customer, days.c.department, days.c.week_start, days.c.person_id)
     one = sa.select(*by_person, *sums(days, *PERSON_MEASURES)).group_by(*by_person).subquery().c
     people = sa.func.count()

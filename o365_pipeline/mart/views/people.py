@@ -59,7 +59,8 @@ def is_of(found: sa.Subquery, source: sa.FromClause, person: sa.ColumnElement[st
     return sa.and_(found.c.customer == source.c.customer, found.c.person_id == person)
 
 
-def _person_day() -> sa.Select:
+def person_days() -> sa.Select:
+    """Returns what each person did on a local date, summed over the partitions, with the department."""
     days, found = agg_person_day, departments()
     keys = (days.c.customer, days.c.person_id, days.c.date_key, days.c.week_start)
     return (
@@ -80,7 +81,7 @@ def _collaboration_week() -> sa.Select:
 person_day = view(
     "person_day",
     "One row per person and local date: what agg_person_day holds, summed over the partitions, with the department.",
-    _person_day(),
+    person_days(),
     agg_person_day,
     comments={
         "department": DEPARTMENT,

@@ -19,7 +19,7 @@ from o365_pipeline.mart.tables.settings import (
     write_minimum_group_size,
     write_setting,
 )
-from o365_pipeline.mart.views import VIEWS
+from o365_pipeline.mart.views import VIEWS, View
 
 NOTE = "view "
 """The prefix of settings in mart_setting that describe the created views, one per view."""
@@ -39,9 +39,31 @@ def create(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {sql}")
         if connection.dialect.name == "mssql":
             connection.exec_driver_sql(f"GRANT SELECT ON {view.name} TO mart_reader")
+        if connection.dialect.supports_comments:
+            connection.exec_driver_sql(comments(view, connection.dialect))
         write_setting(connection, note, hashes[note], "Hash of the SQL that the view was made of")
     if read_setting(connection, MINIMUM_GROUP_SIZE) is None:
         write_minimum_group_size(connection, DEFAULT_MINIMUM_GROUP_SIZE)
+
+
+def comments(view: View, dialect: sa.Dialect) -> str:
+    """Returns one statement by which a server that keeps comments says what the view and its columns hold."""
+    text = sa.Unicode().dialect_impl(dialect).literal_processor(dialect)
+    assert text
+    quoted = [(text(name), text(comment)) for name, comment in view.comments.items()]
+    if dialect.name == "mssql":
+        says = "EXEC sp_addextendedproperty N'MS_Description',"
+        of = f"N'schema', {text(dialect.default_schema_name or 'dbo')}, N'view', {text(view.name)}"
+        columns = [f"{says} {comment}, {of}, N'column', {name}" for name, comment in quoted]
+        return ";\n".join([f"{says} {text(view.description)}, {of}", *columns])
+    quote = dialect.identifier_preparer.quote
+    columns = [
+        f"COMMENT ON COLUMN {view.name}.{quote(name)} IS {comment}"
+        for name, (_, comment) in zip(view.comments, quoted, strict=True)
+    ]
+    return "DO $comments$ BEGIN\n{};\nEND $comments$".format(
+        ";\n".join([f"COMMENT ON VIEW {view.name} IS {text(view.description)}", *columns])
+    )
 
 
 def drop(connection: sa.Connection) -> None:

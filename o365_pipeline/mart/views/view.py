@@ -5,8 +5,8 @@ What belongs here: the ways to write a view. The views are in the modules beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ UNKNOWN: sa.ColumnElement[str] = sa.literal_column("'(unknown)'", sa.Unicode())
 SIXTY: sa.ColumnElement[float] = sa.literal_column("60.0", sa.Float())
 
 
-NO_COMMENTS: Mapping[str, str] = {}
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,16 @@ class View:
     name: str
     description: str
     """One sentence: the grain of a row and its content."""
-    select: sa.Select
     comments: Mapping[str, str]
     """The comment of each column, by name, in the columns' order."""
+    types: Mapping[str, sa.types.TypeEngine]
+    """The type of each column."""
+    sql: Callable[[sa.Dialect], str]
+    """Returns the select in a database's SQL."""
     leaves_out_small_groups: bool = False
     """True if groups of fewer than minimum_group_size people are left out, or their people's measures are null."""
-
-    def sql(self, dialect: sa.Dialect) -> str:
-        """Returns the select in a database's SQL."""
-        return str(self.select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    refers_to: Mapping[str, str] = field(default_factory=dict)
+    """The view whose key a column holds."""
 
 
 def view(
@@ -40,22 +41,27 @@ def view(
     description: str,
     select: sa.Select,
     *sources: sa.Table,
-    comments: Mapping[str, str] = NO_COMMENTS,
+    comments: Mapping[str, str] = NOTHING,
     leaves_out_small_groups: bool = False,
 ) -> View:
     """Makes a view; a column without a comment takes the comment of the source's column of that name."""
     inherited = {column.name: column.comment for table in reversed(sources) for column in table.columns}
     told = {**inherited, **comments}
+
+    def sql(dialect: sa.Dialect) -> str:
+        return str(select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
     return View(
         name,
         description,
-        select,
         {column.name: told[column.name] or "" for column in select.selected_columns},
+        {column.name: column.type for column in select.selected_columns},
+        sql,
         leaves_out_small_groups,
     )
 
 
-def view_of_newest_day(name: str, description: str, table: sa.Table, comments: Mapping[str, str] = NO_COMMENTS) -> View:
+def view_of_newest_day(name: str, description: str, table: sa.Table, comments: Mapping[str, str] = NOTHING) -> View:
     """A view of the table's rows of each customer's last day."""
     select = sa.select(*columns_of(table)).select_from(of_newest_day(table))
     return view(name, description, select, table, comments={"day": "The newest day", **comments})
