@@ -16,7 +16,9 @@ from o365_pipeline.database.database import metadata
 from o365_pipeline.mart import views
 from o365_pipeline.mart.diagram import Subject, er_diagram, subjects
 from o365_pipeline.mart.references import own_key, references
-from o365_pipeline.mart.views import VIEWS, View
+from o365_pipeline.mart.star.model import star_model
+from o365_pipeline.mart.star.page import star_columns, star_section
+from o365_pipeline.mart.views import STAR_VIEWS, VIEWS, View
 
 WHOLE_ROW = "*"
 """The column name in the description of a whole table or view."""
@@ -26,9 +28,13 @@ INTRODUCTION = """# Data dictionary: the mart
 `o365-pipeline docs` makes this page from the tables and views; do not edit it. How to ask them is in
 [using-the-mart.md](using-the-mart.md), where their rows come from in [data-dictionary.md](data-dictionary.md). The
 database says the same of itself: `SELECT * FROM data_dictionary`.
+"""
+
+TABLES = """## The tables
 
 Every table begins with `customer` and `day`, the partition that loaded the row, and ends with `extraction_id`, by which
-`ledger_row_provenance` tells who approved it. Joins are on customer, day and the key; the diagrams leave the three out.
+`ledger_row_provenance` tells who approved it. Joins of tables are on customer, day and the key; the diagrams leave the
+three out.
 """
 
 data_dictionary = sa.Table(
@@ -68,19 +74,18 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
 
 
 def mart_document() -> str:
-    """Returns a table of contents, every table of the mart by subject (a diagram, then the tables' columns), and the
-    views.
-    """
+    """Returns the stars, every table of the mart by subject (a diagram, then the tables' columns), and the views."""
     contents = [
         (section_link(subject.name), section_link(table.name), _first_words(table.comment or ""))
         for subject in subjects()
         for table in subject.tables
     ]
     contents += [
-        (section_link("views"), section_link(view.name), _first_words(view.description)) for view in VIEWS.values()
+        (section_link("views"), section_link(view.name), _first_words(view.description)) for view in _other_views()
     ]
     shown = markdown_table(("subject", "table or view", "holds"), contents)
-    return "\n\n".join([INTRODUCTION.rstrip(), shown, *map(_subject, subjects()), _views()]) + "\n"
+    parts = [INTRODUCTION.rstrip(), star_section(), TABLES.rstrip(), shown, *map(_subject, subjects()), _views()]
+    return "\n\n".join([*parts, _star_views()]) + "\n"
 
 
 def _first_words(description: str) -> str:
@@ -126,7 +131,17 @@ def _table(table: sa.Table) -> str:
 
 def _views() -> str:
     description = (inspect.getdoc(views) or "").partition("\n\n")[0].replace("\n", " ")
-    return "\n\n".join(["## views", description, *map(_view, VIEWS.values())])
+    return "\n\n".join(["## views", description, *map(_view, _other_views())])
+
+
+def _other_views() -> list[View]:
+    """Those that are not of the star."""
+    return [view for view in VIEWS.values() if view.name not in STAR_VIEWS]
+
+
+def _star_views() -> str:
+    found = [f"### {table.name}\n\n{table.description}\n\n{star_columns(table)}" for table in star_model().tables]
+    return "\n\n".join(["## star", "The views of the stars. Columns without a name for people are hidden.", *found])
 
 
 def _view(view: View) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import networkx as nx
 import pytest
 import sqlalchemy as sa
+import sqlglot
 from sqlalchemy.dialects import mssql, sqlite
 
 from o365_pipeline.database.database import Database
@@ -19,7 +21,7 @@ from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.star.contents import DOES_NOT_ADD_UP, FACTS, WITH_HISTORY
 from o365_pipeline.mart.star.model import star_model
 from o365_pipeline.mart.star.parts import Kind, Relationship, StarTable
-from o365_pipeline.mart.tables import MART_TABLES, dim_date, dim_person, fact_message
+from o365_pipeline.mart.tables import MART_TABLES, agg_person_day, agg_site_exposure, dim_date, dim_person, fact_message
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.mart.views import STAR_VIEWS, VIEWS
 from o365_pipeline_tests.finished_homes import FinishedHomes
@@ -240,6 +242,22 @@ def test_who_has_left_is_there_as_last_known_and_everybody_as_on_the_day(url: sa
     assert {(row.person_snapshot_key, row.department) for row in then} == {
         (f"one/2026-01-{day:02}/{person_id}", department) for day, person_id, department in told
     }
+
+
+def test_the_three_joins_of_the_document_find_each_row_once(made_up: Database) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "mart.md").read_text().partition("\n## The stars\n")[0]
+    queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert len(queries) == 3 and all(sqlglot.parse_one(query, dialect="tsql") for query in queries)
+
+    with made_up.begin() as connection:
+        found = [sum(float(row[-1]) for row in connection.execute(sa.text(query))) for query in queries]
+        newest = agg_site_exposure.c.day == max(DAYS)
+        wanted = [
+            connection.scalar(sa.select(sa.func.count()).select_from(fact_message)),
+            float(connection.scalar(sa.select(sa.func.sum(agg_person_day.c.meeting_minutes))) or 0) / 60,
+            connection.scalar(sa.select(sa.func.sum(agg_site_exposure.c.anyone_links)).where(newest)),
+        ]
+    assert found == pytest.approx(wanted)
 
 
 def test_between_two_tables_there_is_one_active_way() -> None:

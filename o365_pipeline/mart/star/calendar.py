@@ -19,22 +19,17 @@ MONTHS = (
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 DIGITS = 7
-"""Ten million days hold every date there is."""
+"""Ten million days hold all dates that there are."""
 
 
 def _date_rows(server: ServerSql) -> str:
     """Returns (date_key, weekday): every date from the first to the last of the mart, without gaps."""
-    digit = "(SELECT 0 AS n" + "".join(f" UNION ALL SELECT {n}" for n in range(1, 10)) + ")"
     first, last = server.day_number("MIN(date_key)"), server.day_number("MAX(date_key)")
-    source = f"(SELECT MIN(date_key) AS first_date, {first} AS first_day, {last} AS last_day FROM dim_date) AS bounds"
-    day = "first_day"
-    for place in range(DIGITS - 1, -1, -1):
-        day += f" + {10**place} * d{place}.n"
-        source += f" JOIN {digit} AS d{place} ON {day} <= last_day"
-    date = server.plus_days("first_date", day.replace("first_day + ", "", 1))
+    bounds = f"(SELECT MIN(date_key) AS first_date, {first} AS first_day, {last} AS last_day FROM dim_date) AS bounds"
+    date = server.plus_days("first_date", "number - first_day")
     return (
-        f"(SELECT date_key, number - 7 * (number / 7) + 1 AS weekday "
-        f"FROM (SELECT {date} AS date_key, {day} AS number FROM {source}) AS numbered) AS d"
+        f"(SELECT {date} AS date_key, number - 7 * (number / 7) + 1 AS weekday "
+        f"FROM {server.numbers(bounds, 'first_day', 'last_day', DIGITS)}) AS d"
     )
 
 

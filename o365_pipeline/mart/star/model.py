@@ -26,7 +26,10 @@ from o365_pipeline.mart.star.contents import (
     WITH_HISTORY,
 )
 from o365_pipeline.mart.star.parts import PREFIX, Expression, Kind, Relationship, StarColumn, StarTable
+from o365_pipeline.mart.star.server_sql import ServerSql
 from o365_pipeline.mart.tables import MART_TABLES
+
+LONGEST_CUSTOMER = 100
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,16 @@ def _relationships(found: tuple[StarTable, ...]) -> Iterator[Relationship]:
 def _dimension(noun: str) -> StarTable:
     """A table's newest row of each key."""
     table = _table_of(noun)
-    key, of = own_key(table), ", ".join(("customer", *own_key(table)))
-    names = [column.name for column in table.columns]
-    ranked = ", ".join(
-        [
-            *names,
-            f"ROW_NUMBER() OVER (PARTITION BY {of} ORDER BY day DESC) AS place",
-            "MAX(day) OVER (PARTITION BY customer) AS newest_day",
-        ]
-    )
+    key = own_key(table)
+
+    def newest_rows(server: ServerSql) -> str:
+        names = ", ".join(server.name(column.name) for column in table.columns)
+        of = ", ".join(("customer", *key))
+        return (
+            f"(SELECT {names}, ROW_NUMBER() OVER (PARTITION BY {of} ORDER BY day DESC) AS place, "
+            f"MAX(day) OVER (PARTITION BY customer) AS newest_day FROM {table.name}) AS t WHERE t.place = 1"
+        )
+
     told_on = StarColumn("told_on_day", sa.Date(), "The newest day of the mart that has it", lambda _: "t.day")
     is_current = StarColumn(
         "is_current",
@@ -105,13 +109,13 @@ def _dimension(noun: str) -> StarTable:
     )
     columns = list(_columns(table, of_now=True))
     if key:
-        columns = [_key_column(f"{noun}_key", table, key), *columns, told_on, is_current]
+        columns = [_own_key(noun, table), *columns, told_on, is_current]
     return StarTable(
         noun,
         Kind.DIMENSION,
         f"{DIMENSIONS[noun]}.",
         tuple(columns),
-        lambda _: f"(SELECT {ranked} FROM {table.name}) AS t WHERE t.place = 1",
+        newest_rows,
         key=f"{noun}_key" if key else "customer",
     )
 
@@ -119,8 +123,8 @@ def _dimension(noun: str) -> StarTable:
 def _snapshot(noun: str) -> StarTable:
     """A table's rows of every day."""
     table = _table_of(noun)
-    key = _key_column(f"{noun}_snapshot_key", table, own_key(table), of_day=True)
-    now = _key_column(f"{noun}_key", table, own_key(table), refers_to=PREFIX + noun)
+    key = _own_key(f"{noun}_snapshot", table, of_day=True)
+    now = _own_key(noun, table, refers_to=PREFIX + noun)
     columns = (key, now, *_dates("t.day", "The day"), *_columns(table, of_now=False))
     return StarTable(
         f"{noun}_snapshot",
@@ -138,9 +142,10 @@ def _fact(table: sa.Table, noun: str) -> StarTable:
     columns: list[StarColumn] = []
     key = f"{noun}_key" if table.name in _referred_to() else None
     if key:
-        columns.append(_key_column(key, table, own_key(table), of_day=True))
+        columns.append(_own_key(noun, table, of_day=True))
     if parent is not None:
-        columns += _dates("COALESCE(p.date_key, t.day)", parent.key.table.c.date_key.comment or "")
+        of = _noun_of(parent.key.table)
+        columns += _dates("COALESCE(p.date_key, t.day)", f"Of the {of}: {parent.key.table.c.date_key.comment}")
     elif is_snapshot or "date_key" not in table.c:
         columns += _dates("t.day", "The day that the row is as of")
     else:
@@ -203,48 +208,39 @@ def _columns(table: sa.Table, of_now: bool) -> Iterator[StarColumn]:
 
 def _keys_of(reference: Reference, of_now: bool) -> Iterator[StarColumn]:
     """The column that holds the key of what is referred to; a second one for what it was on that day."""
-    column, home = reference.column, reference.key.table
-    noun = _noun_of(home)
+    column, noun = reference.column, _noun_of(reference.key.table)
     role = noun if column.name == reference.key.name else column.name.removesuffix("_id")
-    is_dimension = noun in DIMENSIONS
-    yield _key_column(
-        f"{role}_key", column.table, (column.name,), of_day=not is_dimension, refers_to=PREFIX + noun, of=column
-    )
+    of = PREFIX + noun
+    if noun not in DIMENSIONS:
+        yield _key_column(f"{role}_key", column, f"{column.comment}: its row in {of}", of_day=True, refers_to=of)
+        return
+    yield _key_column(f"{role}_key", column, f"{column.comment}: as {of} has it now", refers_to=of)
     if noun in WITH_HISTORY and not of_now:
-        yield _key_column(
-            f"{role}_snapshot_key",
-            column.table,
-            (column.name,),
-            of_day=True,
-            refers_to=f"{PREFIX}{noun}_snapshot",
-            of=column,
-        )
+        then = f"{of}_snapshot"
+        told = f"{column.comment}: as {then} has it on the day that loaded the row"
+        yield _key_column(f"{role}_snapshot_key", column, told, of_day=True, refers_to=then)
+
+
+def _own_key(noun: str, table: sa.Table, of_day: bool = False, refers_to: str | None = None) -> StarColumn:
+    [name] = own_key(table)
+    told = f"Customer, day and {name}" if of_day else f"Customer and {name}"
+    return _key_column(f"{noun}_key", table.c[name], told, of_day, refers_to)
 
 
 def _key_column(
-    name: str,
-    table: sa.Table,
-    key: tuple[str, ...],
-    of_day: bool = False,
-    refers_to: str | None = None,
-    of: sa.Column | None = None,
+    name: str, column: sa.Column, description: str, of_day: bool = False, refers_to: str | None = None
 ) -> StarColumn:
-    """A key that is unique over customers: the customer's name, the day where it counts, and the own key."""
-    [column] = [table.c[part] for part in key]
-    length = getattr(column.type, "length", None) or 0
-    told = "Customer, day and" if of_day else "Customer and"
-    return StarColumn(
-        name,
-        sa.Unicode(113 + 4 * length),
-        f"{of.comment} ({told.lower()} {column.name})" if of is not None else f"{told} {column.name}",
-        lambda server: server.key(
-            "t.customer",
-            *([server.date_text("t.day")] if of_day else []),
-            server.id_text(f"t.{column.name}", length),
-        ),
-        refers_to=refers_to,
-        is_hidden=True,
-    )
+    """A key that is unique over customers: the customer's name, the day where it counts, and the id."""
+    assert isinstance(column.type, sa.String)
+    assert column.type.length
+    length = column.type.length
+
+    def expression(server: ServerSql) -> str:
+        day = [server.date_text("t.day")] if of_day else []
+        return server.key("t.customer", *day, server.id_text(f"t.{server.name(column.name)}", length))
+
+    kind = sa.Unicode(LONGEST_CUSTOMER + len("/2026-01-01/~") + 4 * length)
+    return StarColumn(name, kind, description, expression, refers_to, is_hidden=True)
 
 
 def _plain(
@@ -255,12 +251,15 @@ def _plain(
     never = DOES_NOT_ADD_UP - SUMS_OF_DAYS.get(table.name, set()) | DISTINCT_PEOPLE.get(table.name, set())
     is_hours = table is tables.fact_viva_metric and is_number and column.name != "influence_score"
     said = (column.comment or "").replace(", as of the day", "")
-    value = f"t.{column.name}"
+
+    def value(server: ServerSql) -> str:
+        return f"t.{server.name(column.name)}"
+
     return StarColumn(
         name or column.name,
         sa.Integer() if is_flag else column.type,
         f"1 or 0: {said}" if is_flag else said,
-        (lambda server: server.flag(value)) if is_flag else (lambda _: value),
+        (lambda server: server.flag(value(server))) if is_flag else value,
         refers_to=refers_to,
         is_hidden=is_hidden,
         is_flag=is_flag,

@@ -109,6 +109,21 @@ class ServerSql:
             return f"DATEPART({name}, {date})"
         return f"CAST(EXTRACT({name} FROM {date}) AS INTEGER)"
 
+    def numbers(self, bounds: str, first: str, last: str, digits: int) -> str:
+        """Returns the rows of a source that is called bounds, each with every `number` from its first to its last.
+
+        Args:
+            digits: how many digits the difference of the two has at most.
+        """
+        if not self.is_sqlite and not self.is_sql_server:
+            return f"{bounds} CROSS JOIN LATERAL generate_series({first}, {last}) AS series (number)"
+        digit = "(SELECT 0 AS n" + "".join(f" UNION ALL SELECT {n}" for n in range(1, 10)) + ")"
+        number = first
+        for place in reversed(range(digits)):
+            number += f" + {10**place} * d{place}.n"
+            bounds += f" JOIN {digit} AS d{place} ON {number} <= {last}"
+        return f"(SELECT bounds.*, {number} AS number FROM {bounds}) AS numbered"
+
     def holds(self, text: str, word: str) -> str:
         """Returns the condition that a text holds a word."""
         if self.is_sqlite:
