@@ -61,37 +61,39 @@ def made_up_rows(table: sa.Table) -> Iterator[dict[str, Any]]:
             yield row
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
-    """An empty database of the kinds that can be had here."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """An empty mart of each kind that can be had here."""
     if request.param == "sqlite":
-        return sa.URL.create("sqlite", database=str(tmp_path / "star" / "mart.db"))
-    return sa.make_url(request.getfixturevalue("postgres_url"))
+        return mart_database(sa.URL.create("sqlite", database=str(tmp_path_factory.mktemp("star") / "mart.db")))
+    return mart_database(sa.make_url(request.getfixturevalue("postgres").create("star")))
 
 
 @pytest.fixture
-def made_up(url: sa.URL) -> Database:
+def empty(server: Database) -> Iterator[sa.Connection]:
+    """The empty mart; what a test writes is taken back."""
+    with server.engine.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def made_up(empty: sa.Connection) -> sa.Connection:
     """A mart of two customers and two days, each table with rows of each id."""
-    mart = mart_database(url)
-    with mart.begin() as connection:
-        for table in MART_TABLES:
-            connection.execute(sa.insert(table), list(made_up_rows(table)))
-    return mart
+    for table in MART_TABLES:
+        empty.execute(sa.insert(table), list(made_up_rows(table)))
+    return empty
 
 
 @pytest.fixture
-def finished(url: sa.URL, tmp_path: Path, finished_homes: FinishedHomes) -> Database:
-    """The mart of a finished home, or a copy of it on the server."""
-    finished_homes.copy_days(1, tmp_path / "star")
-    home = mart_database(sa.URL.create("sqlite", database=str(tmp_path / "star" / "mart.db")))
-    if url.get_backend_name() == "sqlite":
-        return home
-    mart = mart_database(url)
-    with home.begin() as source, mart.begin() as connection:
+def finished(empty: sa.Connection, tmp_path: Path, finished_homes: FinishedHomes) -> sa.Connection:
+    """What a finished home's mart holds."""
+    finished_homes.copy_days(1, tmp_path / "home")
+    with mart_database(sa.URL.create("sqlite", database=str(tmp_path / "home" / "mart.db"))).begin() as home:
         for table in MART_TABLES:
-            if rows := [dict(row) for row in source.execute(sa.select(table)).mappings()]:
-                connection.execute(sa.insert(table), rows)
-    return mart
+            if rows := [dict(row) for row in home.execute(sa.select(table)).mappings()]:
+                empty.execute(sa.insert(table), rows)
+    return empty
 
 
 def selected(table: StarTable) -> sa.TableClause:
@@ -116,53 +118,52 @@ def beside(relationship: Relationship) -> sa.Select[Any]:
     return sa.select(*columns).select_from(many.outerjoin(one, column == key))
 
 
-def assert_joins(mart: Database) -> Counter[str]:
+def assert_joins(mart: sa.Connection) -> Counter[str]:
     """Join each table to each that it refers to; returns how many rows found theirs, by the other table."""
     found: Counter[str] = Counter()
-    with mart.begin() as connection:
-        for table in STAR.tables:
-            alone = [float(total or 0) for total in connection.execute(everything(table)).one()]
-            for one in STAR.of(table):
-                *joined, told, met = connection.execute(beside(one)).one()
-                assert [float(total or 0) for total in joined] == pytest.approx(alone), (table.name, one.column)
-                assert told == met, f"{table.name}.{one.column} has keys that {one.one.name} has not"
-                found[one.one.name] += met
+    for table in STAR.tables:
+        alone = [float(total or 0) for total in mart.execute(everything(table)).one()]
+        for one in STAR.of(table):
+            *joined, told, met = mart.execute(beside(one)).one()
+            assert [float(total or 0) for total in joined] == pytest.approx(alone), (table.name, one.column)
+            assert told == met, f"{table.name}.{one.column} has keys that {one.one.name} has not"
+            found[one.one.name] += met
     return found
 
 
-def assert_keys(mart: Database) -> None:
+def assert_keys(mart: sa.Connection) -> None:
     """Each key is one row's, also for a tool that holds A and a for equal and leaves blanks at the end out."""
-    with mart.begin() as connection:
-        for table in STAR.tables:
-            if table.key:
-                keys = list(connection.scalars(sa.select(selected(table).c[table.key])))
-                assert len({str(key).casefold().rstrip() for key in keys}) == len(keys), table.name
-                assert None not in keys
+    for table in STAR.tables:
+        if table.key:
+            keys = list(mart.scalars(sa.select(selected(table).c[table.key])))
+            assert len({str(key).casefold().rstrip() for key in keys}) == len(keys), table.name
+            assert None not in keys
 
 
-def test_every_join_of_a_finished_home_keeps_counts_and_sums(finished: Database) -> None:
+def test_every_join_of_a_finished_home_keeps_counts_and_sums(finished: sa.Connection) -> None:
     found = assert_joins(finished)
     assert_keys(finished)
 
     assert found["star_person"] > 1000 and found["star_person_snapshot"] > 1000 and found["star_mail"] > 300
 
 
-def test_every_join_keeps_counts_and_sums_whatever_ids_are(made_up: Database) -> None:
+def test_every_join_keeps_counts_and_sums_whatever_ids_are(made_up: sa.Connection) -> None:
     found = assert_joins(made_up)
     assert_keys(made_up)
 
     assert {name for name, rows in found.items() if rows} == {one.one.name for one in STAR.relationships}
 
 
-def test_a_fact_has_the_rows_and_sums_of_its_table_and_a_snapshot_those_of_its_dimension(made_up: Database) -> None:
+def test_a_fact_has_the_rows_and_sums_of_its_table_and_a_snapshot_those_of_its_dimension(
+    made_up: sa.Connection,
+) -> None:
     sources = {noun: name for name, noun in FACTS.items()} | {
         f"{noun}_snapshot": f"dim_{noun}" for noun in WITH_HISTORY
     }
-    with made_up.begin() as connection:
-        for noun, name in sources.items():
-            star, table = STAR.table[f"star_{noun}"], TABLES[name]
-            wanted = connection.execute(sa.select(*totals(star, table)).select_from(table)).one()
-            assert connection.execute(everything(star)).one() == wanted, name
+    for noun, name in sources.items():
+        star, table = STAR.table[f"star_{noun}"], TABLES[name]
+        wanted = made_up.execute(sa.select(*totals(star, table)).select_from(table)).one()
+        assert made_up.execute(everything(star)).one() == wanted, name
 
 
 def test_every_table_of_the_mart_is_in_the_star() -> None:
@@ -172,12 +173,11 @@ def test_every_table_of_the_mart_is_in_the_star() -> None:
     assert set(STAR_VIEWS) == {table.name for table in STAR.tables} <= set(VIEWS)
 
 
-def test_what_is_nobodys_has_no_key(made_up: Database) -> None:
-    with made_up.begin() as connection:
-        mail = selected(STAR.table["star_mail"])
-        nobody = sa.select(sa.func.count()).where(mail.c.sender_key.is_(None), mail.c.sender_snapshot_key.is_(None))
-        wanted = sa.select(sa.func.count()).where(fact_message.c.sender_id.is_(None))
-        assert connection.scalar(nobody) == connection.scalar(wanted) == 4
+def test_what_is_nobodys_has_no_key(made_up: sa.Connection) -> None:
+    mail = selected(STAR.table["star_mail"])
+    nobody = sa.select(sa.func.count()).where(mail.c.sender_key.is_(None), mail.c.sender_snapshot_key.is_(None))
+    wanted = sa.select(sa.func.count()).where(fact_message.c.sender_id.is_(None))
+    assert made_up.scalar(nobody) == made_up.scalar(wanted) == 4
 
 
 def add_dates(connection: sa.Connection, customer: str, *days: dt.date) -> None:
@@ -188,11 +188,10 @@ def add_dates(connection: sa.Connection, customer: str, *days: dt.date) -> None:
         )
 
 
-def test_the_calendar_has_every_date_from_the_first_to_the_last(url: sa.URL) -> None:
-    mart, first, last = mart_database(url), dt.date(1999, 12, 31), dt.date(2027, 1, 2)
-    with mart.begin() as connection:
-        add_dates(connection, "one", last, first)
-        rows = connection.execute(sa.select(selected(STAR.table["star_calendar"]))).all()
+def test_the_calendar_has_every_date_from_the_first_to_the_last(empty: sa.Connection) -> None:
+    first, last = dt.date(1999, 12, 31), dt.date(2027, 1, 2)
+    add_dates(empty, "one", last, first)
+    rows = empty.execute(sa.select(selected(STAR.table["star_calendar"]))).all()
 
     days = [first + dt.timedelta(days=days) for days in range((last - first).days + 1)]
     assert sorted(row.date_key for row in rows) == days
@@ -206,34 +205,31 @@ def test_the_calendar_has_every_date_from_the_first_to_the_last(url: sa.URL) -> 
         assert row.week_start == day - dt.timedelta(days=day.weekday()) and row.is_weekend == (iso.weekday > 5)
 
 
-def test_a_customers_working_days_are_those_of_at_least_half_of_its_people(url: sa.URL) -> None:
-    mart, sunday = mart_database(url), dt.date(2026, 1, 4)
+def test_a_customers_working_days_are_those_of_at_least_half_of_its_people(empty: sa.Connection) -> None:
+    sunday = dt.date(2026, 1, 4)
     saturday = sunday + dt.timedelta(days=6)
     people = [("one", "a", "sunday,monday"), ("one", "b", "sunday,monday"), ("one", "c", "monday"), ("two", "a", None)]
-    with mart.begin() as connection:
-        for customer, person_id, work_days in people:
-            of_person = {"customer": customer, "person_id": person_id, "extraction_id": "x"}
-            connection.execute(sa.insert(dim_person).values(day=sunday, work_days="tuesday", **of_person))
-            connection.execute(sa.insert(dim_person).values(day=saturday, work_days=work_days, **of_person))
-        for customer in ("one", "two"):
-            add_dates(connection, customer, sunday, saturday)
-        days = selected(STAR.table["star_customer_day"])
-        found = {(row.customer, row.date_key): row.is_working_day for row in connection.execute(sa.select(days))}
+    for customer, person_id, work_days in people:
+        of_person = {"customer": customer, "person_id": person_id, "extraction_id": "x"}
+        empty.execute(sa.insert(dim_person).values(day=sunday, work_days="tuesday", **of_person))
+        empty.execute(sa.insert(dim_person).values(day=saturday, work_days=work_days, **of_person))
+    for customer in ("one", "two"):
+        add_dates(empty, customer, sunday, saturday)
+    days = selected(STAR.table["star_customer_day"])
+    found = {(row.customer, row.date_key): row.is_working_day for row in empty.execute(sa.select(days))}
 
     week = [sunday + dt.timedelta(days=days) for days in range(7)]
     assert [found["one", day] for day in week] == [1, 1, 0, 0, 0, 0, 0]
     assert [found["two", day] for day in week] == [0, 1, 1, 1, 1, 1, 0]
 
 
-def test_who_has_left_is_there_as_last_known_and_everybody_as_on_the_day(url: sa.URL) -> None:
-    mart = mart_database(url)
+def test_who_has_left_is_there_as_last_known_and_everybody_as_on_the_day(empty: sa.Connection) -> None:
     told = [(1, "left", "Sales"), (1, "stays", "Sales"), (2, "stays", "Legal")]
-    with mart.begin() as connection:
-        for day, person_id, department in told:
-            row = {"customer": "one", "day": dt.date(2026, 1, day), "person_id": person_id, "department": department}
-            connection.execute(sa.insert(dim_person).values(extraction_id="x", **row))
-        now = connection.execute(sa.select(selected(STAR.table["star_person"]))).all()
-        then = connection.execute(sa.select(selected(STAR.table["star_person_snapshot"]))).all()
+    for day, person_id, department in told:
+        row = {"customer": "one", "day": dt.date(2026, 1, day), "person_id": person_id, "department": department}
+        empty.execute(sa.insert(dim_person).values(extraction_id="x", **row))
+    now = empty.execute(sa.select(selected(STAR.table["star_person"]))).all()
+    then = empty.execute(sa.select(selected(STAR.table["star_person_snapshot"]))).all()
 
     assert {(row.person_key, row.department, row.is_current) for row in now} == {
         ("one/left", "Sales", 0),
@@ -244,19 +240,18 @@ def test_who_has_left_is_there_as_last_known_and_everybody_as_on_the_day(url: sa
     }
 
 
-def test_the_three_joins_of_the_document_find_each_row_once(made_up: Database) -> None:
+def test_the_three_joins_of_the_document_find_each_row_once(made_up: sa.Connection) -> None:
     text = (Path(__file__).parents[2] / "docs" / "mart.md").read_text().partition("\n## The stars\n")[0]
     queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
     assert len(queries) == 3 and all(sqlglot.parse_one(query, dialect="tsql") for query in queries)
 
-    with made_up.begin() as connection:
-        found = [sum(float(row[-1]) for row in connection.execute(sa.text(query))) for query in queries]
-        newest = agg_site_exposure.c.day == max(DAYS)
-        wanted = [
-            connection.scalar(sa.select(sa.func.count()).select_from(fact_message)),
-            float(connection.scalar(sa.select(sa.func.sum(agg_person_day.c.meeting_minutes))) or 0) / 60,
-            connection.scalar(sa.select(sa.func.sum(agg_site_exposure.c.anyone_links)).where(newest)),
-        ]
+    found = [sum(float(row[-1]) for row in made_up.execute(sa.text(query))) for query in queries]
+    newest = agg_site_exposure.c.day == max(DAYS)
+    wanted = [
+        made_up.scalar(sa.select(sa.func.count()).select_from(fact_message)),
+        float(made_up.scalar(sa.select(sa.func.sum(agg_person_day.c.meeting_minutes))) or 0) / 60,
+        made_up.scalar(sa.select(sa.func.sum(agg_site_exposure.c.anyone_links)).where(newest)),
+    ]
     assert found == pytest.approx(wanted)
 
 
