@@ -14,7 +14,6 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from o365_pipeline.mart.star.server_sql import ServerSql
-from o365_pipeline.mart.views.view import View
 
 Expression = Callable[[ServerSql], str]
 """Writes an expression, or a source of rows, for a kind of server."""
@@ -107,18 +106,6 @@ class StarTable:
         # SQLite makes an index of rows that it has set aside, and not of an expression: it sets these aside.
         aside = " LIMIT -1" if server.is_sqlite and self.key else ""
         return f"SELECT {columns} FROM {self.source(server)}{aside}"
-
-    @cached_property
-    def view(self) -> View:
-        """The view that is created in the database."""
-        return View(
-            self.name,
-            self.description,
-            {column.name: column.description for column in self.columns},
-            {column.name: column.type for column in self.columns},
-            self.sql,
-            refers_to={column.name: column.refers_to for column in self.columns if column.refers_to},
-        )
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from o365_pipeline.mart.star.model import star_model
 from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
 from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
 from o365_pipeline.mart.views.provenance import ledger_row_provenance
 from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
+from o365_pipeline.mart.views.stars import STAR_VIEWS
 from o365_pipeline.mart.views.view import View
 
 __all__ = ["STAR_VIEWS", "VIEWS", "View"]
-
-STAR_VIEWS: Mapping[str, View] = {table.name: table.view for table in star_model().tables}
-"""The views of the star by name: `mart/star/` makes them."""
 
 VIEWS: Mapping[str, View] = {
     view.name: view
