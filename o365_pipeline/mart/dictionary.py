@@ -48,6 +48,9 @@ data_dictionary = sa.Table(
         sa.String(250),
         comment="The table and key that the column refers to, in the same partition; of a view, the view",
     ),
+    sa.Column(
+        "caption", sa.Unicode(100), comment="The name for people, with the unit, of a star's column that they read"
+    ),
     sa.Column("description", sa.Unicode(1000), nullable=False, comment="What it holds"),
     comment="One row per table or view and per column of this database: what it holds",
 )
@@ -70,7 +73,7 @@ def dictionary_rows() -> Iterator[dict[str, str | None]]:
     for view in VIEWS.values():
         yield _row(view.name, WHOLE_ROW, None, None, view.description)
         for name, kind, comment in _columns_of(view):
-            yield _row(view.name, name, kind, view.refers_to.get(name), comment)
+            yield _row(view.name, name, kind, view.refers_to.get(name), comment, view.captions.get(name))
 
 
 def mart_document() -> str:
@@ -94,13 +97,19 @@ def _first_words(description: str) -> str:
 
 
 def _row(
-    table: str, column: str, kind: str | None, key_of: str | None, description: str | None
+    table: str,
+    column: str,
+    kind: str | None,
+    key_of: str | None,
+    description: str | None,
+    caption: str | None = None,
 ) -> dict[str, str | None]:
     return {
         "table_name": table,
         "column_name": column,
         "type": kind,
         "key_of": key_of,
+        "caption": caption,
         "description": description or "",
     }
 

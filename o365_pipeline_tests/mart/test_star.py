@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, sqlite
 
 from o365_pipeline.database.database import Database
+from o365_pipeline.mart.dictionary import dictionary_rows
 from o365_pipeline.mart.references import own_key, references
 from o365_pipeline.mart.star.contents import DOES_NOT_ADD_UP, FACTS, WITH_HISTORY
 from o365_pipeline.mart.star.model import star_model
@@ -306,6 +307,14 @@ def test_a_table_of_the_star_says_what_people_and_tools_need(table: StarTable) -
     for column in table.columns:
         assert not column.is_summed or isinstance(column.type, sa.Integer | sa.Double)
         assert column.is_hidden or not column.name.endswith(("_key", "_id")) or column.name == "date_key"
+
+
+def test_the_dictionary_in_the_database_tells_names_units_and_references() -> None:
+    found = {row["column_name"]: row for row in dictionary_rows() if row["table_name"] == "star_meeting"}
+
+    assert found["duration_minutes"]["caption"] == "Duration (minutes)"
+    assert (found["organizer_key"]["caption"], found["organizer_key"]["key_of"]) == (None, "star_person")
+    assert str(found["*"]["description"]).startswith("One row per occurrence of a meeting")
 
 
 def test_what_is_said_not_to_add_up_is_a_column() -> None:

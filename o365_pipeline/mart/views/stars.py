@@ -20,6 +20,7 @@ def _view_of(table: StarTable) -> View:
         {column.name: column.type for column in table.columns},
         table.sql,
         refers_to={column.name: column.refers_to for column in table.columns if column.refers_to},
+        captions={column.name: column.caption for column in table.columns if not column.is_hidden},
     )
 
 

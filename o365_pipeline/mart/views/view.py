@@ -34,6 +34,8 @@ class View:
     """True if groups of fewer than minimum_group_size people are left out, or their people's measures are null."""
     refers_to: Mapping[str, str] = field(default_factory=dict)
     """The view whose key a column holds."""
+    captions: Mapping[str, str] = field(default_factory=dict)
+    """The name that people read, with the unit, of columns that they read."""
 
 
 def view(
