@@ -306,7 +306,10 @@ def test_a_table_of_the_star_says_what_people_and_tools_need(table: StarTable) -
         assert [one.column for one in dates] == ["date_key"]
     for column in table.columns:
         assert not column.is_summed or isinstance(column.type, sa.Integer | sa.Double)
-        assert column.is_hidden or not column.name.endswith(("_key", "_id")) or column.name == "date_key"
+        assert column.is_hidden or not column.name.endswith(("_key", "_id")) or table.noun == "calendar"
+        assert not column.is_flag or re.match(r"1 \w.+, else 0(;.+)?$", column.description), column.description
+    if table.kind is Kind.EVENT:
+        assert not re.search(r"\b(fact|bridge|agg|dim)_", " ".join(STAR_VIEWS[table.name].comments.values()))
 
 
 def test_the_dictionary_in_the_database_tells_names_units_and_references() -> None:
