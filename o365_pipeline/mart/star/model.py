@@ -151,9 +151,7 @@ def _fact(table: sa.Table, noun: str) -> StarTable:
     else:
         columns += _dates("t.date_key", _said(table.c.date_key))
     if is_snapshot and "date_key" in table.c:
-        columns.append(
-            _plain(table, table.c.date_key, name="created_date_key", refers_to=calendar.name, is_hidden=True)
-        )
+        columns.append(_date_key("created_date_key", "t.date_key", _said(table.c.date_key)))
     columns += _columns(table, of_now=False)
     return StarTable(
         noun,
@@ -175,7 +173,7 @@ def _source(table: sa.Table, parent: Reference | None) -> Expression:
 
 
 def _dates(date: str, description: str) -> Iterator[StarColumn]:
-    yield StarColumn("date_key", sa.Date(), description, lambda _: date, refers_to=calendar.name, is_hidden=True)
+    yield _date_key("date_key", date, description)
     yield StarColumn(
         "customer_day_key",
         sa.String(111),
@@ -183,6 +181,12 @@ def _dates(date: str, description: str) -> Iterator[StarColumn]:
         lambda server: server.key("t.customer", server.date_text(date)),
         refers_to=PREFIX + CUSTOMER_DAY,
         is_hidden=True,
+    )
+
+
+def _date_key(name: str, date: str, description: str) -> StarColumn:
+    return StarColumn(
+        name, sa.Date(), description, lambda server: server.date(date), refers_to=calendar.name, is_hidden=True
     )
 
 
@@ -243,9 +247,7 @@ def _key_column(
     return StarColumn(name, kind, description, expression, refers_to, is_hidden=True)
 
 
-def _plain(
-    table: sa.Table, column: sa.Column, name: str | None = None, refers_to: str | None = None, is_hidden: bool = False
-) -> StarColumn:
+def _plain(table: sa.Table, column: sa.Column, refers_to: str | None = None, is_hidden: bool = False) -> StarColumn:
     is_flag = isinstance(column.type, sa.Boolean)
     is_number = isinstance(column.type, sa.Integer | sa.Double)
     never = DOES_NOT_ADD_UP - SUMS_OF_DAYS.get(table.name, set()) | DISTINCT_PEOPLE.get(table.name, set())
@@ -255,7 +257,7 @@ def _plain(
         return f"t.{server.name(column.name)}"
 
     return StarColumn(
-        name or column.name,
+        column.name,
         sa.Integer() if is_flag else column.type,
         _said_of_flag(column) if is_flag else _said(column),
         (lambda server: server.flag(value(server))) if is_flag else value,
