@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
@@ -50,7 +49,7 @@ class DayLoaded:
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
-    first_rows: Mapping[sa.Table, pd.DataFrame]
+    first_rows: Mapping[sa.Table, list[Row]]
     """The first few of them, in the order of the table's key."""
 
 
@@ -90,13 +89,13 @@ def load_day(
         made = {table.name for table in MART_TABLES if is_fed(table.name, frozenset(usable))}
         prepare(connection, customer, day, everyone_names, made)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
-        first_rows: dict[sa.Table, pd.DataFrame] = {}
+        first_rows: dict[sa.Table, list[Row]] = {}
 
         def kept(table: sa.Table) -> Iterator[list[Row]]:
-            first_rows[table] = pd.DataFrame()
+            first_rows[table] = []
             for chunk in rows_of(connection, table.name) if table.name in made else ():
-                if first_rows[table].empty:
-                    first_rows[table] = pd.DataFrame(chunk[:FIRST_ROWS], columns=table.columns.keys(), dtype=object)
+                if not first_rows[table]:
+                    first_rows[table] = chunk[:FIRST_ROWS]
                 yield chunk
 
         def load(transaction: sa.Connection) -> dict[sa.Table, int]:
