@@ -31,7 +31,7 @@ from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY, under_way
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart import ledger_copies
-from o365_pipeline.mart.loading import load_day, loaded_days
+from o365_pipeline.mart.loading import delete_partition, load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -230,7 +230,7 @@ def _thin_again(mart: Database, customer: Customer, horizon: Horizon, reloaded: 
 
 def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:
     for table in MART_TABLES:
-        connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
+        delete_partition(connection, table, customer.name, day)
 
 
 def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
