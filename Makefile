@@ -103,7 +103,7 @@ docs: $(VENV)/.installed-test
 benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py
 	@$(BIN)/python benchmarks/curation.py
-	@$(BIN)/python -m benchmarks.loads
+	@PYTHONPATH=. $(BIN)/python benchmarks/loads.py
 	@$(BIN)/python benchmarks/consent.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 	@$(BIN)/python -W ignore -m benchmarks.celery_workers

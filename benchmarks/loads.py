@@ -26,8 +26,8 @@ from typing import Any
 
 import duckdb
 import sqlalchemy as sa
+from message_rows import CUSTOMER, DAY
 
-from benchmarks.message_rows import CUSTOMER, DAY
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.sql_server import odbc_type
 from o365_pipeline.mart.build import CHUNK_ROWS, Row, prepare, rows_of
