@@ -200,9 +200,9 @@ def load_partition(connection: sa.Connection, table: sa.Table, prepared: duckdb.
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
         if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
             raise
-        every_row = (row for rows in rows_of(prepared, table.name) for row in rows)
+        sent = islice((row for rows in rows_of(prepared, table.name) for row in rows), sum(counts))
         found = [
-            f"row {place}, {column}: {reason}" for place, column, reason in islice(misfits(table, every_row), MOST_TOLD)
+            f"row {place}, {column}: {reason}" for place, column, reason in islice(misfits(table, sent), MOST_TOLD)
         ]
         told = "; ".join(found) or f"one of the first {sum(counts)} rows, for another reason"
         kind = type(getattr(error, "orig", None) or error).__name__

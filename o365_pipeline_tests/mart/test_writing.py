@@ -19,7 +19,7 @@ from o365_pipeline.mart.loading import delete_partition, load_partition
 from o365_pipeline.mart.references import PARTITION, own_key
 from o365_pipeline.mart.tables import agg_site_storage, dim_person, dim_site
 from o365_pipeline.mart.upgrade import mart_database
-from o365_pipeline.mart.writing import ANY_DATABASE
+from o365_pipeline.mart.writing import ANY_DATABASE, writer_for
 from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
 from o365_pipeline_tests.mart.prepared_rows import prepared
@@ -91,6 +91,11 @@ def test_rows_are_those_that_sqlalchemy_writes_whatever_they_hold(
 
     assert len(loaded[0]) == len(rows)
     assert loaded == written
+
+
+def test_a_driver_that_has_no_writer_of_its_own_is_written_to_by_sqlalchemy() -> None:
+    assert writer_for(sa.make_url("postgresql+psycopg://").get_dialect()()) is ANY_DATABASE
+    assert writer_for(sa.make_url("postgresql+psycopg2://").get_dialect()()) is not ANY_DATABASE
 
 
 def test_a_transaction_that_ends_without_commit_leaves_the_rows_before_it(server: Database) -> None:
