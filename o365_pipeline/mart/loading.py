@@ -95,7 +95,10 @@ def load_day(
                     rows[table] = load_partition(transaction, table, connection)
                 else:
                     delete_partition(transaction, table, customer, day)
-            return rows, {table: _first_rows(transaction, table, customer, day) for table in rows}
+            return rows, {
+                table: _first_rows(transaction, table, customer, day) if count else pd.DataFrame()
+                for table, count in rows.items()
+            }
 
         rows, first_rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions), first_rows)

@@ -76,18 +76,23 @@ def _copy(connection: sa.Connection, table: sa.Table, _partition: Partition, chu
 
 
 def _execute_many(connection: sa.Connection, table: sa.Table, partition: Partition, chunks: Chunks) -> None:
-    """Passes tuples: of each row SQLAlchemy would make a dictionary, which takes longer than the database.
-
-    What all rows have alike stands in the statement, which is not to return it.
-    """
+    """Passes tuples: of each row SQLAlchemy would make a dictionary, which takes longer than the database."""
     columns = _own(table.columns)
+    statement = ""
+    for rows in chunks:
+        # Many tables of a small day have no rows.
+        statement = statement or _insert_statement(connection.dialect, table, partition)
+        connection.exec_driver_sql(statement, rows, execution_options={sql_server.COLUMNS: columns})
+
+
+def _insert_statement(dialect: sa.Dialect, table: sa.Table, partition: Partition) -> str:
+    """Returns the statement that inserts a row's own values; what all rows have alike stands in it."""
     alike: dict[str, Any] = {
         name: sa.literal_column(literal(str(value))) for name, value in zip(PARTITION, partition, strict=True)
     }
+    # Otherwise SQLAlchemy would ask the database to return the key of each row.
     insert = sa.insert(table).values(alike).inline()
-    statement = str(insert.compile(dialect=connection.dialect, column_keys=[column.name for column in columns]))
-    for rows in chunks:
-        connection.exec_driver_sql(statement, rows, execution_options={sql_server.COLUMNS: columns})
+    return str(insert.compile(dialect=dialect, column_keys=[column.name for column in _own(table.columns)]))
 
 
 def _insert(connection: sa.Connection, table: sa.Table, _partition: Partition, chunks: Chunks) -> None:
