@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
@@ -46,7 +45,7 @@ class DayLoaded:
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
-    first_rows: Mapping[sa.Table, pd.DataFrame]
+    first_rows: Mapping[sa.Table, list[Row]]
     """The first few of them, in the order of the table's key."""
 
 
@@ -87,7 +86,7 @@ def load_day(
         prepare(connection, customer, day, everyone_names, made)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
 
-        def load(transaction: sa.Connection) -> tuple[dict[sa.Table, int], dict[sa.Table, pd.DataFrame]]:
+        def load(transaction: sa.Connection) -> tuple[dict[sa.Table, int], dict[sa.Table, list[Row]]]:
             write(transaction, copies)
             rows = {}
             for table in MART_TABLES:
@@ -96,18 +95,18 @@ def load_day(
                 else:
                     delete_partition(transaction, table, customer, day)
             return rows, {
-                table: _first_rows(transaction, table, customer, day) if count else pd.DataFrame()
-                for table, count in rows.items()
+                table: _first_rows(transaction, table, customer, day) if rows.get(table) else []
+                for table in MART_TABLES
             }
 
         rows, first_rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions), first_rows)
 
 
-def _first_rows(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> pd.DataFrame:
+def _first_rows(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> list[Row]:
     of_partition = sa.select(table).where(table.c.customer == customer, table.c.day == day)
     rows = connection.execute(of_partition.order_by(*table.primary_key).limit(FIRST_ROWS)).all()
-    return pd.DataFrame([tuple(row) for row in rows], columns=table.columns.keys(), dtype=object)
+    return [tuple(row) for row in rows]
 
 
 def _stage(

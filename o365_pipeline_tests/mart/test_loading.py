@@ -10,9 +10,11 @@ from o365_pipeline.database.database import metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.build import prepare, rows_of
-from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.loading import load_day, load_partition
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
+from o365_pipeline.raw.lake import Lake
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, sqlite_only
 from o365_pipeline_tests.mart.prepared_rows import prepared
 
@@ -132,6 +134,14 @@ def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobo
         dim_customer.name: [(CUSTOMER, DAY, 0, 0, None, None)],
         dim_date.name: [(CUSTOMER, DAY, DAY, 2026, 1, 1, 2, 1, False, None)],
     }
+
+
+def test_every_table_tells_its_first_rows_also_where_nothing_may_be_used(database, tmp_path):
+    loaded = load_day(Marts(database), Lake.in_folder(tmp_path / "lake"), CUSTOMER, DAY, [])
+
+    assert set(loaded.first_rows) == set(MART_TABLES)
+    assert {table.name for table, rows in loaded.first_rows.items() if rows} == {"dim_customer", "dim_date"}
+    assert loaded.first_rows[dim_customer] == [(CUSTOMER, DAY, 0, 0, None, None)]
 
 
 @sqlite_only
