@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from o365_pipeline.cli.package import offer_of
+from o365_pipeline.cli.offer.package import offer_of
 from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.cost.assumptions import Assumptions, read_assumptions, shipped_assumptions
 from o365_pipeline.cost.estimate import Estimate, estimate, window_days

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import click
 
 from o365_pipeline.cli.estimate import assumptions, estimate_command, rates
-from o365_pipeline.cli.package import build, validate
-from o365_pipeline.cli.publish import publish
+from o365_pipeline.cli.offer.package import build, validate
+from o365_pipeline.cli.offer.publish import publish
 from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
