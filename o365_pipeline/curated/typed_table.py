@@ -43,8 +43,9 @@ def fill(
     The view `kept` has its rows of people who are not denied, with all columns of the curated schema: the table has
     none that would be the same in each row, since a thread of an insert wants memory for each column.
     """
-    absent = _absent(dataset, requested) | {"extraction_id": f"'{manifest.extraction_id}'"}
-    held = {name: kind for name, kind in (dataset.curated_schema | JUDGED).items() if name not in absent}
+    absent = _absent(dataset, requested)
+    same = absent | {"extraction_id": f"'{manifest.extraction_id}'"}
+    held = {name: kind for name, kind in (dataset.curated_schema | JUDGED).items() if name not in same}
     columns = ", ".join(f'"{name}" {kind}' for name, kind in held.items())
     connection.execute(f"CREATE TABLE typed ({columns})")
     keys = RowKeys(dataset, requested, people)
@@ -55,7 +56,7 @@ def fill(
             keys.look_at([source.structure for source in group if source.structure])
         else:
             _fill_row_by_row(connection, dataset, manifest, requested, people, group)
-    selected = ", ".join(f'{absent.get(name, quoted(name))} AS "{name}"' for name in dataset.curated_schema | JUDGED)
+    selected = ", ".join(f'{same.get(name, quoted(name))} AS "{name}"' for name in dataset.curated_schema | JUDGED)
     connection.execute(f"CREATE VIEW kept AS SELECT rowid AS row_id, {selected} FROM typed WHERE NOT is_removed")
     return keys
 
@@ -92,7 +93,7 @@ def _fill_at_once(
             FROM read_ndjson([{files}], columns = {{{columns}}})
         )"""
     try:
-        return _insert(connection, _judged(dataset, manifest, fields, rows), sources)
+        return _insert(connection, _judged(dataset, manifest, requested, fields, rows), sources)
     except REFUSED:
         return False
 
@@ -132,15 +133,22 @@ def _fill_row_by_row(
     unknown = (
         f"CASE WHEN NOT is_user_row AND verdict NOT IN ('', '{TOO_DEEP}') THEN unknown_columns_of(plain::VARCHAR) END"
     )
-    if not _insert(connection, _judged(dataset, manifest, fields, rows, misfits, unknown), sources):
+    if not _insert(connection, _judged(dataset, manifest, requested, fields, rows, misfits, unknown), sources):
         raise LandingError(f"{manifest.customer} {dataset.name} {manifest.first_day}: not every row could be read")
 
 
 def _judged(
-    dataset: Dataset, manifest: Manifest, fields: Fields, parsed: str, misfits: str = "NULL", unknown: str = "NULL"
+    dataset: Dataset,
+    manifest: Manifest,
+    requested: Sequence[str],
+    fields: Fields,
+    parsed: str,
+    misfits: str = "NULL",
+    unknown: str = "NULL",
 ) -> str:
     """Returns the select of typed rows over the relation `parsed`, which it is given with what that reads."""
     problems = ", ".join([*fields.problems, misfits])
+    left_out = ", ".join(["misfit", *map(quoted, _absent(dataset, requested))])
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     return f"""
         WITH {parsed},
@@ -151,7 +159,7 @@ def _judged(
                 {" OR ".join(fields.denied) or "false"} AS is_removed
             FROM timed
         )
-        SELECT * EXCLUDE (misfit), {_day(dataset, manifest)} AS day,
+        SELECT * EXCLUDE ({left_out}), {_day(dataset, manifest)} AS day,
             CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(["misfit", *missing_key])}), '') END
                 AS reason
         FROM shaped

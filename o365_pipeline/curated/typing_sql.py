@@ -36,7 +36,7 @@ class Fields:
     """The condition under which a row is Data Connect's report on a user."""
 
     selected: tuple[str, ...]
-    """The typed fields of the requested columns."""
+    """The typed fields."""
 
     problems: tuple[str, ...]
     """Conditions under which a row is invalid; each gives the reason as text, else null."""
@@ -137,7 +137,10 @@ def _fields(
     ]
     selected: list[str] = [f"clean({owner}) AS {dataset.owner_field}"] if dataset.owner_field else []
     for shaped in dataset.curated_columns:
-        if read := reads.get(shaped.curated_name):
+        read = reads.get(shaped.curated_name)
+        if read is None:
+            selected += [f'NULL::{kind} AS "{name}"' for name, kind in shaped.curated_fields]
+        else:
             selected += _selected(dataset, read, cleaning, outsiders)
     problems = [problem for read in reads.values() for problem in _problems(read)]
     denied = _denied(dataset, owners[0], list(reads.values()), cleaning)
