@@ -36,7 +36,8 @@ CREATE TEMP MACRO clean_trimmed(value) AS CASE
     ELSE value END;
 CREATE TEMP MACRO is_clean(value) AS value > '0001-02' AND value[-1] >= '0';
 CREATE TEMP MACRO clean(value) AS
-    CASE WHEN is_clean(value) THEN value ELSE clean_trimmed(trimmed(value)) END;
+    CASE WHEN is_clean(value) THEN value
+    ELSE list_transform([trimmed(value)], lambda bare: clean_trimmed(bare))[1] END;
 CREATE TEMP MACRO bare_enum(value) AS CASE WHEN ends_with(value, '''')
     THEN trimmed(regexp_replace(value, '^#?(?:[A-Za-z0-9_]+\.)*[A-Za-z0-9_]+''([^'']*)''$', '\1')) ELSE value END;
 CREATE TEMP MACRO is_enum(value) AS value[1] BETWEEN 'a' AND 'z' AND value[-1] >= '0';
