@@ -99,7 +99,8 @@ def typed_fields_of(dataset: Dataset, requested: Sequence[str], people: People, 
             value = f'"{column.curated_name} parsed"'
             shapes.append(f"{read.get(column.type.kind, quoted(name))} AS {value}")
             reads.append(_Read(column, value))
-    said = [f'trimmed(rowinformation."{key}")' for key in ROW_INFORMATION.values()]
+    no_data, is_summary, error = (f'rowinformation."{key}"' for key in ROW_INFORMATION.values())
+    said = (no_data, is_summary, f"trimmed({error})")
     of_owners = [
         f'trimmed({quoted(name)}) AS "owner {number}"'
         for number, name in enumerate((dataset.owner, PERSON))
@@ -144,10 +145,8 @@ def _fields(
             selected += _selected(dataset, read, cleaning, outsiders)
     problems = [problem for read in reads.values() for problem in _problems(read)]
     denied = _denied(dataset, owners[0], list(reads.values()), cleaning)
-    is_user_row = (
-        f"lower({no_data}) IS NOT DISTINCT FROM 'true' OR lower({is_summary}) IS NOT DISTINCT FROM 'true' "
-        f"OR CASE WHEN {error} <> '' THEN says_anything({error}) ELSE false END"
-    )
+    is_error = f"CASE WHEN {error} <> '' THEN says_anything({error}) ELSE false END"
+    is_user_row = f"is_true({no_data}) OR is_true({is_summary}) OR {is_error}"
     instants = [f"instant({read.value}) AS {read.instant}" for read in reads.values() if _is_time(read.column)]
     return Fields(
         tuple(paths), tuple(shapes), tuple(instants), is_user_row, tuple(selected), tuple(problems), tuple(denied)

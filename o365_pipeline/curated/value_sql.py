@@ -26,7 +26,9 @@ CREATE TEMP MACRO without_nul(json) AS CASE
     WHEN contains(json, '\u0000') THEN regexp_replace(json, '(\\\\)|\\u0000', '\1', 'g') ELSE json END;
 -- Trimming takes longer than all else, and most values have letters or digits at their ends.
 CREATE TEMP MACRO trimmed(value) AS
-    CASE WHEN value[1] > ' ' AND value[-1] > ' ' THEN value ELSE trim(value, E' \t\n\r') END;
+    CASE WHEN value >= '!' AND value[-1] > ' ' THEN value ELSE trim(value, E' \t\n\r') END;
+CREATE TEMP MACRO is_true(value) AS
+    CASE WHEN value = 'false' THEN false ELSE lower(trimmed(value)) IS NOT DISTINCT FROM 'true' END;
 CREATE TEMP MACRO clean_trimmed(value) AS CASE
     WHEN value IN ('', '00000000-0000-0000-0000-000000000000') THEN NULL
     WHEN starts_with(value, '0001-01-01') THEN CASE
@@ -53,10 +55,14 @@ CREATE TEMP MACRO instant(value) AS CASE
     WHEN value[-1] = 'Z' THEN TRY_CAST(value AS TIMESTAMP) ELSE TRY_CAST(value AS TIMESTAMPTZ)::TIMESTAMP END;
 CREATE TEMP MACRO within_calendar(time) AS
     CASE WHEN time >= TIMESTAMP '0001-01-02' AND time < TIMESTAMP '9999-12-31' THEN time END;
-CREATE TEMP MACRO moment_of(value, time) AS CASE WHEN NOT is_no_moment(value) THEN within_calendar(time) END;
+-- Years that no offset carries to an end of the calendar: such a time needs no look at its text.
+CREATE TEMP MACRO is_usual(time) AS time >= TIMESTAMP '0002-01-01' AND time < TIMESTAMP '9998-01-01';
+CREATE TEMP MACRO moment_of(value, time) AS CASE
+    WHEN is_usual(time) THEN time WHEN NOT is_no_moment(value) THEN within_calendar(time) END;
 CREATE TEMP MACRO moment(value) AS moment_of(value, instant(value));
-CREATE TEMP MACRO is_untimely_as(value, time) AS value <> '' AND NOT is_no_moment(value)
-    AND coalesce(time < TIMESTAMP '0001-01-01' OR time >= TIMESTAMP '10000-01-01', true);
+CREATE TEMP MACRO is_untimely_as(value, time) AS CASE WHEN is_usual(time) THEN false
+    ELSE value <> '' AND NOT is_no_moment(value)
+        AND coalesce(time < TIMESTAMP '0001-01-01' OR time >= TIMESTAMP '10000-01-01', true) END;
 CREATE TEMP MACRO is_untimely(value) AS is_untimely_as(value, instant(value));
 CREATE TEMP MACRO is_utc(value) AS value[5] = '-' AND value[-1] = 'Z' AND value > '0001-01-03' AND value < '9999-12-30';
 CREATE TEMP MACRO moment_in_zone(value, zone) AS CASE
