@@ -96,9 +96,13 @@ def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them
 
 
 def test_columns_that_were_not_requested_take_no_memory_while_rows_are_typed() -> None:
-    manifest = Manifest.model_construct(extraction_id="x1")
+    asked = ("id", "importance")
+    manifest = Manifest(
+        extraction_id="x1", customer="contoso", dataset="Message_v1", first_day=FIRST, last_day=FIRST, columns=asked,
+        factory_run_id="r1", rows_reported=None, parts=(),
+    )  # fmt: skip
     with duckdb_session() as (connection, _):
-        fill(connection, catalogue()["Message_v1"], manifest, ("id", "importance"), NOBODY, [])
+        fill(connection, catalogue()["Message_v1"], manifest, asked, NOBODY, [])
         held = {name for name, *_ in connection.execute("DESCRIBE typed").fetchall()}
         kept = {name for name, *_ in connection.execute("DESCRIBE kept").fetchall()}
 
