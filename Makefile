@@ -42,6 +42,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) --editable '.[test]'
 	@touch $@
 
+$(VENV)/.installed-benchmark: $(VENV)/.installed-test
+	@echo "installing what the benchmarks measure beside: polars, Spark (which needs Java 17), ..."
+	@$(PIP) --editable '.[test,benchmark]'
+	@touch $@
+
 $(VENV)/.installed-lint: $(VENV)/.installed
 	@echo "installing what the linters need ..."
 	@$(PIP) --editable '.[test,lint]'
@@ -100,7 +105,7 @@ docs: $(VENV)/.installed-test
 	@$(BIN)/o365-pipeline docs
 	@$(BIN)/python -m o365_pipeline.mart.sql_reading
 
-benchmark: $(VENV)/.installed-test
+benchmark: $(VENV)/.installed-benchmark
 	@$(BIN)/python benchmarks/messages.py
 	@$(BIN)/python benchmarks/curation.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/loads.py

@@ -25,6 +25,7 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
+from o365_pipeline.raw.parts import staged_parts
 
 EXTRACTION_ID = "extraction_id"
 """The key in each Parquet file's metadata that names the extraction of its rows, also if the file is empty."""
@@ -138,9 +139,10 @@ def typed_rows(
         define_text(connection)
         define_json_values(connection, people, frozenset(path.rpartition(".")[2] for path in dataset.enums))
         define_people(connection, people)
-        sources = read(connection, lake, manifest, directory)
         requested = [name for name in manifest.columns if name in columns]
-        keys = fill(connection, dataset, manifest, requested, people, sources)
+        with staged_parts(lake, manifest, directory) as staged:
+            sources = read(connection, manifest, staged, directory)
+            keys = fill(connection, dataset, manifest, requested, people, sources)
         yield Typed(connection, directory, sources, requested, keys)
 
 

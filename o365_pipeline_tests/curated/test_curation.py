@@ -12,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
+from o365_pipeline.curated.privacy import NOBODY
+from o365_pipeline.curated.typed_table import JUDGED, fill
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.raw.duckdb_session import duckdb_session
+from o365_pipeline.raw.manifest import Manifest
 from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
@@ -89,6 +93,21 @@ def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them
     assert found["importance"] == "low"
     assert found["subject"] is None
     assert found["sent_date_time"] is None
+
+
+def test_columns_that_were_not_requested_take_no_memory_while_rows_are_typed() -> None:
+    asked = ("id", "importance")
+    manifest = Manifest(
+        extraction_id="x1", customer="contoso", dataset="Message_v1", first_day=FIRST, last_day=FIRST, columns=asked,
+        factory_run_id="r1", rows_reported=None, parts=(),
+    )  # fmt: skip
+    with duckdb_session() as (connection, _):
+        fill(connection, catalogue()["Message_v1"], manifest, asked, NOBODY, [])
+        held = {name for name, *_ in connection.execute("DESCRIBE typed").fetchall()}
+        kept = {name for name, *_ in connection.execute("DESCRIBE kept").fetchall()}
+
+    assert held == {"puser", "id", "importance", "unknown_columns", *JUDGED}
+    assert kept == {"row_id", *catalogue()["Message_v1"].curated_schema, *JUDGED}
 
 
 def test_of_rows_with_one_key_the_latest_is_kept_and_the_others_have_a_reason(landing: Landing) -> None:

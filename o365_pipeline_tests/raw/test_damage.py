@@ -22,7 +22,7 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.manifest import MANIFEST_NAME, landings_of
-from o365_pipeline.raw.parts import check_parts, stage_parts
+from o365_pipeline.raw.parts import check_parts, staged_parts
 from o365_pipeline.raw.release import release_days, release_landing
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
@@ -59,7 +59,8 @@ def submit(deployment: Deployment, customer: Customer, claimant: str = "run-a") 
 def read(deployment: Deployment) -> None:
     """Read the day as curation does."""
     landed = landings_of(deployment.database, lake_of(deployment), "contoso", USERS, [DAY])[DAY]
-    stage_parts(lake_of(deployment), landed.manifest, Path())
+    with staged_parts(lake_of(deployment), landed.manifest, Path()):
+        pass
 
 
 def verify(deployment: Deployment, entry: Extraction) -> None:
@@ -96,6 +97,15 @@ def test_a_damaged_landing_is_found_by_whoever_reads_it_and_named(
     )
     with pytest.raises(DamagedLandingError, match=told):
         verify(deployment, sealed)
+
+
+def test_damage_is_told_rather_than_what_a_reader_stumbles_over(deployment: Deployment, sealed: Extraction) -> None:
+    lake = lake_of(deployment)
+    landed = landings_of(deployment.database, lake, "contoso", USERS, [DAY])[DAY]
+    lake.write(f"{landing.folder(USERS, sealed)}/part-1.json", b'{"id": ]}\n')
+
+    with pytest.raises(DamagedLandingError), staged_parts(lake, landed.manifest, Path()):
+        raise ValueError("not JSON")
 
 
 def test_a_released_landing_leaves_its_reason_and_nothing_else(deployment: Deployment, sealed: Extraction) -> None:
