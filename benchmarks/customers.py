@@ -30,6 +30,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.database.ledger import identity, operation
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.data_factory import CopyOutcome, FactoryRun
@@ -88,14 +89,14 @@ class Daemon:
         return {**self.deployment.resources, "customers": self.customers, **fakes}
 
     def ticks(self, name: str, expected: int | None) -> tuple[list[tuple[float, float]], int]:
-        """Ticks a sensor until it has requested the expected runs; without a number, until its cursor is where it was.
+        """Ticks a sensor until it has requested the expected runs; without a number, until its cursor comes again.
 
         Returns the seconds of each tick and those of the processor, and the number of requested runs.
         """
         sensor = build_definitions(self.deployment).resolve_sensor_def(name)
         seconds: list[tuple[float, float]] = []
         requested = 0
-        first = self.cursors.get(name)
+        seen: set[str | None] = set()
         while len(seconds) < MOST_TICKS:
             began, worked = time.perf_counter(), time.process_time()
             with dg.build_sensor_context(
@@ -107,9 +108,9 @@ class Daemon:
             self.cursors[name] = result.cursor
             requested += len(result.run_requests or [])
             self._follow(result)
-            if (requested >= expected) if expected is not None else (result.cursor == first):
+            if (requested >= expected) if expected is not None else (result.cursor in seen):
                 break
-            first = first or result.cursor
+            seen.add(result.cursor)
         return seconds, requested
 
     def _follow(self, result: dg.SensorResult) -> None:
@@ -157,16 +158,23 @@ def _measure(home: Path, url: sa.URL | None, count: int, landed: int, days: int)
     with _instance(home) as instance:
         daemon = Daemon(deployment, customers, instance)
         yield _shown(count, "consent", *daemon.ticks("consent_sensor", min(count, CONSENT_RUNS)))
-        began = time.perf_counter()
         fill(deployment.database, customers, YESTERDAY - dt.timedelta(days=1), days)
-        print(f"FILL {time.perf_counter() - began:.1f}", flush=True)
         wait_for_factories(deployment.database, list(customers)[:landed], YESTERDAY)
         yield _shown(count, "landing", *daemon.ticks("landing_sensor", landed))
         yield _shown(count, "landing, all at work", *daemon.ticks("landing_sensor", 0))
         yield _shown(count, "consent, nothing new", *daemon.ticks("consent_sensor", 0))
+        daemon.cursors["reconciliation_sensor"] = _a_day_of_records_ago(deployment, customers)
         yield _shown(count, "reconciliation", *daemon.ticks("reconciliation_sensor", None))
         yield _shown(count, "purge", *daemon.ticks("purge_sensor", None))
         yield _shown(count, "retention", [_retention(daemon)], 0)
+
+
+def _a_day_of_records_ago(deployment: Deployment, customers: Customers) -> str:
+    """The cursor of the reconciliation sensor when a day's records of all customers are new."""
+    new = sum(len(customer.data_request.datasets) for customer in customers)
+    with deployment.database.begin() as connection:
+        last = connection.scalar(sa.select(sa.func.max(operation.c.sequence))) or 0
+    return f"{last - new}@{identity(deployment.database)}"
 
 
 def _shown(count: int, what: str, seconds: list[tuple[float, float]], requested: int) -> tuple[str, float]:

@@ -69,6 +69,9 @@ def fill(database: Database, customers: Customers, last_day: dt.date, days: int)
             connection.execute(table.insert(), rows)
         for number in range(1, days):
             _copy(connection, len(operations), number, last_day)
+    if database.engine.dialect.name == "sqlite":
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def wait_for_factories(database: Database, customers: Sequence[Customer], day: dt.date) -> None:

@@ -36,7 +36,7 @@ LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
 call.
 """
 
-REFRESH_SECONDS = 3.0
+REFRESH_SECONDS = 2.0
 """After this time no further question is put to a factory; the next tick continues."""
 
 WORKERS = 8

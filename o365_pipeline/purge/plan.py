@@ -180,7 +180,10 @@ def _held(database: Database, customer: Customer) -> list[ExtractionGroup]:
     is_landed = sa.case((landing.c.extraction_id.is_not(None), 1), else_=0).label("is_landed")
     query = _left(sa.select(*_ALIKE, is_landed).distinct(), customer).order_by(*_ALIKE, is_landed)
     with database.begin() as connection:
-        return [ExtractionGroup(*row[:-1], bool(row[-1])) for row in connection.execute(query)]
+        return [
+            ExtractionGroup(row.dataset, row.columns, row.scope, row.approval_event_id, bool(row.is_landed))
+            for row in connection.execute(query)
+        ]
 
 
 def _ids(database: Database, customer: Customer, group: ExtractionGroup) -> tuple[str, ...]:
