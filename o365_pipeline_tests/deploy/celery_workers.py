@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ WORKER = (
     "1",
     "--prefetch-multiplier",
     "1",
+    "--include",
+    "o365_pipeline.definitions",
 )
 DAEMON = ("dagster-daemon", "run", "--module-name", "o365_pipeline.definitions")
 PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
@@ -57,16 +59,19 @@ class Executed:
     processes: int
     at_once: int
     rows: Rows
+    busy: Mapping[str, float] = field(default_factory=dict)
+    """The processor's seconds of each process and what it started, where the system tells them."""
 
 
 def alone(many: ManyCustomers, instance: dg.DagsterInstance) -> Executed:
     """The same runs, one after the other, by this process."""
     requests = many.landings(instance)
     headless = Headless(load(), instance)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     for request in requests:
         headless.execute(request)
-    return Executed(time.perf_counter() - began, 1, 1, mart_rows(load()))
+    worked = {"this process": time.process_time() - busy}
+    return Executed(time.perf_counter() - began, 1, 1, mart_rows(load()), worked)
 
 
 def prepare(many: ManyCustomers, server: Postgres, broker: str) -> Path:
@@ -90,27 +95,46 @@ def by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -
     home = prepare(many, server, broker)
     with dg.DagsterInstance.get() as instance, ExitStack() as stack:
         many.landings(instance)
+        started = {}
         for number in range(count):
-            stack.enter_context(_started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log"))
+            worker = _started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log")
+            started[f"worker {number}"] = stack.enter_context(worker)
         _await_workers(count)
-        stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
+        ready = {name: _busy_seconds(process_id) for name, process_id in started.items()}
+        started["daemon"] = stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
         records = _finished(instance, many.customers)
+        busy = {name: _busy_seconds(process_id) - ready.get(name, 0) for name, process_id in started.items()}
         processes = {_process(instance, record) for record in records}
     began = min(record.start_time or 0 for record in records)
     ended = max(record.end_time or 0 for record in records)
-    return Executed(ended - began, len(processes), _at_once(records), mart_rows(load()))
+    return Executed(ended - began, len(processes), _at_once(records), mart_rows(load()), busy)
 
 
 @contextmanager
-def _started(program: str, *arguments: str, log: Path) -> Iterator[None]:
+def _started(program: str, *arguments: str, log: Path) -> Iterator[int]:
     with log.open("w") as output:
         command = [str(PROGRAMS / program), *arguments]
         process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait()
+
+
+def _busy_seconds(process_id: int) -> float:
+    """What a process and all that it started have had of the processor, on Linux."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        children = [
+            int(child)
+            for task in Path(f"/proc/{process_id}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except OSError:
+        return 0.0
+    own, ended_children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+    return (own + ended_children) / os.sysconf("SC_CLK_TCK") + sum(map(_busy_seconds, children))
 
 
 def _await_workers(count: int) -> None:

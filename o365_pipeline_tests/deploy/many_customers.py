@@ -79,6 +79,8 @@ class ManyCustomers:
     days: int = 1
     people: int = 5
     mails: float = 2
+    mart_url: str | None = None
+    """The database of mart and ledger; without one, SQLite in the home."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -89,6 +91,7 @@ class ManyCustomers:
             "O365_SANDBOX_USERS": str(self.people),
             "O365_SANDBOX_MAILS": str(self.mails),
             "O365_SANDBOX_SECONDS": "0",
+            **({"O365_MART_URL": self.mart_url} if self.mart_url else {}),
         }
 
     def deliver(self) -> None:
