@@ -100,10 +100,11 @@ def by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -
             worker = _started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log")
             started[f"worker {number}"] = stack.enter_context(worker)
         _await_workers(count)
-        ready = {name: _busy_seconds(process_id) for name, process_id in started.items()}
         started["daemon"] = stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
+        _await_first_run(instance)
+        ready = {name: _busy_seconds(process_id) for name, process_id in started.items()}
         records = _finished(instance, many.customers)
-        busy = {name: _busy_seconds(process_id) - ready.get(name, 0) for name, process_id in started.items()}
+        busy = {name: _busy_seconds(process_id) - ready[name] for name, process_id in started.items()}
         processes = {_process(instance, record) for record in records}
     began = min(record.start_time or 0 for record in records)
     ended = max(record.end_time or 0 for record in records)
@@ -142,6 +143,15 @@ def _await_workers(count: int) -> None:
     while len(control.ping(timeout=POLL_SECONDS)) < count:
         if time.monotonic() > deadline:
             raise SystemExit(f"not all workers were up after {PATIENCE_SECONDS} s")
+
+
+def _await_first_run(instance: dg.DagsterInstance) -> None:
+    pause, begun = threading.Event(), dg.RunsFilter(job_name=LANDING_JOB)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not any(record.start_time for record in instance.get_run_records(begun)):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no run was started after {PATIENCE_SECONDS} s")
+        pause.wait(POLL_SECONDS)
 
 
 def _finished(instance: dg.DagsterInstance, expected: int) -> Sequence[dg.RunRecord]:

@@ -25,6 +25,9 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.assets import mart_keys
 
 DAY = dt.date(2026, 11, 16)
+AGREED = dt.date(2999, 1, 1)
+"""The first day that the customers agreed to: none that the consent sensor of a daemon could ask for."""
+
 READING_SECONDS = 60
 
 DATA_REQUEST = """
@@ -62,8 +65,7 @@ factory = "adf-{number:02}"
 region = "westeurope"
 storage_account = "o365sandbox"
 container = "lake"
-first_day = {day}
-initial_days = {days}
+first_day = {agreed}
 data_request = "data_request.toml"
 application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
 """
@@ -100,7 +102,7 @@ class ManyCustomers:
         (self.home / "data_request.toml").write_text(
             "".join([DATA_REQUEST, *(DATASETS[name] for name in self.datasets)])
         )
-        entries = [CUSTOMER.format(number=number, day=DAY, days=self.days) for number in range(1, self.customers + 1)]
+        entries = [CUSTOMER.format(number=number, agreed=AGREED) for number in range(1, self.customers + 1)]
         (self.home / "customers.toml").write_text("".join(entries))
         deployment = load()
         for customer in deployment.customers:
