@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from o365_pipeline.cli.headless import Headless
 from o365_pipeline.deployment import load
 from o365_pipeline.extraction.landing_runs import LANDING_JOB
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
-from o365_pipeline_tests.deploy.services import Postgres
+from o365_pipeline_tests.deploy.services import Postgres, free_port
 from o365_pipeline_tests.runner import mart_rows
 
 PROJECT = Path(__file__).parents[2]
@@ -44,7 +45,8 @@ WORKER = (
     "--include",
     "o365_pipeline.definitions",
 )
-DAEMON = ("dagster-daemon", "run", "--module-name", "o365_pipeline.definitions")
+CODE_SERVER = ("dagster", "code-server", "start", "--host", "127.0.0.1", "--module-name", "o365_pipeline.definitions")
+DAEMON = ("dagster-daemon", "run", "--workspace", "workspace.yaml")
 PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
 POLL_SECONDS, PATIENCE_SECONDS = 0.5, 900
 
@@ -100,7 +102,11 @@ def by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -
             worker = _started(*WORKER, "--hostname", f"worker-{number}@%h", log=home / f"{number}.log")
             started[f"worker {number}"] = stack.enter_context(worker)
         _await_workers(count)
-        started["daemon"] = stack.enter_context(_started(*DAEMON, log=home / "daemon.log"))
+        port = _write_workspace(home)
+        code_server = _started(*CODE_SERVER, "--port", port, log=home / "code_server.log")
+        started["code server"] = stack.enter_context(code_server)
+        _await_listening(int(port))
+        started["daemon"] = stack.enter_context(_started(*DAEMON, log=home / "daemon.log", folder=home))
         _await_first_run(instance)
         ready = {name: _busy_seconds(process_id) for name, process_id in started.items()}
         records = _finished(instance, many.customers)
@@ -112,10 +118,10 @@ def by_workers(many: ManyCustomers, count: int, server: Postgres, broker: str) -
 
 
 @contextmanager
-def _started(program: str, *arguments: str, log: Path) -> Iterator[int]:
+def _started(program: str, *arguments: str, log: Path, folder: Path = PROJECT) -> Iterator[int]:
     with log.open("w") as output:
         command = [str(PROGRAMS / program), *arguments]
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         try:
             yield process.pid
         finally:
@@ -136,6 +142,23 @@ def _busy_seconds(process_id: int) -> float:
         return 0.0
     own, ended_children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
     return (own + ended_children) / os.sysconf("SC_CLK_TCK") + sum(map(_busy_seconds, children))
+
+
+def _write_workspace(home: Path) -> str:
+    """Write the workspace of deploy/ for a code server on a free port of this machine; returns the port."""
+    os.environ["O365_CODE_SERVER"], port = "127.0.0.1", str(free_port())
+    workspace = (PROJECT / "deploy" / "workspace.yaml").read_text().replace("4000", port)
+    (home / "workspace.yaml").write_text(workspace)
+    return port
+
+
+def _await_listening(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(POLL_SECONDS)
+    raise SystemExit(f"the code server did not listen after {PATIENCE_SECONDS} s")
 
 
 def _await_workers(count: int) -> None:
