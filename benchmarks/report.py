@@ -182,6 +182,7 @@ def _draw(points: Sequence[Point], target: Path) -> None:
     figure = new_figure(12, 3.6)
     for axes, over in zip(figure.subplots(1, len(GROWING)), GROWING, strict=True):
         of_kind = [point for point in points if point.over == over]
+        axes.set_visible(bool(of_kind))
         for line in dict.fromkeys(point.line for point in of_kind):
             along = sorted((point.amount, point.cost) for point in of_kind if point.line == line)
             axes.plot(*zip(*along, strict=True), marker="o", markersize=4, label=line)
