@@ -59,10 +59,10 @@ def main() -> int:
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="o365-report-") as name:
         for benchmark in chosen:
-            results = _run(benchmark, Path(name))
-            if results is None:
+            results, succeeded = _run(benchmark, Path(name))
+            if not succeeded:
                 failed.append(benchmark.script)
-            elif results.measures:
+            if results.measures:
                 found[benchmark.title] = results
     minutes = (time.monotonic() - began) / 60
     _print_table(found)
@@ -82,8 +82,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(benchmark: Benchmark, folder: Path) -> Found | None:
-    """Runs one benchmark; None if it failed. One that is left out, for want of a program, finds nothing."""
+def _run(benchmark: Benchmark, folder: Path) -> tuple[Found, bool]:
+    """Runs one benchmark; returns what it found, which is nothing where a program is missing, and whether it
+    succeeded.
+    """
     stem = Path(benchmark.script).stem
     results, log = folder / f"{stem}.json", folder / f"{stem}.log"
     command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name(benchmark.script)), *benchmark.arguments]
@@ -101,9 +103,7 @@ def _run(benchmark: Benchmark, folder: Path) -> Found | None:
     print(f"{time.monotonic() - began:.0f} s" + (", FAILED" if ended.returncode else ""), flush=True)
     if ended.returncode:
         print(log.read_text()[-2000:], file=sys.stderr)
-    if results.exists():
-        return told(results)
-    return None if ended.returncode else Found(())
+    return told(results) if results.exists() else Found(()), ended.returncode == 0
 
 
 def _cells(measure: Measure) -> tuple[str, ...]:
@@ -123,13 +123,7 @@ def _cells(measure: Measure) -> tuple[str, ...]:
 
 
 def _amount(number: float, unit: str) -> str:
-    return (
-        f"{number:,.0f} {unit}"
-        if number >= 100
-        else f"{number:,.2g} {unit}"
-        if number < 10
-        else f"{number:,.1f} {unit}"
-    )
+    return f"{number:,.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
 
 
 def _print_table(found: dict[str, Found]) -> None:
