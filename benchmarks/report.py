@@ -44,6 +44,8 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("curation.py", "The curated stage"),
     Benchmark("messages.py", "From raw files to the mart"),
+    Benchmark("loads.py", "Loads"),
+    Benchmark("year.py", "A day after a year"),
     Benchmark("demo.py", "The sandbox, as a user waits for it"),
     Benchmark("customers.py", "Very many customers"),
     Benchmark("celery_workers.py", "Several workers"),
@@ -110,7 +112,7 @@ def _cells(measure: Measure) -> tuple[str, ...]:
     """What the table says of a measure, in the order of COLUMNS."""
     limit = "" if measure.theirs is None else "x"
     wanted = f"<= {measure.at_most:,g}{limit}" if measure.at_most is not None else ""
-    wanted = f">= {measure.at_least:,g}{limit} faster" if measure.at_least is not None else wanted
+    wanted = f">= {measure.at_least:,g}{limit} as fast" if measure.at_least is not None else wanted
     return (
         measure.name,
         _amount(measure.ours, measure.unit),

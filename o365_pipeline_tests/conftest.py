@@ -69,7 +69,7 @@ def pytest_collection_finish() -> None:
     """Let Python's search for garbage leave alone what was imported, which is most of what there is."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 50, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -201,13 +201,14 @@ def _watching(instance: dg.DagsterInstance, run_id: str, steps_done: StepsDone) 
     ended = threading.Event()
 
     def watch() -> None:
-        told = time.monotonic()
+        told, done, cursor = time.monotonic(), 0, None
         while not ended.wait(PROGRESS_SECONDS):
             if time.monotonic() - told >= SIGN_SECONDS:
                 told = time.monotonic()
                 instance.add_run_tags(run_id, dict(sign_of_life(dt.datetime.now(dt.UTC))))
-            records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
-            steps_done(len(records))
+            ended_steps = instance.get_records_for_run(run_id, cursor, of_type=dg.DagsterEventType.STEP_SUCCESS)
+            done, cursor = done + len(ended_steps.records), ended_steps.cursor
+            steps_done(done)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -1,23 +1,19 @@
 """Loads the mart in any database that SQLAlchemy supports: a customer's day in every table, in one transaction.
 
-What belongs here: replacing the rows of a partition, and converting values for the database. Building the rows belongs
-to `build.py`.
+What belongs here: replacing the rows of a partition. Building them belongs to `build.py`; how a database takes them
+belongs to `writing.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
 from o365_pipeline.database.database import Database
@@ -26,22 +22,21 @@ from o365_pipeline.database.transient import transient_code
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.mart.build import CURATED_DAY, Row, prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, Row, partition_of, prepare, rows_of
 from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.row_limits import misfits
 from o365_pipeline.mart.sql_files import is_fed
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.tables import MART_TABLES, dim_customer
+from o365_pipeline.mart.writing import writer_for
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
 FIRST_ROWS = 5
 
 MOST_TOLD = 3
-
-SQLITE = sqlite.dialect()
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class DayLoaded:
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
-    first_rows: Mapping[sa.Table, pd.DataFrame]
+    first_rows: Mapping[sa.Table, list[Row]]
     """The first few of them, in the order of the table's key."""
 
 
@@ -90,22 +85,28 @@ def load_day(
         made = {table.name for table in MART_TABLES if is_fed(table.name, frozenset(usable))}
         prepare(connection, customer, day, everyone_names, made)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
-        first_rows: dict[sa.Table, pd.DataFrame] = {}
 
-        def kept(table: sa.Table) -> Iterator[list[Row]]:
-            first_rows[table] = pd.DataFrame()
-            for chunk in rows_of(connection, table.name) if table.name in made else ():
-                if first_rows[table].empty:
-                    first_rows[table] = pd.DataFrame(chunk[:FIRST_ROWS], columns=table.columns.keys(), dtype=object)
-                yield chunk
-
-        def load(transaction: sa.Connection) -> dict[sa.Table, int]:
+        def load(transaction: sa.Connection) -> tuple[dict[sa.Table, int], dict[sa.Table, list[Row]]]:
             write(transaction, copies)
-            rows = {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
-            return {table: count for table, count in rows.items() if table.name in made}
+            rows = {}
+            for table in MART_TABLES:
+                if table.name in made:
+                    rows[table] = load_partition(transaction, table, connection)
+                else:
+                    delete_partition(transaction, table, customer, day)
+            return rows, {
+                table: _first_rows(transaction, table, customer, day) if rows.get(table) else []
+                for table in MART_TABLES
+            }
 
-        rows = marts[customer].run(load)
+        rows, first_rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions), first_rows)
+
+
+def _first_rows(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> list[Row]:
+    of_partition = sa.select(table).where(table.c.customer == customer, table.c.day == day)
+    rows = connection.execute(of_partition.order_by(*table.primary_key).limit(FIRST_ROWS)).all()
+    return [tuple(row) for row in rows]
 
 
 def _stage(
@@ -158,13 +159,12 @@ def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
 
 
 def loaded_days(mart: Database, customer: str) -> set[dt.date]:
-    """Returns the days of which the customer has rows in the mart."""
+    """Returns the days of which the customer has rows in the mart: each has its row in dim_customer.
+
+    Other tables can have millions of rows for a day, which would all be read.
+    """
     with mart.begin() as connection:
-        return {
-            day
-            for table in MART_TABLES
-            for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer).distinct())
-        }
+        return set(connection.scalars(sa.select(dim_customer.c.day).where(dim_customer.c.customer == customer)))
 
 
 def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.date]) -> list[dt.date]:
@@ -184,62 +184,42 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
     return sorted(after | (depending(days) & others))
 
 
-def load_partition(
-    connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[list[Row]]
-) -> int:
-    """Replaces the partition's rows with those of the chunks, in the caller's transaction; returns how many.
+def load_partition(connection: sa.Connection, table: sa.Table, prepared: duckdb.DuckDBPyConnection) -> int:
+    """Replaces the partition's rows with those that DuckDB has prepared, in the caller's transaction.
 
-    One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
-    Rows have the table's columns in their order.
+    Returns how many there are. Many rows go with one statement, so SQL Server's limit of 2,100 parameters is never
+    reached.
 
     Raises:
         DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
-        ValueError: a row belongs to another partition.
     """
-    connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))
-    rows = 0
-    of_partition = itemgetter(*(list(table.columns.keys()).index(name) for name in ("customer", "day")))
-    for chunk in chunks:
-        if set(map(of_partition, chunk)) - {(customer, day)}:
-            raise ValueError(f"{table.name}: a row of another partition in the load of {customer}, {day}")
-        _insert(connection, table, f"{customer}, {day}", chunk, rows)
-        rows += len(chunk)
-    return rows
+    customer, day = partition = partition_of(prepared)
+    delete_partition(connection, table, customer, day)
+    writer, counts = writer_for(connection.dialect), [0]
 
+    def counted() -> Iterator[list[Row]]:
+        for rows in rows_of(prepared, table.name, writer.selected):
+            counts.append(len(rows))
+            yield rows
 
-def _insert(connection: sa.Connection, table: sa.Table, partition: str, rows: list[Row], before: int) -> None:
     try:
-        if connection.dialect.name == "sqlite":
-            # SQLAlchemy would make a dictionary of each row, and a list of that, which takes longer than SQLite.
-            connection.exec_driver_sql(str(sa.insert(table).compile(connection)), _as_sqlite_has_them(table, rows))
-        else:
-            connection.execute(sa.insert(table), _records(table, rows))
+        writer.write(connection, table, partition, counted())
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
         if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
             raise
+        sent = islice((row for rows in rows_of(prepared, table.name) for row in rows), sum(counts))
         found = [
-            f"row {before + place}, {column}: {reason}"
-            for place, column, reason in misfits(table, _records(table, rows))
+            f"row {place}, {column}: {reason}" for place, column, reason in islice(misfits(table, sent), MOST_TOLD)
         ]
-        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(rows)}, for another reason"
+        told = "; ".join(found) or f"one of the first {sum(counts)} rows, for another reason"
         kind = type(getattr(error, "orig", None) or error).__name__
         raise DatabaseError(
-            f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
-            "of the day was changed"
+            f"{table.name} of {customer}, {day}: the database refuses rows ({kind}), in the order of the key {told}; "
+            "nothing of the day was changed"
         ) from (None if found else error)
+    return sum(counts)
 
 
-def _records(table: sa.Table, rows: list[Row]) -> list[dict[str, object]]:
-    names = table.columns.keys()
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _as_sqlite_has_them(table: sa.Table, rows: list[Row]) -> list[Row]:
-    """Returns the rows with dates and times as the texts that SQLAlchemy reads again."""
-    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-    for place, column in enumerate(table.columns):
-        if isinstance(column.type, sa.Date | sa.DateTime):
-            written = column.type.dialect_impl(SQLITE).bind_processor(SQLITE)
-            assert written
-            columns[place] = map(cache(written), columns[place])
-    return list(zip(*columns, strict=True))
+def delete_partition(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> None:
+    """Deletes the partition's rows in the caller's transaction."""
+    connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))

@@ -20,7 +20,7 @@ from o365_pipeline.curated.curation import CURATED, Counts, path_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.datasets import Dataset, catalogue, other_case
 from o365_pipeline.datasets.types import ColumnType
-from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, prepare
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
@@ -173,11 +173,10 @@ def _load(servers: list[sa.URL], lake: Lake) -> None:
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {earlier}')
         prepare(connection, "contoso", FIRST)
         for table in MART_TABLES:
-            frames = list(rows_of(connection, table.name))
             loaded = []
             for url in servers:
                 with mart_database(url).begin() as transaction:
-                    load_partition(transaction, table, "contoso", FIRST, iter(frames))
+                    load_partition(transaction, table, connection)
                     query = sa.select(table).where(table.c.customer == "contoso", table.c.day == FIRST)
                     loaded.append(transaction.execute(query).mappings().all())
             assert len({len(rows) for rows in loaded}) == 1

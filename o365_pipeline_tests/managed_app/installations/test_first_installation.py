@@ -23,7 +23,7 @@ from azure.core.exceptions import HttpResponseError
 from starlette.testclient import TestClient
 
 from o365_pipeline.cli import main as cli
-from o365_pipeline.cli import purchaser
+from o365_pipeline.cli.offer import purchaser
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import DatabaseError, ExtractionError
 from o365_pipeline.sandbox.azure import installation
