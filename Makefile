@@ -22,7 +22,7 @@ help:
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
-	@echo "make benchmark  100,000 messages from raw to mart, loads, a day after a year, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
+	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md; half an hour"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -106,13 +106,7 @@ docs: $(VENV)/.installed-test
 	@$(BIN)/python -m o365_pipeline.mart.sql_reading
 
 benchmark: $(VENV)/.installed-benchmark
-	@$(BIN)/python benchmarks/messages.py
-	@$(BIN)/python benchmarks/curation.py
-	@PYTHONPATH=. $(BIN)/python benchmarks/loads.py
-	@PYTHONPATH=. $(BIN)/python benchmarks/year.py
-	@$(BIN)/python benchmarks/consent.py
-	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
-	@$(BIN)/python -W ignore -m benchmarks.celery_workers
+	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/report.py
 
 SEEDS ?= 1 2 3 4 5
 MINUTES ?= 2

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -24,6 +24,7 @@ from unittest import mock
 import duckdb
 import sqlalchemy as sa
 from curation_by_others import KEY, LISTS, MESSAGES, NOT_INSTALLED, REJECTED, SINGLE, TIMES, TRUTHS, WAYS
+from measures import Measure, add_json_option, tell
 from message_rows import COLUMNS, CUSTOMER, DAY, write_parts
 from messages_by_pipeline import DATASET, ENTRY, land, seal
 
@@ -51,10 +52,13 @@ class Measured:
 def main() -> int:
     parser = argparse.ArgumentParser(description="The curated stage beside DuckDB's bare reader and other engines.")
     parser.add_argument("--messages", type=int, default=300_000, help="rows of Message_v1 (default: %(default)s)")
-    messages = parser.parse_args().messages
+    add_json_option(parser)
+    options = parser.parse_args()
+    messages = options.messages
     with tempfile.TemporaryDirectory(prefix="o365-benchmark-") as folder:
         measured = _measured(Path(folder), messages)
     _print_table(measured)
+    tell(options.json, _measures(measured, f"curated stage, {messages:,} messages"))
     made = {result.made for result in measured.values() if result and result.made}
     return int(len(made) != 1 or {(rows, rejected) for rows, _, rejected in made} != {(messages, WITHOUT_KEY)})
 
@@ -142,6 +146,21 @@ def _made(files: Sequence[Path], names: dict[str, str]) -> tuple[int, int, int]:
         ).fetchall()
         [(apart,)] = connection.execute(f"SELECT count(*) FROM {rejected}").fetchall()
     return rows, total, apart
+
+
+def _measures(measured: Mapping[str, Measured | None], name: str) -> list[Measure]:
+    bare, stage = measured[BARE], measured[STAGE]
+    assert bare
+    assert stage
+    others = {way: (measured[way], at_least) for way, at_least in (("pandas", 7), ("polars", 2), ("Spark", 4))}
+    return [
+        Measure(name, stage.wall, "s", BARE, bare.wall, at_most=1.7),
+        *(
+            Measure(name, stage.wall, "s", way, other.wall, at_least=at_least)
+            for way, (other, at_least) in others.items()
+            if other
+        ),
+    ]
 
 
 def _print_table(measured: dict[str, Measured | None]) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 
 import duckdb
 import sqlalchemy as sa
+from measures import Measure, add_json_option, tell
 from message_rows import CUSTOMER, DAY
 
 from o365_pipeline.database.database import Database
@@ -40,6 +41,8 @@ OURS, RAW = "mart's load", "raw"
 ROWS = 628_000
 ROUNDS = 3
 ROWS_PER_MAIL = 8
+AS_FAST = {"SQLite": 0.7, "PostgreSQL": 0.7, "SQL Server": 0.95}
+"""What is to be reached of the driver's own speed."""
 
 MADE = {
     fact_message: """
@@ -85,7 +88,7 @@ def main() -> int:
     count = sum(map(len, rows.values()))
     print(f"{count:,} rows of {len(rows)} tables, {options.rounds} rounds\n")
     print(f"{'':12} {'':12} {'rows/s':>10} {'seconds':>8} {'CPU s':>7} {'of raw':>7}", flush=True)
-    is_equal = True
+    is_equal, measures = True, []
     with ExitStack() as stack:
         for name, databases in _databases(stack, options.sql_server):
             writers = {OURS: lambda database: _load(database, source), RAW: _raw(databases[RAW].engine, rows)}
@@ -100,7 +103,11 @@ def main() -> int:
                     measured[way].append(_timed(lambda: write(databases[way])))  # noqa: B023
                     digests[way] = _digests(databases[way]) if len(measured[way]) == options.rounds else {}
             _print_lines(name, count, measured)
+            ours, raw = (median(one.wall for one in measured[way]) for way in (OURS, RAW))
+            what = f"load of {count:,} rows, {name}"
+            measures.append(Measure(what, ours, "s", "the driver alone", raw, at_least=AS_FAST[name]))
             is_equal &= digests[OURS] == digests[RAW] and sum(found for found, _ in digests[OURS].values()) == count
+    tell(options.json, measures)
     if not is_equal:
         print("FAILED: the two ways' tables differ", file=sys.stderr)
     return 0 if is_equal else 1
@@ -111,6 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=ROWS, help=f"how many rows are loaded (default: {ROWS:,})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each way (default: {ROUNDS})")
     parser.add_argument("--sql-server", type=sa.make_url, help="URL of a database there that may be emptied")
+    add_json_option(parser)
     return parser.parse_args()
 
 

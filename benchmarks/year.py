@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 
 import sqlalchemy as sa
+from measures import Measure, Point, add_json_option, tell
 from message_rows import COLUMNS, CUSTOMER, DAY, write_parts
 from messages_by_pipeline import DATASET, ENTRY, land, seal
 
@@ -46,12 +47,16 @@ from o365_pipeline_tests.deploy.services import postgres, postgres_programs
 DAYS = {"day 2": 2, "day 365": 365}
 MESSAGES = 2_000
 ROUNDS = 5
+AT_MOST = 1.5
+"""How many times as much as the second day the last day of a year may cost."""
 LOAD, PURGE, LEDGER, COMPACT = "load", "purge", "  ledger", "  file written anew"
 
 
 def main() -> int:
     options = _options()
     is_right = True
+    measures: list[Measure] = []
+    points: list[Point] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="o365-benchmark-")))
         [customer] = load(home=folder / "home").customers
@@ -67,7 +72,15 @@ def main() -> int:
             for step in (LOAD, PURGE, LEDGER, COMPACT) if server == "SQLite" else (LOAD, PURGE, LEDGER):
                 young, old = (median(seconds[name, step]) for name in DAYS)
                 print(f"{server:12} {step:18} {young:8.2f} {old:8.2f} {old / young:5.1f}x", flush=True)
+                if step in (LOAD, PURGE):
+                    told = f"{step} of day 365, {server}"
+                    measures.append(Measure(told, old, "s", "of day 2", young, at_most=AT_MOST))
+                    costs = zip(DAYS.values(), (young, old), strict=True)
+                    points += [
+                        Point("days", f"{step} of the last day, {server}", day, cost, "s") for day, cost in costs
+                    ]
             print(f"{server:12} {'rows':18} {rows['day 2']:8,} {rows['day 365']:8,}", flush=True)
+    tell(options.json, measures, points)
     if not is_right:
         print("FAILED: other rows are left than there must be", file=sys.stderr)
     return 0 if is_right else 1
@@ -77,6 +90,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A customer's day in the mart after a year.")
     parser.add_argument("--messages", type=int, default=MESSAGES, help=f"copies of mails a day (default: {MESSAGES:,})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is done (default: {ROUNDS})")
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -139,6 +139,9 @@ def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
         extraction.c.first_day >= min(loaded),
         extraction.c.last_day <= max(loaded),
     )
+    has_landed = sa.exists().where(
+        landing.c.extraction_id == extraction.c.extraction_id, landing.c.factory_run_id == extraction.c.factory_run_id
+    )
     now = naive_utc(dt.datetime.now(dt.UTC))
 
     def note(connection: sa.Connection) -> None:
@@ -148,7 +151,9 @@ def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
         for ids in id_batches(whole):
-            connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
+            connection.execute(
+                extraction.update().where(extraction.c.extraction_id.in_(ids), has_landed).values(loaded_at=now)
+            )
 
     database.run(note)
 

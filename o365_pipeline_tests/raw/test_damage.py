@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.ledger import extraction as extraction_table
 from o365_pipeline.database.ledger import landing as landing_table
 from o365_pipeline.database.ledger import release
 from o365_pipeline.datasets import catalogue
@@ -160,7 +161,7 @@ def test_a_command_that_was_interrupted_is_repeated_without_paying_again(
     seal(deployment, anew)
     assert give_up(deployment, customer) == run_id, "when it is sealed"
 
-    deployment.database.execute(landing_table.update().values(loaded_at=dt.datetime(2026, 11, 20)))
+    deployment.database.execute(extraction_table.update().values(loaded_at=dt.datetime(2026, 11, 20)))
     assert give_up(deployment, customer) is None, "it was in the mart, so that it was asked for once more"
 
 

@@ -16,7 +16,7 @@ from o365_pipeline.cli.headless import extraction_of_days
 from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing, release
+from o365_pipeline.database.ledger import extraction, landing, release
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
@@ -77,7 +77,7 @@ def _unfinished(world: World) -> Iterator[Extraction]:
 
 
 def _is_loaded(world: World, entry: Extraction) -> bool:
-    query = sa.select(landing.c.loaded_at).where(landing.c.extraction_id == entry.extraction_id)
+    query = sa.select(extraction.c.loaded_at).where(extraction.c.extraction_id == entry.extraction_id)
     with world.deployment.database.begin() as connection:
         return connection.scalar(query) is not None
 
