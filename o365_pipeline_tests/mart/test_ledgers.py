@@ -17,7 +17,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
 from o365_pipeline.mart.loading import mark_loaded
-from o365_pipeline.mart.tables import dim_person
+from o365_pipeline.mart.tables import dim_customer, dim_person
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline_tests.conftest import DAY
@@ -79,6 +79,7 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     with database.begin() as connection:
         person = {"customer": customer.name, "day": DAY, "person_id": "ann", "extraction_id": "x1"}
         connection.execute(dim_person.insert().values(person))
+        connection.execute(dim_customer.insert().values(customer=customer.name, day=DAY, people=1, guests=0))
         provenance = sa.text("SELECT approver FROM ledger_row_provenance WHERE extraction_id = 'x1'")
         assert connection.scalars(provenance).all() == ["approver@contoso.example"]
     plan = Plan(customer=customer.name, reason="Denied", event_id=None, deletions=(Deletion(extraction_id="x1"),))
