@@ -12,7 +12,8 @@ import dagster as dg
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
+from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, day_folder, parquet, parts_of, table_folder
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
@@ -186,14 +187,15 @@ def _show_days(
     """Gives each day's page that day's rows and file; returns how many rows repeat the key of another."""
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
-    paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
     with duckdb_session() as (connection, directory):
-        for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
-            page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
+        for day in sorted(counts):
+            paths = parts_of(lake, day_folder(CURATED, dataset.asset_name, customer.name, day))
+            files = lake.stage(paths, directory)
+            page = {**row_counts(counts[day]), **file_page(connection, files[0], paths[0], lake.uri(paths[0]))}
             show_on_page(context, page, partition_key(customer.name, day))
             if key:
-                query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
-                repeated += connection.execute(query, [str(file)]).fetchall()[0][0]
+                query = f"SELECT count(*) - count(DISTINCT ({key})) FROM {parquet(files)}"
+                repeated += connection.execute(query).fetchall()[0][0]
     return repeated
 
 
@@ -217,7 +219,7 @@ def _quarantine_check(
     total = sum(counts.values(), Counts())
     rows = total.curated + total.quarantined
     share = total.quarantined / rows if rows else 0.0
-    where = lake.uri(f"{QUARANTINE}/{dataset.asset_name}/{customer.name}/")
+    where = lake.uri(f"{table_folder(QUARANTINE, dataset.asset_name, customer.name)}/")
     return dg.AssetCheckResult(
         check_name=QUARANTINE_CHECK,
         passed=share <= QUARANTINE_WARNING_SHARE,

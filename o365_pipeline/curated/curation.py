@@ -1,7 +1,8 @@
-"""Curation: the rows of a landing, typed and deduplicated, become one Parquet file per day; no row is dropped.
+"""Curation: the rows of a landing, typed and deduplicated, become a table of each day; no row is dropped.
 
 What belongs here: the order of the steps, and the place of each row: the day's table, the user rows (Data Connect's
-report on a mailbox without data), or quarantine with a reason. The types belong to `typed_table.py`.
+report on a mailbox without data), or quarantine with a reason. The types belong to `typed_table.py`, the files to
+`day_files.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.body_text import define_text
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS, day_folder, write_day
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
@@ -25,11 +27,6 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
-
-EXTRACTION_ID = "extraction_id"
-"""The key in each Parquet file's metadata that names the extraction of its rows, also if the file is empty."""
-
-CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
 
 
 @dataclass(frozen=True)
@@ -74,28 +71,6 @@ class Typed:
     sources: list[Source]
     requested: Sequence[str]
     keys: RowKeys
-
-
-def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
-    """Returns the path of a dataset's day in the lake: curated/message/contoso/2026-11-16.parquet."""
-    return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
-
-
-def rows_in(dataset: Dataset, files: Sequence[Path], with_file: bool = False) -> str:
-    """Returns SQL that reads curated files of a dataset; without files it returns no rows.
-
-    If a file was curated before the catalogue knew a column, the column is null.
-
-    Args:
-        with_file: add the column `filename`.
-    """
-    schema = dataset.curated_schema | ({"filename": "VARCHAR"} if with_file else {})
-    query = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in schema.items()) + " WHERE false"
-    if not files:
-        return query
-    names = ", ".join(f"'{file}'" for file in files)
-    found = f"read_parquet([{names}], union_by_name = true, filename = {str(with_file).lower()})"
-    return f"{query} UNION ALL BY NAME SELECT * FROM {found}"
 
 
 def curate(
@@ -193,7 +168,7 @@ def _write_day(
     day: dt.date,
     directory: Path,
 ) -> Counts:
-    """Writes the day's three files, the curated one last, each completely or not at all."""
+    """Writes the day's three tables, the curated one last, each completely or not at all."""
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
     owner = dataset.owner_field or "NULL::VARCHAR"
@@ -214,30 +189,14 @@ def _write_day(
         CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
     }
     counts = {
-        stage: _write(
-            connection, lake, path_of(stage, dataset, manifest.customer, day), query, manifest.extraction_id, directory
+        stage: write_day(
+            connection,
+            lake,
+            day_folder(stage, dataset.asset_name, manifest.customer, day),
+            query,
+            manifest.extraction_id,
+            directory,
         )
         for stage, query in queries.items()
     }
     return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
-
-
-def rewrite_parquet(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, file: Path, query: str, directory: Path
-) -> int:
-    """Replaces a Parquet file of a day by a query's rows, as rows of the same extraction; returns how many."""
-    found = connection.execute(
-        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
-    ).fetchall()
-    return _write(connection, lake, path, query, found[0][0].decode() if found else "", directory)
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, extraction_id: str, directory: Path
-) -> int:
-    local = directory / "out.parquet"
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{EXTRACTION_ID}: '{extraction_id}'}}"
-    rows = connection.execute(f"COPY ({query}) TO '{local}' ({options})").fetchall()[0][0]
-    lake.write(path, local)
-    local.unlink()
-    return int(rows)

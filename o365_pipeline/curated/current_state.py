@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet, rows_in
+from o365_pipeline.curated.day_files import CURATED, day_folder, extraction_of, parquet, parts_of, rows_in, write_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
@@ -25,15 +25,16 @@ a full snapshot.
 """
 
 
-def current_path(dataset: Dataset, customer: str, day: dt.date) -> str:
-    """Returns the path of a day's table in the lake: curated/share_point_sites_current/contoso/2026-11-16.parquet."""
-    return f"{CURATED}/{dataset.current_name}/{customer}/{day}.parquet"
+def current_folder(dataset: Dataset, customer: str, day: dt.date) -> str:
+    """Returns the folder of a day's table: curated/share_point_sites_current/customer=contoso/day=2026-11-16."""
+    return day_folder(CURATED, str(dataset.current_name), customer, day)
 
 
-def newest_current(database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date) -> str | None:
-    """Returns the path of the newest table up to the day."""
-    paths = (current_path(dataset, customer, held) for held in reversed(landed_days(database, customer, dataset, day)))
-    return next((path for path in paths if lake.exists(path)), None)
+def newest_current(database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date) -> list[str]:
+    """Returns the paths of the newest table up to the day; none if there is no table."""
+    days = reversed(landed_days(database, customer, dataset, day))
+    found = (parts_of(lake, current_folder(dataset, customer, held)) for held in days)
+    return next(filter(None, found), [])
 
 
 def build_current_state(
@@ -52,11 +53,8 @@ def build_current_state(
         connection.execute("CREATE TABLE change_file (file VARCHAR, snapshot_day DATE)")
         for snapshot_day, file in _since_the_last_snapshot(connection, lake, dataset, customer, days, directory):
             connection.execute("INSERT INTO change_file VALUES (?, ?)", [str(file), snapshot_day])
-        local = directory / "current.parquet"
         query = _query(connection, dataset, columns)
-        [(rows,)] = connection.execute(f"COPY ({query}) TO '{local}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
-        lake.write(current_path(dataset, customer, day), local)
-    return int(rows)
+        return write_day(connection, lake, current_folder(dataset, customer, day), query, None, directory)
 
 
 def become_snapshot(
@@ -67,11 +65,12 @@ def become_snapshot(
     Repeating it changes nothing.
     """
     build_current_state(database, lake, dataset, customer, day, columns)
-    path = path_of(CURATED, dataset, customer, day)
+    folder = day_folder(CURATED, dataset.asset_name, customer, day)
     with duckdb_session() as (connection, directory):
-        [changes, state] = lake.stage([path, current_path(dataset, customer, day)], directory)
-        query = f"SELECT * REPLACE ('{FULL}' AS operation) FROM read_parquet('{state}')"
-        rewrite_parquet(connection, lake, path, changes, query, directory)
+        extraction_id = extraction_of(connection, lake.stage(parts_of(lake, folder), directory)[0])
+        state = lake.stage(parts_of(lake, current_folder(dataset, customer, day)), directory)
+        query = f"SELECT * REPLACE ('{FULL}' AS operation) FROM {parquet(state)}"
+        write_day(connection, lake, folder, query, extraction_id, directory)
 
 
 def rebuild_states(
@@ -86,7 +85,7 @@ def rebuild_states(
     each day with its number of rows.
     """
     for day in landed_days(database, customer, dataset, dt.date.max):
-        if day in days or (day > min(days) and lake.exists(current_path(dataset, customer, day))):
+        if day in days or (day > min(days) and parts_of(lake, current_folder(dataset, customer, day))):
             yield day, build_current_state(database, lake, dataset, customer, day, columns)
 
 
@@ -100,14 +99,11 @@ def _since_the_last_snapshot(
 ) -> Iterator[tuple[dt.date, Path]]:
     """Returns the curated files of the days, the newest first, down to the one that holds a full snapshot."""
     for day in reversed(days):
-        path = path_of(CURATED, dataset, customer, day)
-        if not lake.exists(path):
+        files = lake.stage(parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)), directory)
+        yield from ((day, file) for file in files)
+        if not files:
             continue
-        [file] = lake.stage([path], directory)
-        yield day, file
-        is_full = (
-            f"SELECT count(*) > 0 FROM read_parquet('{file}') WHERE coalesce(lower(operation), '{FULL}') = '{FULL}'"
-        )
+        is_full = f"SELECT count(*) > 0 FROM {parquet(files)} WHERE coalesce(lower(operation), '{FULL}') = '{FULL}'"
         if connection.execute(is_full).fetchall()[0][0]:
             return
 

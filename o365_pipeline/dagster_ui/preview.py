@@ -53,7 +53,9 @@ def masked_preview(rows: pd.DataFrame) -> MetadataValue:
 
 def file_page(connection: duckdb.DuckDBPyConnection, local: Path, path: str, uri: str) -> dict[str, MetadataValue]:
     """What a partition's page shows of its Parquet file: a masked preview, and where it lies."""
-    rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(local), PREVIEW_ROWS]).df()
+    rows = connection.execute(
+        "SELECT * FROM read_parquet(?, hive_partitioning = false) LIMIT ?", [str(local), PREVIEW_ROWS]
+    ).df()
     return {"preview": masked_preview(rows), "file": shown(link(path, uri))}
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
-from o365_pipeline.datasets import catalogue
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import CURATED, ONLY_PART, QUARANTINE, USER_ROWS, day_folder
 from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
@@ -192,7 +192,7 @@ def test_an_empty_landing_gives_an_empty_table(landing: Landing) -> None:
 
 def test_curating_again_gives_the_same_bytes(landing: Landing) -> None:
     rows = [mail(f"m{n % 7}", lastModifiedDateTime=f"2026-11-16T1{n % 9}:00:00Z") for n in range(50)]
-    path = path_of(CURATED, catalogue()["Message_v1"], "contoso", FIRST)
+    path = f"{day_folder(CURATED, 'message', 'contoso', FIRST)}/{ONLY_PART}"
     landing.curate("Message_v1", rows)
     first = landing.lake.read(path)
 
