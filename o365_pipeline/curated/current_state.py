@@ -7,12 +7,25 @@ stay as `curation.py` wrote them; a day that landed but is not curated contribut
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.day_files import CURATED, day_folder, extraction_of, parquet, parts_of, rows_in, write_day
+from o365_pipeline.curated.day_files import (
+    CURATED,
+    DayFiles,
+    day_files,
+    day_folder,
+    extraction_of,
+    parquet,
+    parts_of,
+    rows_in,
+    table_folder,
+    write_day,
+)
+from o365_pipeline.curated.fold_record import FoldRecord, read_record, write_record
+from o365_pipeline.customers.retention import recorded_horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
@@ -43,18 +56,38 @@ def build_current_state(
     """Writes the state on the day; returns the number of rows.
 
     For each key the last row up to the day counts. Deleted keys are left out, and a full snapshot replaces everything
-    before it. The same history gives the same file.
+    before it. The day's changes are applied to the newest state before it that is still right, so that the work does
+    not grow with the days; if there is none, to the last full snapshot. The same history gives the same file either
+    way.
 
     Args:
         columns: the columns that may be used, even if earlier days hold more.
     """
-    days = landed_days(database, customer, dataset, day)
+    usable = sorted(column.name for column in dataset.columns if column.name in columns)
+    changes = _changes(database, lake, dataset, customer, day)
+    horizon = recorded_horizon(database, customer).curated
+    base = max((one.day for one in changes if one.day < horizon), default=dt.date.min)
+    used: list[DayFiles] = []
+    state: list[Path] = []
+    before: FoldRecord | None = None
+    since: dt.date | None = None
     with duckdb_session() as (connection, directory):
-        connection.execute("CREATE TABLE change_file (file VARCHAR, snapshot_day DATE)")
-        for snapshot_day, file in _since_the_last_snapshot(connection, lake, dataset, customer, days, directory):
-            connection.execute("INSERT INTO change_file VALUES (?, ?)", [str(file), snapshot_day])
-        query = _query(connection, dataset, columns)
-        return write_day(connection, lake, current_folder(dataset, customer, day), query, None, directory)
+        connection.execute("CREATE TABLE change_file (filename VARCHAR, snapshot_day DATE)")
+        while changes and since is None:
+            folder = current_folder(dataset, customer, changes[-1].day)
+            found = read_record(lake, folder) if changes[-1].day < day else None
+            if found and found.is_right(changes, usable, base):
+                before, state = found, lake.stage(parts_of(lake, folder), directory)
+                break
+            used.append(one := changes.pop())
+            files = lake.stage(one.paths, directory)
+            connection.executemany("INSERT INTO change_file VALUES (?, ?)", [(str(file), one.day) for file in files])
+            since = one.day if _holds_snapshot(connection, files) else None
+        record = before or FoldRecord(columns=tuple(usable), since=since, changes={})
+        folder = current_folder(dataset, customer, day)
+        rows = write_day(connection, lake, folder, _query(connection, dataset, usable, state), None, directory)
+        write_record(lake, folder, record.followed_by(used, base))
+    return rows
 
 
 def become_snapshot(
@@ -89,40 +122,42 @@ def rebuild_states(
             yield day, build_current_state(database, lake, dataset, customer, day, columns)
 
 
-def _since_the_last_snapshot(
-    connection: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    dataset: Dataset,
-    customer: str,
-    days: list[dt.date],
-    directory: Path,
-) -> Iterator[tuple[dt.date, Path]]:
-    """Returns the curated files of the days, the newest first, down to the one that holds a full snapshot."""
-    for day in reversed(days):
-        files = lake.stage(parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)), directory)
-        yield from ((day, file) for file in files)
-        if not files:
-            continue
-        is_full = f"SELECT count(*) > 0 FROM {parquet(files)} WHERE coalesce(lower(operation), '{FULL}') = '{FULL}'"
-        if connection.execute(is_full).fetchall()[0][0]:
-            return
+def _changes(database: Database, lake: Lake, dataset: Dataset, customer: str, day: dt.date) -> list[DayFiles]:
+    """Returns the curated files of the landed days up to a day, in their order."""
+    landed = set(landed_days(database, customer, dataset, day))
+    folder = table_folder(CURATED, dataset.asset_name, customer)
+    return [one for one in day_files(lake, folder) if one.day in landed]
 
 
-def _query(connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Collection[str]) -> str:
-    """Returns SQL for the rows on the day, from the files of the table `change_file`, in the key's order."""
-    files = [
-        Path(file) for (file,) in connection.execute("SELECT file FROM change_file ORDER BY snapshot_day").fetchall()
-    ]
+def _holds_snapshot(connection: duckdb.DuckDBPyConnection, files: Collection[Path]) -> bool:
+    is_full = f"coalesce(lower(operation), '{FULL}') = '{FULL}'"
+    found = connection.execute(f"SELECT 1 FROM {parquet(files)} WHERE {is_full} LIMIT 1").fetchall()
+    return bool(found)
+
+
+def _query(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Collection[str], state: Sequence[Path]
+) -> str:
+    """Returns SQL for the rows on the day, in the key's order, from the files of the table `change_file` and those of a
+    state before them.
+    """
+    files = [Path(file) for (file,) in connection.execute("SELECT filename FROM change_file").fetchall()]
     withheld = {name for column in dataset.columns if column.name not in columns for name, _ in column.curated_fields}
     fields = ", ".join(
         f'NULL::{kind} AS "{name}"' if name in withheld else f'"{name}"'
         for name, kind in dataset.curated_schema.items()
     )
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
-    changes = rows_in(dataset, files, with_file=True)
-    return (
-        f"SELECT {fields} FROM (SELECT * FROM ({changes}) AS change "
-        "JOIN change_file ON change_file.file = change.filename "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_day DESC) = 1) "
-        f"WHERE lower(operation) IS DISTINCT FROM '{DELETED}' ORDER BY {key}"
-    )
+    is_same = " AND ".join(f'state."{name}" IS NOT DISTINCT FROM change."{name}"' for name in dataset.curated_key)
+    return f"""
+        WITH change AS MATERIALIZED (
+            SELECT * EXCLUDE (filename, snapshot_day)
+            FROM ({rows_in(dataset, files, with_file=True)}) JOIN change_file USING (filename)
+            QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_day DESC) = 1
+        )
+        SELECT {fields} FROM (
+            SELECT * FROM ({rows_in(dataset, state)}) AS state ANTI JOIN change ON {is_same}
+            UNION ALL BY NAME
+            SELECT * FROM change WHERE lower(operation) IS DISTINCT FROM '{DELETED}'
+        ) ORDER BY {key}
+        """

@@ -17,6 +17,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import duckdb
@@ -66,6 +67,26 @@ def parts_below(lake: Lake, folder: str) -> list[tuple[str, int]]:
             if path not in sizes:
                 raise LakeError(f"{path} is not in the lake any more: curate its day again")
             found.append((path, sizes[path]))
+    return found
+
+
+@dataclass(frozen=True)
+class DayFiles:
+    """The files of a day that count, and their version: another after each of them is replaced."""
+
+    day: dt.date
+    paths: tuple[str, ...]
+    version: str
+
+
+def day_files(lake: Lake, folder: str) -> list[DayFiles]:
+    """Returns the files of each day below a folder, in the order of the days."""
+    versions = lake.versions(folder)
+    found = []
+    for of_day in sorted({path.rpartition("/")[0] for path in versions}):
+        if paths := tuple(_counted(lake, of_day, versions)):
+            told = "\n".join(f"{path.rpartition('/')[2]} {versions.get(path)}" for path in paths)
+            found.append(DayFiles(day_of(paths[0]), paths, hashlib.sha256(told.encode()).hexdigest()[:16]))
     return found
 
 
