@@ -22,7 +22,7 @@ help:
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
-	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
+	@echo "make benchmark  100,000 messages from raw to mart, SharePoint's state over 30 days, memory at 2 GB, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -103,6 +103,8 @@ docs: $(VENV)/.installed-test
 benchmark: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/messages.py
 	@$(BIN)/python benchmarks/curation.py
+	@$(BIN)/python benchmarks/folding.py
+	@$(BIN)/python benchmarks/memory.py
 	@$(BIN)/python benchmarks/consent.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 	@$(BIN)/python -W ignore -m benchmarks.celery_workers

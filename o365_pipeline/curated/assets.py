@@ -6,8 +6,10 @@ What belongs here: curation as Dagster sees it. The work belongs to `curation.py
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
@@ -185,7 +187,6 @@ def _show_days(
     counts: Mapping[dt.date, Counts],
 ) -> int:
     """Gives each day's page that day's rows and file; returns how many rows repeat the key of another."""
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
     with duckdb_session() as (connection, directory):
         for day in sorted(counts):
@@ -193,10 +194,17 @@ def _show_days(
             files = lake.stage(paths, directory)
             page = {**row_counts(counts[day]), **file_page(connection, files[0], paths[0], lake.uri(paths[0]))}
             show_on_page(context, page, partition_key(customer.name, day))
-            if key:
-                query = f"SELECT count(*) - count(DISTINCT ({key})) FROM {parquet(files)}"
-                repeated += connection.execute(query).fetchall()[0][0]
+            repeated += repeated_keys(connection, dataset, files)
     return repeated
+
+
+def repeated_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[Path]) -> int:
+    """Returns how many rows of a day's files repeat the key of another."""
+    if not dataset.curated_key:
+        return 0
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    query = f"SELECT count(*) - count(DISTINCT ({key})) FROM {parquet(files)}"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def row_counts(counts: Counts) -> dict[str, int]:

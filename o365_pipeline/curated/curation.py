@@ -28,6 +28,20 @@ from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
 
+SORTED_BYTES = 256 * 1024 * 1024
+"""The rows of a landing up to this size are sorted by their key, however wide they are."""
+
+WIDE_BYTES = 1_000
+"""Rows of a larger landing that are wider in the mean stay in the order in which they landed: DuckDB sorts 122,880 rows
+in memory at once for each thread.
+"""
+
+UPDATED_ROWS = 500_000
+"""The most rows that are updated where they are: what an update changes stays in memory."""
+
+OF_SO_MANY_ROWS = 32
+"""One of them is measured."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -96,8 +110,10 @@ def curate(
         if people.is_anybody:
             for table in ("located", "unreadable"):
                 connection.execute(f"UPDATE {table} SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+        row_bytes = _row_bytes(connection, dataset, landed.manifest)
         counts = {
-            day: _write_day(connection, lake, dataset, landed.manifest, day, directory) + Counts(removed=removed[day])
+            day: _write_day(connection, lake, dataset, landed.manifest, day, directory, row_bytes)
+            + Counts(removed=removed[day])
             for day in days
         }
         return Curated(counts, drift)
@@ -117,6 +133,15 @@ def typed_rows(
         requested = [name for name in manifest.columns if name in columns]
         keys = fill(connection, dataset, manifest, requested, people, sources)
         yield Typed(connection, directory, sources, requested, keys)
+
+
+def _row_bytes(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest) -> int:
+    """Returns the mean size of some of a large landing's typed rows, the same at each run; 0 if it is not large."""
+    if manifest.size <= SORTED_BYTES:
+        return 0
+    sizes = " + ".join(f'coalesce(strlen("{name}"::VARCHAR), 0)' for name in dataset.curated_schema)
+    query = f"SELECT coalesce(avg({sizes}), 0)::BIGINT FROM typed WHERE rowid % {OF_SO_MANY_ROWS} = 0"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _count_removed(connection: duckdb.DuckDBPyConnection, day: dt.date) -> int:
@@ -152,10 +177,19 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
         )
         """
     )
+    reason = f"'repeats the key {', '.join(dataset.curated_key)} of a row that was kept'"
+    if connection.execute("SELECT count(*) FROM repeated").fetchall()[0][0] <= UPDATED_ROWS:
+        connection.execute(f"UPDATE typed SET reason = {reason} WHERE rowid IN (SELECT row_id FROM repeated)")
+        return
     connection.execute(
         f"""
-        UPDATE typed SET reason = 'repeats the key {", ".join(dataset.curated_key)} of a row that was kept'
-        WHERE rowid IN (SELECT row_id FROM repeated)
+        CREATE TABLE standing AS
+        SELECT row_id, bool_or(is_repeated) AS is_repeated FROM (
+            SELECT row_id, true AS is_repeated FROM repeated UNION ALL SELECT rowid, false FROM typed
+        ) GROUP BY row_id ORDER BY row_id;
+        CREATE OR REPLACE VIEW kept AS
+        SELECT row_id, typed.* REPLACE (CASE WHEN is_repeated THEN {reason} ELSE reason END AS reason)
+        FROM typed POSITIONAL JOIN standing WHERE NOT is_removed
         """
     )
 
@@ -167,10 +201,13 @@ def _write_day(
     manifest: Manifest,
     day: dt.date,
     directory: Path,
+    row_bytes: int,
 ) -> Counts:
     """Writes the day's three tables, the curated one last, each completely or not at all."""
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
+    order = f"ORDER BY {key}" if row_bytes < WIDE_BYTES else ""
+    landed_bytes = manifest.size // max(manifest.rows, 1)
     owner = dataset.owner_field or "NULL::VARCHAR"
     of_day = f"(day IS NULL OR day = DATE '{day}')"
     of_landing = "true" if day == manifest.first_day else "false"
@@ -186,7 +223,7 @@ def _write_day(
             f"SELECT extraction_id, {owner} AS puser, file, raw FROM kept JOIN located USING (row_id) "
             f"WHERE is_user_row AND {of_day} ORDER BY puser, raw"
         ),
-        CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
+        CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} {order}",
     }
     counts = {
         stage: write_day(
@@ -196,6 +233,7 @@ def _write_day(
             query,
             manifest.extraction_id,
             directory,
+            row_bytes if stage == CURATED else landed_bytes,
         )
         for stage, query in queries.items()
     }

@@ -34,6 +34,14 @@ EXTRACTION_ID = "extraction_id"
 PART_BYTES = 256 * 1024 * 1024
 """About the most that one file has."""
 
+GROUP_ROWS = 122_880
+"""The most rows of a row group: what DuckDB takes where nothing is said, and reads at once."""
+
+VECTOR_ROWS = 2_048
+
+GROUP_BYTES = 32 * 1024 * 1024
+"""About the most that a row group's rows have before they are compressed; whoever reads or writes holds some groups."""
+
 ONLY_PART = "part-00000.parquet"
 PARTS = "_parts.json"
 
@@ -137,13 +145,18 @@ def write_day(
     query: str,
     extraction_id: str | None,
     directory: Path,
+    row_bytes: int = 0,
 ) -> int:
     """Replaces a day's files by a query's rows, in its order, completely or not at all; returns how many rows.
 
     The same rows give the same files.
+
+    Args:
+        row_bytes: the mean size of a row, if it is known.
     """
     whole = directory / "day.parquet"
-    rows = _copy(connection, query, whole, extraction_id)
+    group = max(VECTOR_ROWS, min(GROUP_ROWS, GROUP_BYTES // max(row_bytes, 1) // VECTOR_ROWS * VECTOR_ROWS))
+    rows = _copy(connection, query, whole, extraction_id, group)
     files = [whole]
     if (count := -(-whole.stat().st_size // PART_BYTES)) > 1:
         files = [directory / f"day-{number}.parquet" for number in range(count)]
@@ -151,7 +164,8 @@ def write_day(
         for number, file in enumerate(files):
             place = f"file_row_number >= {number * each} AND file_row_number < {(number + 1) * each}"
             numbered = parquet([whole], "file_row_number = true")
-            _copy(connection, f"SELECT * EXCLUDE file_row_number FROM {numbered} WHERE {place}", file, extraction_id)
+            some = f"SELECT * EXCLUDE file_row_number FROM {numbered} WHERE {place}"
+            _copy(connection, some, file, extraction_id, group)
     held = [path for path, _ in lake.objects(folder)]
     if files == [whole] and f"{folder}/{PARTS}" not in held:
         lake.write(f"{folder}/{ONLY_PART}", whole)
@@ -177,7 +191,8 @@ def rewrite_part(
         lake.delete([path])
         return
     new = directory / "part.parquet"
-    _copy(connection, query, new, extraction_of(connection, local))
+    found = connection.execute("SELECT max(row_group_num_rows) FROM parquet_metadata(?)", [str(local)]).fetchall()
+    _copy(connection, query, new, extraction_of(connection, local), max(VECTOR_ROWS, found[0][0] or 0))
     if counted == [f"{folder}/{ONLY_PART}"]:
         lake.write(path, new)
     else:
@@ -203,7 +218,9 @@ def _let_count(lake: Lake, folder: str, paths: Sequence[str]) -> None:
     lake.delete([path for path, _ in lake.objects(folder) if path not in {*paths, f"{folder}/{PARTS}"}])
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: Path, extraction_id: str | None) -> int:
+def _copy(
+    connection: duckdb.DuckDBPyConnection, query: str, file: Path, extraction_id: str | None, group_rows: int
+) -> int:
     metadata = "" if extraction_id is None else f", KV_METADATA {{{EXTRACTION_ID}: '{extraction_id}'}}"
-    options = f"FORMAT parquet, COMPRESSION zstd{metadata}"
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows}{metadata}"
     return int(connection.execute(f"COPY ({query}) TO '{file}' ({options})").fetchall()[0][0])

@@ -102,6 +102,13 @@ class Landing:
         folder = day_folder(stage, catalogue()[dataset_name].asset_name, "contoso", day)
         return [row for file in self.lake.stage(parts_of(self.lake, folder), Path()) for row in rows_of_file(file)]
 
+    def row_groups(self, dataset_name: str) -> list[int]:
+        """The numbers of rows in the row groups of the first day's file."""
+        folder = day_folder(CURATED, catalogue()[dataset_name].asset_name, "contoso", FIRST)
+        [file] = self.lake.stage(parts_of(self.lake, folder), Path())
+        query = "SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(?) ORDER BY row_group_id"
+        return [rows for _, rows in connection().execute(query, [str(file)]).fetchall()]
+
     def _part(self, dataset: Dataset, number: int, rows: Rows) -> Part:
         content = rows if isinstance(rows, bytes) else "".join(json.dumps(entry) + "\n" for entry in rows).encode()
         path = f"raw/contoso/{dataset.asset_name}/{FIRST}/r1/part-{number}.json"
