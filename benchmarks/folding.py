@@ -19,7 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from steps import peak
 
-from o365_pipeline.curated.current_state import build_current_state, current_folder
+from o365_pipeline.curated.current.current_state import build_current_state, current_folder
 from o365_pipeline.curated.day_files import CURATED, day_folder, parts_of, write_day
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing

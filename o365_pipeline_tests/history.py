@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from o365_pipeline.curated.curation import Counts, curate
-from o365_pipeline.curated.current_state import build_current_state, current_folder
+from o365_pipeline.curated.current.current_state import build_current_state, current_folder
 from o365_pipeline.curated.day_files import day_folder, parts_of
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue

@@ -1,7 +1,7 @@
 """The current state on a day, as relations for the mart's SQL, for datasets that deliver changes.
 
 What belongs here: finding the newest table and making it a view. Building the table belongs to
-`curated/current_state.py`.
+`curated/current/current_state.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.current_state import newest_current
+from o365_pipeline.curated.current.current_state import newest_current
 from o365_pipeline.curated.day_files import rows_in
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.current_state import current_folder
+from o365_pipeline.curated.current.current_state import current_folder
 from o365_pipeline.curated.day_files import CURATED, day_folder, files_below, parquet, rewrite_part
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction

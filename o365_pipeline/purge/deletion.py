@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import curate
-from o365_pipeline.curated.current_state import become_snapshot, build_current_state, current_folder
+from o365_pipeline.curated.current.current_state import become_snapshot, build_current_state, current_folder
 from o365_pipeline.curated.day_files import parts_of
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer

@@ -10,7 +10,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from o365_pipeline.curated.current_state import current_folder
+from o365_pipeline.curated.current.current_state import current_folder
 from o365_pipeline.curated.day_files import (
     CURATED,
     QUARANTINE,

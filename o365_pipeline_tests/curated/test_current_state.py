@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.curated.current_state import become_snapshot, current_folder, newest_current, rebuild_states
+from o365_pipeline.curated.current.current_state import become_snapshot, current_folder, newest_current, rebuild_states
 from o365_pipeline.curated.day_files import CURATED, QUARANTINE, day_folder, parts_of
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue

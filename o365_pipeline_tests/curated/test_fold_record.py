@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from o365_pipeline.curated.current_state import become_snapshot, build_current_state, current_folder, rebuild_states
+from o365_pipeline.curated.current.current_state import (
+    become_snapshot,
+    build_current_state,
+    current_folder,
+    rebuild_states,
+)
 from o365_pipeline.curated.day_files import CURATED, day_folder, files_below, parquet, parts_of, rewrite_part, write_day
 from o365_pipeline.customers.retention import Horizon, record_horizon
 from o365_pipeline.database.ledger import landing
@@ -242,7 +247,7 @@ def test_a_writer_that_is_killed_before_the_record_leaves_a_state_that_nobody_go
     folded: Sites, staged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("o365_pipeline.curated.current_state.write_record", lambda *_: None)
+        patch.setattr("o365_pipeline.curated.current.current_state.write_record", lambda *_: None)
         folded.fold(THU)
     staged.clear()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from o365_pipeline.curated.current.fold_record import FoldRecord, read_record, write_record
 from o365_pipeline.curated.day_files import (
     CURATED,
     DayFiles,
@@ -24,7 +25,6 @@ from o365_pipeline.curated.day_files import (
     table_folder,
     write_day,
 )
-from o365_pipeline.curated.fold_record import FoldRecord, read_record, write_record
 from o365_pipeline.customers.retention import recorded_horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import current_folder, rebuild_states
+from o365_pipeline.curated.current.current_state import current_folder, rebuild_states
 from o365_pipeline.curated.day_files import parts_of
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
