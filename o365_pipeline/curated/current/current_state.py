@@ -141,7 +141,8 @@ def _query(
     """Returns SQL for the rows on the day, in the key's order, from the files of the table `change_file` and those of a
     state before them.
     """
-    files = [Path(file) for (file,) in connection.execute("SELECT filename FROM change_file").fetchall()]
+    told = connection.execute("SELECT filename, snapshot_day FROM change_file").fetchall()
+    files = [Path(file) for file, _ in told]
     withheld = {name for column in dataset.columns if column.name not in columns for name, _ in column.curated_fields}
     fields = ", ".join(
         f'NULL::{kind} AS "{name}"' if name in withheld else f'"{name}"'
@@ -149,12 +150,16 @@ def _query(
     )
     key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     is_same = " AND ".join(f'state."{name}" IS NOT DISTINCT FROM change."{name}"' for name in dataset.curated_key)
-    return f"""
-        WITH change AS MATERIALIZED (
+    newest = f"SELECT * FROM ({rows_in(dataset, files)})"
+    if len({day for _, day in told}) > 1:
+        # Within a day a key is told once.
+        newest = f"""
             SELECT * EXCLUDE (filename, snapshot_day)
             FROM ({rows_in(dataset, files, with_file=True)}) JOIN change_file USING (filename)
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_day DESC) = 1
-        )
+            """
+    return f"""
+        WITH change AS {"MATERIALIZED" if state else "NOT MATERIALIZED"} ({newest})
         SELECT {fields} FROM (
             SELECT * FROM ({rows_in(dataset, state)}) AS state ANTI JOIN change ON {is_same}
             UNION ALL BY NAME
