@@ -29,7 +29,8 @@ from message_rows import COLUMNS, CUSTOMER, DAY, write_parts
 from messages_by_pipeline import DATASET, ENTRY, land, seal
 
 from o365_pipeline.curated import typed_table
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, curate, path_of
+from o365_pipeline.curated.curation import curate
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, day_folder
 from o365_pipeline.curated.typed_reader import reader_types
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.raw.lake import Lake
@@ -86,7 +87,7 @@ def _measured(work: Path, messages: int) -> dict[str, Measured | None]:
         STAGE: curated,
         "curated stage, row by row": row_by_row,
     }
-    files = [work / "lake" / path_of(stage, DATASET, CUSTOMER, DAY) for stage in (CURATED, QUARANTINE)]
+    files = [work / "lake" / day_folder(stage, DATASET, CUSTOMER, DAY) for stage in (CURATED, QUARANTINE)]
     names = {name: DATASET.column(name).curated_name for name in COLUMNS}
     rounds: dict[str, list[Measured]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

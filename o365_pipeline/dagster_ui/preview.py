@@ -52,7 +52,9 @@ def masked_preview(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Met
 
 def file_page(connection: duckdb.DuckDBPyConnection, local: Path, path: str, uri: str) -> dict[str, MetadataValue]:
     """What a partition's page shows of its Parquet file: a masked preview, and where it lies."""
-    found = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(local), PREVIEW_ROWS])
+    found = connection.execute(
+        "SELECT * FROM read_parquet(?, hive_partitioning = false) LIMIT ?", [str(local), PREVIEW_ROWS]
+    )
     columns = [name for name, *_ in found.description or ()]
     return {"preview": masked_preview(columns, found.fetchall()), "file": shown(link(path, uri))}
 

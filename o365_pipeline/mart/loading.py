@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
+from o365_pipeline.curated.day_files import CURATED, day_folder, extraction_of, parts_of, rows_in
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
 from o365_pipeline.database.transient import transient_code
@@ -74,7 +74,7 @@ def load_day(
         for dataset in catalogue().newest:
             days = [day] if dataset.asset_name in usable else []
             files = _stage(connection, lake, dataset, customer, days, directory)
-            extractions |= {_extraction_of(connection, file) for file in files}
+            extractions |= {str(extraction_of(connection, file)) for file in files}
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {rows_in(dataset, files)}')
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = [before for today in days for before in lookback.before(today)]
@@ -118,18 +118,10 @@ def _stage(
     directory: Path,
 ) -> list[Path]:
     """Returns local copies of the existing curated files of the days, and records which days have one."""
-    paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
-    held = {day: path for day, path in paths.items() if lake.exists(path)}
-    for day in held:
+    paths = {day: parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)) for day in days}
+    for day in filter(paths.get, paths):
         connection.execute("INSERT INTO curated_day VALUES (?, ?)", [dataset.asset_name, day])
-    return lake.stage(held.values(), directory)
-
-
-def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
-    [(value,)] = connection.execute(
-        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
-    ).fetchall()
-    return str(value.decode())
+    return lake.stage([path for found in paths.values() for path in found], directory)
 
 
 def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
@@ -178,7 +170,7 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
         day
         for day in days
         if any(later > day for later in others)
-        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in change_datasets)
+        and any(parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)) for dataset in change_datasets)
     ]
     after = {day for day in others if changed_days and day > min(changed_days)}
     return sorted(after | (depending(days) & others))

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import curate
-from o365_pipeline.curated.current_state import become_snapshot, build_current_state, current_path
+from o365_pipeline.curated.current.current_state import become_snapshot, build_current_state, current_folder
+from o365_pipeline.curated.day_files import parts_of
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.retention import Horizon, record_horizon, recorded_horizon
@@ -174,7 +175,7 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
             *(day for found, day in before.items() if found == dataset),
         }
         for day in sorted(day for day in held if day >= first_day):
-            if lake.exists(current_path(dataset, customer.name, day)):
+            if parts_of(lake, current_folder(dataset, customer.name, day)):
                 columns = _columns_of(database, customer, dataset, day)
                 build_current_state(database, lake, dataset, customer.name, day, columns)
     return {day for _, day in live if day >= min(first_days.values())} if first_days else set()

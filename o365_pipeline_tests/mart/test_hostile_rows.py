@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o365_pipeline.curated.curation import CURATED, Counts, path_of
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import CURATED, day_folder, parquet, parts_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.datasets import Dataset, catalogue, other_case
 from o365_pipeline.datasets.types import ColumnType
@@ -164,10 +165,10 @@ def _load(servers: list[sa.URL], lake: Lake) -> None:
     with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         for dataset in catalogue().newest:
-            [file] = lake.stage([path_of(CURATED, dataset, "contoso", FIRST)], directory)
+            files = lake.stage(parts_of(lake, day_folder(CURATED, dataset.asset_name, "contoso", FIRST)), directory)
             connection.execute(f"INSERT INTO curated_day VALUES ('{dataset.asset_name}', DATE '{FIRST}')")
             for relation in filter(None, (dataset.asset_name, dataset.current_name)):
-                connection.execute(f"CREATE VIEW \"{relation}\" AS SELECT * FROM read_parquet('{file}')")
+                connection.execute(f'CREATE VIEW "{relation}" AS SELECT * FROM {parquet(files)}')
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = f"SELECT * REPLACE (concat('earlier ', id) AS id) FROM \"{dataset.asset_name}\""
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {earlier}')
