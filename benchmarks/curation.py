@@ -87,7 +87,7 @@ def _measured(work: Path, messages: int) -> dict[str, Measured | None]:
         STAGE: curated,
         "curated stage, row by row": row_by_row,
     }
-    files = [work / "lake" / day_folder(stage, DATASET, CUSTOMER, DAY) for stage in (CURATED, QUARANTINE)]
+    files = [work / "lake" / day_folder(stage, DATASET.asset_name, CUSTOMER, DAY) for stage in (CURATED, QUARANTINE)]
     names = {name: DATASET.column(name).curated_name for name in COLUMNS}
     rounds: dict[str, list[Measured]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

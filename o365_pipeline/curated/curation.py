@@ -142,7 +142,7 @@ def _row_bytes(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest
     if manifest.size <= SORTED_BYTES:
         return 0
     sizes = " + ".join(f'coalesce(strlen("{name}"::VARCHAR), 0)' for name in dataset.curated_schema)
-    query = f"SELECT coalesce(avg({sizes}), 0)::BIGINT FROM typed WHERE rowid % {OF_SO_MANY_ROWS} = 0"
+    query = f"SELECT coalesce(avg({sizes}), 0)::BIGINT FROM complete WHERE row_id % {OF_SO_MANY_ROWS} = 0"
     return int(connection.execute(query).fetchall()[0][0])
 
 
@@ -190,8 +190,8 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
             SELECT row_id, true AS is_repeated FROM repeated UNION ALL SELECT rowid, false FROM typed
         ) GROUP BY row_id ORDER BY row_id;
         CREATE OR REPLACE VIEW kept AS
-        SELECT row_id, typed.* REPLACE (CASE WHEN is_repeated THEN {reason} ELSE reason END AS reason)
-        FROM typed POSITIONAL JOIN standing WHERE NOT is_removed
+        SELECT complete.* REPLACE (CASE WHEN is_repeated THEN {reason} ELSE reason END AS reason)
+        FROM complete POSITIONAL JOIN standing WHERE NOT is_removed
         """
     )
 

@@ -40,8 +40,8 @@ def fill(
 ) -> RowKeys:
     """Creates the table; its rowid counts the rows of the sources from 0. Returns the keys that the rows have.
 
-    The view `kept` has its rows of people who are not denied, with all columns of the curated schema: the table has
-    none that would be the same in each row, since a thread of an insert wants memory for each column.
+    The view `complete` has all columns of the curated schema: the table has none that would be the same in each row,
+    since a thread of an insert wants memory for each column. The view `kept` has the rows of people who are not denied.
     """
     absent = _absent(dataset, requested)
     same = absent | {"extraction_id": f"'{manifest.extraction_id}'"}
@@ -57,7 +57,8 @@ def fill(
         else:
             _fill_row_by_row(connection, dataset, manifest, requested, people, group)
     selected = ", ".join(f'{same.get(name, quoted(name))} AS "{name}"' for name in dataset.curated_schema | JUDGED)
-    connection.execute(f"CREATE VIEW kept AS SELECT rowid AS row_id, {selected} FROM typed WHERE NOT is_removed")
+    connection.execute(f"CREATE VIEW complete AS SELECT rowid AS row_id, {selected} FROM typed")
+    connection.execute("CREATE VIEW kept AS FROM complete WHERE NOT is_removed")
     return keys
 
 
