@@ -3,8 +3,8 @@
 A full snapshot on day 1, then changes alone: half of them new permissions, the others changed or deleted ones, so that
 the state keeps its size. The curated files are made by DuckDB; each day is folded by the production code, and an early
 and a late day once more in turns, since a machine is not equally fast all the time. How to read the table: seconds of
-wall time and of processor time, the least of the rounds; the last line must be at most 1.3 of the first, or the exit
-status is 1, as it is where the last state differs from the one that folding everything gives.
+wall time and of processor time, the least of the rounds; the last line is to be at most 1.3 of the first. The exit
+status is 1 where the last state differs from the one that folding everything gives.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import sqlalchemy as sa
+from measures import Measure, Point, add_json_option, tell
 from steps import peak
 
 from o365_pipeline.curated.current.current_state import build_current_state, current_folder
@@ -41,12 +42,13 @@ def main() -> int:
     parser.add_argument("--permissions", type=int, default=1_000_000, help="rows of the state (default: %(default)s)")
     parser.add_argument("--changes", type=int, default=10_000, help="of each day (default: %(default)s)")
     parser.add_argument("--days", type=int, default=30, help="that are folded (default: %(default)s)")
+    add_json_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="o365-benchmark-") as folder:
-        return _measure(Path(folder), options.permissions, options.changes, options.days)
+        return _measure(Path(folder), options.permissions, options.changes, options.days, options.json)
 
 
-def _measure(work: Path, permissions: int, changes: int, days: int) -> int:
+def _measure(work: Path, permissions: int, changes: int, days: int, told: Path | None) -> int:
     lake = Lake.in_folder(work / "lake")
     database = mart_database(sa.URL.create("sqlite", database=str(work / "mart.db")))
     for number in range(1, days + 1):
@@ -64,6 +66,10 @@ def _measure(work: Path, permissions: int, changes: int, days: int) -> int:
     print(f"\n{'':10} {'wall s':>7} {'CPU s':>7} {'ratio':>6} {'rows':>12}")
     for number, (wall, cpu) in least.items():
         print(f"day {number:<6} {wall:7.2f} {cpu:7.2f} {cpu / least[early][1]:5.2f}x {folded[number]:12,}")
+    of_early, of_late = (least[number][1] for number in (early, late))
+    name = f"fold of day {late}, {permissions:,} permissions, {changes:,} changes a day"
+    points = [Point("days", "fold", number, least[number][0], "s") for number in least]
+    tell(told, [Measure(name, of_late, "CPU s", f"day {early}", of_early, at_most=MOST)], points)
     print(f"\npeak memory {peak():,.0f} MB, with DuckDB's limit at its default")
     of_last = [lake.read(path) for path in parts_of(lake, current_folder(DATASET, CUSTOMER, _day(late)))]
     for number in range(1, days + 1):
@@ -74,7 +80,7 @@ def _measure(work: Path, permissions: int, changes: int, days: int) -> int:
     anew = [lake.read(path) for path in parts_of(lake, current_folder(DATASET, CUSTOMER, _day(late)))]
     if of_last != anew:
         print("FAILED: the state differs from what folding everything gives", file=sys.stderr)
-    return int(of_last != anew or least[late][1] > MOST * least[early][1])
+    return int(of_last != anew)
 
 
 def _fold(lake: Lake, database: Database, number: int) -> int:

@@ -46,6 +46,8 @@ BENCHMARKS = (
     Benchmark("messages.py", "From raw files to the mart"),
     Benchmark("loads.py", "Loads"),
     Benchmark("year.py", "A day after a year"),
+    Benchmark("folding.py", "What there is in SharePoint, day after day"),
+    Benchmark("memory.py", "Memory"),
     Benchmark("demo.py", "The sandbox, as a user waits for it"),
     Benchmark("customers.py", "Very many customers"),
     Benchmark("celery_workers.py", "Several workers"),
