@@ -21,6 +21,7 @@ help:
 	@echo "make azure-cli  az for the tests that point it at the sandbox, into .azure-cli; 730 MB"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
+	@echo "make supply     what is shipped: build/sbom.cdx.json, build/licences.md; ADVISORIES=... looks for known holes"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
 	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md; half an hour"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
@@ -94,7 +95,12 @@ azure-cli: .azure-cli/.installed-$(AZURE_CLI)
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy o365_pipeline o365_pipeline_tests benchmarks
+	@$(BIN)/mypy o365_pipeline o365_pipeline_tests benchmarks deploy/supply_chain.py
+
+# ADVISORIES=... is a checkout of github.com/pypa/advisory-database, which a machine without a network can be given.
+.PHONY: supply
+supply: $(VENV)/.installed-lint
+	@$(BIN)/python deploy/supply_chain.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 # Deprecated calls are errors; the one that is ignored is made by Dagster itself.
 validate: $(VENV)/.installed

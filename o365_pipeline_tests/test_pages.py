@@ -26,7 +26,12 @@ from o365_pipeline.deployment.settings import OF_OTHERS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted(ROOT.glob("[!.R]*.md")), *sorted(ROOT.glob("[!.]*/*.md"))]
+MADE = ROOT / "build"
+PAGES = [
+    README,
+    *sorted(ROOT.glob("[!.R]*.md")),
+    *(page for page in sorted(ROOT.glob("[!.]*/*.md")) if page.parent != MADE),
+]
 SCREENS_OF_THE_README = 150
 
 
