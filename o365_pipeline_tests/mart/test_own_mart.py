@@ -25,7 +25,7 @@ from o365_pipeline.mart.assets import mart_keys
 from o365_pipeline.mart.checks import REFERENCES_CHECK
 from o365_pipeline.mart.loading import load_day
 from o365_pipeline.mart.person_lookup import person_of
-from o365_pipeline.mart.tables import MART_TABLES, dim_person
+from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_person
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import DAY, read_decisions
 from o365_pipeline_tests.finished_homes import SOME, data_request_of
@@ -180,9 +180,9 @@ def test_a_purge_empties_the_own_mart_and_leaves_the_other(runner: Runner, own: 
     others = rows(deployment.database)
     with deployment.database.begin() as connection:
         # From before the customer had a mart of its own.
-        connection.execute(
-            dim_person.insert().values(customer=OWN, day=dt.date(2026, 1, 1), person_id="old", extraction_id="x")
-        )
+        before = {"customer": OWN, "day": dt.date(2026, 1, 1)}
+        connection.execute(dim_customer.insert().values(**before, people=1, guests=0))
+        connection.execute(dim_person.insert().values(**before, person_id="old", extraction_id="x"))
     decide(deployment, deployment.customers[OWN], State.DENIED)
 
     config = {"ops": {"purge": {"config": {"customer": OWN}}}}
