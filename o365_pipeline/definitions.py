@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from o365_pipeline.accountability.definitions import accountability_definitions
 from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
@@ -65,6 +66,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors, schedules),
         cost_definitions(schedules),
+        accountability_definitions(),
         news_definitions(sensors, schedules),
         doctor_definitions(schedules),
         *sold,

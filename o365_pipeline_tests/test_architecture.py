@@ -20,6 +20,7 @@ LAYERS = (
     "managed_app",
     "doctor",
     "news",
+    "accountability",
     "cost",
     "purge",
     "mart",

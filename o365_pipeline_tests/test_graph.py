@@ -67,6 +67,7 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
 
     assert keys == {
         "consent/approval",
+        "consent/report",
         "extraction",
         *(f"raw/{name}" for name in DATASETS),
         *(f"curated/{name}" for name in DATASETS),
