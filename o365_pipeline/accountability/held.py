@@ -30,8 +30,8 @@ class Held:
     where: str
     what: str
     days: int
-    first_day: dt.date
-    last_day: dt.date
+    first_day: dt.date | None
+    last_day: dt.date | None
     rows: int | None = None
     files: int | None = None
     size: int | None = None
@@ -44,7 +44,7 @@ def held_in_lake(lakes: Lakes, customer: Customer) -> list[Held]:
         for path, size in lake.objects(folder):
             stage, first, second, *rest = PurePosixPath(path).parts
             dataset = second if stage == RAW else first
-            found.setdefault((stage, dataset), []).append((_days(rest[0]), size))
+            found.setdefault((stage, dataset), []).append((_days(rest[0] if rest else ""), size))
     rejected = dict[str, int]()
     with opened(lakes, [customer], Selection()) as connection:
         for each in summary(connection):
@@ -60,7 +60,6 @@ def held_in_lake(lakes: Lakes, customer: Customer) -> list[Held]:
             size=sum(size for _, size in files),
         )
         for (stage, dataset), files in sorted(found.items(), key=lambda entry: (order.index(entry[0][0]), entry[0][1]))
-        if any(days for days, _ in files)
     ]
 
 
@@ -82,7 +81,9 @@ def held_in_mart(marts: Marts, customer: Customer) -> list[Held]:
 
 
 def _days(name: str) -> set[dt.date]:
-    """Returns the days that a folder or a file is called after: 2026-11-16_2026-11-22, 2026-11-16.parquet."""
+    """Returns the days that a folder or a file is called after, 2026-11-16_2026-11-22 or 2026-11-16.parquet; none if it
+    is called otherwise.
+    """
     try:
         first, *last = (dt.date.fromisoformat(day) for day in name.partition(".")[0].split("_"))
     except ValueError:
@@ -91,6 +92,6 @@ def _days(name: str) -> set[dt.date]:
     return {first + dt.timedelta(days=number) for number in range((end - first).days + 1)}
 
 
-def _span(days: Iterable[dt.date]) -> tuple[int, dt.date, dt.date]:
+def _span(days: Iterable[dt.date]) -> tuple[int, dt.date | None, dt.date | None]:
     known = set(days)
-    return len(known), min(known), max(known)
+    return len(known), min(known, default=None), max(known, default=None)

@@ -19,7 +19,7 @@ from o365_pipeline.errors import NewsError
 if TYPE_CHECKING:
     from apprise import Apprise
 
-SENDING_SECONDS = 15.0
+SENDING_SECONDS = 10.0
 """How long one message may take to one channel."""
 
 SENDER = "o365-pipeline"
@@ -99,9 +99,13 @@ class UrlChannel:
             NewsError: it was not sent.
         """
         notifier = self._opened()
-        result = notifier.notify(
-            title=message.title, body=message.body, body_format="text", timeout=SENDING_SECONDS, log_level=LOGGED
-        )
+        try:
+            result = notifier.notify(
+                title=message.title, body=message.body, body_format="text", timeout=SENDING_SECONDS, log_level=LOGGED
+            )
+        except Exception as error:
+            # Whatever a service's module raises may hold the URL.
+            raise NewsError(f"channel {self.name}: the service's module failed ({type(error).__name__})") from None
         if not result:
             statuses = (STATUS.search(entry.message) for entry in result.logs())
             status = next((found.group(1) for found in statuses if found), None)

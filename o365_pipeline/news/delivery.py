@@ -1,7 +1,7 @@
 """Sending what waits: to each channel, of each kind of each customer, one message an hour at most.
 
 What belongs here: the order and the limits. A message that was not sent is tried again by the next tick, together with
-what happened since; a channel that fails keeps no other from its messages.
+what happened since, but after those that were not tried; a channel that fails is left alone until then.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from o365_pipeline.database.database import Database
 from o365_pipeline.errors import NewsError
 from o365_pipeline.news import outbox
-from o365_pipeline.news.channels import Channels
+from o365_pipeline.news.channels import Channel, Channels
 from o365_pipeline.news.messages import message_of
 
 TICK_SECONDS = 30.0
 """For how long one tick begins to send; the next tick goes on."""
-
-FAILURES_OF_A_TICK = 3
-"""A channel that has failed so often in a tick is left alone until the next one."""
 
 
 @dataclass
@@ -35,11 +32,10 @@ class Delivered:
 def deliver(database: Database, channels: Channels, now: dt.datetime, log: logging.Logger) -> Delivered:
     """Sends what waits, within the limits."""
     delivered, deadline = Delivered(), time.monotonic() + TICK_SECONDS
-    for channel in channels:
-        failures = 0
+    for channel in _in_turn(channels, now):
         room = channels.per_hour - outbox.told_in_the_last_hour(database, channel.name, now)
         for entry in outbox.waiting(database, channel.name, now):
-            if room <= 0 or failures == FAILURES_OF_A_TICK or time.monotonic() > deadline:
+            if room <= 0 or time.monotonic() > deadline:
                 break
             claimed = outbox.claim(database, entry, now)
             if claimed is None:
@@ -49,10 +45,16 @@ def deliver(database: Database, channels: Channels, now: dt.datetime, log: loggi
             except NewsError as error:
                 outbox.give_back(database, entry, claimed.claim)
                 log.warning(f"{error}; it is tried again at the next tick")
-                failures += 1
-                continue
+                delivered.failed += 1
+                break
             outbox.note_told(database, claimed, now)
             room -= 1
             delivered.sent += 1
-        delivered.failed += failures
     return delivered
+
+
+def _in_turn(channels: Channels, now: dt.datetime) -> list[Channel]:
+    """Returns the channels, each minute beginning with another one: those that hang take the time of the others."""
+    ordered = list(channels)
+    first = int(now.timestamp() // 60) % len(ordered) if ordered else 0
+    return ordered[first:] + ordered[:first]

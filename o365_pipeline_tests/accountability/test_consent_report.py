@@ -76,6 +76,7 @@ def ledger(deployment: Deployment, table: sa.Table, *order: sa.Column[Any]) -> l
 def test_every_number_is_the_ledgers_from_the_approval_to_the_purge(
     moved: Runner, deployment: Deployment, customer: Customer, decide: Callable[..., None]
 ) -> None:
+    lake_of(deployment).write("raw/contoso/stray.txt", b"abc")
     before = page_of(report_of(deployment, customer))
     asked, decided, extracted, purged, requested, lake, mart = tables(before)
     extractions = ledger(deployment, extraction, extraction.c.dataset)
@@ -125,6 +126,9 @@ def test_every_number_is_the_ledgers_from_the_approval_to_the_purge(
     quarantined = {
         entry.dataset: entry.counts for entry in account(deployment.database, lake_of(deployment), customer, DAY)
     }
+    [stray] = [row for row in lake if row["days"] == "0"]
+    lake.remove(stray)
+    assert (stray["what"], stray["first day"], stray["files"], stray["bytes"]) == ("stray.txt", "-", "1", "3")
     assert {(row["where"], row["what"]) for row in lake} == {
         (stage, name) for stage in ("raw", "curated", "user_rows", "quarantine") for name in ("message", "user")
     }

@@ -99,6 +99,17 @@ def test_a_url_of_no_service_is_found_without_sending_and_told_without_the_url(
     assert SECRET not in str(refused.value) + str(logged)
 
 
+def test_what_a_services_module_raises_is_told_by_its_kind_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raised(*_: object, **__: object) -> None:
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr("apprise.Apprise.notify", raised)
+
+    with pytest.raises(NewsError, match=r"^channel 1 json: the service's module failed \(ValueError\)$") as refused:
+        UrlChannel(1, SecretStr(f"json://host/{SECRET}")).send(Message("a title", "text"))
+    assert refused.value.__suppress_context__
+
+
 def test_urls_stand_in_lines_or_between_spaces() -> None:
     text = f"# the team\n  json://a/{SECRET}  slack://b/#news\n\nmailto://user:pw@host\n"
 

@@ -109,10 +109,33 @@ def test_a_message_that_no_service_takes_keeps_no_other_back(database: Database)
     channel = Picky()
     outbox.record(database, [failed(1, name) for name in ("a1", "a2", "a3", "b")], NOW)
 
-    for minute in range(2):
+    for minute in range(4):
         deliver(database, FakeChannels([channel]), NOW + minute * MINUTE, LOG)
 
     assert [message.title for message in channel.messages] == ["o365-pipeline: b: runs failed"]
+
+
+def test_channels_that_hang_keep_no_other_from_its_messages(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("o365_pipeline.news.delivery.time.monotonic", lambda: clock[0])
+
+    class Hanging(FakeChannel):
+        def send(self, message: Message) -> None:
+            clock[0] += 20
+            super().send(message)
+
+    hanging = [Hanging(f"{place} fake", fails=True) for place in range(1, 4)]
+    working = FakeChannel("4 fake")
+    outbox.record(database, [failed(1), failed(1, "fabrikam")], NOW)
+
+    for minute in range(4):
+        begun = clock[0]
+        deliver(database, FakeChannels([*hanging, working]), NOW + minute * MINUTE, LOG)
+        assert clock[0] - begun <= 40, "a tick has a minute"
+
+    assert len(working.messages) == 2
 
 
 def test_of_two_processes_one_sends(database: Database, channels: FakeChannels) -> None:
