@@ -12,11 +12,12 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import insert_new, naive_utc, truncated
+from o365_pipeline.database.ledger import IDS_PER_QUERY, insert_new, naive_utc, truncated
 from o365_pipeline.database.news_ledger import news, news_told
 
 HOUR = dt.timedelta(hours=1)
@@ -112,7 +113,10 @@ def record(database: Database, happenings: Iterable[Happening], now: dt.datetime
         }
         for happening in happenings
     ]
-    return database.run(lambda connection: len(insert_new(connection, news, rows))) if rows else 0
+    return sum(
+        len(database.run(partial(insert_new, table=news, rows=some)))
+        for some in (rows[start : start + IDS_PER_QUERY] for start in range(0, len(rows), IDS_PER_QUERY))
+    )
 
 
 def forget(database: Database, now: dt.datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -48,6 +49,21 @@ def test_a_thousand_failed_runs_are_one_message_with_their_number(database: Data
     [message] = channels.channels[0].messages
     assert message.title == "o365-pipeline: contoso: runs failed (1,000)"
     assert message.body.splitlines()[0] == "landing_job, 2026-11-16 to 2029-08-11, 1,000 times"
+
+
+def test_news_of_thousands_of_customers_fits_into_statements_of_sql_server(database: Database) -> None:
+    most = 0
+
+    @sa.event.listens_for(database.engine, "before_cursor_execute")
+    def count(_connection: Any, _cursor: Any, _statement: Any, parameters: Any, _context: Any, many: bool) -> None:
+        nonlocal most
+        most = max(most, 0 if many else len(parameters))
+
+    happenings = [failed(1, f"customer-{number}") for number in range(3_000)]
+
+    assert outbox.record(database, happenings, NOW) == 3_000
+    assert outbox.record(database, happenings, NOW) == 0
+    assert most < 2_100
 
 
 def test_what_was_told_is_told_once_and_what_follows_waits_for_the_hour(
