@@ -39,7 +39,7 @@ from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database, upgrade
-from o365_pipeline.news.channels import UrlChannels
+from o365_pipeline.news.channels import Channels, UrlChannels
 from o365_pipeline.raw.duckdb_session import limit_duckdb
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
@@ -83,7 +83,7 @@ class Deployment:
     notification_signature: SecretStr | None = None
     """The secret with which Azure signs its notifications of installations; None if there is none."""
 
-    channels: UrlChannels = field(default=UrlChannels(), repr=False)
+    channels: Channels = field(default=UrlChannels(), repr=False)
     """The channels that news is sent to."""
 
     starts_sensors: bool = True

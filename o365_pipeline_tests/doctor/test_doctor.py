@@ -108,7 +108,7 @@ def test_channels_for_news_are_looked_at_and_get_a_message_only_when_asked(deplo
     urls = UrlChannels((SecretStr("json://host/T0K3N"), SecretStr("nosuch://T0K3N")))
     looked_at = found(dataclasses.replace(deployment, channels=urls))
     working, broken = FakeChannel("1 fake"), FakeChannel("2 fake", fails=True)
-    fakes: Any = FakeChannels([working, broken])
+    fakes = FakeChannels([working, broken])
     assert len(found(dataclasses.replace(deployment, channels=fakes))) == 2
     assert working.messages == []
     sent = found(dataclasses.replace(deployment, channels=fakes), sends_news=True)
