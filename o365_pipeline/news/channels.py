@@ -27,7 +27,10 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.+-]*)://.+")
 STATUS = re.compile(r"error=(\d{3})\b")
 """What the library writes where a service answered with an HTTP status; all else that it writes may hold a secret."""
 
-NOT_A_URL = "a URL such as json://host/path is needed"
+SEPARATED = re.compile(r"[,;]($|[A-Za-z][A-Za-z0-9.+-]*://)")
+"""What separates URLs elsewhere, and would be taken for a part of one."""
+
+NOT_A_URL = "a URL such as json://host/path is needed, and a space or a new line before the next"
 UNKNOWN = "no service has such a URL: docs/news.md names examples"
 
 
@@ -153,7 +156,7 @@ def urls_in(text: str) -> tuple[SecretStr, ...]:
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     urls = [url for line in lines for url in line.split()]
     for place, url in enumerate(urls, start=1):
-        if scheme(url) is None:
+        if scheme(url) is None or SEPARATED.search(url):
             raise NewsError(f"URL {place}: {NOT_A_URL}")
     return tuple(SecretStr(url) for url in urls)
 

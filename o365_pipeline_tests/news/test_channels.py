@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import NewsError, SettingsError
-from o365_pipeline.news.channels import Message, UrlChannel, UrlChannels, urls_in
+from o365_pipeline.news.channels import NOT_A_URL, Message, UrlChannel, UrlChannels, urls_in
 
 SECRET = "T0K3N-of-the-channel"
 
@@ -119,6 +119,14 @@ def test_urls_stand_in_lines_or_between_spaces() -> None:
     assert SECRET not in repr(channels)
 
 
+@pytest.mark.parametrize(
+    "text", ["json://a, slack://b", "json://a,slack://b", "json://a;slack://b", "json://a ; slack://b"]
+)
+def test_commas_between_urls_are_refused_and_not_taken_for_parts_of_them(text: str) -> None:
+    with pytest.raises(NewsError, match=r"^URL \d: "):
+        urls_in(text)
+
+
 def test_settings_name_the_place_of_what_is_no_url_and_repeat_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,8 +139,8 @@ def test_settings_name_the_place_of_what_is_no_url_and_repeat_nothing(
                 load(home=tmp_path)
         told.append(str(refused.value))
 
-    assert told[0] == "O365_NEWS_URLS: URL 2: a URL such as json://host/path is needed"
-    assert told[1] == f"O365_NEWS_FILE={tmp_path / 'news'}: URL 2: a URL such as json://host/path is needed"
+    assert told[0] == f"O365_NEWS_URLS: URL 2: {NOT_A_URL}"
+    assert told[1] == f"O365_NEWS_FILE={tmp_path / 'news'}: URL 2: {NOT_A_URL}"
     assert told[2] == "O365_NEWS_FILE=/missing: No such file or directory"
     with pytest.raises(SettingsError, match="O365_NEWS_FILE: O365_NEWS_URLS names channels too"):
         load(home=tmp_path, news_urls="json://host", news_file=tmp_path / "news")
