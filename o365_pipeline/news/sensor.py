@@ -15,7 +15,6 @@ from o365_pipeline.consent.silence import silences
 from o365_pipeline.cost.assumptions import read_assumptions
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customers
-from o365_pipeline.customers.turns import in_turn
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.news import happenings, outbox
@@ -26,7 +25,7 @@ from o365_pipeline.news.outbox import Happening
 from o365_pipeline.news.run_history import OVERLAP, ended_runs
 
 COSTS_PER_TICK = 10
-"""Of how many customers one tick compares cost and plan; each hour all are begun anew."""
+"""Of how many customers one tick compares cost and plan; when all had their turn, the next hour begins anew."""
 
 
 class Cursor(BaseModel):
@@ -64,7 +63,7 @@ def build_news_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefini
         runs = ended_runs(context.instance, customers, cursor.runs_since or now - OVERLAP, now)
         outbox.record(database, runs.happenings, now)
         outbox.record(database, _of_ledger(context.instance, database, customers, now), now)
-        cursor = _look_at_costs(database, customers, cursor, now)
+        cursor = record_in_turn(database, customers, cursor, now)
         delivered = deliver(database, channels, now, context.log)
         told = f"{delivered.sent} messages were sent, {delivered.failed} were not and are tried again."
         return dg.SensorResult(
@@ -84,17 +83,19 @@ def _of_ledger(
     yield from happenings.of_stuck_windows(database, instance, customers, statuses, now)
 
 
-def _look_at_costs(database: Database, customers: Customers, cursor: Cursor, now: dt.datetime) -> Cursor:
-    """Looks once an hour at what is kept too long, and in each tick at some customers' costs; forgets old news."""
+def record_in_turn(database: Database, customers: Customers, cursor: Cursor, now: dt.datetime) -> Cursor:
+    """Records once an hour what is kept too long, and in each tick the costs of some customers, until all had their
+    turn; forgets old news.
+    """
     hour, after = f"{now:%Y-%m-%dT%H}", cursor.costs_after
     if cursor.hour != hour:
         outbox.record(database, happenings.of_retention(database, customers, now), now)
         outbox.forget(database, now)
-        after = ""
+        after = after or ""
     if after is None:
         return cursor
-    names = [name for name in in_turn((customer.name for customer in customers), after) if name > after]
-    some = names[:COSTS_PER_TICK]
-    looked_at = [customers[name] for name in some]
-    outbox.record(database, happenings.of_costs(database, looked_at, read_rates(), read_assumptions(), now), now)
-    return cursor.model_copy(update={"hour": hour, "costs_after": some[-1] if len(names) > len(some) else None})
+    waiting = sorted(customer.name for customer in customers if customer.name > after)
+    some = [customers[name] for name in waiting[:COSTS_PER_TICK]]
+    outbox.record(database, happenings.of_costs(database, some, read_rates(), read_assumptions(), now), now)
+    reached = some[-1].name if len(waiting) > len(some) else None
+    return cursor.model_copy(update={"hour": hour, "costs_after": reached})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from o365_pipeline.news.digest import digest_of
 from o365_pipeline.news.happenings import of_consent, of_costs, of_stuck_windows
 from o365_pipeline.news.outbox import Happening, Kind
 from o365_pipeline.news.run_history import RUNS_PER_TICK, ended_runs
+from o365_pipeline.news.sensor import COSTS_PER_TICK, Cursor, record_in_turn
 from o365_pipeline_tests.ledger_rows import DAY, NOW, note_extraction, note_landing
 from o365_pipeline_tests.news.fakes import FakeChannel, FakeChannels
 from o365_pipeline_tests.runner import Runner
@@ -235,6 +236,26 @@ def test_costs_beyond_the_plan_are_told_once_a_month(deployment: Deployment, cus
 
     assert len({happening.news_id for happening in found}) == 2
     assert "were paid where" in found[0].subject
+
+
+def test_every_customer_has_a_turn_however_many_there_are(
+    deployment: Deployment, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def look(_database: object, some: Sequence[Customer], *_: object) -> list[Happening]:
+        looked_at.extend(one.name for one in some)
+        return []
+
+    monkeypatch.setattr("o365_pipeline.news.happenings.of_costs", look)
+    names = [f"customer-{number:03}" for number in range(2 * COSTS_PER_TICK + 1)]
+    customers = Customers([customer.model_copy(update={"name": name}) for name in names])
+    cursor = Cursor()
+
+    for tick in range(6):
+        cursor = record_in_turn(deployment.database, customers, cursor, NOW + tick * dt.timedelta(minutes=40))
+
+    assert looked_at == names * 2
 
 
 def test_many_runs_are_read_in_some_ticks_and_none_is_missed(
