@@ -23,7 +23,7 @@ SENDING_SECONDS = 10.0
 """How long one message may take to one channel."""
 
 SENDER = "o365-pipeline"
-SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.+-]*)://.+")
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.+-]{0,40})://.+")
 STATUS = re.compile(r"error=(\d{3})\b")
 """What the library writes where a service answered with an HTTP status; all else that it writes may hold a secret."""
 

@@ -120,9 +120,10 @@ def test_urls_stand_in_lines_or_between_spaces() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["json://a, slack://b", "json://a,slack://b", "json://a;slack://b", "json://a ; slack://b"]
+    "text",
+    ["json://a, slack://b", "json://a,slack://b", "json://a;slack://b", "json://a ; slack://b", f"{'a' * 99}://b"],
 )
-def test_commas_between_urls_are_refused_and_not_taken_for_parts_of_them(text: str) -> None:
+def test_commas_between_urls_and_endless_kinds_are_refused(text: str) -> None:
     with pytest.raises(NewsError, match=r"^URL \d: "):
         urls_in(text)
 
