@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from o365_pipeline.accountability.definitions import accountability_definitions
 from o365_pipeline.consent.definitions import consent_definitions
 from o365_pipeline.cost.definitions import cost_definitions
 from o365_pipeline.curated.definitions import curated_definitions
@@ -22,10 +23,12 @@ from o365_pipeline.doctor.page import doctor_definitions
 from o365_pipeline.extraction.definitions import extraction_definitions
 from o365_pipeline.mart.assets import mart_keys
 from o365_pipeline.mart.definitions import mart_definitions
+from o365_pipeline.news.definitions import news_definitions
 from o365_pipeline.purge.definitions import purge_definitions
 from o365_pipeline.raw.definitions import raw_definitions
 
 DESCRIPTIONS = {
+    "channels": "The channels that news is sent to, without their URLs.",
     "customers": "The customers of this deployment, by name.",
     "database": "The SQL database of the ledger, and of every mart that has no database of its own.",
     "home": "The folder under which everything local lies.",
@@ -67,6 +70,8 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         mart_definitions(partitioning, datasets),
         purge_definitions(sensors, schedules),
         cost_definitions(schedules),
+        accountability_definitions(),
+        news_definitions(sensors, schedules),
         doctor_definitions(schedules),
         *sold,
         resources,

@@ -102,3 +102,7 @@ class InstallationError(O365PipelineError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NewsError(O365PipelineError):
+    """A message could not be sent, or a channel's URL is none; the message repeats nothing of the URL."""

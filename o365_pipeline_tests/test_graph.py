@@ -41,7 +41,7 @@ DATASETS = [
     "user",
 ]
 SNAPSHOTS = ["share_point_groups", "share_point_permissions", "share_point_sites"]
-STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "managed_app"]
+STAGES = ["consent", "extraction", "raw", "curated", "mart", "purge", "cost", "news", "managed_app"]
 UNFED = {
     *("fact_task", "dim_device", "dim_sync_app", "fact_sync_error", "fact_group_message", "fact_viva_metric"),
     "agg_signal_day",
@@ -67,6 +67,7 @@ def test_the_assets_are_these(definitions: dg.Definitions) -> None:
 
     assert keys == {
         "consent/approval",
+        "consent/report",
         "extraction",
         *(f"raw/{name}" for name in DATASETS),
         *(f"curated/{name}" for name in DATASETS),
@@ -193,6 +194,7 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
 
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "cost_job",
+        "digest_job",
         "doctor_job",
         "extraction_job",
         "history_job",
@@ -205,10 +207,12 @@ def test_jobs_sensors_and_schedules_are_these(definitions: dg.Definitions) -> No
         "consent_sensor",
         "installation_sensor",
         "landing_sensor",
+        "news_sensor",
         "purge_sensor",
         "reconciliation_sensor",
     }
     assert {schedule.name for schedule in repository.schedule_defs} == {
+        "daily_digest",
         "daily_doctor",
         "daily_extraction",
         "daily_history",
@@ -265,9 +269,11 @@ def test_sensors_and_schedules_are_off_on_azure_and_what_belongs_to_an_offer_is_
 
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
-    assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "managed_app"}
+    assert {key.path[0] for key in definitions.resolve_all_asset_keys()} == {*STAGES} - {"purge", "news", "managed_app"}
     schedules = {schedule.name for schedule in repository.schedule_defs}
-    assert schedules == {"daily_doctor", "daily_extraction", "daily_history", "daily_retention", "hourly_cost"}
+    assert schedules == {
+        *("daily_digest", "daily_doctor", "daily_extraction", "daily_history", "daily_retention", "hourly_cost")
+    }
     assert "installation_sensor" not in {sensor.name for sensor in repository.sensor_defs}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from o365_pipeline.accountability.report import consent_report, page_of
 from o365_pipeline.cli.headless import read_consent
 from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.consent import approval_ledger, feed_ledger
@@ -19,7 +20,7 @@ from o365_pipeline.consent.silence import silences
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import FeedError
+from o365_pipeline.errors import FeedError, UsageError
 
 
 @click.group()
@@ -114,6 +115,31 @@ def _decision(
     parts += [f"until {until:%Y-%m-%d}"] if until else []
     parts += [f"because: {reason}"] if reason else []
     return f"  {at:%Y-%m-%d %H:%M}  {state:<20}  {', '.join(parts)}"
+
+
+@consent.command()
+@click.option("--customer", "customer_name", help="Of whom; the only customer where there is one.")
+@click.option(
+    "--output",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the page; one that is there is replaced. Default: consent-report-CUSTOMER-DAY.html.",
+)
+def report(customer_name: str | None, path: Path | None) -> None:
+    """Write one page to file: what was asked and approved, extracted, denied and deleted, and what is held now.
+
+    It is HTML that needs no other file, and prints on A4. It names no person but the approver.
+    """
+    deployment = load()
+    customer, now = deployment.customers.chosen(customer_name), dt.datetime.now(dt.UTC)
+    read_consent_or_say_so(deployment, [customer])
+    page = page_of(consent_report(deployment.database, deployment.marts, deployment.lakes, customer, now))
+    path = path or Path(f"consent-report-{customer.name}-{now:%Y-%m-%d}.html")
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--output {path}: {error.strerror}") from None
+    click.echo(f"written: {path}")
 
 
 @consent.command()

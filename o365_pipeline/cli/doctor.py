@@ -16,14 +16,15 @@ from o365_pipeline.errors import O365PipelineError
 
 
 @click.command()
+@click.option("--send-news", is_flag=True, help="Send a test message to every channel for news (O365_NEWS_URLS).")
 @answering()
-def doctor(answer: Answer) -> None:
+def doctor(answer: Answer, send_news: bool) -> None:
     """Try every connection that an extraction needs, and say what works, what does not, and what to do.
 
     Nothing is extracted and nothing is spent. What the approvers said is read up to now, and kept.
     """
     failed = 0
-    for finding in examine(connections(load())):
+    for finding in examine(connections(load()), sends_news=send_news):
         failed += finding.works is False
         row = (finding.mark, finding.what, finding.message)
         answer.table("findings", "Findings", ("result", "what", "message"), [row], line="{}  {}: {}".format)

@@ -33,6 +33,7 @@ class BilledRun:
     """Its days; None for a run that another run has replaced."""
 
     objects: int
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ def billed_runs(database: Database, customer: Customer) -> list[BilledRun]:
             record = counted.pop(row.factory_run_id, None)
             objects = record.rows_counted if record else row.rows
             if objects is not None:
-                found.append(BilledRun(row.dataset, Window(row.first_day, row.last_day), objects))
-    return [*found, *(BilledRun(row.dataset, None, row.rows_counted) for row in counted.values())]
+                found.append(BilledRun(row.dataset, Window(row.first_day, row.last_day), objects, row.factory_run_id))
+    return [*found, *(BilledRun(row.dataset, None, row.rows_counted, row.pipeline_run_id) for row in counted.values())]
 
 
 def _by_dataset(runs: Iterable[BilledRun]) -> Mapping[str, Sequence[BilledRun]]:

@@ -38,6 +38,7 @@ from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.offer import Offer, read_offer
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database, upgrade
+from o365_pipeline.news.channels import Channels, UrlChannels
 from o365_pipeline.raw.duckdb_session import limit_duckdb
 from o365_pipeline.raw.lakes import ENDPOINT, Lakes
 from o365_pipeline.raw.scratch import keep_scratch_below
@@ -84,6 +85,9 @@ class Deployment:
     notification_signature: SecretStr | None = None
     """The secret with which Azure signs its notifications of installations; None if there is none."""
 
+    channels: Channels = field(default=UrlChannels(), repr=False)
+    """The channels that news is sent to."""
+
     starts_sensors: bool = True
     """Whether sensors and schedules are on from the start."""
 
@@ -100,6 +104,7 @@ class Deployment:
             "lakes": self.lakes,
             "activity_feed": ActivityFeed(cloud=self.cloud, poll_seconds=0 if self.is_sandbox else FEED_POLL_SECONDS),
             "data_factory": DataFactory(cloud=self.cloud),
+            "channels": self.channels,
             "customers": self.customers,
             "cloud": self.cloud,
             "home": self.home,
@@ -241,6 +246,7 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         own_marts={name: _played_mart(cloud, url) for name, url in configured.marts.items()},
         offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
+        channels=settings.channels(),
     )
 
 
@@ -306,5 +312,6 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         },
         offer=read_offer(settings.offer) if settings.offer else None,
         notification_signature=settings.notification_signature or None,
+        channels=settings.channels(),
         starts_sensors=settings.start_sensors,
     )

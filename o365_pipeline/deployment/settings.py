@@ -1,8 +1,7 @@
 """The settings: the environment variables that begin with O365_, and the errors in them.
 
 What belongs here: names, defaults, descriptions (the page of settings is generated from them) and rules for single
-values. Building from them belongs to `build.py`; the format of a file of customers belongs to
-`customers/configuration.py`.
+values. Building from them belongs to `build.py`, a file of customers to `customers/configuration.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.retention import Retention
 from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.news.settings import NewsSettings
 from o365_pipeline.raw.duckdb_session import MEMORY_MB, MEMORY_MB_OF_A_THREAD
 from o365_pipeline.raw.lakes import ENDPOINT
 
@@ -35,7 +35,7 @@ PREFIX = "O365_"
 
 SECRET_SETTINGS = (
     *("O365_MART_URL", "O365_STORAGE_KEY", "O365_ADDRESS_SALT", "O365_DENY_PEOPLE"),
-    "O365_NOTIFICATION_SIGNATURE",
+    *("O365_NOTIFICATION_SIGNATURE", "O365_NEWS_URLS"),
 )
 """Settings whose values no message repeats."""
 
@@ -73,7 +73,7 @@ SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
 """Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
-class Settings(Retention, BaseSettings):
+class Settings(Retention, NewsSettings, BaseSettings):
     """The environment variables that the project reads: O365_ and the field's name."""
 
     model_config = SettingsConfigDict(env_prefix="O365_", env_ignore_empty=True, extra="ignore")

@@ -29,6 +29,8 @@ from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction.compliance import check_policies
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.news.channels import Channel, Channels
+from o365_pipeline.news.messages import TEST
 from o365_pipeline.raw.lakes import Lakes
 
 PROBES = "doctor"
@@ -54,10 +56,15 @@ class Connections:
     lakes: Lakes
     database: Database
     marts: Marts
+    channels: Channels
 
 
-def examine(to: Connections) -> Iterator[Finding]:
-    """Tries the connections of all customers, in the order in which an extraction needs them."""
+def examine(to: Connections, *, sends_news: bool = False) -> Iterator[Finding]:
+    """Tries the connections of all customers, in the order in which an extraction needs them, then the channels.
+
+    Args:
+        sends_news: whether each channel for news gets a message; else only its URL is looked at.
+    """
     customers, admitted = list(to.customers), set[str]()
     tenants = (tenant_id for customer in customers for tenant_id in (customer.tenant_id, customer.azure_tenant_id))
     for tenant_id in dict.fromkeys(tenants):
@@ -70,6 +77,8 @@ def examine(to: Connections) -> Iterator[Finding]:
     yield from _of_database("ledger and mart", to.database)
     for name, database in to.marts.own.items():
         yield from _of_database(f"{name}: mart", database)
+    for channel in to.channels:
+        yield check(f"news channel {channel.name}", partial(_channel, channel, sends_news=sends_news))
 
 
 def _of_customer(to: Connections, customer: Customer, admitted: set[str]) -> Iterator[Finding]:
@@ -169,6 +178,14 @@ def _lake(lakes: Lakes, customer: Customer) -> str:
 
 def _driver(database: Database) -> str:
     return str(connectable(database.url, database.credential).url.query.get("driver", "named by the connection"))
+
+
+def _channel(channel: Channel, *, sends_news: bool) -> str:
+    if sends_news:
+        channel.send(TEST)
+        return "a test message was sent"
+    channel.check()
+    return "its URL is one; `o365-pipeline doctor --send-news` sends a test message"
 
 
 def _database(database: Database) -> str:

@@ -15,6 +15,7 @@ from o365_pipeline.doctor.examination import Connections, examine
 from o365_pipeline.doctor.findings import Finding
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.mart.marts import Marts
+from o365_pipeline.news.channels import Channels
 from o365_pipeline.raw.lakes import Lakes
 
 CHECK = "doctor"
@@ -42,8 +43,9 @@ def doctor(
     lakes: dg.ResourceParam[Lakes],
     database: dg.ResourceParam[Database],
     marts: dg.ResourceParam[Marts],
+    channels: dg.ResourceParam[Channels],
 ) -> dg.AssetCheckResult:
-    to = Connections(cloud, customers, activity_feed, data_factory, lakes, database, marts)
+    to = Connections(cloud, customers, activity_feed, data_factory, lakes, database, marts, channels)
     return findings_result(list(examine(to)))
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import dagster as dg
 
@@ -36,6 +37,13 @@ class Attempts:
     def has_succeeded(self) -> bool:
         return bool(self.runs) and self.runs[0].dagster_run.is_success
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nothing is tried again before somebody does something."""
+        if self.is_at_work or self.has_succeeded or not self.runs:
+            return False
+        return self.runs[0].dagster_run.status == dg.DagsterRunStatus.CANCELED or len(self.runs) > len(PAUSES)
+
     def reason_to_wait(self, window: Sequence[Extraction], now: dt.datetime) -> str | None:
         """Says why no run is to be started now, and how to start one nevertheless; None if one is due."""
         if not self.runs:
@@ -60,6 +68,15 @@ class Attempts:
                 f"{due:%Y-%m-%d %H:%M} UTC; {anew}"
             )
         return None
+
+
+def windows_of(extractions: Iterable[Extraction]) -> list[list[Extraction]]:
+    """Returns the extractions by customer and window."""
+
+    def window(entry: Extraction) -> tuple[object, ...]:
+        return (entry.customer, entry.first_day, entry.last_day)
+
+    return [list(group) for _, group in groupby(sorted(extractions, key=window), key=window)]
 
 
 def landing_tag(landed: Iterable[Extraction], approval_event_id: str) -> str:

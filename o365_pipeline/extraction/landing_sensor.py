@@ -5,8 +5,7 @@ are, and further calls only for runs that have ended, and for a few that may wai
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -21,7 +20,7 @@ from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
 from o365_pipeline.extraction.data_factory import SUCCEEDED, DataFactory
 from o365_pipeline.extraction.extraction_ledger import Extraction
-from o365_pipeline.extraction.landing_attempts import Attempts, attempts_of, landing_tag
+from o365_pipeline.extraction.landing_attempts import Attempts, attempts_of, landing_tag, windows_of
 from o365_pipeline.extraction.landing_runs import LANDING_JOB, landing_requests
 from o365_pipeline.extraction.revocation import cancel_revoked
 from o365_pipeline.extraction.termination import cancel_terminated
@@ -72,7 +71,7 @@ def build_landing_sensor(
         stopped = watch.refresh(database, data_factory, customers, under_way, context.log, context.cursor or "")
         waiting: list[str] = []
         ready: dict[str, list[Extraction]] = {}
-        for window in _windows(ledger.not_loaded(database, names)):
+        for window in windows_of(ledger.not_loaded(database, names)):
             status = statuses[window[0].customer]
             if any(entry.is_under_way for entry in window):
                 waiting.append(_progress(window))
@@ -152,10 +151,3 @@ def _attempts(instance: dg.DagsterInstance, tags: Sequence[str]) -> Iterator[tup
     """Returns the attempts under each tag, asking for some at a time, since few may be wanted."""
     for start in range(0, len(tags), MAX_LAUNCHES):
         yield from attempts_of(instance, tags[start : start + MAX_LAUNCHES]).items()
-
-
-def _windows(extractions: Iterable[Extraction]) -> list[list[Extraction]]:
-    def window(entry: Extraction) -> tuple[object, ...]:
-        return (entry.customer, entry.first_day, entry.last_day)
-
-    return [list(group) for _, group in groupby(sorted(extractions, key=window), key=window)]

@@ -29,6 +29,9 @@ LEFT_TO_DEFAULTS = {
     "O365_ARM_URL": "the public cloud, but for a rehearsal",
     "O365_FEED_URL": "the feed answers where the tenant's plan says",
     "O365_MEMORY_MB": "a run's container has more",
+    "O365_NEWS_URLS": "no news leaves the subscription unless somebody sets a channel",
+    "O365_NEWS_FILE": "the variable is enough in a container",
+    "O365_NEWS_PER_HOUR": "its default is for anybody",
     "O365_THREADS": "as many as the container has cores",
 }
 OF_A_VENDOR = {"O365_OFFER", "O365_NOTIFICATION_SIGNATURE"}

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -35,10 +36,12 @@ from o365_pipeline.doctor.page import SHOWN, findings_result
 from o365_pipeline.errors import FeedError, RunInDoubtError
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.news.channels import UrlChannels
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline.sandbox.transport import sandbox_transport
 from o365_pipeline_tests.customers.test_configuration import SHIPPED_REQUEST
+from o365_pipeline_tests.news.fakes import FakeChannel, FakeChannels
 
 NOBODY = """DefaultAzureCredential failed to retrieve a token from the included credentials.
 Attempted credentials:
@@ -95,6 +98,28 @@ def test_everything_works_in_the_sandbox(deployment: Deployment) -> None:
     assert [finding.message for finding in findings if finding.works is False] == []
     assert len([finding for finding in findings if finding.works]) == 5
     assert deployment.sandbox.factory_runs() == []
+
+
+def test_channels_for_news_are_looked_at_and_get_a_message_only_when_asked(deployment: Deployment) -> None:
+    def found(deployment: Deployment, **options: bool) -> list[tuple[str, bool | None, str]]:
+        findings = examine(connections(deployment), **options)
+        return [(one.what, one.works, one.message) for one in findings if one.what.startswith("news")]
+
+    urls = UrlChannels((SecretStr("json://host/T0K3N"), SecretStr("nosuch://T0K3N")))
+    looked_at = found(dataclasses.replace(deployment, channels=urls))
+    working, broken = FakeChannel("1 fake"), FakeChannel("2 fake", fails=True)
+    fakes = FakeChannels([working, broken])
+    assert len(found(dataclasses.replace(deployment, channels=fakes))) == 2
+    assert working.messages == []
+    sent = found(dataclasses.replace(deployment, channels=fakes), sends_news=True)
+
+    assert [(what, works) for what, works, _ in looked_at] == [
+        ("news channel 1 json", True),
+        ("news channel 2 nosuch", False),
+    ]
+    assert "T0K3N" not in str(looked_at)
+    assert [message.title for message in working.messages] == ["o365-pipeline: a test"]
+    assert sent[1] == ("news channel 2 fake", False, "channel 2 fake: it fails")
 
 
 def consent(deployment: Deployment) -> list[tuple[str, bool | None, str]]:

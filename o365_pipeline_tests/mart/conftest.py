@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 import o365_pipeline.database.deletion_ledger
-import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+import o365_pipeline.database.ledger
+import o365_pipeline.database.news_ledger  # noqa: F401 - their tables are part of the metadata
 from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database import database as database_module
 from o365_pipeline.database.database import Database, connectable, metadata

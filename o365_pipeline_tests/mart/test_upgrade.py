@@ -17,7 +17,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects import mssql
 
 import o365_pipeline.database.deletion_ledger
-import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+import o365_pipeline.database.ledger
+import o365_pipeline.database.news_ledger  # noqa: F401 - their tables are part of the metadata
 from o365_pipeline.database.database import Database, _engine, metadata
 from o365_pipeline.errors import DatabaseError, SettingsError
 from o365_pipeline.mart import upgrade

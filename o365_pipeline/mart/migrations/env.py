@@ -11,8 +11,9 @@ from alembic import context
 
 import o365_pipeline.database.deletion_ledger
 import o365_pipeline.database.ledger
+import o365_pipeline.database.news_ledger
 import o365_pipeline.mart.dictionary
-import o365_pipeline.mart.tables  # noqa: F401 - all four fill the metadata
+import o365_pipeline.mart.tables  # noqa: F401 - all five fill the metadata
 from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import SettingsError
 

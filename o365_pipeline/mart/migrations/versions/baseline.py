@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from alembic import op
 
 import o365_pipeline.database.deletion_ledger
-import o365_pipeline.database.ledger  # noqa: F401 - its tables are part of the metadata
+import o365_pipeline.database.ledger
+import o365_pipeline.database.news_ledger  # noqa: F401 - their tables are part of the metadata
 from o365_pipeline.database.database import metadata
 from o365_pipeline.mart.dictionary import data_dictionary
 from o365_pipeline.mart.tables import MART_TABLES
