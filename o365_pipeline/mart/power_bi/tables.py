@@ -144,7 +144,7 @@ def _type_and_format(column_type: sa.types.TypeEngine) -> tuple[str, str | None]
 def _captions() -> Mapping[str, str]:
     """The model's tables by what the database calls them."""
     caption = {table.noun: table.caption for table in star_model().tables}
-    nouns = {f"dim_{noun}": noun for noun in DIMENSIONS} | FACTS | {f"star_{noun}": noun for noun in caption}
+    nouns = {f"dim_{noun}": noun for noun in DIMENSIONS} | {f"star_{noun}": noun for noun in caption} | {**FACTS}
     return {name: caption[noun] for name, noun in nouns.items()}
 
 
