@@ -64,21 +64,22 @@ class Visual:
     def json(self, page: str, number: int) -> Json:
         """Returns the content of visual.json."""
         left, top, width, height = self.place
-        query: dict[str, Any] = {
-            "queryState": {
-                role: {"projections": [field.projection() for field in fields]} for role, fields in self.fields.items()
-            }
-        }
-        if self.sorted_by:
-            query["sortDefinition"] = {"sort": [{"field": self.sorted_by.expression(), "direction": "Descending"}]}
         visual: dict[str, Any] = {
             "visualType": self.kind,
-            "query": query,
-            "visualContainerObjects": {"title": [{"properties": {"show": _value("true"), "text": _text(self.title)}}]},
+            "query": {
+                "queryState": {
+                    role: {"projections": [field.projection() for field in fields]}
+                    for role, fields in self.fields.items()
+                },
+                **self._sort(),
+            },
+            "visualContainerObjects": {
+                "title": [{"properties": {"show": _flag(self.kind not in TITLED_BY_FIELD), "text": _text(self.title)}}]
+            },
             "drillFilterOtherVisuals": True,
         }
-        if self.kind == "slicer":
-            visual["objects"] = {"data": [{"properties": {"mode": _text("Dropdown")}}]}
+        if self.kind in LOOKS:
+            visual["objects"] = LOOKS[self.kind]
         found: dict[str, Any] = {
             "$schema": f"{DEFINITION}/visualContainer/2.4.0/schema.json",
             "name": visual_id(page, self),
@@ -88,6 +89,13 @@ class Visual:
         if self.leaves_out_small_groups:
             found["filterConfig"] = {"filters": [_of_enough_people(page, self)]}
         return found
+
+    def _sort(self) -> Json:
+        """A line goes by time, whatever is largest."""
+        by, direction = self.sorted_by, "Descending"
+        if self.kind == "lineChart":
+            [by], direction = self.fields["Category"], "Ascending"
+        return {"sortDefinition": {"sort": [{"field": by.expression(), "direction": direction}]}} if by else {}
 
 
 @dataclass(frozen=True)
@@ -145,9 +153,20 @@ def _of_enough_people(page: str, visual: Visual) -> Json:
     }
 
 
+def _flag(flag: bool) -> Json:
+    return _value("true" if flag else "false")
+
+
 def _text(text: str) -> Json:
     return _value("'" + text.replace("'", "''") + "'")
 
 
 def _value(literal: str) -> Json:
     return {"expr": {"Literal": {"Value": literal}}}
+
+
+TITLED_BY_FIELD = ("card", "slicer")
+"""Visuals that show the name of their one field by themselves."""
+
+LOOKS: Mapping[str, Json] = {"slicer": {"data": [{"properties": {"mode": _text("Dropdown")}}]}}
+"""How visuals look that are not shown as they come."""
