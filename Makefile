@@ -21,8 +21,9 @@ help:
 	@echo "make azure-cli  az for the tests that point it at the sandbox, into .azure-cli; 730 MB"
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
+	@echo "make supply     what is shipped: build/sbom.cdx.json, build/licences.md; ADVISORIES=... looks for known holes"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
-	@echo "make benchmark  100,000 messages from raw to mart, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
+	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md; half an hour"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -40,6 +41,11 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "installing what the tests need ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-benchmark: $(VENV)/.installed-test
+	@echo "installing what the benchmarks measure beside: polars, Spark (which needs Java 17), ..."
+	@$(PIP) --editable '.[test,benchmark]'
 	@touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed
@@ -89,7 +95,12 @@ azure-cli: .azure-cli/.installed-$(AZURE_CLI)
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy o365_pipeline o365_pipeline_tests benchmarks
+	@$(BIN)/mypy o365_pipeline o365_pipeline_tests benchmarks deploy/supply_chain.py
+
+# ADVISORIES=... is a checkout of github.com/pypa/advisory-database, which a machine without a network can be given.
+.PHONY: supply
+supply: $(VENV)/.installed-lint
+	@$(BIN)/python deploy/supply_chain.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 # Deprecated calls are errors; the one that is ignored is made by Dagster itself.
 validate: $(VENV)/.installed
@@ -100,12 +111,8 @@ docs: $(VENV)/.installed-test
 	@$(BIN)/o365-pipeline docs
 	@$(BIN)/python -m o365_pipeline.mart.sql_reading
 
-benchmark: $(VENV)/.installed-test
-	@$(BIN)/python benchmarks/messages.py
-	@$(BIN)/python benchmarks/curation.py
-	@$(BIN)/python benchmarks/consent.py
-	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
-	@$(BIN)/python -W ignore -m benchmarks.celery_workers
+benchmark: $(VENV)/.installed-benchmark
+	@PYTHONPATH=. $(BIN)/python -W ignore benchmarks/report.py
 
 SEEDS ?= 1 2 3 4 5
 MINUTES ?= 2

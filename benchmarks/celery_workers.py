@@ -1,10 +1,11 @@
 """Many customers' days from the lake to the mart by Celery workers: one worker, two, and this process alone.
 
 What differs is configuration: Dagster's daemon ticks the landing sensor and hands the runs to Redis, as
-deploy/celery/dagster.yaml says, `celery worker` processes execute them. PostgreSQL holds the runs each time. How to
-read it: seconds are from the start of the first run to the end of the last; a worker imports the project in its first
-run. The exit status is 1 where a run failed, where the mart's rows are not those of the runs in this process, or where
-several workers did not work at the same time.
+deploy/celery/dagster.yaml says, `celery worker` processes execute them. PostgreSQL holds the runs and the mart each
+time, and a worker has one thread, as where there are as many workers as cores. How to read it: seconds are from the
+start of the first run to the end of the last; the processor's seconds are those of each process since then. The exit
+status is 1 where a run failed, where the mart's rows are not those of the runs in this process, or where several
+workers did not work at the same time.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+from measures import Measure, add_json_option, tell
 
 from o365_pipeline_tests.deploy.celery_workers import Executed, alone, by_workers, prepare
 from o365_pipeline_tests.deploy.many_customers import ManyCustomers
@@ -37,20 +40,38 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="o365-celery-")))
         server = stack.enter_context(postgres(programs))
+        os.environ["O365_THREADS"] = "1"
         many = ManyCustomers(
-            folder / "alone", customers=options.customers, days=options.days, people=options.people, mails=6
+            folder / "alone",
+            customers=options.customers,
+            days=options.days,
+            people=options.people,
+            mails=6,
+            mart_url=server.create("mart-alone"),
         )
         prepare(many, server, "redis://nobody")
         with dg.DagsterInstance.get() as instance:
             by_this = alone(many, instance)
         _show("this process alone", by_this, by_this)
-        problems = 0
+        problems, seconds = 0, {}
         for count in options.workers:
             broker = stack.enter_context(redis_server(redis))
-            found = by_workers(replace(many, home=folder / f"workers-{count}"), count, server, broker)
+            by_count = replace(many, home=folder / f"workers-{count}", mart_url=server.create(f"mart-{count}"))
+            found = by_workers(by_count, count, server, broker)
             _show(f"{count} Celery worker{'s' * (count > 1)}", found, by_this)
+            seconds[count] = found.seconds
             problems += found.rows != by_this.rows or found.at_once < min(2, count)
+    tell(options.json, _measures(seconds, options.customers * options.days))
     return 1 if problems else 0
+
+
+def _measures(seconds: Mapping[int, float], days: int) -> list[Measure]:
+    """Several workers beside one; nothing where one was not measured."""
+    return [
+        Measure(f"{days} customers' days, {count} Celery workers", taken, "s", "one worker", seconds[1], at_least=1.85)
+        for count, taken in seconds.items()
+        if count > 1 and 1 in seconds
+    ]
 
 
 def _options() -> argparse.Namespace:
@@ -61,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, nargs="+", default=[1, 2], help="how many workers, one way after the other"
     )
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -72,6 +94,7 @@ def _show(way: str, found: Executed, by_this: Executed) -> None:
         f"{found.at_once} run(s) at once, {rows} rows: {same}",
         flush=True,
     )
+    print(f"{'':20} busy: " + ", ".join(f"{name} {busy:.1f} s" for name, busy in found.busy.items()), flush=True)
 
 
 if __name__ == "__main__":

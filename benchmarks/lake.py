@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azure.storage.blob import ContainerClient
+from measures import Measure, add_json_option, tell
 from pydantic import SecretStr
 from steps import peak
 
@@ -84,13 +85,14 @@ def main() -> int:
         return 0
     program = installed()
     if program is None:
-        print(f"FAILED: {MISSING}", file=sys.stderr)
-        return 1
+        print(f"left out: {MISSING}")
+        return 0
     with running(program) as azurite, tempfile.TemporaryDirectory() as work:
-        return _compare(azurite, options.objects, options.megabytes, options.rounds, Path(work))
+        return _compare(azurite, options, Path(work))
 
 
-def _compare(azurite: Azurite, objects: int, megabytes: int, rounds: int, work: Path) -> int:
+def _compare(azurite: Azurite, options: argparse.Namespace, work: Path) -> int:
+    objects, megabytes, rounds = options.objects, options.megabytes, options.rounds
     storage = Storage(azurite.url, azurite.make_container(), azurite.key)
     print(f"{objects} objects of {megabytes} MB in Azurite, the middle of {rounds} rounds", flush=True)
     expected = sorted(_fill(storage.lake, number, megabytes, work) for number in range(objects))
@@ -103,6 +105,9 @@ def _compare(azurite: Azurite, objects: int, megabytes: int, rounds: int, work: 
                     print(f"FAILED: {way}: a copy differs from its object", file=sys.stderr)
                     return 1
     _print_table(measured, objects * megabytes)
+    ours, theirs = (statistics.median(seconds for seconds, _ in measured[way]) for way in list(WAYS)[:2])
+    what = f"staging of {objects} objects of {megabytes} MB"
+    tell(options.json, [Measure(what, ours, "s", "azure-storage-blob, one by one", theirs)])
     return 0
 
 
@@ -154,6 +159,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=8)
     parser.add_argument("--megabytes", type=int, default=40, help="size of each object")
     parser.add_argument("--rounds", type=int, default=3)
+    add_json_option(parser)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()

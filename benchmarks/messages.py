@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Nothing large is imported here: Linux counts a parent's memory at the start of a child as the child's.
+from measures import Measure, add_json_option, tell
 from message_rows import write_parts
 from steps import megabytes
 
@@ -60,7 +61,9 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="o365-benchmark-") as temporary:
         directory = temporary if options.keep is None else options.keep
-        return _benchmark(Path(directory).absolute(), options.messages, options.body_bytes)
+        status, results = _benchmark(Path(directory).absolute(), options.messages, options.body_bytes)
+    tell(options.json, _measures(results, options.messages))
+    return status
 
 
 def _options() -> argparse.Namespace:
@@ -73,6 +76,7 @@ def _options() -> argparse.Namespace:
         help="about the size of each body, which is in the files but not requested (default: %(default)s)",
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR, new or empty, and leave it there")
+    add_json_option(parser)
     options = parser.parse_args()
     if options.messages < 1 or options.body_bytes < 0:
         parser.error("--messages must be 1 or more, --body-bytes 0 or more")
@@ -81,7 +85,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _benchmark(directory: Path, messages: int, body_bytes: int) -> int:
+def _benchmark(directory: Path, messages: int, body_bytes: int) -> tuple[int, list[Measured]]:
     parts = directory / "input"
     parts.mkdir(parents=True)
     print(f"writing {messages:,} rows of Message_v1", flush=True)
@@ -89,7 +93,16 @@ def _benchmark(directory: Path, messages: int, body_bytes: int) -> int:
     print(f"  {sum(sizes) / 1e6:,.0f} MB in {len(sizes)} parts", flush=True)
     results = [_measure(way, parts, directory / way) for way in (PIPELINE, PANDAS)]
     _print_table(results)
-    return _verdict(results, directory)
+    return _verdict(results, directory), results
+
+
+def _measures(results: list[Measured], messages: int) -> list[Measure]:
+    pipeline, pandas = results
+    what = f"raw to mart, {messages:,} messages"
+    return [
+        Measure(what, pipeline.seconds, "s", "pandas notebook", pandas.seconds, at_least=4),
+        Measure(f"{what}, peak memory", pipeline.peak_mb, "MB", at_most=PEAK_LIMIT_MB),
+    ]
 
 
 def _measure(way: str, parts: Path, work: Path) -> Measured:

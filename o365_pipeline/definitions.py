@@ -20,7 +20,6 @@ from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.doctor.page import doctor_definitions
 from o365_pipeline.extraction.definitions import extraction_definitions
-from o365_pipeline.managed_app.definitions import managed_app_definitions
 from o365_pipeline.mart.assets import mart_keys
 from o365_pipeline.mart.definitions import mart_definitions
 from o365_pipeline.purge.definitions import purge_definitions
@@ -48,7 +47,12 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     sensors = dg.DefaultSensorStatus.RUNNING if deployment.starts_sensors else dg.DefaultSensorStatus.STOPPED
     schedules = dg.DefaultScheduleStatus.RUNNING if deployment.starts_sensors else dg.DefaultScheduleStatus.STOPPED
     resources = dg.Definitions(resources=shown_resources(deployment), executor=dg.in_process_executor)
-    sold = [managed_app_definitions(offer, sensors, schedules)] if offer else []
+    sold = []
+    if offer:
+        # Whoever sells nothing need not wait for the libraries that make and check packages.
+        from o365_pipeline.managed_app.definitions import managed_app_definitions
+
+        sold.append(managed_app_definitions(offer, sensors, schedules))
     if not len(deployment.customers):
         return dg.Definitions.merge(*sold, resources)
     datasets = requested_datasets(deployment)

@@ -24,7 +24,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.raw.duckdb_session import MEMORY_MB, limit_duckdb
+from o365_pipeline.raw.duckdb_session import limit_duckdb
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
 from o365_pipeline_tests.deploy.services import postgres as started_postgres
@@ -93,7 +93,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("O365_", "AZURE_", "DAGSTER_HOME"))]:
         monkeypatch.delenv(name)
     # As many tests run as there are cores; a second thread in each only costs.
-    limit_duckdb(MEMORY_MB, threads=1)
+    limit_duckdb(None, threads=1)
 
 
 @pytest.fixture(scope="session")

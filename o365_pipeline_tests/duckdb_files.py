@@ -17,6 +17,6 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 def rows_of_file(file: Path) -> list[dict[str, Any]]:
     """The rows of a Parquet file, in their order."""
-    found = connection().execute("SELECT * FROM read_parquet(?)", [str(file)])
+    found = connection().execute("SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)])
     names = [column[0] for column in found.description or []]
     return [dict(zip(names, values, strict=True)) for values in found.fetchall()]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from o365_pipeline.curated.curation import Counts, curate, path_of
-from o365_pipeline.curated.current_state import build_current_state, current_path
+from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.current.current_state import build_current_state, current_folder
+from o365_pipeline.curated.day_files import day_folder, parts_of
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.extraction import extraction_ledger
@@ -45,10 +46,15 @@ class History:
         return sum(curated.counts.values(), Counts())
 
     def build_current_state(self, name: str, day: dt.date, columns: tuple[str, ...] | None = None) -> bytes:
-        """Fold up to the day; the bytes of the file."""
+        """Fold up to the day; the bytes of the files."""
         dataset = catalogue()[name]
         build_current_state(self.database, self.lake, dataset, CUSTOMER, day, columns or names(dataset))
-        return self.lake.read(current_path(dataset, CUSTOMER, day))
+        return self.state(name, day)
+
+    def state(self, name: str, day: dt.date) -> bytes:
+        """The bytes of the table as of the day, as it was folded last."""
+        paths = parts_of(self.lake, current_folder(catalogue()[name], CUSTOMER, day))
+        return b"".join(self.lake.read(path) for path in paths)
 
     def current(self, name: str, day: dt.date) -> list[dict[str, Any]]:
         """The rows of the table as of the day, folded anew."""
@@ -57,14 +63,13 @@ class History:
 
     def folded(self, name: str, day: dt.date) -> list[dict[str, Any]]:
         """The rows of the table as of the day, as it was folded last."""
-        return self._rows(current_path(catalogue()[name], CUSTOMER, day))
+        return self._rows(current_folder(catalogue()[name], CUSTOMER, day))
 
     def rows(self, stage: str, name: str, day: dt.date) -> list[dict[str, Any]]:
-        return self._rows(path_of(stage, catalogue()[name], CUSTOMER, day))
+        return self._rows(day_folder(stage, catalogue()[name].asset_name, CUSTOMER, day))
 
-    def _rows(self, path: str) -> list[dict[str, Any]]:
-        [file] = self.lake.stage([path], Path())
-        return rows_of_file(file)
+    def _rows(self, folder: str) -> list[dict[str, Any]]:
+        return [row for file in self.lake.stage(parts_of(self.lake, folder), Path()) for row in rows_of_file(file)]
 
     def _extracted(self, dataset: Dataset, window: Window) -> Extraction:
         entry = Extraction(

@@ -23,6 +23,7 @@ def files_naming(folder: Path, words: Iterable[str], beside: Collection[str] = (
 def text_of(path: Path) -> str:
     """The content of a file in lower case, that of Parquet as JSON."""
     if path.suffix == ".parquet":
-        rows = duckdb.execute(f"SELECT to_json(found)::VARCHAR FROM read_parquet('{path}') AS found").fetchall()
+        query = "SELECT to_json(found)::VARCHAR FROM read_parquet(?, hive_partitioning = false) AS found"
+        rows = duckdb.execute(query, [str(path)]).fetchall()
         return "\n".join(text for (text,) in rows).lower()
     return path.read_bytes().decode("utf-8", errors="replace").lower()

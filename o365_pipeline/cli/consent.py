@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from o365_pipeline.cli.headless import read_consent
-from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.consent import approval_ledger, feed_ledger
 from o365_pipeline.consent.request_change import refusals, request_change
 from o365_pipeline.consent.silence import silences
@@ -44,7 +44,8 @@ def confirm(customer_name: str, note: str) -> None:
 
 @consent.command()
 @click.option("--customer", "customer_name", help="One customer, with the history of its decisions.")
-def show(customer_name: str | None) -> None:
+@answering(as_csv=False)
+def show(customer_name: str | None, answer: Answer) -> None:
     """Show where each customer's data request stands, and every decision about one of them."""
     deployment = load()
     chosen = [deployment.customers[customer_name]] if customer_name else list(deployment.customers)
@@ -66,29 +67,53 @@ def show(customer_name: str | None) -> None:
             )
         )
     columns = ("customer", "state", "approver", "until", "days left", "records kept aside")
-    stdout().print(table("Data requests", columns, rows))
+    answer.table("data_requests", "Data requests", columns, rows)
     for customer in chosen:
         if (summary := summaries.get(customer.name)) and summary.missed:
-            click.echo(f"{customer.name}: decisions of {summary.missed} may be missing")
+            answer.note(f"{customer.name}: decisions of {summary.missed} may be missing")
         if summary and summary.unread_blobs:
-            click.echo(f"{customer.name}: {summary.unread_blobs} blobs of the activity feed cannot be read")
+            answer.note(f"{customer.name}: {summary.unread_blobs} blobs of the activity feed cannot be read")
         status = approval_ledger.consent_status_of(deployment.database, customer, now)
         if silence := silences(deployment.database, [customer], {customer.name: status}, now).get(customer.name):
-            click.echo(f"{customer.name}: nothing new is submitted, {silence}")
+            answer.note(f"{customer.name}: nothing new is submitted, {silence}")
         held = f"; nothing is deleted under the legal hold ({customer.legal_hold})" if customer.legal_hold else ""
-        click.echo(f"{customer.name} keeps {customer.days_kept()}{held}")
+        answer.note(f"{customer.name} keeps {customer.days_kept()}{held}")
     if len(chosen) == 1:
-        _show_history(deployment, chosen[0])
+        _show_history(deployment, chosen[0], answer)
 
 
-def _show_history(deployment: Deployment, customer: Customer) -> None:
-    click.echo(f"Decisions about the data request of {customer.name}, times in UTC:")
-    for event in approval_ledger.events(deployment.database, customer):
-        parts = [f"version {event.application_version}", f"{len(event.datasets)} datasets"]
-        parts += [f"by {event.approver}"] if event.approver else []
-        parts += [f"until {event.expires_at:%Y-%m-%d}"] if event.expires_at else []
-        parts += [f"because: {event.reason}"] if event.reason else []
-        click.echo(f"  {event.updated_at:%Y-%m-%d %H:%M}  {event.state:<20}  {', '.join(parts)}")
+def _show_history(deployment: Deployment, customer: Customer, answer: Answer) -> None:
+    rows = [
+        (
+            event.updated_at,
+            str(event.state),
+            event.application_version,
+            len(event.datasets),
+            event.approver,
+            event.expires_at,
+            event.reason,
+        )
+        for event in approval_ledger.events(deployment.database, customer)
+    ]
+    answer.note(f"Decisions about the data request of {customer.name}, times in UTC:")
+    keys = ("at", "state", "version", "datasets", "approver", "expires_at", "reason")
+    answer.table("decisions", "Decisions", keys, rows, line=_decision)
+
+
+def _decision(
+    at: dt.datetime,
+    state: str,
+    version: str,
+    datasets: int,
+    approver: str | None,
+    until: dt.datetime | None,
+    reason: str | None,
+) -> str:
+    parts = [f"version {version}", f"{datasets} datasets"]
+    parts += [f"by {approver}"] if approver else []
+    parts += [f"until {until:%Y-%m-%d}"] if until else []
+    parts += [f"because: {reason}"] if reason else []
+    return f"  {at:%Y-%m-%d %H:%M}  {state:<20}  {', '.join(parts)}"
 
 
 @consent.command()
@@ -99,7 +124,8 @@ def _show_history(deployment: Deployment, customer: Customer) -> None:
     type=click.Path(path_type=Path),
     help="TOML file of a changed data request. Default: the one that is configured.",
 )
-def diff(customer_name: str | None, path: Path | None) -> None:
+@answering(as_csv=False)
+def diff(customer_name: str | None, path: Path | None, answer: Answer) -> None:
     """Show what a data request adds to and drops from the approval in force, and if it needs a new one.
 
     A line that begins with + is asked for and not approved, one with - is approved and not asked for.
@@ -112,15 +138,16 @@ def diff(customer_name: str | None, path: Path | None) -> None:
     status = approval_ledger.consent_status_of(deployment.database, customer, dt.datetime.now(dt.UTC))
     if status.approval:
         change = request_change(status.approval, customer.data_request, [customer.sink])
-        for line in change.lines():
-            click.echo(line)
+        lines = [line.split(" ", 1) for line in change.lines()]
+        answer.table("changes", "Changes", ("change", "what"), lines, line="{} {}".format)
     refused = refusals(customer, status)
-    for reason in refused:
-        click.echo(f"refused today by {reason}")
+    answer.table(
+        "refusals", "Refusals", ["rule"], [(str(reason),) for reason in refused], line="refused today by {}".format
+    )
     if refused:
-        click.echo("A new approval is needed before this is put to work.")
+        answer.note("A new approval is needed before this is put to work.")
     else:
-        click.echo("No new approval is needed: the approval in force covers all that is asked.")
+        answer.note("No new approval is needed: the approval in force covers all that is asked.")
 
 
 def read_consent_or_say_so(deployment: Deployment, customers: Sequence[Customer]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.customers import configuration as customers_file
 from o365_pipeline.customers.customer import KeyVaultSecret
 from o365_pipeline.customers.data_request import read_data_request
@@ -42,7 +42,8 @@ def request(file: Path | None) -> None:
 
 
 @customers.command()
-def check() -> None:
+@answering()
+def check(answer: Answer) -> None:
     """Read the configuration as a start does, say what is wrong, or list the customers; secrets are not shown."""
     deployment = load()
     rows = [
@@ -57,7 +58,8 @@ def check() -> None:
         for customer in deployment.customers
     ]
     columns = ("customer", "tenant", "factory", "sink", "schedule (UTC)", "secret in")
-    stdout().print(table(f"Customers of the {'sandbox' if deployment.is_sandbox else 'deployment'}", columns, rows))
+    title = f"Customers of the {'sandbox' if deployment.is_sandbox else 'deployment'}"
+    answer.table("customers", title, columns, rows)
     for customer in deployment.customers:
         held = f"; nothing is deleted under the legal hold ({customer.legal_hold})" if customer.legal_hold else ""
-        click.echo(f"{customer.name} keeps {customer.days_kept()}{held}")
+        answer.note(f"{customer.name} keeps {customer.days_kept()}{held}")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from o365_pipeline.cli.package import offer_of
-from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cli.offer.package import offer_of
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.cost.assumptions import Assumptions, read_assumptions, shipped_assumptions
 from o365_pipeline.cost.estimate import Estimate, estimate, window_days
 from o365_pipeline.cost.rates import Rates, read_rates, shipped_rates
@@ -55,6 +55,7 @@ def assumptions() -> None:
 @click.option("--sku", "sku_name", help="One SKU. Default: all of the offer.")
 @RATES
 @ASSUMPTIONS
+@answering(as_csv=False)
 def estimate_command(
     offer: Path | None,
     users: int,
@@ -62,6 +63,7 @@ def estimate_command(
     sku_name: str | None,
     rates_file: Path | None,
     assumptions_file: Path | None,
+    answer: Answer,
 ) -> None:
     """Estimate what an installation costs its purchaser, before anything is extracted.
 
@@ -74,12 +76,12 @@ def estimate_command(
         days = history_days or sku.history_days
         windows = tuple(sorted({DAILY, WEEKLY, own}))
         found = estimate(read.request, users, days, given_rates, given_assumptions, sku.database, windows)
-        _show_datasets(sku, found)
-        _show_totals(sku, found, own, given_rates)
-    echo_sources(given_rates, given_assumptions, dt.datetime.now(dt.UTC).date())
+        _show_datasets(sku, found, answer)
+        _show_totals(sku, found, own, given_rates, answer)
+    note_sources(answer, given_rates, given_assumptions, dt.datetime.now(dt.UTC).date())
 
 
-def _show_datasets(sku: Sku, found: Estimate) -> None:
+def _show_datasets(sku: Sku, found: Estimate, answer: Answer) -> None:
     """Shows Data Connect's charge for each dataset, in whole units of money, since an estimate is not exact to the
     cent.
     """
@@ -89,14 +91,14 @@ def _show_datasets(sku: Sku, found: Estimate) -> None:
         (day.dataset, round(day.objects), *(round(line.cost) for line in (first, day, week)))
         for first, day, week in zip(*(bill.lines for bill in bills), strict=True)
     ]
-    click.echo(
+    answer.note(
         f"{sku.display_name}: what Data Connect charges for {found.users:,} users, in {found.currency}: once for "
         f"{found.history_days} days of history, then each month, extracted daily (with so many objects) or weekly."
     )
-    stdout().print(table(f"{sku.display_name}: by dataset", columns, rows))
+    answer.table("datasets", f"{sku.display_name}: by dataset", columns, rows, of={"sku": sku.name})
 
 
-def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
+def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates, answer: Answer) -> None:
     """Shows the cost of one SKU, once and per month, by the length of a window in days."""
     columns = (sku.currency, "once", *(f"a month, {_every(days, own)}" for days in found.monthly))
     history = found.history()
@@ -116,7 +118,9 @@ def _show_totals(sku: Sku, found: Estimate, own: int, rates: Rates) -> None:
         ("vendor's price", NOTHING, *(vendor for _ in months)),
         ("total", *converted(history.total), *totals),
     ]
-    stdout().print(table(f"{sku.display_name}: everything", columns, rows))
+    keys = ("what", "once", *(f"a_month_by_{days}_days" for days in found.monthly))
+    of = {"sku": sku.name, "currency": sku.currency}
+    answer.table("costs", f"{sku.display_name}: everything", columns, rows, keys=keys, of=of)
 
 
 def _every(days: int, own: int) -> str:
@@ -124,25 +128,25 @@ def _every(days: int, own: int) -> str:
     return f"{every} (as sold)" if days == own else every
 
 
-def echo_sources(rates: Rates, assumptions: Assumptions, today: dt.date) -> None:
-    """Prints the sources of a cost, and which of them are old."""
-    click.echo(
+def note_sources(answer: Answer, rates: Rates, assumptions: Assumptions, today: dt.date) -> None:
+    """Notes the sources of a cost, and which of them are old."""
+    answer.note(
         f"Rates in {rates.currency}, told for days between {rates.dated} and "
         f"{max(fact.dated for fact in rates.facts.values())}; an estimate is no offer of Microsoft's."
     )
     factory, calendar = assumptions.factory, assumptions.calendar
-    click.echo(
+    answer.note(
         f"Assumed: {calendar.working_days_per_week} working days a week, {factory.minutes_per_run} minutes of "
         f"{factory.data_integration_units} data integration units for each run, and so many objects of each user as "
         "the file of assumptions says."
     )
     if second_hand := [key for key, fact in rates.facts.items() if fact.is_second_hand]:
-        click.echo(
+        answer.note(
             f"Told by third parties alone: {', '.join(second_hand)}; see what your agreement with Microsoft says."
         )
     if old := {**rates.old(today), **assumptions.old(today)}:
         named = ", ".join(f"{key} ({fact.dated})" for key, fact in old.items())
-        click.echo(
+        answer.note(
             f"Older than a year: {named}. `managed-app rates` and `managed-app assumptions` show the sources: look "
             "them up there, and name files of your own with --rates and --assumptions."
         )

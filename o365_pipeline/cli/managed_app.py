@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from dataclasses import fields
 from urllib.parse import urlsplit
 
 import click
 
 from o365_pipeline.cli.estimate import assumptions, estimate_command, rates
-from o365_pipeline.cli.package import build, validate
-from o365_pipeline.cli.publish import publish
+from o365_pipeline.cli.offer.package import build, validate
+from o365_pipeline.cli.offer.publish import publish
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
 from o365_pipeline.managed_app import offer as offers
@@ -73,9 +75,10 @@ def listen(port: int, host: str) -> None:
 
 @managed_app.command()
 @click.option("--take-in", is_flag=True, help="First ask Azure, as sensor and schedule do, where none is at work.")
-def installations(take_in: bool) -> None:
+@answering()
+def installations(take_in: bool, answer: Answer) -> None:
     """List all installations: version, state, the last extraction and error, runs, rows and cost so far."""
-    from o365_pipeline.managed_app.installations.assets import installation_rows
+    from o365_pipeline.managed_app.installations.assets import InstallationRow, installation_rows
 
     deployment = load()
     if deployment.offer is None:
@@ -83,12 +86,22 @@ def installations(take_in: bool) -> None:
     if take_in:
         _take_in(deployment, deployment.offer)
     lines = installation_rows(deployment.database, deployment.offer)
-    for line in lines:
-        click.echo(f"{line.name}: {line.state}, {' '.join(filter(None, (line.sku, line.version)))}")
-        click.echo(f"  extracted: {line.last_extraction or 'never'}; runs: {line.runs}; rows: {line.rows}; {line.cost}")
-        if line.last_error:
-            click.echo(f"  last error: {line.last_error}")
-    click.echo(f"Installations: {len(lines)}")
+    names = [field.name for field in fields(InstallationRow)]
+    answer.table("installations", "Installations", names, [line.cells for line in lines], line=_installation)
+    answer.note(f"Installations: {len(lines)}")
+
+
+def _installation(*cells: str) -> str:
+    from o365_pipeline.managed_app.installations.assets import InstallationRow
+
+    row = InstallationRow(*cells)
+    return "\n".join(
+        [
+            f"{row.name}: {row.state}, {' '.join(filter(None, (row.sku, row.version)))}",
+            f"  extracted: {row.last_extraction or 'never'}; runs: {row.runs}; rows: {row.rows}; {row.cost}",
+            *([f"  last error: {row.last_error}"] if row.last_error else []),
+        ]
+    )
 
 
 def _take_in(deployment: Deployment, offer: offers.Offer) -> None:

@@ -5,17 +5,19 @@ What belongs here: reading arguments and printing.
 
 from __future__ import annotations
 
+import sys
 import uuid
 from pathlib import Path
 
 import click
 import sqlalchemy as sa
 
-from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
+from o365_pipeline.mart import read_only
 from o365_pipeline.mart.diagram import er_diagram
 from o365_pipeline.mart.power_bi.project import SHORTCUT, write_project
 from o365_pipeline.mart.power_bi.source import ServerKind, Source
@@ -33,13 +35,29 @@ def mart() -> None:
 
 @mart.command()
 @click.option("--customer", "customer_name", help="Whose mart; the only customer where there is one.")
-def show(customer_name: str | None) -> None:
+@answering()
+def show(customer_name: str | None, answer: Answer) -> None:
     """Show which database holds a customer's mart, and how many rows and days of each table."""
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
     database = deployment.marts[customer.name]
-    stdout().print(table(f"The mart of {customer.name}", ("table", "rows", "days"), _held(database, customer)))
-    click.echo(f"It is in {database.name}")
+    held = _held(database, customer)
+    answer.table("tables", f"The mart of {customer.name}", ("table", "rows", "days"), held)
+    answer.note(f"It is in {database.name}")
+
+
+@mart.command()
+@CUSTOMER
+@click.argument("sql")
+@answering()
+def query(customer_name: str | None, sql: str, answer: Answer) -> None:
+    """Ask the mart one question in its database's SQL; nothing is changed, whatever it says.
+
+    What it gives may be personal data. `-` reads the SQL from the standard input.
+    """
+    text = sys.stdin.read() if sql == "-" else sql
+    columns, rows = read_only.rows_of(_database(load(), customer_name), text)
+    answer.table("rows", f"{len(rows):,} rows", columns, rows, keys=columns)
 
 
 @mart.command()

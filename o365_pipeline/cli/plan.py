@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from o365_pipeline.cli.estimate import ASSUMPTIONS, RATES, echo_sources
-from o365_pipeline.cli.terminal import DAY, stdout, table
+from o365_pipeline.cli.estimate import ASSUMPTIONS, RATES, note_sources
+from o365_pipeline.cli.terminal import DAY, Answer, answering
 from o365_pipeline.cost.assumptions import read_assumptions
 from o365_pipeline.cost.rates import read_rates
 from o365_pipeline.customers.customer import Customer
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--users", type=click.IntRange(min=1), help="How many users. Default: as Microsoft counted before.")
 @RATES
 @ASSUMPTIONS
+@answering()
 def plan(
     customer_name: str | None,
     first_day: dt.datetime | None,
@@ -39,6 +40,7 @@ def plan(
     users: int | None,
     rates_file: Path | None,
     assumptions_file: Path | None,
+    answer: Answer,
 ) -> None:
     """Show what the next extraction would ask for and cost; nothing is extracted, nothing is written.
 
@@ -53,11 +55,11 @@ def plan(
     now = dt.datetime.now(dt.UTC)
     days = _days(first_day, last_day) or days_of_next(deployment.database, customer, now)
     if days is None:
-        click.echo(f"{customer.name}: all days that Data Connect has are extracted or under way; nothing is due")
+        answer.note(f"{customer.name}: all days that Data Connect has are extracted or under way; nothing is due")
         return
     planned = next_extraction(deployment.database, customer, days, now, rates, assumptions, users)
-    _show(customer, planned, rates.currency)
-    echo_sources(rates, assumptions, now.date())
+    _show(customer, planned, rates.currency, answer)
+    note_sources(answer, rates, assumptions, now.date())
 
 
 def _days(first_day: dt.datetime | None, last_day: dt.datetime | None) -> tuple[dt.date, dt.date] | None:
@@ -71,30 +73,31 @@ def _days(first_day: dt.datetime | None, last_day: dt.datetime | None) -> tuple[
     return first, last
 
 
-def _show(customer: Customer, planned: NextExtraction, currency: str) -> None:
+def _show(customer: Customer, planned: NextExtraction, currency: str, answer: Answer) -> None:
     one, daily = planned.one_window, planned.daily
     rows = [(entry.dataset, round(entry.one_window.objects), *_costs(entry)) for entry in planned.datasets]
-    rows.append(("total", round(one.objects), one.data_connect, daily.data_connect))
     columns = ("dataset", "objects", f"cost, {currency}", "day by day")
     title = f"{customer.name}, {planned.first_day} to {planned.last_day}: what Data Connect would charge"
-    stdout().print(table(title, columns, rows))
+    total = ("total", round(one.objects), one.data_connect, daily.data_connect)
+    keys = ("dataset", "objects", "cost", "cost_day_by_day")
+    answer.table("datasets", title, columns, rows, keys=keys, total=total, of={"currency": currency})
     for asked, datasets in _by_what_is_asked(planned).items():
-        click.echo(f"{asked}: {', '.join(datasets) if len(datasets) < len(planned.datasets) else 'every dataset'}.")
+        answer.note(f"{asked}: {', '.join(datasets) if len(datasets) < len(planned.datasets) else 'every dataset'}.")
     landed = [entry.dataset for entry in planned.datasets if entry.windows and entry.uses_history]
-    click.echo(f"Objects as landed before: {', '.join(landed)}." if landed else "All objects are assumed.")
+    answer.note(f"Objects as landed before: {', '.join(landed)}." if landed else "All objects are assumed.")
     if one.total:
-        click.echo(
+        answer.note(
             f"To pay with Data Factory's part: {one.total:,.2f} {currency} as it would be asked, "
             f"{daily.total:,.2f} {currency} day by day."
         )
     else:
-        click.echo("Nothing is to pay: these days are held or under way, or Data Connect does not have them.")
+        answer.note("Nothing is to pay: these days are held or under way, or Data Connect does not have them.")
     known = "" if planned.users_known else ", assumed; --users says how many there are"
-    click.echo(f"Users: {planned.users:,}{known}.")
+    answer.note(f"Users: {planned.users:,}{known}.")
     for entry in planned.datasets:
         for line in entry.unavailable_days:
-            click.echo(f"left out: {line}")
-    _show_refusals(customer, planned)
+            answer.note(f"left out: {line}")
+    _show_refusals(customer, planned, answer)
 
 
 def _costs(entry: PlannedDataset) -> tuple[Decimal, Decimal]:
@@ -112,14 +115,14 @@ def _by_what_is_asked(planned: NextExtraction) -> Mapping[str, list[str]]:
     return found
 
 
-def _show_refusals(customer: Customer, planned: NextExtraction) -> None:
+def _show_refusals(customer: Customer, planned: NextExtraction, answer: Answer) -> None:
     if planned.consent_status.approval is None:
-        click.echo(
+        answer.note(
             f"{customer.name}: no approval is in force ({planned.consent_status}); an extraction would be refused."
         )
         return
     if planned.silence:
-        click.echo(f"{customer.name}: an extraction would be refused: {planned.silence}")
+        answer.note(f"{customer.name}: an extraction would be refused: {planned.silence}")
     for entry in planned.datasets:
         if entry.refusal:
-            click.echo(f"{entry.dataset} would be refused by {entry.refusal}")
+            answer.note(f"{entry.dataset} would be refused by {entry.refusal}")

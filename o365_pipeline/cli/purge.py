@@ -13,7 +13,7 @@ import dagster as dg
 
 from o365_pipeline.cli.consent import read_consent_or_say_so
 from o365_pipeline.cli.headless import Headless
-from o365_pipeline.cli.terminal import stdout, table
+from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import loaded_days
@@ -30,7 +30,8 @@ from o365_pipeline.raw.lake import Lake
 @click.option(
     "--although-in-doubt", is_flag=True, help="Also where a renewal may have been missed; ask the approver first."
 )
-def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> None:
+@answering()
+def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool, answer: Answer) -> None:
     """Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the purge
     sensor and the schedule do; show the record.
     """
@@ -40,14 +41,14 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
     now = dt.datetime.now(dt.UTC)
     plan = next_plan(deployment.database, customer, now, although_in_doubt)
     if customer.legal_hold:
-        click.echo(f"{customer.name}: legal hold ({customer.legal_hold}), nothing is deleted until it is lifted")
+        answer.note(f"{customer.name}: legal hold ({customer.legal_hold}), nothing is deleted until it is lifted")
     if plan is None:
         coming = next_purge_at(deployment.database, customer, now)
         when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
-        click.echo(f"{customer.name}: nothing is to be purged now{when}")
+        answer.note(f"{customer.name}: nothing is to be purged now{when}")
     elif dry_run:
         lake = deployment.lakes.of(customer)
-        click.echo(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
+        answer.note(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
     else:
         customer.check_may_delete()
         deployment.use_dagster_home()
@@ -66,7 +67,7 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool) -> 
     ]
     if rows:
         columns = ("purged (UTC)", "lake objects", "lake bytes", "mart rows", "runs", "because")
-        stdout().print(table(f"Purges of {customer.name}", columns, rows))
+        answer.table("purges", f"Purges of {customer.name}", columns, rows)
 
 
 def _told(plan: Plan, deployment: Deployment, customer: Customer, lake: Lake) -> str:

@@ -14,7 +14,7 @@ import click
 import dagster as dg
 import duckdb
 
-from o365_pipeline.cli.terminal import DAY, stdout, table
+from o365_pipeline.cli.terminal import DAY, Answer, answering
 from o365_pipeline.curated.quarantine import Rejected, Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
@@ -46,13 +46,18 @@ def _selected(command: Callable[..., None]) -> Callable[..., None]:
 @quarantine.command("list")
 @CUSTOMERS
 @_selected
+@answering()
 def list_rows(
-    customer_name: str | None, dataset_name: str | None, first_day: dt.datetime | None, last_day: dt.datetime | None
+    customer_name: str | None,
+    dataset_name: str | None,
+    first_day: dt.datetime | None,
+    last_day: dt.datetime | None,
+    answer: Answer,
 ) -> None:
     """Show how many rows of each dataset and day could not be read, by reason."""
     deployment = load()
     selection = _selection(dataset_name, first_day, last_day)
-    _print(_summary(deployment, _customers(deployment, customer_name), selection))
+    _show(_summary(deployment, _customers(deployment, customer_name), selection), answer)
 
 
 @quarantine.command()
@@ -76,7 +81,8 @@ def show(customer_name: str | None, dataset_name: str, day: dt.datetime, reason:
 @quarantine.command()
 @CUSTOMERS
 @click.argument("sql")
-def query(customer_name: str | None, sql: str) -> None:
+@answering()
+def query(customer_name: str | None, sql: str, answer: Answer) -> None:
     """Ask the table `quarantine` in DuckDB's SQL, which reaches nothing else. What it gives may be personal data.
 
     Its columns: customer, dataset, day, extraction_id, file, line, reason, raw.
@@ -90,7 +96,7 @@ def query(customer_name: str | None, sql: str) -> None:
             rows = found.fetchall()
         except duckdb.Error as error:
             raise UsageError(f"the query failed: {str(error).splitlines()[0]}") from None
-    stdout().print(table(f"{len(rows):,} rows", columns, rows))
+    answer.table("rows", f"{len(rows):,} rows", columns, rows, keys=columns)
 
 
 @quarantine.command()
@@ -130,7 +136,7 @@ def replay(
         Headless(deployment, instance).execute(replay_request(config))
     after = _summary(deployment, [customer], selection)
     click.echo(f"{customer.name}: {_rows(before):,} such rows were rejected before, {_rows(after):,} are now")
-    _print(after)
+    _show(after, Answer(None))
 
 
 def _selection(
@@ -153,6 +159,7 @@ def _rows(found: Sequence[Rejected]) -> int:
     return sum(entry.rows for entry in found)
 
 
-def _print(found: Sequence[Rejected]) -> None:
+def _show(found: Sequence[Rejected], answer: Answer) -> None:
     rows = [(entry.customer, entry.dataset, entry.day, entry.reason, entry.rows) for entry in found]
-    stdout().print(table("Rows that could not be read", ("customer", "dataset", "day", "reason", "rows"), rows))
+    columns = ("customer", "dataset", "day", "reason", "rows")
+    answer.table("rejected", "Rows that could not be read", columns, rows)

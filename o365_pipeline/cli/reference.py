@@ -22,7 +22,8 @@ COMMANDS_INTRODUCTION = """# Commands
 the same in the terminal. Where the environment is not activated, write `.venv/bin/o365-pipeline`.
 
 A command takes its configuration from environment variables: see [settings.md](settings.md). It prints its answer on
-stdout, and what went wrong, in one line, on stderr.
+stdout, and what went wrong, in one line, on stderr. With `--json` a reading command answers with one object: a list of
+objects for each table, and `notes`; with `--csv` with the table alone. The names in it stay as they are.
 
 | exit status | meaning |
 | --- | --- |

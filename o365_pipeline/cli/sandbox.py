@@ -1,7 +1,7 @@
 """The commands that play the people of the sandbox: `o365-pipeline sandbox approve` and its like.
 
 What belongs here: reading arguments and printing answers for the parts of approvers, developers and administrators, and
-serving the sandbox's pages and APIs. The purchaser's part belongs to `cli/purchaser.py`; the work belongs to
+serving the sandbox's pages and APIs. The purchaser's part belongs to `cli/offer/purchaser.py`; the work belongs to
 `sandbox/`.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from starlette.applications import Starlette
 
-from o365_pipeline.cli.purchaser import comply, execute, install, uninstall, violate
+from o365_pipeline.cli.offer.purchaser import comply, execute, install, uninstall, violate
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load

@@ -9,7 +9,7 @@ import datetime as dt
 
 import click
 
-from o365_pipeline.cli.terminal import DAY
+from o365_pipeline.cli.terminal import DAY, Answer, answering
 from o365_pipeline.curated import missing_person
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import load
@@ -22,7 +22,10 @@ from o365_pipeline.mart.person_lookup import person_of
 @click.option("--day", type=DAY, required=True, help="The day, as 2026-11-16.")
 @click.option("--dataset", "dataset_name", help="A dataset, as Message_v1. Default: all requested ones of people.")
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-def why_missing(person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None) -> None:
+@answering()
+def why_missing(
+    person: str, day: dt.datetime, dataset_name: str | None, customer_name: str | None, answer: Answer
+) -> None:
     """Say why a person's rows of a day are missing, or how many there are, for each dataset.
 
     PERSON is an Entra object id, or a mail address or sign-in name that the mart knows.
@@ -38,4 +41,4 @@ def why_missing(person: str, day: dt.datetime, dataset_name: str | None, custome
         found = missing_person.why_missing(
             deployment.database, deployment.lakes.of(customer), customer, dataset, person_id, day.date()
         )
-        click.echo(f"{dataset.name}: {found}")
+        answer.table("datasets", "Datasets", ("dataset", "answer"), [(dataset.name, str(found))], line="{}: {}".format)

@@ -6,13 +6,16 @@ What belongs here: curation as Dagster sees it. The work belongs to `curation.py
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import approval_in_force
 from o365_pipeline.curated.checks import volume_result, volume_spec
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, Counts, curate, path_of
+from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, day_folder, parquet, parts_of, table_folder
 from o365_pipeline.curated.lineage import column_lineage
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.schema_drift import Drift
@@ -184,17 +187,24 @@ def _show_days(
     counts: Mapping[dt.date, Counts],
 ) -> int:
     """Gives each day's page that day's rows and file; returns how many rows repeat the key of another."""
-    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
     repeated = 0
-    paths = {day: path_of(CURATED, dataset, customer.name, day) for day in sorted(counts)}
     with duckdb_session() as (connection, directory):
-        for (day, path), file in zip(paths.items(), lake.stage(paths.values(), directory), strict=True):
-            page = {**row_counts(counts[day]), **file_page(connection, file, path, lake.uri(path))}
+        for day in sorted(counts):
+            paths = parts_of(lake, day_folder(CURATED, dataset.asset_name, customer.name, day))
+            files = lake.stage(paths, directory)
+            page = {**row_counts(counts[day]), **file_page(connection, files[0], paths[0], lake.uri(paths[0]))}
             show_on_page(context, page, partition_key(customer.name, day))
-            if key:
-                query = f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet(?)"
-                repeated += connection.execute(query, [str(file)]).fetchall()[0][0]
+            repeated += repeated_keys(connection, dataset, files)
     return repeated
+
+
+def repeated_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[Path]) -> int:
+    """Returns how many rows of a day's files repeat the key of another."""
+    if not dataset.curated_key:
+        return 0
+    key = ", ".join(f'"{name}"' for name in dataset.curated_key)
+    query = f"SELECT count(*) - count(DISTINCT ({key})) FROM {parquet(files)}"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def row_counts(counts: Counts) -> dict[str, int]:
@@ -217,7 +227,7 @@ def _quarantine_check(
     total = sum(counts.values(), Counts())
     rows = total.curated + total.quarantined
     share = total.quarantined / rows if rows else 0.0
-    where = lake.uri(f"{QUARANTINE}/{dataset.asset_name}/{customer.name}/")
+    where = lake.uri(f"{table_folder(QUARANTINE, dataset.asset_name, customer.name)}/")
     return dg.AssetCheckResult(
         check_name=QUARANTINE_CHECK,
         passed=share <= QUARANTINE_WARNING_SHARE,

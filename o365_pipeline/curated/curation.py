@@ -1,7 +1,8 @@
-"""Curation: the rows of a landing, typed and deduplicated, become one Parquet file per day; no row is dropped.
+"""Curation: the rows of a landing, typed and deduplicated, become a table of each day; no row is dropped.
 
 What belongs here: the order of the steps, and the place of each row: the day's table, the user rows (Data Connect's
-report on a mailbox without data), or quarantine with a reason. The types belong to `typed_table.py`.
+report on a mailbox without data), or quarantine with a reason. The types belong to `typed_table.py`, the files to
+`day_files.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from o365_pipeline.curated.body_text import define_text
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS, day_folder, write_day
 from o365_pipeline.curated.json_values import define_json_values
 from o365_pipeline.curated.landing_reader import Source, locate_rows, read
 from o365_pipeline.curated.privacy import NOBODY, People, define_people
@@ -25,11 +27,21 @@ from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Landed, Manifest
+from o365_pipeline.raw.parts import staged_parts
 
-EXTRACTION_ID = "extraction_id"
-"""The key in each Parquet file's metadata that names the extraction of its rows, also if the file is empty."""
+SORTED_BYTES = 256 * 1024 * 1024
+"""The rows of a landing up to this size are sorted by their key, however wide they are."""
 
-CURATED, USER_ROWS, QUARANTINE = "curated", "user_rows", "quarantine"
+WIDE_BYTES = 1_000
+"""Rows of a larger landing that are wider in the mean stay in the order in which they landed: DuckDB sorts 122,880 rows
+in memory at once for each thread.
+"""
+
+UPDATED_ROWS = 500_000
+"""The most rows that are updated where they are: what an update changes stays in memory."""
+
+OF_SO_MANY_ROWS = 32
+"""One of them is measured."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +88,6 @@ class Typed:
     keys: RowKeys
 
 
-def path_of(stage: str, dataset: Dataset, customer: str, day: dt.date) -> str:
-    """Returns the path of a dataset's day in the lake: curated/message/contoso/2026-11-16.parquet."""
-    return f"{stage}/{dataset.asset_name}/{customer}/{day}.parquet"
-
-
-def rows_in(dataset: Dataset, files: Sequence[Path], with_file: bool = False) -> str:
-    """Returns SQL that reads curated files of a dataset; without files it returns no rows.
-
-    If a file was curated before the catalogue knew a column, the column is null.
-
-    Args:
-        with_file: add the column `filename`.
-    """
-    schema = dataset.curated_schema | ({"filename": "VARCHAR"} if with_file else {})
-    query = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in schema.items()) + " WHERE false"
-    if not files:
-        return query
-    names = ", ".join(f"'{file}'" for file in files)
-    found = f"read_parquet([{names}], union_by_name = true, filename = {str(with_file).lower()})"
-    return f"{query} UNION ALL BY NAME SELECT * FROM {found}"
-
-
 def curate(
     lake: Lake,
     dataset: Dataset,
@@ -121,8 +111,10 @@ def curate(
         if people.is_anybody:
             for table in ("located", "unreadable"):
                 connection.execute(f"UPDATE {table} SET raw = NULL WHERE raw IS NOT NULL AND is_withheld(raw)")
+        row_bytes = _row_bytes(connection, dataset, landed.manifest)
         counts = {
-            day: _write_day(connection, lake, dataset, landed.manifest, day, directory) + Counts(removed=removed[day])
+            day: _write_day(connection, lake, dataset, landed.manifest, day, directory, row_bytes)
+            + Counts(removed=removed[day])
             for day in days
         }
         return Curated(counts, drift)
@@ -138,10 +130,20 @@ def typed_rows(
         define_text(connection)
         define_json_values(connection, people, frozenset(path.rpartition(".")[2] for path in dataset.enums))
         define_people(connection, people)
-        sources = read(connection, lake, manifest, directory)
         requested = [name for name in manifest.columns if name in columns]
-        keys = fill(connection, dataset, manifest, requested, people, sources)
+        with staged_parts(lake, manifest, directory) as staged:
+            sources = read(connection, manifest, staged, directory)
+            keys = fill(connection, dataset, manifest, requested, people, sources)
         yield Typed(connection, directory, sources, requested, keys)
+
+
+def _row_bytes(connection: duckdb.DuckDBPyConnection, dataset: Dataset, manifest: Manifest) -> int:
+    """Returns the mean size of some of a large landing's typed rows, the same at each run; 0 if it is not large."""
+    if manifest.size <= SORTED_BYTES:
+        return 0
+    sizes = " + ".join(f'coalesce(strlen("{name}"::VARCHAR), 0)' for name in dataset.curated_schema)
+    query = f"SELECT coalesce(avg({sizes}), 0)::BIGINT FROM complete WHERE row_id % {OF_SO_MANY_ROWS} = 0"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _count_removed(connection: duckdb.DuckDBPyConnection, day: dt.date) -> int:
@@ -177,10 +179,19 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, dataset: Dataset) ->
         )
         """
     )
+    reason = f"'repeats the key {', '.join(dataset.curated_key)} of a row that was kept'"
+    if connection.execute("SELECT count(*) FROM repeated").fetchall()[0][0] <= UPDATED_ROWS:
+        connection.execute(f"UPDATE typed SET reason = {reason} WHERE rowid IN (SELECT row_id FROM repeated)")
+        return
     connection.execute(
         f"""
-        UPDATE typed SET reason = 'repeats the key {", ".join(dataset.curated_key)} of a row that was kept'
-        WHERE rowid IN (SELECT row_id FROM repeated)
+        CREATE TABLE standing AS
+        SELECT row_id, bool_or(is_repeated) AS is_repeated FROM (
+            SELECT row_id, true AS is_repeated FROM repeated UNION ALL SELECT rowid, false FROM typed
+        ) GROUP BY row_id ORDER BY row_id;
+        CREATE OR REPLACE VIEW kept AS
+        SELECT complete.* REPLACE (CASE WHEN is_repeated THEN {reason} ELSE reason END AS reason)
+        FROM complete POSITIONAL JOIN standing WHERE NOT is_removed
         """
     )
 
@@ -192,10 +203,13 @@ def _write_day(
     manifest: Manifest,
     day: dt.date,
     directory: Path,
+    row_bytes: int,
 ) -> Counts:
-    """Writes the day's three files, the curated one last, each completely or not at all."""
+    """Writes the day's three tables, the curated one last, each completely or not at all."""
     fields = ", ".join(f'"{name}"' for name in dataset.curated_schema)
     key = ", ".join(f'"{name}"' for name in dataset.curated_key) or fields
+    order = f"ORDER BY {key}" if row_bytes < WIDE_BYTES else ""
+    landed_bytes = manifest.size // max(manifest.rows, 1)
     owner = dataset.owner_field or "NULL::VARCHAR"
     of_day = f"(day IS NULL OR day = DATE '{day}')"
     of_landing = "true" if day == manifest.first_day else "false"
@@ -211,33 +225,18 @@ def _write_day(
             f"SELECT extraction_id, {owner} AS puser, file, raw FROM kept JOIN located USING (row_id) "
             f"WHERE is_user_row AND {of_day} ORDER BY puser, raw"
         ),
-        CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} ORDER BY {key}",
+        CURATED: f"SELECT {fields} FROM kept WHERE reason IS NULL AND NOT is_user_row AND {of_day} {order}",
     }
     counts = {
-        stage: _write(
-            connection, lake, path_of(stage, dataset, manifest.customer, day), query, manifest.extraction_id, directory
+        stage: write_day(
+            connection,
+            lake,
+            day_folder(stage, dataset.asset_name, manifest.customer, day),
+            query,
+            manifest.extraction_id,
+            directory,
+            row_bytes if stage == CURATED else landed_bytes,
         )
         for stage, query in queries.items()
     }
     return Counts(counts[CURATED], counts[USER_ROWS], counts[QUARANTINE])
-
-
-def rewrite_parquet(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, file: Path, query: str, directory: Path
-) -> int:
-    """Replaces a Parquet file of a day by a query's rows, as rows of the same extraction; returns how many."""
-    found = connection.execute(
-        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
-    ).fetchall()
-    return _write(connection, lake, path, query, found[0][0].decode() if found else "", directory)
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, query: str, extraction_id: str, directory: Path
-) -> int:
-    local = directory / "out.parquet"
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{EXTRACTION_ID}: '{extraction_id}'}}"
-    rows = connection.execute(f"COPY ({query}) TO '{local}' ({options})").fetchall()[0][0]
-    lake.write(path, local)
-    local.unlink()
-    return int(rows)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from o365_pipeline.curated.assets import curated_asset
-from o365_pipeline.curated.current_assets import current_asset
+from o365_pipeline.curated.current.current_assets import current_asset
 from o365_pipeline.customers.partitions import Partitioning
 from o365_pipeline.datasets import Dataset
 

@@ -15,9 +15,7 @@ import duckdb
 
 from o365_pipeline.raw.duckdb_session import raise_memory_limit
 from o365_pipeline.raw.json_lines import BLANK, KEPT_CHARACTERS, LARGE_BYTES, objects_in, pieces
-from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest
-from o365_pipeline.raw.parts import stage_parts
 
 MEMORY_FOR_LARGE = 64
 """DuckDB may request this multiple of a large object's size to read it; it never touches most of that memory."""
@@ -47,14 +45,15 @@ class Source:
     """What the manifest says of a clean part's rows."""
 
 
-def read(connection: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, directory: Path) -> list[Source]:
-    """Stages the landing's rows, and makes its unreadable lines the table `unreadable`.
+def read(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, staged: Sequence[Path], directory: Path
+) -> list[Source]:
+    """Makes the unreadable lines of a landing's staged parts the table `unreadable`.
 
     Returns first the sources whose rows have a structure in common, and last the large objects.
     """
     connection.execute("CREATE TABLE unreadable (file VARCHAR, line BIGINT, raw VARCHAR, reason VARCHAR)")
     sources: list[Source] = []
-    staged = stage_parts(lake, manifest, directory)
     for number, (part, local) in enumerate(zip(manifest.parts, staged, strict=True)):
         if part.is_clean:
             sources.append(Source(local, part.path, part.rows, structure=part.structure))

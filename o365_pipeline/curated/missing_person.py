@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS, day_folder, parts_of
 from o365_pipeline.curated.erased_people import erased_people
 from o365_pipeline.curated.typing_sql import row_information
 from o365_pipeline.customers.customer import Customer
@@ -30,9 +30,10 @@ from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
-ROWS = "SELECT count(*) FROM read_parquet($files) WHERE lower(puser) = $person"
-QUARANTINED = """
-    SELECT count(*), string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM read_parquet($files)
+FILES = "read_parquet($files, hive_partitioning = false)"
+ROWS = f"SELECT count(*) FROM {FILES} WHERE lower(puser) = $person"
+QUARANTINED = f"""
+    SELECT count(*), string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM {FILES}
     WHERE coalesce(lower(TRY(json_extract_string(raw, '$.puser'))) = $person, contains(lower(raw), $person))
 """
 """A line that is not JSON counts as the person's if it contains the person's name."""
@@ -41,7 +42,7 @@ USER_ROWS_SAY = f"""
     SELECT
         coalesce(bool_or(json_extract_string(raw, '{row_information("no_data")}') = 'true'), false),
         string_agg(DISTINCT json_extract_string(raw, '{row_information("error")}'), '; ')
-    FROM read_parquet($files) WHERE lower(puser) = $person AND extraction_id = $extraction_id
+    FROM {FILES} WHERE lower(puser) = $person AND extraction_id = $extraction_id
 """
 
 SILENT = "guests, shared and on-premises mailboxes, disabled or unlicensed users return nothing, silently"
@@ -260,8 +261,10 @@ def _held(
 
         def ask(query: str, stage: str, days: Iterable[dt.date], **parameters: str) -> tuple[Any, ...] | None:
             """The query's one row over a stage's files of some days; None where there are none."""
-            paths = [path_of(stage, dataset, customer, one) for one in days]
-            files = [str(file) for file in lake.stage(filter(lake.exists, paths), directory)]
+            paths = [
+                path for one in days for path in parts_of(lake, day_folder(stage, dataset.asset_name, customer, one))
+            ]
+            files = [str(file) for file in lake.stage(paths, directory)]
             values = {"files": files, "person": person_id.lower(), **parameters}
             return connection.execute(query, values).fetchall()[0] if files else None
 

@@ -95,7 +95,7 @@ def _landed(database: Database, lake: Lake, customer: Customer, asset_name: str)
     for dataset in catalogue().versions(catalogue()[asset_name]):
         if landed := newest_landing(database, lake, customer.name, dataset):
             with typed_rows(lake, dataset, landed.manifest, landed.manifest.columns) as typed:
-                found = typed.connection.execute("SELECT * FROM typed WHERE NOT is_user_row")
+                found = typed.connection.execute("SELECT * FROM kept WHERE NOT is_user_row")
                 names = [column[0] for column in found.description]
                 return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
     raise LandingError(

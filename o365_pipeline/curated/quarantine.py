@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import duckdb
 
-from o365_pipeline.curated.curation import QUARANTINE
+from o365_pipeline.curated.day_files import QUARANTINE, day_of, parquet, parts_below, table_folder
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import duckdb_session
@@ -62,11 +62,11 @@ def opened(lakes: Lakes, customers: Iterable[Customer], selection: Selection) ->
             paths = [
                 path
                 for folder in lake.folders(QUARANTINE)
-                for path, _ in lake.objects(f"{QUARANTINE}/{folder}/{customer.name}")
-                if selection.includes(folder, _day(path))
+                for path, _ in parts_below(lake, table_folder(QUARANTINE, folder, customer.name))
+                if selection.includes(folder, day_of(path))
             ]
             for path, local in zip(paths, lake.stage(paths, directory) if paths else [], strict=True):
-                row = (str(local), customer.name, PurePosixPath(path).parts[1], _day(path))
+                row = (str(local), customer.name, PurePosixPath(path).parts[1], day_of(path))
                 connection.execute("INSERT INTO held VALUES (?, ?, ?, ?)", row)
         files = [local for (local,) in connection.execute("SELECT local FROM held").fetchall()]
         _create_relation(connection, files)
@@ -95,10 +95,6 @@ def summary(connection: duckdb.DuckDBPyConnection) -> list[Rejected]:
     return [Rejected(*row) for row in rows.fetchall()]
 
 
-def _day(path: str) -> dt.date:
-    return dt.date.fromisoformat(PurePosixPath(path).stem)
-
-
 def _create_relation(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
     if not files:
         connection.execute(
@@ -107,8 +103,7 @@ def _create_relation(connection: duckdb.DuckDBPyConnection, files: list[str]) ->
             "NULL::VARCHAR AS raw WHERE false"
         )
         return
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
     connection.execute(
         "CREATE VIEW quarantine AS SELECT customer, dataset, day, extraction_id, file, line, reason, raw "
-        f"FROM read_parquet([{names}], filename = true) AS rows JOIN held ON held.local = rows.filename"
+        f"FROM {parquet(files, 'filename = true')} AS rows JOIN held ON held.local = rows.filename"
     )

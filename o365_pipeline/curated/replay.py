@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.assets import approved_columns, newest_landings
 from o365_pipeline.curated.curation import Counts, curate
-from o365_pipeline.curated.current_state import rebuild_states
+from o365_pipeline.curated.current.current_state import rebuild_states
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.curated.quarantine import Selection, opened, summary
 from o365_pipeline.customers.customer import Customer

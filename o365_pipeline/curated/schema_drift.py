@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,9 @@ from o365_pipeline.curated.row_shape import TOO_DEEP, RowShape, is_too_deep
 from o365_pipeline.dagster_ui.markdown_metadata import Markdown, bold, table
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.raw.duckdb_session import define_function
+
+MOST_UNKNOWN = 1_000
+"""How many keys that the catalogue does not know are told: a landing may have other ones in each row."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class RowKeys:
 
     def __init__(self, dataset: Dataset, requested: Sequence[str], people: People) -> None:
         self._shape, self._people = RowShape(dataset, requested), people
+        self._known = dataset.known_names
         self.seen: set[str] = set()
         self.unknown: dict[str, set[str]] = {}
         self.retyped: dict[str, set[str]] = {}
@@ -77,7 +81,7 @@ class RowKeys:
     def look_at(self, structures: Sequence[str]) -> None:
         """Record the keys of parts of which nothing else is to be said; a part without rows has none."""
         for told in map(json.loads, structures):
-            self.seen |= set(told) if isinstance(told, dict) else set()
+            self._see(told if isinstance(told, dict) else ())
 
     def _look(self, structure: str) -> str:
         if is_too_deep(structure):
@@ -85,19 +89,23 @@ class RowKeys:
         told = json.loads(structure)
         if not isinstance(told, dict):
             return ""
-        self.seen |= set(told)
+        self._see(told)
         return self._shape.verdict(told)
+
+    def _see(self, keys: Iterable[str]) -> None:
+        self.seen |= self._known.intersection(keys)
 
     def _respelled(self, row: str) -> str:
         made = self._shape.respelled(json.loads(row))
-        self.seen |= set(made)
+        self._see(made)
         return json.dumps(made, ensure_ascii=False)
 
     def _unknown_columns(self, row: str) -> str | None:
         found = self._shape.unknown(json.loads(row))
         for name, value in found.items():
             for path, kind in _leaves(name, value) if self._shape.has(name) else [(name, json_type(value))]:
-                self.unknown.setdefault(path, set()).add(kind)
+                if path in self.unknown or len(self.unknown) < MOST_UNKNOWN:
+                    self.unknown.setdefault(path, set()).add(kind)
         shown = {name: cleaned(value, name, self._people) for name, value in found.items()}
         return json.dumps(shown, ensure_ascii=False, allow_nan=False, sort_keys=True) if shown else None
 

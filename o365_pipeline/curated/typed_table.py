@@ -16,7 +16,7 @@ from o365_pipeline.curated.privacy import People
 from o365_pipeline.curated.row_shape import DOUBTFUL, MISSPELLED, TOO_DEEP
 from o365_pipeline.curated.schema_drift import RowKeys
 from o365_pipeline.curated.typed_reader import reader_types
-from o365_pipeline.curated.typing_sql import Fields, fields_of, typed_fields_of
+from o365_pipeline.curated.typing_sql import Fields, fields_of, quoted, typed_fields_of
 from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.raw.manifest import Manifest
@@ -38,8 +38,15 @@ def fill(
     people: People,
     sources: Iterable[Source],
 ) -> RowKeys:
-    """Creates the table; its rowid counts the rows of the sources from 0. Returns the keys that the rows have."""
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in (dataset.curated_schema | JUDGED).items())
+    """Creates the table; its rowid counts the rows of the sources from 0. Returns the keys that the rows have.
+
+    The view `complete` has all columns of the curated schema: the table has none that would be the same in each row,
+    since a thread of an insert wants memory for each column. The view `kept` has the rows of people who are not denied.
+    """
+    absent = _absent(dataset, requested)
+    same = absent | {"extraction_id": f"'{manifest.extraction_id}'"}
+    held = {name: kind for name, kind in (dataset.curated_schema | JUDGED).items() if name not in same}
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in held.items())
     connection.execute(f"CREATE TABLE typed ({columns})")
     keys = RowKeys(dataset, requested, people)
     keys.define_function(connection)
@@ -49,8 +56,21 @@ def fill(
             keys.look_at([source.structure for source in group if source.structure])
         else:
             _fill_row_by_row(connection, dataset, manifest, requested, people, group)
-    connection.execute("CREATE VIEW kept AS SELECT rowid AS row_id, * FROM typed WHERE NOT is_removed")
+    selected = ", ".join(f'{same.get(name, quoted(name))} AS "{name}"' for name in dataset.curated_schema | JUDGED)
+    connection.execute(f"CREATE VIEW complete AS SELECT rowid AS row_id, {selected} FROM typed")
+    connection.execute("CREATE VIEW kept AS FROM complete WHERE NOT is_removed")
     return keys
+
+
+def _absent(dataset: Dataset, requested: Sequence[str]) -> dict[str, str]:
+    """Returns the fields of columns that were not requested, as SQL's nulls."""
+    asked = {column.curated_name for column in dataset.columns if column.name in requested}
+    return {
+        name: f"NULL::{kind}"
+        for column in dataset.curated_columns
+        if column.curated_name not in asked
+        for name, kind in column.curated_fields
+    }
 
 
 def _fill_at_once(
@@ -74,7 +94,7 @@ def _fill_at_once(
             FROM read_ndjson([{files}], columns = {{{columns}}})
         )"""
     try:
-        return _insert(connection, _judged(dataset, manifest, fields, rows), manifest, sources)
+        return _insert(connection, _judged(dataset, manifest, requested, fields, rows), sources)
     except REFUSED:
         return False
 
@@ -114,36 +134,44 @@ def _fill_row_by_row(
     unknown = (
         f"CASE WHEN NOT is_user_row AND verdict NOT IN ('', '{TOO_DEEP}') THEN unknown_columns_of(plain::VARCHAR) END"
     )
-    if not _insert(connection, _judged(dataset, manifest, fields, rows, misfits, unknown), manifest, sources):
+    if not _insert(connection, _judged(dataset, manifest, requested, fields, rows, misfits, unknown), sources):
         raise LandingError(f"{manifest.customer} {dataset.name} {manifest.first_day}: not every row could be read")
 
 
 def _judged(
-    dataset: Dataset, manifest: Manifest, fields: Fields, parsed: str, misfits: str = "NULL", unknown: str = "NULL"
+    dataset: Dataset,
+    manifest: Manifest,
+    requested: Sequence[str],
+    fields: Fields,
+    parsed: str,
+    misfits: str = "NULL",
+    unknown: str = "NULL",
 ) -> str:
     """Returns the select of typed rows over the relation `parsed`, which it is given with what that reads."""
     problems = ", ".join([*fields.problems, misfits])
+    left_out = ", ".join(["misfit", *map(quoted, _absent(dataset, requested))])
     missing_key = [f"CASE WHEN \"{name}\" IS NULL THEN 'no {name}' END" for name in dataset.required_key]
     return f"""
         WITH {parsed},
+        timed AS (SELECT {", ".join(["*", *fields.instants])} FROM parsed),
         shaped AS (
-            SELECT {", ".join(fields.selected)}, {unknown} AS {UNKNOWN_COLUMNS}, ? AS extraction_id, is_user_row,
+            SELECT {", ".join(fields.selected)}, {unknown} AS {UNKNOWN_COLUMNS}, is_user_row,
                 CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {problems}), '') END AS misfit,
                 {" OR ".join(fields.denied) or "false"} AS is_removed
-            FROM parsed
+            FROM timed
         )
-        SELECT * EXCLUDE (misfit), {_day(dataset, manifest)} AS day,
+        SELECT * EXCLUDE ({left_out}), {_day(dataset, manifest)} AS day,
             CASE WHEN NOT is_user_row THEN nullif(concat_ws('; ', {", ".join(["misfit", *missing_key])}), '') END
                 AS reason
         FROM shaped
         """
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, select: str, manifest: Manifest, sources: Sequence[Source]) -> bool:
+def _insert(connection: duckdb.DuckDBPyConnection, select: str, sources: Sequence[Source]) -> bool:
     """Adds the rows in their order, if they are as many as were counted."""
     connection.execute("BEGIN")
     try:
-        [(rows,)] = connection.execute(f"INSERT INTO typed BY NAME {select}", [manifest.extraction_id]).fetchall()
+        [(rows,)] = connection.execute(f"INSERT INTO typed BY NAME {select}").fetchall()
     except BaseException:
         connection.execute("ROLLBACK")
         raise

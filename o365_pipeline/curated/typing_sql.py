@@ -29,6 +29,9 @@ class Fields:
     parsed: tuple[str, ...]
     """Structures and lists read from that text; times that come as objects as texts."""
 
+    instants: tuple[str, ...]
+    """What DuckDB reads of the times among these, which both their values and their problems are told of."""
+
     is_user_row: str
     """The condition under which a row is Data Connect's report on a user."""
 
@@ -52,6 +55,11 @@ class _Read:
     value: str
     text: str | None = None
 
+    @property
+    def instant(self) -> str:
+        """The name of what DuckDB reads of a time."""
+        return f'"{self.column.curated_name} instant"'
+
 
 def row_information(what: str) -> str:
     """Returns the JSON path of what Data Connect says of a row itself."""
@@ -72,7 +80,7 @@ def fields_of(dataset: Dataset, requested: Sequence[str], people: People) -> Fie
             if column.type.is_nested:
                 value = f'"{column.curated_name} parsed"'
                 shapes.append(f"{parsed(dataset, column.type, text)} AS {value}")
-            elif column.type.kind == "datetime":
+            elif _is_time(column):
                 value = f'"{column.curated_name} parsed"'
                 shapes.append(
                     f"CASE WHEN starts_with({text}, '{{') THEN flat_moment({text}) ELSE {text} END AS {value}"
@@ -91,7 +99,8 @@ def typed_fields_of(dataset: Dataset, requested: Sequence[str], people: People, 
             value = f'"{column.curated_name} parsed"'
             shapes.append(f"{read.get(column.type.kind, quoted(name))} AS {value}")
             reads.append(_Read(column, value))
-    said = [f'trimmed(rowinformation."{key}")' for key in ROW_INFORMATION.values()]
+    no_data, is_summary, error = (f'rowinformation."{key}"' for key in ROW_INFORMATION.values())
+    said = (no_data, is_summary, f"trimmed({error})")
     of_owners = [
         f'trimmed({quoted(name)}) AS "owner {number}"'
         for number, name in enumerate((dataset.owner, PERSON))
@@ -136,11 +145,16 @@ def _fields(
             selected += _selected(dataset, read, cleaning, outsiders)
     problems = [problem for read in reads.values() for problem in _problems(read)]
     denied = _denied(dataset, owners[0], list(reads.values()), cleaning)
-    is_user_row = (
-        f"lower({no_data}) IS NOT DISTINCT FROM 'true' OR lower({is_summary}) IS NOT DISTINCT FROM 'true' "
-        f"OR CASE WHEN {error} <> '' THEN says_anything({error}) ELSE false END"
+    is_error = f"CASE WHEN {error} <> '' THEN says_anything({error}) ELSE false END"
+    is_user_row = f"is_true({no_data}) OR is_true({is_summary}) OR {is_error}"
+    instants = [f"instant({read.value}) AS {read.instant}" for read in reads.values() if _is_time(read.column)]
+    return Fields(
+        tuple(paths), tuple(shapes), tuple(instants), is_user_row, tuple(selected), tuple(problems), tuple(denied)
     )
-    return Fields(tuple(paths), tuple(shapes), is_user_row, tuple(selected), tuple(problems), tuple(denied))
+
+
+def _is_time(column: Column) -> bool:
+    return column.type.kind == "datetime"
 
 
 def _text(paths: list[str], column: Column) -> str:
@@ -162,7 +176,9 @@ def _selected(dataset: Dataset, read: _Read, cleaning: Cleaning, outsiders: Sequ
         text = f"CASE WHEN {is_html} THEN text_of_html({content}) ELSE {content} END"
         return [f'clean({text}) AS "{column.curated_name}_text"']
     kind = column.type
-    if kind.is_nested or kind.kind in ("string", "datetime"):
+    if _is_time(column):
+        made = f"moment_of({value}, {read.instant})"
+    elif kind.is_nested or kind.kind == "string":
         made = cleaning.value(kind, column.name, value)
     elif kind.kind == "json":
         made = f"clean_json({value})"
@@ -198,8 +214,8 @@ def _problems(read: _Read) -> list[str]:
         return [shape, *(_date_with_zone_problems(read) if read.column.is_date_with_zone else [])]
     if kind.kind in ("string", "json"):
         return []
-    if kind.kind == "datetime":
-        return [f"CASE WHEN is_untimely({read.value}) THEN '{name} is not of type {kind.kind}' END"]
+    if _is_time(read.column):
+        return [f"CASE WHEN is_untimely_as({read.value}, {read.instant}) THEN '{name} is not of type {kind.kind}' END"]
     untrue = f"{number(kind, text)} IS NULL"
     return [f"CASE WHEN {text} IS NOT NULL AND {untrue} THEN '{name} is not of type {kind.kind}' END"]
 

@@ -6,12 +6,11 @@ What belongs here: metadata made from a DuckDB relation or a SQL table, for the 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
-import pandas as pd
 from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
 
 from o365_pipeline.dagster_ui.markdown_metadata import Markdown, link, shown, table
@@ -19,7 +18,7 @@ from o365_pipeline.dagster_ui.markdown_metadata import Markdown, link, shown, ta
 MASKED = "•••"
 PREVIEW_ROWS = 5
 PREVIEW_COLUMNS = 12
-SHOWN = (bool, int, float, dt.date, np.generic)
+SHOWN = (bool, int, float, dt.date)
 
 
 def table_schema(
@@ -39,25 +38,28 @@ def table_schema(
     )
 
 
-def masked_preview(rows: pd.DataFrame) -> MetadataValue:
+def masked_preview(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> MetadataValue:
     """Returns the first rows as Markdown: numbers, dates and truth values as they are, every text masked.
 
     Names, addresses, subjects and ids identify people, so they may not be stored in Dagster.
     """
-    first = rows.head(PREVIEW_ROWS)
-    filled = [name for name in first.columns if first[name].notna().any()][:PREVIEW_COLUMNS]
+    first = [[_mask(value) for value in row] for row in rows[:PREVIEW_ROWS]]
+    filled = [place for place in range(len(columns)) if any(row[place] for row in first)][:PREVIEW_COLUMNS]
     if not filled:
         return shown(Markdown("no rows"))
-    return shown(table(filled, ([_mask(value) for value in row] for row in first[filled].itertuples(index=False))))
+    return shown(table([columns[place] for place in filled], ([row[place] for place in filled] for row in first)))
 
 
 def file_page(connection: duckdb.DuckDBPyConnection, local: Path, path: str, uri: str) -> dict[str, MetadataValue]:
     """What a partition's page shows of its Parquet file: a masked preview, and where it lies."""
-    rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(local), PREVIEW_ROWS]).df()
-    return {"preview": masked_preview(rows), "file": shown(link(path, uri))}
+    found = connection.execute(
+        "SELECT * FROM read_parquet(?, hive_partitioning = false) LIMIT ?", [str(local), PREVIEW_ROWS]
+    )
+    columns = [name for name, *_ in found.description or ()]
+    return {"preview": masked_preview(columns, found.fetchall()), "file": shown(link(path, uri))}
 
 
 def _mask(value: Any) -> str:
-    if isinstance(value, SHOWN):
-        return "" if value != value else str(value)
-    return "" if value is None or value is pd.NA or value is pd.NaT else MASKED
+    if value is None or value != value:
+        return ""
+    return str(value) if isinstance(value, SHOWN) else MASKED

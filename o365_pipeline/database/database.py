@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from azure.core.credentials import TokenCredential
 from sqlalchemy.dialects import mssql
 
-from o365_pipeline.database import sql_server
+from o365_pipeline.database import postgresql, sql_server
 from o365_pipeline.database.compiled_statements import share_compiled_statements
 from o365_pipeline.database.hidden_values import hide_values
 from o365_pipeline.database.transient import retry_transient
@@ -137,6 +137,8 @@ def connectable(url: sa.URL, credential: TokenCredential | None = None) -> sa.En
     else:
         engine = sa.create_engine(url, hide_parameters=True)
     sa.event.listen(engine, "handle_error", hide_values)
+    if engine.dialect.name == "postgresql":
+        postgresql.let_copy(engine)
     if engine.dialect.name == "sqlite":
         if path := engine.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)

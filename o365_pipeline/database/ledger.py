@@ -119,7 +119,7 @@ extraction = sa.Table(
     "ledger_extraction",
     metadata,
     sa.Column("extraction_id", sa.String(64), primary_key=True, comment="Key of customer, dataset and window"),
-    sa.Column("customer", sa.String(100), nullable=False, index=True),
+    sa.Column("customer", sa.String(100), nullable=False),
     sa.Column("dataset", sa.String(100), nullable=False),
     sa.Column("first_day", sa.Date, nullable=False),
     sa.Column("last_day", sa.Date, nullable=False),
@@ -138,8 +138,11 @@ extraction = sa.Table(
     sa.Column("rows_reported", sa.BigInteger, comment="rowsCopied, as the factory counted"),
     sa.Column("files_reported", sa.BigInteger, comment="filesWritten, as the factory counted"),
     sa.Column("error", sa.Unicode(4000)),
+    sa.Column("loaded_at", timestamp(), index=True, comment="When the days of its landing were in the mart, whole"),
     comment="One row per dataset and window that was ever submitted; never two factory runs with data for one day",
 )
+sa.Index(None, extraction.c.customer, extraction.c.first_day)
+sa.Index(None, extraction.c.dataset, extraction.c.customer, extraction.c.first_day)
 # A unique column of SQL Server holds one null at most, and a window that is still claimed has no run yet.
 sa.Index(None, extraction.c.factory_run_id, unique=True, mssql_where=extraction.c.factory_run_id.is_not(None))
 
@@ -161,7 +164,6 @@ landing = sa.Table(
     sa.Column("rows_landed", sa.BigInteger, nullable=False),
     sa.Column("bytes_landed", sa.BigInteger, nullable=False),
     sa.Column("sealed_at", timestamp(), nullable=False),
-    sa.Column("loaded_at", timestamp(), comment="When its days were last in the mart, whole"),
     comment="The landing of each extraction that was verified and sealed",
 )
 

@@ -31,6 +31,9 @@ SIGN_IN = {"uid", "pwd", "authentication", "trusted_connection"}
 
 LONGEST_NVARCHAR = 4000
 
+COLUMNS = "o365_columns"
+"""The option of a statement in the driver's own words that says whose values its rows hold."""
+
 
 def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
     """Makes an engine for `mssql+pyodbc`, encrypted; without user and password it signs in with the credential's
@@ -54,6 +57,8 @@ def create_engine(url: sa.URL, credential: TokenCredential | None) -> sa.Engine:
     if credential is not None and with_token:
         sa.event.listen(engine, "do_connect", sign_in_with(credential))
     sa.event.listen(engine, "do_setinputsizes", _say_types)
+    for execution in ("do_execute", "do_executemany"):
+        sa.event.listen(engine, execution, _say_types_of_columns)
     return engine
 
 
@@ -117,15 +122,31 @@ def sign_in_with(credential: TokenCredential) -> Any:
 
 
 def _say_types(
-    _sizes: object, cursor: DBAPICursor, _statement: str, _parameters: object, context: ExecutionContext
+    sizes: MutableMapping[sa.BindParameter[Any], Any],
+    cursor: DBAPICursor,
+    _statement: str,
+    _parameters: object,
+    context: ExecutionContext,
 ) -> None:
-    """Declares every parameter's type if many rows are written at once.
+    """Declares every parameter's type if many rows are written at once, otherwise those that SQLAlchemy does not.
 
-    Otherwise pyodbc asks the server, or guesses the type from the first row, in which a null shows nothing.
+    Of many rows pyodbc asks the server, or guesses the type from the first one, in which a null shows nothing. A date
+    it would take for a time, and the server would convert the column instead of looking it up in the index.
     """
     if context.execute_style is ExecuteStyle.EXECUTEMANY:
         compiled: Any = context.compiled
         kinds = [compiled.binds[name].type.dialect_impl(context.dialect) for name in compiled.positiontup]
+        cursor.setinputsizes([odbc_type(kind, context.dialect.loaded_dbapi) for kind in kinds])
+        return
+    for parameter in sizes:
+        if isinstance(parameter.type, sa.Date):
+            sizes[parameter] = odbc_type(parameter.type, context.dialect.loaded_dbapi)
+
+
+def _say_types_of_columns(cursor: DBAPICursor, _statement: str, _parameters: object, context: ExecutionContext) -> None:
+    """Declares the same where the statement is not SQLAlchemy's, but says whose values its rows hold."""
+    if columns := context.execution_options.get(COLUMNS):
+        kinds = [column.type.dialect_impl(context.dialect) for column in columns]
         cursor.setinputsizes([odbc_type(kind, context.dialect.loaded_dbapi) for kind in kinds])
 
 
@@ -142,6 +163,8 @@ def odbc_type(kind: sa.types.TypeEngine[Any], dbapi: Any) -> tuple[int, int, int
         return dbapi.SQL_BIGINT, 19, 0
     if isinstance(kind, sa.Integer | sa.Boolean):
         return dbapi.SQL_INTEGER, 10, 0
+    if isinstance(kind, sa.Float):
+        return dbapi.SQL_DOUBLE, 15, 0
     if isinstance(kind, sa.DateTime):
         return dbapi.SQL_TYPE_TIMESTAMP, 26, 6
     if isinstance(kind, sa.Date):

@@ -6,6 +6,7 @@ belongs to `customers/`; what is done with the rows belongs to the stages.
 
 from o365_pipeline.datasets.catalogue import Catalogue, catalogue
 from o365_pipeline.datasets.model import (
+    PARTITION_COLUMNS,
     SYSTEM_COLUMNS,
     UNKNOWN_COLUMNS,
     Column,
@@ -16,6 +17,7 @@ from o365_pipeline.datasets.model import (
 )
 
 __all__ = [
+    "PARTITION_COLUMNS",
     "SYSTEM_COLUMNS",
     "UNKNOWN_COLUMNS",
     "Catalogue",

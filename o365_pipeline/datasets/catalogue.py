@@ -27,6 +27,10 @@ class Catalogue:
         shaped = [dataset.model_copy(update={"shape": shapes[dataset.asset_name]}) for dataset in given]
         self._datasets = {dataset.name: dataset for dataset in shaped}
         self._versions = _by_asset(shaped)
+        self._by_any_name = {
+            **{asset_name: versions[0] for asset_name, versions in self._versions.items()},
+            **{name: dataset for dataset in shaped for name in (dataset.table_name, dataset.name)},
+        }
 
     @property
     def newest(self) -> tuple[Dataset, ...]:
@@ -44,7 +48,7 @@ class Catalogue:
         return len(self._datasets)
 
     def __contains__(self, name: str) -> bool:
-        return self._find(name) is not None
+        return name in self._by_any_name
 
     def __getitem__(self, name: str) -> Dataset:
         """Returns the dataset of that name.
@@ -52,15 +56,11 @@ class Catalogue:
         Raises:
             UsageError: the catalogue has none; the message names the nearest or all.
         """
-        if dataset := self._find(name):
+        if dataset := self._by_any_name.get(name):
             return dataset
         near = get_close_matches(name, self._datasets, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._datasets)}"
         raise UsageError(f"unknown dataset {name!r}; {hint}")
-
-    def _find(self, name: str) -> Dataset | None:
-        named = (dataset for dataset in self if name in (dataset.name, dataset.table_name))
-        return next(named, None) or self._versions.get(name, (None,))[0]
 
 
 def _by_asset(datasets: Iterable[Dataset]) -> dict[str, tuple[Dataset, ...]]:

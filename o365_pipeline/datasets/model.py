@@ -24,6 +24,9 @@ TEXT_FIELDS = ("contentType", "content")
 OPERATION = "Operation"
 """The column of datasets that deliver changes: whether a row belongs to a whole snapshot, and else what happened."""
 
+PARTITION_COLUMNS = ("customer", "day")
+"""What the folders of curated files say of their rows, so that no dataset has a field of these names."""
+
 UNKNOWN_COLUMNS = "unknown_columns"
 """The curated field that keeps, as JSON, the columns of a row that the catalogue does not know."""
 
@@ -174,6 +177,9 @@ class Dataset(BaseModel):
             raise ValueError(f"{self.table_name} is sliced by a column, so date_filter must name it")
         if self.slicing == "snapshot" and OPERATION not in known:
             raise ValueError(f"{self.table_name} delivers changes, so it must have the column {OPERATION}")
+        fields = {name for column in self.columns for name, _ in column.curated_fields}
+        if taken := sorted(fields & {*PARTITION_COLUMNS}):
+            raise ValueError(f"{self.table_name}: the folders of its files have {', '.join(taken)} already; rename it")
         for column in self.columns:
             column.type  # noqa: B018 - it is read, so that a type which is none is refused here
         return self

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -36,7 +36,6 @@ from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, Settin
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
 from o365_pipeline.managed_app.offer import Offer, read_offer
-from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.upgrade import mart_database, upgrade
 from o365_pipeline.raw.duckdb_session import limit_duckdb
@@ -50,6 +49,9 @@ from o365_pipeline.sandbox.tenant.tenant_files import TenantFiles, files_in
 
 FOR_ITS_OWNER = 0o700
 """The mode of all that a process makes once it has read its settings: others cannot read people's data."""
+
+if TYPE_CHECKING:
+    from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
 
 SANDBOX_SIGNATURE = SecretStr("sandbox")
 
@@ -101,13 +103,14 @@ class Deployment:
             "customers": self.customers,
             "cloud": self.cloud,
             "home": self.home,
-            "service_catalog": self.service_catalog,
-            **({"offer": self.offer} if self.offer else {}),
+            **({"offer": self.offer, "service_catalog": self.service_catalog} if self.offer else {}),
         }
 
     @property
     def service_catalog(self) -> ServiceCatalog:
-        """The service catalog in which the offer is published."""
+        """The service catalog in which the offer is published; who sells nothing does not wait for its libraries."""
+        from o365_pipeline.managed_app.publishing.service_catalog import ServiceCatalog
+
         return ServiceCatalog(self.cloud, self.lakes, self.notification_signature)
 
     @property

@@ -27,7 +27,7 @@ from o365_pipeline.customers.partitions import FIRST_DAY
 from o365_pipeline.customers.retention import Retention
 from o365_pipeline.customers.secret_strength import WEAK, is_weak
 from o365_pipeline.errors import SettingsError
-from o365_pipeline.raw.duckdb_session import MEMORY_MB
+from o365_pipeline.raw.duckdb_session import MEMORY_MB, MEMORY_MB_OF_A_THREAD
 from o365_pipeline.raw.lakes import ENDPOINT
 
 LOG = logging.getLogger("o365_pipeline")
@@ -166,8 +166,12 @@ class Settings(Retention, BaseSettings):
     address_salt: SecretStr | None = Field(
         default=None, description="Customer: secret that addresses from outside are hashed with."
     )
-    memory_mb: int = Field(
-        default=MEMORY_MB, ge=100, le=1_000_000, description="Megabytes of a step's tables in memory; the rest spills."
+    memory_mb: int | None = Field(
+        default=None,
+        ge=100,
+        le=1_000_000,
+        description=f"Megabytes of a step's tables in memory, the rest spills; else {MEMORY_MB_OF_A_THREAD} for each "
+        f"thread, and {MEMORY_MB} at least.",
     )
     threads: int | None = Field(default=None, ge=1, le=1_024, description="Threads of a step; else one for each core.")
     start_sensors: bool = Field(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import claim_turn, extraction, id_batches, landing, release, truncated
+from o365_pipeline.database.ledger import claim_turn, extraction, id_batches, release, truncated
 from o365_pipeline.extraction.windows import Window
 
 CLAIMED, CANCELING = "Claimed", "Canceling"
@@ -76,7 +76,7 @@ def find(database: Database, extraction_id: str) -> Extraction | None:
 
 def under_way(database: Database, customers: Sequence[str]) -> list[Extraction]:
     """Returns the customers' extractions that a factory may still be working on."""
-    return _select_of(database, customers, extraction.c.status.in_(UNDER_WAY))
+    return _of(customers, _select(database, extraction.c.status.in_(UNDER_WAY)))
 
 
 def overlapping(
@@ -103,23 +103,20 @@ def not_loaded(database: Database, customers: Sequence[str]) -> list[Extraction]
     """Returns windows requested by the extraction job that are not in the mart yet, with all datasets of the window."""
     open_windows = (
         sa.select(extraction.c.customer, extraction.c.first_day, extraction.c.last_day)
-        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
         .where(extraction.c.requested_by == "extraction")
         .where(extraction.c.status.not_in(WITHOUT_DATA))
-        .where(landing.c.loaded_at.is_(None))
+        .where(extraction.c.loaded_at.is_(None))
         .distinct()
         .subquery()
     )
-    return _select_of(
+    found = _select(
         database,
-        customers,
         extraction.c.requested_by == "extraction",
-        sa.exists().where(
-            open_windows.c.customer == extraction.c.customer,
-            open_windows.c.first_day == extraction.c.first_day,
-            open_windows.c.last_day == extraction.c.last_day,
-        ),
+        open_windows.c.customer == extraction.c.customer,
+        open_windows.c.first_day == extraction.c.first_day,
+        open_windows.c.last_day == extraction.c.last_day,
     )
+    return _of(customers, found)
 
 
 def held_until(database: Database, since: dt.date) -> dict[tuple[str, str], dt.date]:
@@ -170,7 +167,8 @@ def claim(database: Database, wanted: Extraction) -> bool:
         if attempt is None:
             connection.execute(extraction.insert().values(row))
             return True
-        anew = {**row, "attempt": attempt + 1, "finished_at": None, "rows_reported": None, "files_reported": None}
+        unknown = dict.fromkeys(("finished_at", "rows_reported", "files_reported", "loaded_at"))
+        anew = {**row, "attempt": attempt + 1, **unknown}
         change = extraction.update().where(extraction.c.extraction_id == wanted.extraction_id)
         connection.execute(change.values({name: value for name, value in anew.items() if name != "extraction_id"}))
         return True
@@ -313,14 +311,10 @@ def covering(extractions: Iterable[Extraction], days: Iterable[dt.date]) -> dict
     return chosen
 
 
-def _select_of(database: Database, customers: Sequence[str], *conditions: sa.ColumnElement[bool]) -> list[Extraction]:
-    """Returns the extractions of any number of customers, in the order of `_select`."""
-    found = [
-        entry
-        for names in id_batches(customers)
-        for entry in _select(database, extraction.c.customer.in_(names), *conditions)
-    ]
-    return sorted(found, key=lambda entry: (entry.claimed_at, entry.extraction_id))
+def _of(customers: Sequence[str], found: Iterable[Extraction]) -> list[Extraction]:
+    """Returns those of these customers. What is open is little, and the customers are too many for one statement."""
+    asked = frozenset(customers)
+    return [entry for entry in found if entry.customer in asked]
 
 
 def _select(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Extraction]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
@@ -35,8 +36,11 @@ LOOK_PAUSE, LOOKS_PER_CALL = dt.timedelta(minutes=5), 20
 call.
 """
 
-REFRESH_SECONDS = 20.0
-"""How long one tick queries factories; the next tick continues."""
+REFRESH_SECONDS = 2.0
+"""After this time no further question is put to a factory; the next tick continues."""
+
+WORKERS = 8
+"""How many factories are queried at the same time."""
 
 POLL_SECONDS = (1.0, 60.0)
 """The first and the longest pause between two checks of a factory run."""
@@ -65,35 +69,52 @@ def refresh(
     for entry in extractions:
         if entry.factory_run_id and entry.submitted_at:
             submitted.setdefault(entry.customer, []).append(entry)
-    deadline, looks, last = time.monotonic() + REFRESH_SECONDS, LOOKS_PER_CALL, after
-    for name in in_turn(submitted, after):
-        if time.monotonic() > deadline:
-            return last
-        last = name
-        try:
-            looks -= _refresh_customer(database, factory, customers[name], submitted[name], looks)
-        except AzureError as error:
-            log.error(f"{name}: the factory does not answer, its runs are looked at again next time: {error}")
+    deadline, looks, last = time.monotonic() + REFRESH_SECONDS, iter(range(LOOKS_PER_CALL)), after
+    names = in_turn(submitted, after)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for start in range(0, len(names), WORKERS):
+            if time.monotonic() > deadline:
+                return last
+            asked = {
+                name: pool.submit(
+                    _refresh_customer, database, factory, customers[name], submitted[name], looks, deadline
+                )
+                for name in names[start : start + WORKERS]
+            }
+            for name, answer in asked.items():
+                last = name
+                try:
+                    answer.result()
+                except AzureError as error:
+                    log.error(f"{name}: the factory does not answer, its runs are looked at again next time: {error}")
     return ""
 
 
 def _refresh_customer(
-    database: Database, factory: DataFactory, customer: Customer, entries: list[Extraction], looks: int
-) -> int:
-    """Refreshes one customer; returns how many of the allowed checks of copy activities it used."""
+    database: Database,
+    factory: DataFactory,
+    customer: Customer,
+    entries: list[Extraction],
+    looks: Iterator[int],
+    deadline: float,
+) -> None:
+    """Refreshes one customer's extractions until the deadline.
+
+    Args:
+        looks: gives a number for each check of a copy activity that is still allowed.
+    """
     oldest = min(entry.submitted_at for entry in entries if entry.submitted_at).replace(tzinfo=dt.UTC)
     runs = {run.run_id: run for run in factory.runs_since(customer, oldest - CLOCK_SKEW)}
-    taken = 0
     for entry in entries:
+        if time.monotonic() > deadline:
+            return
         run = runs.get(entry.factory_run_id or "")
         if run is None and _is_overdue(entry):
             run = _look_up(database, factory, customer, entry, is_overdue=True)
-        if run and run.status == IN_PROGRESS and _is_due(entry) and taken < looks:
-            taken += 1
+        if run and run.status == IN_PROGRESS and _is_due(entry) and next(looks, None) is not None:
             _look(database, factory, customer, entry)
         elif run and run.status != _as_the_factory_says(entry):
             _note(database, factory, customer, entry, run)
-    return taken
 
 
 def _is_due(entry: Extraction) -> bool:

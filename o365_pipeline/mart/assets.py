@@ -137,7 +137,8 @@ def materialized(loaded: DayLoaded, customer: str, day: dt.date) -> Iterator[dg.
 
 def _page(loaded: DayLoaded, table: sa.Table) -> dict[str, Any]:
     """Returns what the day's page shows of a table."""
-    return {"dagster/row_count": loaded.rows.get(table, 0), "preview": masked_preview(loaded.first_rows[table])}
+    preview = masked_preview(table.columns.keys(), loaded.first_rows[table])
+    return {"dagster/row_count": loaded.rows.get(table, 0), "preview": preview}
 
 
 def _spec(table: sa.Table, curated: frozenset[str], fed: Collection[sa.Table]) -> dg.AssetSpec:

@@ -7,7 +7,7 @@ to that SQL and to `tables/`; writing the rows to the database belongs to `loadi
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from graphlib import TopologicalSorter
@@ -19,12 +19,21 @@ import sqlalchemy as sa
 from o365_pipeline.curated.time_zones import define_time_zones
 from o365_pipeline.database.database import metadata
 from o365_pipeline.errors import DatabaseError
-from o365_pipeline.mart.references import references
+from o365_pipeline.mart.references import PARTITION, own_key, references
 from o365_pipeline.mart.sql_files import MACROS, relations_in, sql_files, text_of
 from o365_pipeline.mart.tables import MART_TABLES
 
+Partition = tuple[str, dt.date]
+"""A customer and a day."""
+
 Row = tuple[Any, ...]
 """A row's values as Python has them: None, texts, numbers, truth values, dates, times in UTC without offset."""
+
+Expressions = Mapping[sa.Column[Any], str]
+"""DuckDB's expressions for the values of a table's columns, in their order."""
+
+Selected = Callable[[Expressions], str]
+"""Writes what is selected of a table, so that its rows come as somebody wants them."""
 
 TABLE_NAMES = frozenset(table.name for table in MART_TABLES)
 
@@ -83,22 +92,40 @@ def prepare(
     """
     define_time_zones(connection)
     connection.execute(text_of(MACROS))
-    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {_literal(customer)}")
-    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {_literal(day.isoformat())}")
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {literal(customer)}")
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {literal(day.isoformat())}")
     connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])
     for name, kind in relations(frozenset(tables)).items():
         with _telling_no_values(name):
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, table_name: str) -> Iterator[list[Row]]:
+def partition_of(connection: duckdb.DuckDBPyConnection) -> Partition:
+    """Returns the customer and the day whose tables are prepared."""
+    [(customer, day)] = connection.execute("SELECT partition_customer(), partition_day()").fetchall()
+    return customer, day
+
+
+def as_python_has_them(expressions: Expressions) -> str:
+    """Selects a table's columns, by name."""
+    return ", ".join(f"{expression} AS {column.name}" for column, expression in expressions.items())
+
+
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, table_name: str, selected: Selected = as_python_has_them
+) -> Iterator[list[Row]]:
     """Returns the rows of a mart table in its primary key's order, some at a time, with its columns in their order.
 
     The connection serves one such iterator at a time: exhaust it before the connection runs anything else.
+
+    Args:
+        connection: holds the prepared tables.
+        table_name: the mart table.
+        selected: says how a row is written, of the expressions for its columns.
     """
     table = metadata.tables[table_name]
-    columns = ", ".join(f"{_typed(column)} AS {column.name}" for column in table.columns)
-    key = ", ".join(column.name for column in table.primary_key)
+    columns = selected({column: _typed(column) for column in table.columns})
+    key = ", ".join(own_key(table)) or "ALL"
     with _telling_no_values(table_name):
         connection.execute(f"SELECT {columns} FROM {table_name} ORDER BY {key}")
         while some := connection.fetchmany(CHUNK_ROWS):
@@ -118,7 +145,7 @@ def _telling_no_values(name: str) -> Iterator[None]:
 
 def _typed(column: sa.Column[object]) -> str:
     """The expression for a column, of the type and within the bounds that the table declares."""
-    if column.name in ("customer", "day"):
+    if column.name in PARTITION:
         return f"partition_{column.name}()"
     if isinstance(column.type, sa.String):
         # What is a key, here or where it leads, must tell apart what a cut would not.
@@ -129,8 +156,11 @@ def _typed(column: sa.Column[object]) -> str:
         return f"{within}({column.name})"
     if isinstance(column.type, sa.Float):
         return f"CASE WHEN isfinite({column.name}) THEN {column.name}::DOUBLE END"
+    if isinstance(column.type, sa.Date | sa.DateTime):
+        return f"within_years({column.name}::{column.type.compile()})"
     return f"{column.name}::{column.type.compile()}"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Returns a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

@@ -85,9 +85,14 @@ def in_partitions(table: sa.FromClause, customer: str, days: Collection[dt.date]
 
 def _untraceable(connection: sa.Connection, table: sa.Table, customer: str, days: Collection[dt.date]) -> int:
     """Counts the rows of extractions whose landing the mart does not know."""
-    strays = table.c.extraction_id.not_in(sa.select(landing.c.extraction_id))
-    query = sa.select(sa.func.count()).select_from(table).where(in_partitions(table, customer, days), strays)
-    return connection.scalar(query) or 0
+    of_extractions = (
+        sa.select(table.c.extraction_id, sa.func.count().label("number"))
+        .where(in_partitions(table, customer, days), table.c.extraction_id.is_not(None))
+        .group_by(table.c.extraction_id)
+        .subquery()
+    )
+    known = sa.select(sa.literal(1)).where(landing.c.extraction_id == of_extractions.c.extraction_id)
+    return connection.scalar(sa.select(sa.func.sum(of_extractions.c.number)).where(~known.exists())) or 0
 
 
 def _lost(connection: sa.Connection, reference: Reference, customer: str, days: Collection[dt.date]) -> int:

@@ -1,7 +1,7 @@
 """The current state on a day, as relations for the mart's SQL, for datasets that deliver changes.
 
 What belongs here: finding the newest table and making it a view. Building the table belongs to
-`curated/current_state.py`.
+`curated/current/current_state.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.curation import rows_in
-from o365_pipeline.curated.current_state import newest_current
+from o365_pipeline.curated.current.current_state import newest_current
+from o365_pipeline.curated.day_files import rows_in
 from o365_pipeline.database.database import Database
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.lake import Lake
@@ -37,8 +37,8 @@ def define_current(
     for dataset in catalogue().newest:
         if dataset.current_name is None:
             continue
-        path = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else None
-        files = lake.stage([path], directory) if path else []
+        paths = newest_current(ledger, lake, dataset, customer, day) if dataset in datasets else []
+        files = lake.stage(paths, directory)
         connection.execute(f'CREATE VIEW "{dataset.current_name}" AS {rows_in(dataset, files)}')
         ids = connection.execute(f'SELECT DISTINCT extraction_id FROM "{dataset.current_name}"').fetchall()
         extractions |= {extraction_id for (extraction_id,) in ids}

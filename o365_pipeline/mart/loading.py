@@ -1,47 +1,42 @@
 """Loads the mart in any database that SQLAlchemy supports: a customer's day in every table, in one transaction.
 
-What belongs here: replacing the rows of a partition, and converting values for the database. Building the rows belongs
-to `build.py`.
+What belongs here: replacing the rows of a partition. Building them belongs to `build.py`; how a database takes them
+belongs to `writing.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-from o365_pipeline.curated.curation import CURATED, EXTRACTION_ID, path_of, rows_in
+from o365_pipeline.curated.day_files import CURATED, day_folder, extraction_of, parts_of, rows_in
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
 from o365_pipeline.database.transient import transient_code
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.extraction.windows import Window
-from o365_pipeline.mart.build import CURATED_DAY, Row, prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, Row, partition_of, prepare, rows_of
 from o365_pipeline.mart.current_state_views import define_current
 from o365_pipeline.mart.ledger_copies import copies_of, write
 from o365_pipeline.mart.lookback import depending, lookbacks_at
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.row_limits import misfits
 from o365_pipeline.mart.sql_files import is_fed
-from o365_pipeline.mart.tables import MART_TABLES
+from o365_pipeline.mart.tables import MART_TABLES, dim_customer
+from o365_pipeline.mart.writing import writer_for
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 
 FIRST_ROWS = 5
 
 MOST_TOLD = 3
-
-SQLITE = sqlite.dialect()
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class DayLoaded:
 
     rows: Mapping[sa.Table, int]
     extractions: frozenset[str]
-    first_rows: Mapping[sa.Table, pd.DataFrame]
+    first_rows: Mapping[sa.Table, list[Row]]
     """The first few of them, in the order of the table's key."""
 
 
@@ -79,7 +74,7 @@ def load_day(
         for dataset in catalogue().newest:
             days = [day] if dataset.asset_name in usable else []
             files = _stage(connection, lake, dataset, customer, days, directory)
-            extractions |= {_extraction_of(connection, file) for file in files}
+            extractions |= {str(extraction_of(connection, file)) for file in files}
             connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {rows_in(dataset, files)}')
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = [before for today in days for before in lookback.before(today)]
@@ -90,22 +85,28 @@ def load_day(
         made = {table.name for table in MART_TABLES if is_fed(table.name, frozenset(usable))}
         prepare(connection, customer, day, everyone_names, made)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
-        first_rows: dict[sa.Table, pd.DataFrame] = {}
 
-        def kept(table: sa.Table) -> Iterator[list[Row]]:
-            first_rows[table] = pd.DataFrame()
-            for chunk in rows_of(connection, table.name) if table.name in made else ():
-                if first_rows[table].empty:
-                    first_rows[table] = pd.DataFrame(chunk[:FIRST_ROWS], columns=table.columns.keys(), dtype=object)
-                yield chunk
-
-        def load(transaction: sa.Connection) -> dict[sa.Table, int]:
+        def load(transaction: sa.Connection) -> tuple[dict[sa.Table, int], dict[sa.Table, list[Row]]]:
             write(transaction, copies)
-            rows = {table: load_partition(transaction, table, customer, day, kept(table)) for table in MART_TABLES}
-            return {table: count for table, count in rows.items() if table.name in made}
+            rows = {}
+            for table in MART_TABLES:
+                if table.name in made:
+                    rows[table] = load_partition(transaction, table, connection)
+                else:
+                    delete_partition(transaction, table, customer, day)
+            return rows, {
+                table: _first_rows(transaction, table, customer, day) if rows.get(table) else []
+                for table in MART_TABLES
+            }
 
-        rows = marts[customer].run(load)
+        rows, first_rows = marts[customer].run(load)
     return DayLoaded(rows, frozenset(extractions), first_rows)
+
+
+def _first_rows(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> list[Row]:
+    of_partition = sa.select(table).where(table.c.customer == customer, table.c.day == day)
+    rows = connection.execute(of_partition.order_by(*table.primary_key).limit(FIRST_ROWS)).all()
+    return [tuple(row) for row in rows]
 
 
 def _stage(
@@ -117,18 +118,10 @@ def _stage(
     directory: Path,
 ) -> list[Path]:
     """Returns local copies of the existing curated files of the days, and records which days have one."""
-    paths = {day: path_of(CURATED, dataset, customer, day) for day in days}
-    held = {day: path for day, path in paths.items() if lake.exists(path)}
-    for day in held:
+    paths = {day: parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)) for day in days}
+    for day in filter(paths.get, paths):
         connection.execute("INSERT INTO curated_day VALUES (?, ?)", [dataset.asset_name, day])
-    return lake.stage(held.values(), directory)
-
-
-def _extraction_of(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
-    [(value,)] = connection.execute(
-        "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(file), EXTRACTION_ID.encode()]
-    ).fetchall()
-    return str(value.decode())
+    return lake.stage([path for found in paths.values() for path in found], directory)
 
 
 def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Collection[str]]) -> None:
@@ -137,6 +130,9 @@ def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
         extraction.c.customer == customer,
         extraction.c.first_day >= min(loaded),
         extraction.c.last_day <= max(loaded),
+    )
+    has_landed = sa.exists().where(
+        landing.c.extraction_id == extraction.c.extraction_id, landing.c.factory_run_id == extraction.c.factory_run_id
     )
     now = naive_utc(dt.datetime.now(dt.UTC))
 
@@ -147,19 +143,20 @@ def mark_loaded(database: Database, customer: str, loaded: Mapping[dt.date, Coll
             if all(row.extraction_id in loaded.get(day, ()) for day in Window(row.first_day, row.last_day).days)
         ]
         for ids in id_batches(whole):
-            connection.execute(landing.update().where(landing.c.extraction_id.in_(ids)).values(loaded_at=now))
+            connection.execute(
+                extraction.update().where(extraction.c.extraction_id.in_(ids), has_landed).values(loaded_at=now)
+            )
 
     database.run(note)
 
 
 def loaded_days(mart: Database, customer: str) -> set[dt.date]:
-    """Returns the days of which the customer has rows in the mart."""
+    """Returns the days of which the customer has rows in the mart: each has its row in dim_customer.
+
+    Other tables can have millions of rows for a day, which would all be read.
+    """
     with mart.begin() as connection:
-        return {
-            day
-            for table in MART_TABLES
-            for day in connection.scalars(sa.select(table.c.day).where(table.c.customer == customer).distinct())
-        }
+        return set(connection.scalars(sa.select(dim_customer.c.day).where(dim_customer.c.customer == customer)))
 
 
 def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.date]) -> list[dt.date]:
@@ -173,68 +170,48 @@ def stale_days(mart: Database, lake: Lake, customer: str, days: Collection[dt.da
         day
         for day in days
         if any(later > day for later in others)
-        and any(lake.exists(path_of(CURATED, dataset, customer, day)) for dataset in change_datasets)
+        and any(parts_of(lake, day_folder(CURATED, dataset.asset_name, customer, day)) for dataset in change_datasets)
     ]
     after = {day for day in others if changed_days and day > min(changed_days)}
     return sorted(after | (depending(days) & others))
 
 
-def load_partition(
-    connection: sa.Connection, table: sa.Table, customer: str, day: dt.date, chunks: Iterator[list[Row]]
-) -> int:
-    """Replaces the partition's rows with those of the chunks, in the caller's transaction; returns how many.
+def load_partition(connection: sa.Connection, table: sa.Table, prepared: duckdb.DuckDBPyConnection) -> int:
+    """Replaces the partition's rows with those that DuckDB has prepared, in the caller's transaction.
 
-    One statement is executed for many rows (executemany), so SQL Server's limit of 2,100 parameters is never reached.
-    Rows have the table's columns in their order.
+    Returns how many there are. Many rows go with one statement, so SQL Server's limit of 2,100 parameters is never
+    reached.
 
     Raises:
         DatabaseError: the database refuses a row; the message says which and why, and nothing that it holds.
-        ValueError: a row belongs to another partition.
     """
-    connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))
-    rows = 0
-    of_partition = itemgetter(*(list(table.columns.keys()).index(name) for name in ("customer", "day")))
-    for chunk in chunks:
-        if set(map(of_partition, chunk)) - {(customer, day)}:
-            raise ValueError(f"{table.name}: a row of another partition in the load of {customer}, {day}")
-        _insert(connection, table, f"{customer}, {day}", chunk, rows)
-        rows += len(chunk)
-    return rows
+    customer, day = partition = partition_of(prepared)
+    delete_partition(connection, table, customer, day)
+    writer, counts = writer_for(connection.dialect), [0]
 
+    def counted() -> Iterator[list[Row]]:
+        for rows in rows_of(prepared, table.name, writer.selected):
+            counts.append(len(rows))
+            yield rows
 
-def _insert(connection: sa.Connection, table: sa.Table, partition: str, rows: list[Row], before: int) -> None:
     try:
-        if connection.dialect.name == "sqlite":
-            # SQLAlchemy would make a dictionary of each row, and a list of that, which takes longer than SQLite.
-            connection.exec_driver_sql(str(sa.insert(table).compile(connection)), _as_sqlite_has_them(table, rows))
-        else:
-            connection.execute(sa.insert(table), _records(table, rows))
+        writer.write(connection, table, partition, counted())
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
         if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
             raise
+        sent = islice((row for rows in rows_of(prepared, table.name) for row in rows), sum(counts))
         found = [
-            f"row {before + place}, {column}: {reason}"
-            for place, column, reason in misfits(table, _records(table, rows))
+            f"row {place}, {column}: {reason}" for place, column, reason in islice(misfits(table, sent), MOST_TOLD)
         ]
-        told = "; ".join(found[:MOST_TOLD]) or f"a row from {before + 1} to {before + len(rows)}, for another reason"
+        told = "; ".join(found) or f"one of the first {sum(counts)} rows, for another reason"
         kind = type(getattr(error, "orig", None) or error).__name__
         raise DatabaseError(
-            f"{table.name} of {partition}: the database refuses rows ({kind}), in the order of the key {told}; nothing "
-            "of the day was changed"
+            f"{table.name} of {customer}, {day}: the database refuses rows ({kind}), in the order of the key {told}; "
+            "nothing of the day was changed"
         ) from (None if found else error)
+    return sum(counts)
 
 
-def _records(table: sa.Table, rows: list[Row]) -> list[dict[str, object]]:
-    names = table.columns.keys()
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _as_sqlite_has_them(table: sa.Table, rows: list[Row]) -> list[Row]:
-    """Returns the rows with dates and times as the texts that SQLAlchemy reads again."""
-    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-    for place, column in enumerate(table.columns):
-        if isinstance(column.type, sa.Date | sa.DateTime):
-            written = column.type.dialect_impl(SQLITE).bind_processor(SQLITE)
-            assert written
-            columns[place] = map(cache(written), columns[place])
-    return list(zip(*columns, strict=True))
+def delete_partition(connection: sa.Connection, table: sa.Table, customer: str, day: dt.date) -> None:
+    """Deletes the partition's rows in the caller's transaction."""
+    connection.execute(sa.delete(table).where(table.c.customer == customer, table.c.day == day))

@@ -12,7 +12,7 @@ from pydantic import Field
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.consent.approval_ledger import datasets_in_force
 from o365_pipeline.curated.assets import curated_key
-from o365_pipeline.curated.current_assets import current_page, folded_anew
+from o365_pipeline.curated.current.current_assets import current_page, folded_anew
 from o365_pipeline.curated.quarantine import Selection
 from o365_pipeline.curated.replay import Replayed, fold, partitions, replay
 from o365_pipeline.customers.customer import Customer, Customers

@@ -7,26 +7,30 @@ and in curation; this is for the day on which one was overlooked.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
 INTEGER, BIGINT = 1 << 31, 1 << 63
 
 
-def misfits(table: sa.Table, rows: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, str, str]]:
-    """(the row's place, column, reason) of what some database would refuse."""
-    key = [column.name for column in table.primary_key]
-    seen: set[tuple[object, ...]] = set()
+def misfits(table: sa.Table, rows: Iterable[Sequence[object]]) -> Iterator[tuple[int, str, str]]:
+    """(the row's place, column, reason) of what some database would refuse, of rows in the order of the key."""
+    columns = list(table.columns)
+    before: list[object] = []
     for place, row in enumerate(rows, start=1):
-        for column in table.columns:
-            if reason := _refused(column, row.get(column.name)):
+        for column, value in zip(columns, row, strict=True):
+            if reason := _refused(column, value):
                 yield place, column.name, reason
         # SQL Server fills texts up with blanks before it compares them.
-        held = tuple(value.rstrip(" ") if isinstance(value, str) else value for value in map(row.get, key))
-        if held in seen:
-            yield place, ", ".join(key), "the key is that of a row before it"
-        seen.add(held)
+        key = [
+            value.rstrip(" ") if isinstance(value, str) else value
+            for column, value in zip(columns, row, strict=True)
+            if column.primary_key
+        ]
+        if key == before:
+            yield place, ", ".join(column.name for column in table.primary_key), "the key is that of the row before it"
+        before = key
 
 
 def _refused(column: sa.Column[object], value: object) -> str | None:

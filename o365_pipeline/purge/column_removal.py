@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from o365_pipeline.curated.curation import CURATED, path_of, rewrite_parquet
-from o365_pipeline.curated.current_state import current_path
+from o365_pipeline.curated.current.current_state import current_folder
+from o365_pipeline.curated.day_files import CURATED, day_folder, files_below, parquet, rewrite_part
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction
 from o365_pipeline.datasets import Dataset, catalogue
@@ -62,12 +62,13 @@ def remove_curated_columns(
     fields = [name for column in dataset.columns if column.name in columns for name, _ in column.curated_fields]
     nulls = ", ".join(f'NULL::{dataset.curated_schema[name]} AS "{name}"' for name in fields)
     for day in days if fields else ():
-        folded = [current_path(dataset, customer, day)] if dataset.current_name else []
-        for path in filter(lake.exists, [path_of(CURATED, dataset, customer, day), *folded]):
+        folded = [current_folder(dataset, customer, day)] if dataset.current_name else []
+        folders = [day_folder(CURATED, dataset.asset_name, customer, day), *folded]
+        for path in [path for folder in folders for path, _ in files_below(lake, folder)]:
             with duckdb_session() as (connection, directory):
                 [file] = lake.stage([path], directory)
-                query = f"SELECT * REPLACE ({nulls}) FROM read_parquet('{file}')"
-                rewrite_parquet(connection, lake, path, file, query, directory)
+                query = f"SELECT * REPLACE ({nulls}) FROM {parquet([file])}"
+                rewrite_part(connection, lake, path, file, query, directory)
 
 
 def manifest_of(database: Database, lake: Lake, extraction_id: str) -> Manifest | None:

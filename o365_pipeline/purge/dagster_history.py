@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import dagster as dg
 
 from o365_pipeline.curated.assets import curated_key
-from o365_pipeline.curated.current_assets import current_key
+from o365_pipeline.curated.current.current_assets import current_key
 from o365_pipeline.customers.partitions import CUSTOMER_TAG, partition_key
 from o365_pipeline.dagster_ui.run_processes import AT_WORK, BEGUN, end_dead_runs
 from o365_pipeline.datasets import Dataset, catalogue

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from o365_pipeline.azure.cloud import Cloud
 from o365_pipeline.curated.curation import curate
-from o365_pipeline.curated.current_state import become_snapshot, build_current_state, current_path
+from o365_pipeline.curated.current.current_state import become_snapshot, build_current_state, current_folder
+from o365_pipeline.curated.day_files import parts_of
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.retention import Horizon, record_horizon, recorded_horizon
@@ -31,7 +32,7 @@ from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, UNDER_WAY, under_way
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.mart import ledger_copies
-from o365_pipeline.mart.loading import load_day, loaded_days
+from o365_pipeline.mart.loading import delete_partition, load_day, loaded_days
 from o365_pipeline.mart.lookback import depending
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import MART_TABLES
@@ -174,7 +175,7 @@ def _fold_again(database: Database, lake: Lake, customer: Customer, plan: Plan) 
             *(day for found, day in before.items() if found == dataset),
         }
         for day in sorted(day for day in held if day >= first_day):
-            if lake.exists(current_path(dataset, customer.name, day)):
+            if parts_of(lake, current_folder(dataset, customer.name, day)):
                 columns = _columns_of(database, customer, dataset, day)
                 build_current_state(database, lake, dataset, customer.name, day, columns)
     return {day for _, day in live if day >= min(first_days.values())} if first_days else set()
@@ -230,7 +231,7 @@ def _thin_again(mart: Database, customer: Customer, horizon: Horizon, reloaded: 
 
 def _delete_day(connection: sa.Connection, customer: Customer, day: dt.date) -> None:
     for table in MART_TABLES:
-        connection.execute(sa.delete(table).where(table.c.customer == customer.name, table.c.day == day))
+        delete_partition(connection, table, customer.name, day)
 
 
 def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
@@ -246,7 +247,7 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
             with suppress(DamagedLandingError):
                 manifest = manifest_of(database, lake, deletion.extraction_id)
                 objects += [(part.path, part.size) for part in manifest.parts] if manifest else []
-    rows = _rows_of(marts[customer.name], customer, plan)
+    rows = _rows_of(marts, customer, plan)
     database.execute(
         purge_table.update()
         .where(of_plan)
@@ -254,22 +255,31 @@ def _count(marts: Marts, lake: Lake, customer: Customer, plan: Plan) -> None:
     )
 
 
-def _rows_of(mart: Database, customer: Customer, plan: Plan) -> int:
-    """Counts the mart's rows that come from a plan's extractions, and those that are too old."""
-    extraction_ids = [deletion.extraction_id for deletion in plan.deletions]
-    with mart.begin() as connection:
+def _rows_of(marts: Marts, customer: Customer, plan: Plan) -> int:
+    """Counts the mart's rows that come from a plan's extractions, and those that are too old.
+
+    None of an extraction's rows is of a day before it.
+    """
+    batches = list(id_batches([deletion.extraction_id for deletion in plan.deletions]))
+    with marts.ledger.begin() as connection:
+        first_days = [
+            connection.scalar(sa.select(sa.func.min(extraction.c.first_day)).where(extraction.c.extraction_id.in_(ids)))
+            for ids in batches
+        ]
+    with marts[customer.name].begin() as connection:
 
         def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
-            return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
+            of_customer = sa.select(sa.func.count()).select_from(table).where(table.c.customer == customer.name)
+            return connection.scalar(of_customer.where(*conditions)) or 0
 
         found = sum(
-            count(table, table.c.extraction_id.in_(ids)) for table in MART_TABLES for ids in id_batches(extraction_ids)
+            count(table, table.c.day >= first_day, table.c.extraction_id.in_(ids))
+            for table in MART_TABLES
+            for ids, first_day in zip(batches, first_days, strict=True)
+            if first_day
         )
         if plan.horizon:
-            found += sum(
-                count(table, table.c.customer == customer.name, table.c.day < plan.horizon.mart)
-                for table in MART_TABLES
-            )
+            found += sum(count(table, table.c.day < plan.horizon.mart) for table in MART_TABLES)
         return found
 
 

@@ -7,12 +7,19 @@ them belongs to `deletion.py`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
-from o365_pipeline.curated.current_state import current_path
+from o365_pipeline.curated.current.current_state import current_folder
+from o365_pipeline.curated.day_files import (
+    CURATED,
+    QUARANTINE,
+    USER_ROWS,
+    day_folder,
+    day_of,
+    parts_below,
+    table_folder,
+)
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.retention import Horizon, recorded_horizon
 from o365_pipeline.database.database import Database
@@ -60,13 +67,10 @@ def bases(lake: Lake, customer: Customer, horizon: Horizon) -> dict[Dataset, dt.
     what the kept days' changes are applied to.
     """
     folded = [dataset for dataset in catalogue().newest if dataset.current_name]
-    old = {dataset: [day for day in _days_in(lake, dataset, customer) if day < horizon.curated] for dataset in folded}
+    curated = {dataset: table_folder(CURATED, dataset.asset_name, customer.name) for dataset in folded}
+    days = {dataset: [day_of(path) for path, _ in parts_below(lake, folder)] for dataset, folder in curated.items()}
+    old = {dataset: [day for day in found if day < horizon.curated] for dataset, found in days.items()}
     return {dataset: max(days) for dataset, days in old.items() if days}
-
-
-def _days_in(lake: Lake, dataset: Dataset, customer: Customer) -> Iterator[dt.date]:
-    for path, _ in lake.objects(f"{CURATED}/{dataset.asset_name}/{customer.name}"):
-        yield dt.date.fromisoformat(path.rpartition("/")[2].partition(".")[0])
 
 
 def dead_objects(
@@ -87,16 +91,18 @@ def dead_objects(
     folders, live = _live_folders(database, customer, horizon), live_days(database, customer, horizon)
     inspected = _days_landed_from(database, customer, horizon, horizon.quarantine)
     needed = {*live, *bases(lake, customer, horizon).items()} if live else set()
-    alive = {path_of(CURATED, dataset, name, day) for dataset, day in needed}
-    alive |= {path_of(stage, dataset, name, day) for stage in REJECTED_STAGES for dataset, day in inspected}
-    alive |= {current_path(dataset, name, day) for dataset, day in needed if dataset.current_name}
+    alive = {day_folder(CURATED, dataset.asset_name, name, day) for dataset, day in needed}
+    alive |= {
+        day_folder(stage, dataset.asset_name, name, day) for stage in REJECTED_STAGES for dataset, day in inspected
+    }
+    alive |= {current_folder(dataset, name, day) for dataset, day in needed if dataset.current_name}
     dead = [found for found in raw if not _parents(found[0], folders)]
-    return [*dead, *(found for found in curated if found[0] not in alive)]
+    return [*dead, *(found for found in curated if found[0].rpartition("/")[0] not in alive)]
 
 
 def folders_of(lake: Lake, customer: Customer) -> list[str]:
     """Returns the folders that hold the customer's objects, the raw ones first."""
-    curated = [f"{stage}/{folder}/{customer.name}" for stage in CURATED_STAGES for folder in lake.folders(stage)]
+    curated = [table_folder(stage, folder, customer.name) for stage in CURATED_STAGES for folder in lake.folders(stage)]
     return [f"raw/{customer.name}", *curated]
 
 

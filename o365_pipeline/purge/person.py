@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from o365_pipeline.azure.cloud import Cloud
-from o365_pipeline.curated.curation import CURATED, rows_in
+from o365_pipeline.curated.day_files import CURATED, parts_below, rows_in, table_folder
 from o365_pipeline.curated.people import USERS, User, landed_users, people_of, user_of
 from o365_pipeline.curated.privacy import ENTRA_ID, is_address, one_drive_name
 from o365_pipeline.customers.customer import Customer
@@ -104,7 +104,7 @@ def _curated_users(lake: Lake, customer: Customer) -> Collection[User]:
     columns = ", ".join(names)
     with duckdb_session() as (connection, _):
         connection.execute(f"CREATE TABLE known AS SELECT {columns} FROM ({rows_in(dataset, [])})")
-        for _, file in lake.staged_in_turn(lake.objects(f"{CURATED}/{dataset.asset_name}/{customer.name}")):
+        for _, file in lake.staged_in_turn(parts_below(lake, table_folder(CURATED, dataset.asset_name, customer.name))):
             # The same people stand in each day: what differs is few.
             connection.execute(
                 f"INSERT INTO known SELECT {columns} FROM ({rows_in(dataset, [file])}) EXCEPT SELECT * FROM known"

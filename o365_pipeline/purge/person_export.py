@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.errors import DamagedLandingError, UsageError
 from o365_pipeline.mart.marts import Marts
@@ -57,6 +55,8 @@ def export_person(marts: Marts, lake: Lake, customer: Customer, person: Person, 
     Raises:
         UsageError: the folder cannot be made, or holds such a file.
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     sections: dict[tuple[str, str], Section] = {}
     damaged: list[str] = []
     with _new_file(folder, JSON_LINES) as lines:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, rewrite_parquet
+from o365_pipeline.curated.day_files import CURATED, day_of, files_below, parquet, rewrite_part, table_folder
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing
@@ -38,6 +38,8 @@ ROWS_AT_ONCE = 1_000
 
 PLACE = "file_row_number"
 """What DuckDB calls a row's place in a Parquet file."""
+
+PLACES = f"{PLACE} = true"
 
 
 @dataclass(frozen=True)
@@ -231,9 +233,9 @@ def day_files(lake: Lake, customer: Customer) -> Iterator[DayFile]:
     by_folder |= {dataset.current_name: dataset for dataset in catalogue().newest if dataset.current_name}
     for stage in CURATED_STAGES:
         for folder in lake.folders(stage):
-            for path, size in lake.objects(f"{stage}/{folder}/{customer.name}") if folder in by_folder else ():
-                day = dt.date.fromisoformat(PurePosixPath(path).stem)
-                yield DayFile(path, size, by_folder[folder], day)
+            of_customer = table_folder(stage, folder, customer.name)
+            for path, size in files_below(lake, of_customer) if folder in by_folder else ():
+                yield DayFile(path, size, by_folder[folder], day_of(path))
 
 
 def files_naming(lake: Lake, customer: Customer, rows: PersonRows) -> list[DayFile]:
@@ -255,7 +257,7 @@ def rewrite_files(lake: Lake, files: Sequence[DayFile], rows: PersonRows) -> int
         search = _Search(connection, rows)
         for path, local in lake.staged_in_turn((file.path, file.size) for file in files):
             count += search.find(by_path[path].dataset, _numbered(local))
-            rewrite_parquet(connection, lake, path, local, _left(connection, local), directory)
+            rewrite_part(connection, lake, path, local, _left(connection, local), directory)
     return count
 
 
@@ -266,13 +268,13 @@ def _lines(file: Path) -> str:
 def _numbered(file: Path) -> str:
     return (
         "SELECT found.file_row_number AS place, to_json(found)::VARCHAR AS text "
-        f"FROM read_parquet('{file}', file_row_number = true) AS found"
+        f"FROM {parquet([file], PLACES)} AS found"
     )
 
 
 def _left(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
     """Returns SQL for a file's rows without what the table `hit` names, in their order."""
-    rows = f"read_parquet('{file}', file_row_number = true)"
+    rows = parquet([file], PLACES)
     schema = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     columns = ", ".join(f'"{name}"' for name, *_ in schema if name != "file_row_number")
     shape = ", ".join(f'"{name}" {kind}' for name, kind, *_ in schema)

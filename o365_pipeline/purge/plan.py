@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,6 +78,9 @@ class ExtractionGroup(NamedTuple):
     is_landed: bool
 
 
+_ALIKE = [extraction.c[name] for name in ExtractionGroup._fields if name != "is_landed"]
+
+
 @dataclass(frozen=True)
 class Uncovered:
     """A group of extractions, the columns that are not covered (none named: all), and since when."""
@@ -132,19 +135,22 @@ def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[U
     events = approval_ledger.events(database, customer)
     by_id = {event.event_id: event for event in events}
     found: list[Uncovered] = []
-    for group, ids in _held(database, customer).items():
+    for group in _held(database, customer):
         if group.dataset not in catalogue():
             continue
         dataset = catalogue()[group.dataset]
         ask = ask_of(customer, dataset, tuple(json.loads(group.columns)), Scope.model_validate_json(group.scope))
         held = HeldData(ask, _deny_groups(by_id.get(group.approval_event_id), dataset.table_name))
         lapsed = lapses(held, events, at)
-        if not group.is_landed and lapsed:
-            found.append(Uncovered(tuple(ids), (), min(lapsed.values(), key=lambda lapse: lapse.since)))
+        if not lapsed:
+            continue
+        ids = _ids(database, customer, group)
+        if not group.is_landed:
+            found.append(Uncovered(ids, (), min(lapsed.values(), key=lambda lapse: lapse.since)))
             continue
         if whole := _whole(dataset, ask.columns, lapsed):
-            found.append(Uncovered(tuple(ids), (), whole))
-        found += _by_lapse(tuple(ids), lapsed)
+            found.append(Uncovered(ids, (), whole))
+        found += _by_lapse(ids, lapsed)
     return found
 
 
@@ -167,22 +173,33 @@ def _by_lapse(ids: tuple[str, ...], lapsed: Mapping[str, Lapse]) -> Iterator[Unc
     return (Uncovered(ids, tuple(names), lapse) for lapse, names in groups.items())
 
 
-def _held(database: Database, customer: Customer) -> dict[ExtractionGroup, list[str]]:
-    """Returns the extractions that left, or may have left, data in the lake, grouped by what they hold."""
-    query = (
-        sa.select(extraction, landing.c.manifest)
-        .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
-        .where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
-        .order_by(extraction.c.extraction_id)
-    )
-    found: dict[ExtractionGroup, list[str]] = {}
+def _held(database: Database, customer: Customer) -> list[ExtractionGroup]:
+    """Returns what the extractions hold that left, or may have left, data in the lake: few groups of many
+    extractions.
+    """
+    is_landed = sa.case((landing.c.extraction_id.is_not(None), 1), else_=0).label("is_landed")
+    query = _left(sa.select(*_ALIKE, is_landed).distinct(), customer).order_by(*_ALIKE, is_landed)
     with database.begin() as connection:
-        for row in connection.execute(query):
-            group = ExtractionGroup(
-                row.dataset, row.columns, row.scope, row.approval_event_id, row.manifest is not None
-            )
-            found.setdefault(group, []).append(row.extraction_id)
-    return found
+        return [
+            ExtractionGroup(row.dataset, row.columns, row.scope, row.approval_event_id, bool(row.is_landed))
+            for row in connection.execute(query)
+        ]
+
+
+def _ids(database: Database, customer: Customer, group: ExtractionGroup) -> tuple[str, ...]:
+    """Returns the extractions of a group."""
+    alike = [column == value for column, value in zip(_ALIKE, group, strict=False)]
+    landed = landing.c.extraction_id.is_not(None) if group.is_landed else landing.c.extraction_id.is_(None)
+    query = _left(sa.select(extraction.c.extraction_id), customer).where(*alike, landed)
+    with database.begin() as connection:
+        return tuple(connection.scalars(query.order_by(extraction.c.extraction_id)))
+
+
+def _left(query: sa.Select[Any], customer: Customer) -> sa.Select[Any]:
+    """Restricts a query to the customer's extractions that left, or may have left, data in the lake."""
+    return query.select_from(
+        extraction.outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
+    ).where(extraction.c.customer == customer.name, extraction.c.status.not_in((*UNDER_WAY, PURGED)))
 
 
 def _deny_groups(approval: ApprovalEvent | None, table_name: str) -> tuple[str, ...]:

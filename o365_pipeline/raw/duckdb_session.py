@@ -18,21 +18,25 @@ from duckdb.func import FunctionNullHandling
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.raw.scratch import scratch_folder
 
-MEMORY_MB = 500
-"""What one session may hold in memory if nothing else is set; the rest of its tables lies on disk."""
+MEMORY_MB, MEMORY_MB_OF_A_THREAD = 500, 250
+"""What one session may hold in memory if nothing else is set: the larger of the one, and the other for each thread,
+since DuckDB lets no more threads insert at a time than have memory. The rest of its tables lies on disk.
+"""
 
 
 @dataclass
 class _Limits:
-    memory_mb: int = MEMORY_MB
+    memory_mb: int | None = None
     threads: int | None = None
 
 
 _limits = _Limits()
 
 
-def limit_duckdb(memory_mb: int, threads: int | None) -> None:
-    """Bounds the sessions that this process opens from now on; without a number it has as many threads as cores."""
+def limit_duckdb(memory_mb: int | None, threads: int | None) -> None:
+    """Bounds the sessions that this process opens from now on; without a number they have as many threads as cores, and
+    memory for these.
+    """
     _limits.memory_mb, _limits.threads = memory_mb, threads
 
 
@@ -45,10 +49,10 @@ def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     with scratch_folder() as directory:
         connection = duckdb.connect()
         try:
-            raise_memory_limit(connection, 0)
             connection.execute("SET TimeZone = 'UTC'")
             if _limits.threads is not None:
                 connection.execute(f"SET threads = {_limits.threads}")
+            raise_memory_limit(connection, 0)
             connection.execute(f"SET temp_directory = '{directory / 'spill'}'")
             yield connection, directory
         except duckdb.Error as error:
@@ -61,7 +65,11 @@ def duckdb_session() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 
 def raise_memory_limit(connection: duckdb.DuckDBPyConnection, megabytes: int) -> None:
     """Lets a session hold so much in memory, or what the limit is if that is more."""
-    connection.execute(f"SET memory_limit = '{max(_limits.memory_mb, megabytes)}MB'")
+    limit = _limits.memory_mb
+    if limit is None:
+        [(threads,)] = connection.execute("SELECT current_setting('threads')").fetchall()
+        limit = max(MEMORY_MB, MEMORY_MB_OF_A_THREAD * threads)
+    connection.execute(f"SET memory_limit = '{max(limit, megabytes)}MB'")
 
 
 def define_function(

@@ -135,6 +135,16 @@ class Lake:
             pages = obstore.list(self.store, prefix=prefix)
             return sorted((entry["path"], entry["size"]) for page in pages for entry in page)
 
+    def versions(self, prefix: str) -> dict[str, str]:
+        """Returns the version of each object under a prefix: another after every write."""
+        with self._as_lake_errors(prefix):
+            pages = obstore.list(self.store, prefix=prefix)
+            return {
+                entry["path"]: entry["e_tag"] or f"{entry['size']}-{entry['last_modified']}"
+                for page in pages
+                for entry in page
+            }
+
     def folders(self, prefix: str) -> list[str]:
         """Returns the names of the folders directly below a prefix."""
         with self._as_lake_errors(prefix):

@@ -11,7 +11,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing, put
+from o365_pipeline.database.ledger import extraction, landing, put
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
@@ -79,7 +79,6 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         "rows_landed": manifest.rows,
         "bytes_landed": manifest.size,
         "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
-        "loaded_at": None,
     }
 
     def note(connection: sa.Connection) -> None:
@@ -87,6 +86,9 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         noted = connection.scalar(sa.select(landing.c.factory_run_id).where(of_extraction))
         if noted != manifest.factory_run_id:
             put(connection, landing, row)
+            connection.execute(
+                extraction.update().where(extraction.c.extraction_id == manifest.extraction_id).values(loaded_at=None)
+            )
 
     database.run(note)
     return path

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -35,15 +38,17 @@ def is_part(path: str, size: int) -> bool:
 
 def part_of(connection: duckdb.DuckDBPyConnection, path: str, local: Path) -> Part:
     """Returns the part that an object becomes; the local file holds its content."""
-    held = json_lines.contents(connection, local)
-    return Part(
-        path=path,
-        size=local.stat().st_size,
-        digest=_digest_of(local),
-        rows=held.rows,
-        is_clean=held.is_clean,
-        structure=held.structure,
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        digest = beside.submit(_digest_of, local)
+        held = json_lines.contents(connection, local)
+        return Part(
+            path=path,
+            size=local.stat().st_size,
+            digest=digest.result(),
+            rows=held.rows,
+            is_clean=held.is_clean,
+            structure=held.structure,
+        )
 
 
 def _digest_of(file: Path) -> str:
@@ -52,17 +57,27 @@ def _digest_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def stage_parts(lake: Lake, manifest: Manifest, directory: Path) -> list[Path]:
-    """Returns local files with the content of all parts, in their order.
+@contextmanager
+def staged_parts(lake: Lake, manifest: Manifest, directory: Path) -> Iterator[list[Path]]:
+    """Yields local files with the content of all parts, in their order, which is compared with what was sealed while
+    the body reads it; nothing may be written before the body's end.
 
     Raises:
-        DamagedLandingError: a part is not what was sealed.
+        DamagedLandingError: a part is not what was sealed, whatever error the body made of that.
     """
     _check_listing(lake, manifest)
     staged = lake.stage([part.path for part in manifest.parts], directory)
-    for part, local in zip(manifest.parts, staged, strict=True):
-        _check_content(manifest, part, local)
-    return staged
+    beside = ThreadPoolExecutor(max_workers=1)
+    checks = beside.map(partial(_check_content, manifest), manifest.parts, staged)
+    try:
+        yield staged
+    except Exception:
+        list(checks)
+        raise
+    else:
+        list(checks)
+    finally:
+        beside.shutdown(cancel_futures=True)
 
 
 def parts_in_turn(lake: Lake, manifest: Manifest) -> Iterator[tuple[Part, Path]]:

@@ -59,9 +59,7 @@ def release_days(
 
 def _is_being_mended(database: Database, lake: Lake, dataset: Dataset, entry: Extraction) -> bool:
     """Tells whether an extraction takes the place of one that was given up, and is whole so far."""
-    query = sa.select(landing.c.loaded_at, extraction.c.rows_reported, extraction.c.files_reported).select_from(
-        extraction.outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
-    )
+    query = sa.select(extraction.c.loaded_at, extraction.c.rows_reported, extraction.c.files_reported)
     with database.begin() as connection:
         row = connection.execute(query.where(extraction.c.extraction_id == entry.extraction_id)).one()
     if row.loaded_at or not extraction_ledger.released_runs(database, entry.extraction_id):
@@ -97,7 +95,7 @@ def release_landing(database: Database, lake: Lake, entry: Extraction, reason: s
         extraction.update()
         .where(extraction.c.extraction_id == entry.extraction_id, extraction.c.status.not_in(UNDER_WAY))
         .where(extraction.c.factory_run_id == entry.factory_run_id, extraction.c.status == entry.status)
-        .values(status=RELEASED, error=truncated(reason, extraction.c.error))
+        .values(status=RELEASED, error=truncated(reason, extraction.c.error), loaded_at=None)
     )
 
     def note(connection: sa.Connection) -> bool:

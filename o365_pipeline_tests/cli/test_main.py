@@ -490,7 +490,7 @@ def test_what_people_are_called_is_never_markup(command: Command, tmp_path: Path
 def test_a_demo_that_was_killed_after_sealing_fills_the_mart_the_next_time(command: Command, home: Path) -> None:
     with sqlite3.connect(home / "mart.db") as connection:
         messages = connection.execute("SELECT count(*) FROM fact_message").fetchone()[0]
-        connection.execute("UPDATE ledger_landing SET loaded_at = NULL")
+        connection.execute("UPDATE ledger_extraction SET loaded_at = NULL")
         connection.execute("DELETE FROM fact_message")
     with sqlite3.connect(home / "dagster" / "history" / "runs.db") as connection:
         connection.execute("DELETE FROM runs WHERE pipeline_name = 'landing_job'")

@@ -194,7 +194,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
 def test_a_vendor_that_does_not_answer_is_told_and_the_installation_stands(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("o365_pipeline.cli.purchaser.NotificationSender", partial(NotificationSender, pauses=()))
+    monkeypatch.setattr("o365_pipeline.cli.offer.purchaser.NotificationSender", partial(NotificationSender, pauses=()))
 
     status, told, error = command("install", "--name", NAME, "--notify", "http://127.0.0.1:9/notifications")
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from o365_pipeline.curated import typed_table
-from o365_pipeline.curated.curation import CURATED, Counts, curate, path_of
+from o365_pipeline.curated.curation import Counts, curate
+from o365_pipeline.curated.day_files import CURATED, day_folder, parts_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.curated.schema_drift import Drift
 from o365_pipeline.datasets import Dataset, catalogue
@@ -98,9 +99,15 @@ class Landing:
         return curated.counts
 
     def table(self, dataset_name: str, stage: str = CURATED, day: dt.date = FIRST) -> list[dict[str, Any]]:
-        path = path_of(stage, catalogue()[dataset_name], "contoso", day)
-        [file] = self.lake.stage([path], Path())
-        return rows_of_file(file)
+        folder = day_folder(stage, catalogue()[dataset_name].asset_name, "contoso", day)
+        return [row for file in self.lake.stage(parts_of(self.lake, folder), Path()) for row in rows_of_file(file)]
+
+    def row_groups(self, dataset_name: str) -> list[int]:
+        """The numbers of rows in the row groups of the first day's file."""
+        folder = day_folder(CURATED, catalogue()[dataset_name].asset_name, "contoso", FIRST)
+        [file] = self.lake.stage(parts_of(self.lake, folder), Path())
+        query = "SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(?) ORDER BY row_group_id"
+        return [rows for _, rows in connection().execute(query, [str(file)]).fetchall()]
 
     def _part(self, dataset: Dataset, number: int, rows: Rows) -> Part:
         content = rows if isinstance(rows, bytes) else "".join(json.dumps(entry) + "\n" for entry in rows).encode()

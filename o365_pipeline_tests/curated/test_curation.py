@@ -11,8 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts, path_of
+from o365_pipeline.curated import curation, day_files
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import CURATED, ONLY_PART, QUARANTINE, USER_ROWS, day_folder
+from o365_pipeline.curated.privacy import NOBODY
+from o365_pipeline.curated.typed_table import JUDGED, fill
 from o365_pipeline.datasets import catalogue
+from o365_pipeline.raw.duckdb_session import duckdb_session
+from o365_pipeline.raw.manifest import Manifest
 from o365_pipeline_tests.conftest import few
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row
 
@@ -89,6 +95,21 @@ def test_columns_that_were_not_requested_stay_out_even_where_the_lake_holds_them
     assert found["importance"] == "low"
     assert found["subject"] is None
     assert found["sent_date_time"] is None
+
+
+def test_columns_that_were_not_requested_take_no_memory_while_rows_are_typed() -> None:
+    asked = ("id", "importance")
+    manifest = Manifest(
+        extraction_id="x1", customer="contoso", dataset="Message_v1", first_day=FIRST, last_day=FIRST, columns=asked,
+        factory_run_id="r1", rows_reported=None, parts=(),
+    )  # fmt: skip
+    with duckdb_session() as (connection, _):
+        fill(connection, catalogue()["Message_v1"], manifest, asked, NOBODY, [])
+        held = {name for name, *_ in connection.execute("DESCRIBE typed").fetchall()}
+        kept = {name for name, *_ in connection.execute("DESCRIBE kept").fetchall()}
+
+    assert held == {"puser", "id", "importance", "unknown_columns", *JUDGED}
+    assert kept == {"row_id", *catalogue()["Message_v1"].curated_schema, *JUDGED}
 
 
 def test_of_rows_with_one_key_the_latest_is_kept_and_the_others_have_a_reason(landing: Landing) -> None:
@@ -192,13 +213,44 @@ def test_an_empty_landing_gives_an_empty_table(landing: Landing) -> None:
 
 def test_curating_again_gives_the_same_bytes(landing: Landing) -> None:
     rows = [mail(f"m{n % 7}", lastModifiedDateTime=f"2026-11-16T1{n % 9}:00:00Z") for n in range(50)]
-    path = path_of(CURATED, catalogue()["Message_v1"], "contoso", FIRST)
+    path = f"{day_folder(CURATED, 'message', 'contoso', FIRST)}/{ONLY_PART}"
     landing.curate("Message_v1", rows)
     first = landing.lake.read(path)
 
     landing.curate("Message_v1", rows[:])
 
     assert landing.lake.read(path) == first
+
+
+@pytest.mark.parametrize("most", [0, 500_000])
+def test_rows_that_repeat_a_key_are_found_where_they_lie_however_many_they_are(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(curation, "UPDATED_ROWS", most)
+    rows = [mail(f"m{n % 3}", subject=f"{n:02}", lastModifiedDateTime=f"2026-11-16T1{n}:00:00Z") for n in range(9)]
+
+    counts = landing.curate("Message_v1", [row(id=None), *rows[:5]], rows[5:])
+
+    assert counts[FIRST] == Counts(curated=3, quarantined=7)
+    assert [found["subject"] for found in landing.table("Message_v1")] == ["06", "07", "08"]
+    rejected = landing.table("Message_v1", QUARANTINE)
+    told = [(entry["file"][-6:-5], entry["line"], json.loads(entry["raw"]).get("subject")) for entry in rejected]
+    assert told == [("0", 1, None), *(("0", n + 2, f"{n:02}") for n in range(5)), ("1", 1, "05")]
+    assert {entry["reason"] for entry in rejected[1:]} == {"repeats the key puser, id of a row that was kept"}
+
+
+def test_wide_rows_of_a_large_landing_stay_in_its_order_and_are_in_small_groups(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curation, "SORTED_BYTES", 100_000)
+    monkeypatch.setattr(day_files, "GROUP_BYTES", 2_048 * 2_000)
+    ids = [f"m{n * 7 % 2_500:04}" for n in range(2_500)]
+    parts = [[mail(one, bodyPreview=one * 300) for one in some] for some in (ids[:1_000], ids[1_000:])]
+
+    landing.curate("Message_v1", *parts)
+
+    assert [found["id"] for found in landing.table("Message_v1")] == ids
+    assert landing.row_groups("Message_v1") == [2_048, 2_500 - 2_048]
 
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.integers(), max_size=2))

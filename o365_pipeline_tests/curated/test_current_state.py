@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, path_of
-from o365_pipeline.curated.current_state import become_snapshot, current_path, newest_current, rebuild_states
+from o365_pipeline.curated.current.current_state import become_snapshot, current_folder, newest_current, rebuild_states
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, day_folder, parts_of
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.mart.upgrade import mart_database
@@ -43,6 +43,10 @@ def four_days(history: History) -> History:
     )
     history.tell(SITES, THU, site("d", "d4", None), site("a", "a4", "full"))
     return history
+
+
+def curated_files(lake: Lake, day: dt.date) -> list[str]:
+    return parts_of(lake, day_folder(CURATED, catalogue()[SITES].asset_name, CUSTOMER, day))
 
 
 def titles(rows: list[dict[str, Any]]) -> list[str]:
@@ -94,7 +98,7 @@ def test_what_was_purged_is_not_there_any_more(four_days: History) -> None:
 
 
 def test_a_landing_that_is_not_curated_tells_nothing(four_days: History) -> None:
-    four_days.lake.delete([path_of(CURATED, catalogue()[SITES], CUSTOMER, TUE)])
+    four_days.lake.delete(curated_files(four_days.lake, TUE))
 
     assert titles(four_days.current(SITES, WED)) == ["a1", "b1", "c3", "d3"]
 
@@ -106,7 +110,7 @@ def test_columns_that_may_not_go_on_are_left_out_of_earlier_days_too(history: Hi
 
     history.build_current_state(SITES, TUE, fewer)
 
-    [row] = history._rows(current_path(catalogue()[SITES], CUSTOMER, TUE))
+    [row] = history.folded(SITES, TUE)
     assert (row["id"], row["url"]) == ("a", None)
 
 
@@ -114,11 +118,11 @@ def test_a_day_without_a_landing_shows_the_last_table_that_there_is(four_days: H
     dataset = catalogue()[SITES]
     four_days.build_current_state(SITES, TUE)
 
-    def newest(day: dt.date) -> str | None:
+    def newest(day: dt.date) -> list[str]:
         return newest_current(four_days.database, four_days.lake, dataset, CUSTOMER, day)
 
-    assert newest(THU + dt.timedelta(days=9)) == current_path(dataset, CUSTOMER, TUE)
-    assert newest(MON) is None
+    assert newest(THU + dt.timedelta(days=9)) == parts_of(four_days.lake, current_folder(dataset, CUSTOMER, TUE))
+    assert newest(MON) == []
 
 
 def permission(scope: str, operation: str = "Full", **values: Any) -> dict[str, Any]:
@@ -178,7 +182,7 @@ def test_a_day_that_holds_the_state_needs_no_day_before_it(four_days: History, l
     columns = names(catalogue()[SITES])
     become_snapshot(four_days.database, lake, catalogue()[SITES], CUSTOMER, TUE, columns)
     become_snapshot(four_days.database, lake, catalogue()[SITES], CUSTOMER, TUE, columns)
-    lake.delete([path_of(CURATED, catalogue()[SITES], CUSTOMER, MON)])
+    lake.delete(curated_files(lake, MON))
 
     shown = {day: titles(four_days.current(SITES, day)) for day in (TUE, WED, THU)}
 

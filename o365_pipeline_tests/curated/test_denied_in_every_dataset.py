@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS
 from o365_pipeline.curated.privacy import ErasedPeople, People, identity_digest, one_drive_name
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline_tests.curated.conftest import FIRST, Landing

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from o365_pipeline.curated.curation import QUARANTINE, USER_ROWS, Counts
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import QUARANTINE, USER_ROWS
 from o365_pipeline.curated.json_values import clean_json, cleaned, plain_json
 from o365_pipeline.curated.privacy import People
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row

@@ -11,7 +11,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from o365_pipeline.curated.curation import QUARANTINE, Counts
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import QUARANTINE
 from o365_pipeline.curated.quarantine import Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from o365_pipeline.curated import schema_drift
 from o365_pipeline_tests.curated.conftest import ROW_INFORMATION, Landing, row
 
 REQUESTED = ("id", "importance", "isRead", "sender")
@@ -57,3 +60,16 @@ def test_new_columns_are_listed_with_their_types_and_fail_nothing(landing: Landi
     assert landing.drift.unknown == {"score": "number, string"}
     assert "| score |  | **number, string** |" in landing.drift.table()
     assert "secret" not in landing.drift.table()
+
+
+def test_of_ever_new_keys_some_are_told_and_every_row_keeps_its_own(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_drift, "MOST_UNKNOWN", 10)
+
+    landing.curate("Message_v1", [message(id=f"m{n}", **{f"key{n}": n}) for n in range(30)], columns=REQUESTED)
+
+    assert len(landing.drift.unknown) == 10
+    assert landing.drift.is_as_published
+    kept = {found["id"]: found["unknown_columns"] for found in landing.table("Message_v1")}
+    assert kept == {f"m{n}": f'{{"key{n}": {n}}}' for n in range(30)}

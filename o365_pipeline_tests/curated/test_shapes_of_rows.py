@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from o365_pipeline.curated.curation import QUARANTINE, USER_ROWS
+from o365_pipeline.curated.day_files import QUARANTINE, USER_ROWS
 from o365_pipeline.curated.time_zones import zone_of, zone_of_bias
 from o365_pipeline.datasets import catalogue
 from o365_pipeline_tests.curated.conftest import FIRST, ROW_INFORMATION, Landing, row

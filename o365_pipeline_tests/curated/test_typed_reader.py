@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from o365_pipeline.curated import typed_table
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, Counts
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS
 from o365_pipeline.curated.privacy import People
 from o365_pipeline.curated.typed_reader import reader_types
 from o365_pipeline.datasets import Dataset, catalogue

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
 
 from o365_pipeline.curated.body_text import text_of_html
-from o365_pipeline.curated.privacy import is_address
+from o365_pipeline.curated.privacy import NOBODY, is_address
+from o365_pipeline.curated.value_sql import Cleaning, define_values
+from o365_pipeline.datasets.types import ColumnType, parse_type
+from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline_tests.curated.conftest import FIRST, Landing, row
 
 CuratedRow = Callable[..., dict[str, Any]]
@@ -32,6 +36,33 @@ def test_what_stands_for_nothing_is_null_wherever_it_stands(curated_row: Curated
     assert found["sender"] == {"emailAddress": {"name": None, "address": "a@x"}}
     assert json.loads(found["flag"]) == {"flagStatus": None}
     assert found["sent_date_time"] is None
+
+
+PIECES = (
+    *("", " ", "\t", "a", "B", "1", "_", ".", "'", "#x'y'", "a.b'C'"),
+    *("\u00fc", "\u00a0", "\u0001", "Z", "-1", "+01:00", " BC", NOBODYS_ID),
+    *("0001-01-01", "0001-01-02", "0001-01-03", "9999-12-30", "9999-12-31", "10000-01-01", "0000-12-31", " 202-1-1"),
+    *("2026-11-16", "T00:00:00", "T24:00:00", "T23:59:60.5"),
+)
+
+
+@pytest.mark.parametrize("kind", ["STRING", "DATETIME", "STRUCT<name: STRING>", "STRUCT<address: STRING>"])
+def test_a_list_of_plain_values_comes_to_the_same_as_one_that_is_cleaned_with_care(kind: str) -> None:
+    item, cleaning = parse_type(kind), Cleaning(NOBODY, frozenset({"enum", "enum.name"}))
+    text = f"{{'{item.fields[0][0]}': text}}" if item.fields else "text"
+    with duckdb_session() as (connection, _):
+        define_values(connection)
+        connection.execute(
+            "CREATE TABLE texts AS SELECT unnest(?) AS text", [["".join(one) for one in product(PIECES, repeat=3)]]
+        )
+        for path in ("enum", "plain"):
+            at_once = cleaning.value(ColumnType("array", item=item), path, "held")
+            with_care = cleaning.value(item, path, "held[1]")
+            is_other = f"{at_once}[1] IS DISTINCT FROM {with_care}"
+            differing = f"SELECT text FROM (SELECT text, [{text}] AS held FROM texts) WHERE {is_other}"
+
+            assert connection.execute(differing).fetchall() == []
+            assert "THEN held ELSE" in at_once or "THEN list_transform" in at_once
 
 
 def test_a_text_that_begins_as_never_does_stays(curated_row: CuratedRow) -> None:

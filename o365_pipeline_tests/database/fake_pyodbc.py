@@ -13,6 +13,7 @@ SQL_TYPES = {
     "SQL_VARCHAR": 12,
     "SQL_BIGINT": -5,
     "SQL_INTEGER": 4,
+    "SQL_DOUBLE": 8,
     "SQL_TYPE_DATE": 91,
     "SQL_TYPE_TIMESTAMP": 93,
 }

@@ -17,10 +17,11 @@ from o365_pipeline.database.ledger import approval_event
 from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.loading import load_partition
-from o365_pipeline.mart.tables import dim_person, fact_message
+from o365_pipeline.mart.tables import agg_site_storage, dim_person, fact_message
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import SQL_TYPES, FakePyodbc
-from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, row_of
+from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY
+from o365_pipeline_tests.mart.prepared_rows import prepared
 
 URL = "mssql+pyodbc://@server.example/mart"
 
@@ -151,24 +152,23 @@ def test_without_unixodbc_one_line_says_what_to_install(monkeypatch: pytest.Monk
 
 
 def test_rows_go_in_bulk_with_the_type_of_each_column_whatever_the_first_row_lacks(pyodbc: FakePyodbc) -> None:
-    of_day: dict[str, object] = {"customer": CUSTOMER, "day": DAY}
     sent = dt.datetime(2026, 1, 5, 9, 0, 0, 123456)
-    rows = [
-        row_of(fact_message, **of_day, message_id="<1>", copies=1),
-        row_of(fact_message, **of_day, message_id="<2>", sent_at=sent, sender_id="ann", is_draft=True, copies=2),
-    ]
+    source = prepared(
+        fact_message,
+        {"message_id": "<1>", "copies": 1},
+        {"message_id": "<2>", "sent_at": sent, "date_key": DAY, "sender_id": "ann", "is_draft": True, "copies": 2},
+    )
 
     with connect(URL).begin() as connection:
-        load_partition(connection, fact_message, CUSTOMER, DAY, iter([rows]))
+        load_partition(connection, fact_message, source)
 
     wide, date, time = SQL_TYPES["SQL_WVARCHAR"], SQL_TYPES["SQL_TYPE_DATE"], SQL_TYPES["SQL_TYPE_TIMESTAMP"]
-    names = ("customer", "day", "message_id", "sent_at", "sender_id", "is_draft", "copies")
-    of_names = itemgetter(*(list(fact_message.columns.keys()).index(name) for name in names))
+    names = ("message_id", "sent_at", "date_key", "sender_id", "is_draft", "copies")
+    of_names = itemgetter(*(list(fact_message.columns.keys()).index(name) - 2 for name in names))
     assert of_names(pyodbc.sizes[-1]) == (
-        (wide, 100, 0),
-        (date, 10, 0),
         (wide, 400, 0),
         (time, 26, 6),
+        (date, 10, 0),
         (wide, 100, 0),
         (SQL_TYPES["SQL_INTEGER"], 10, 0),
         (SQL_TYPES["SQL_INTEGER"], 10, 0),
@@ -176,12 +176,26 @@ def test_rows_go_in_bulk_with_the_type_of_each_column_whatever_the_first_row_lac
     [(statement, bulk, is_fast)] = pyodbc.bulk
     assert is_fast
     assert statement.startswith("INSERT INTO fact_message (customer, day, message_id,")
-    midnight = dt.datetime.combine(DAY, dt.time())
-    assert [of_names(row) for row in bulk] == [
-        (CUSTOMER, midnight, "<1>", None, None, None, 1),
-        (CUSTOMER, midnight, "<2>", sent, "ann", 1, 2),
-    ]
-    assert [type(value) for value in of_names(bulk[1])[5:]] == [int, int]
+    assert f"VALUES ('{CUSTOMER}', '{DAY}', ?, " in statement and "OUTPUT" not in statement
+    assert [of_names(row) for row in bulk] == [("<1>", None, None, None, None, 1), ("<2>", sent, DAY, "ann", 1, 2)]
+    # A type that is not the one of a null would begin a new batch.
+    assert [type(value) for value in of_names(bulk[1])[2:]] == [dt.date, str, int, int]
+
+
+def test_numbers_with_a_point_have_a_type_too(pyodbc: FakePyodbc) -> None:
+    with connect(URL).begin() as connection:
+        load_partition(connection, agg_site_storage, prepared(agg_site_storage, {"version_share": 0.5}))
+
+    [place] = [place for place, name in enumerate(agg_site_storage.columns.keys()) if name == "version_share"]
+    assert pyodbc.sizes[-1][place - 2] == (SQL_TYPES["SQL_DOUBLE"], 15, 0)
+
+
+def test_a_partition_is_looked_for_by_the_types_of_its_columns(pyodbc: FakePyodbc) -> None:
+    """A parameter of Unicode for a column that is none would let the server convert the column and read every row."""
+    with connect(URL).begin() as connection:
+        load_partition(connection, fact_message, prepared(fact_message))
+
+    assert [size[0] for size in pyodbc.sizes[-1]] == [SQL_TYPES["SQL_VARCHAR"], SQL_TYPES["SQL_TYPE_DATE"]]
 
 
 def test_text_without_a_length_and_large_numbers_have_types_too(pyodbc: FakePyodbc) -> None:

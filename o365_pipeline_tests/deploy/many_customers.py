@@ -25,6 +25,9 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.mart.assets import mart_keys
 
 DAY = dt.date(2026, 11, 16)
+AGREED = dt.date(2999, 1, 1)
+"""The first day that the customers agreed to: none that the consent sensor of a daemon could ask for."""
+
 READING_SECONDS = 60
 
 DATA_REQUEST = """
@@ -62,8 +65,7 @@ factory = "adf-{number:02}"
 region = "westeurope"
 storage_account = "o365sandbox"
 container = "lake"
-first_day = {day}
-initial_days = {days}
+first_day = {agreed}
 data_request = "data_request.toml"
 application_secret = {{ key_vault = "https://kv.vault.azure.net/secrets/application" }}
 """
@@ -79,6 +81,8 @@ class ManyCustomers:
     days: int = 1
     people: int = 5
     mails: float = 2
+    mart_url: str | None = None
+    """The database of mart and ledger; without one, SQLite in the home."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -89,6 +93,7 @@ class ManyCustomers:
             "O365_SANDBOX_USERS": str(self.people),
             "O365_SANDBOX_MAILS": str(self.mails),
             "O365_SANDBOX_SECONDS": "0",
+            **({"O365_MART_URL": self.mart_url} if self.mart_url else {}),
         }
 
     def deliver(self) -> None:
@@ -97,7 +102,7 @@ class ManyCustomers:
         (self.home / "data_request.toml").write_text(
             "".join([DATA_REQUEST, *(DATASETS[name] for name in self.datasets)])
         )
-        entries = [CUSTOMER.format(number=number, day=DAY, days=self.days) for number in range(1, self.customers + 1)]
+        entries = [CUSTOMER.format(number=number, agreed=AGREED) for number in range(1, self.customers + 1)]
         (self.home / "customers.toml").write_text("".join(entries))
         deployment = load()
         for customer in deployment.customers:

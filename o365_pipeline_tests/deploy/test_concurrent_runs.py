@@ -78,7 +78,7 @@ def test_twenty_runs_at_once_succeed_without_an_error_of_locks(
         assert not [text for record in records for text in events(instance, record) if LOCK_ERRORS.search(text)]
     deployment = load()
     for customer in deployment.customers:
-        assert deployment.lakes.of(customer).objects(f"curated/user/{customer.name}")
+        assert deployment.lakes.of(customer).objects(f"curated/user/customer={customer.name}")
 
 
 def open_at_once(records: Sequence[dg.RunRecord]) -> int:

@@ -17,7 +17,7 @@ PROJECT = DEPLOY.parent
 PROGRAMS = Path(sys.executable).parent
 CONTAINER_FILE = DEPLOY / "Containerfile"
 ROLES = {"webserver", "daemon", "worker", "code-server"}
-INSTRUCTIONS = {"CMD", "COPY", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "RUN", "USER", "WORKDIR"}
+INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "RUN", "USER", "WORKDIR"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def test_every_instruction_is_one_that_is_checked_here() -> None:
 def test_every_stage_is_built_on_debians_slim_python_of_the_projects_version() -> None:
     first, *others = [instruction.arguments for instruction in named("FROM")]
 
-    assert first == "python:3.11-slim-bookworm AS pipeline"
+    assert [one.arguments for one in named("ARG")] == ["PYTHON_IMAGE=python:3.11-slim-bookworm"]
+    assert first == "${PYTHON_IMAGE} AS pipeline"
     assert [other.split()[0] for other in others] == ["pipeline"] * len(ROLES)
     assert {other.split()[-1] for other in others} == ROLES
 

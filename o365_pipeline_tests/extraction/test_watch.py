@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,12 +26,13 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.errors import FactoryRunFailedError
 from o365_pipeline.extraction import extraction_ledger as ledger
 from o365_pipeline.extraction import watch
-from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory
+from o365_pipeline.extraction.data_factory import CopyOutcome, DataFactory, FactoryRun
 from o365_pipeline.extraction.extraction_ledger import Extraction
 from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.sandbox.azure.factory_faults import RUNS_QUERY, CopyError, FactoryFaults
 from o365_pipeline.sandbox.cloud import SandboxCloud
 from o365_pipeline_tests.conftest import DAY, read_decisions
+from o365_pipeline_tests.ledger_rows import note_extraction
 from o365_pipeline_tests.runner import Runner, failure
 
 Submit = Callable[[], Extraction]
@@ -360,3 +362,64 @@ def approve(deployment: Deployment, customer: Customer) -> None:
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, "approver@contoso.example")
     read_decisions(deployment, customer)
+
+
+class Factories:
+    """Factories in which every run has succeeded; they answer when so many of them have been asked."""
+
+    def __init__(self, together: int = 1) -> None:
+        self.asked: list[str] = []
+        self.counted: list[str] = []
+        self._together = threading.Barrier(together, timeout=20)
+
+    def runs_since(self, customer: Customer, _since: dt.datetime) -> list[FactoryRun]:
+        self.asked.append(customer.name)
+        self._together.wait()
+        return [FactoryRun(f"{customer.name} {number}", "", "", "Succeeded", "", None) for number in range(3)]
+
+    def copy_outcome(self, _customer: Customer, run: FactoryRun) -> CopyOutcome:
+        self.counted.append(run.run_id)
+        return CopyOutcome(1, 1, None)
+
+
+def two_with_runs(deployment: Deployment, customer: Customer) -> Customers:
+    found = Customers(customer.model_copy(update={"name": name}) for name in ("contoso", "fabrikam"))
+    for each in found:
+        for number in range(3):
+            run_id = f"{each.name} {number}"
+            now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+            note_extraction(
+                deployment.database, run_id, run_id, customer=each.name, status="InProgress", submitted_at=now
+            )
+    return found
+
+
+def look_once(deployment: Deployment, factories: Factories, customers: Customers, after: str = "") -> str:
+    under_way = ledger.under_way(deployment.database, ["contoso", "fabrikam"])
+    return watch.refresh(deployment.database, factories, customers, under_way, LOG, after)  # type: ignore[arg-type]
+
+
+def test_factories_are_asked_at_the_same_time(deployment: Deployment, customer: Customer) -> None:
+    customers = two_with_runs(deployment, customer)
+
+    stopped = look_once(deployment, Factories(together=2), customers)
+
+    assert stopped == ""
+    assert ledger.under_way(deployment.database, ["contoso", "fabrikam"]) == []
+
+
+def test_a_tick_whose_time_is_over_asks_nothing_more_and_the_next_goes_on(
+    deployment: Deployment, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "WORKERS", 1)
+    customers, factories = two_with_runs(deployment, customer), Factories()
+    times = iter([0.0, 0.0, 0.0, 100.0])
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: next(times, 200.0)))
+
+    stopped = look_once(deployment, factories, customers)
+
+    assert (stopped, factories.counted) == ("contoso", ["contoso 0"])
+    monkeypatch.setattr(watch, "time", time)
+    assert look_once(deployment, factories, customers, stopped) == ""
+    assert factories.asked == ["contoso", "fabrikam", "contoso"]
+    assert ledger.under_way(deployment.database, ["contoso", "fabrikam"]) == []

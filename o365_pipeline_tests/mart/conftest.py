@@ -122,11 +122,6 @@ def rows(curated: duckdb.DuckDBPyConnection) -> Callable[[str], list[Row]]:
     return rows
 
 
-def row_of(table: sa.Table, **values: object) -> tuple[object, ...]:
-    """A row as it is loaded: the table's columns in their order; what is not named is None."""
-    return tuple(values.get(column.name) for column in table.columns)
-
-
 @contextmanager
 def empty_mart(folder: Path) -> Iterator[sa.URL]:
     """A database without anything of ours, for as long as the block lasts."""
@@ -191,9 +186,7 @@ def load(curated: duckdb.DuckDBPyConnection, database: Database) -> Callable[...
     def load(customer: str = CUSTOMER, day: dt.date = DAY) -> int:
         prepare(curated, customer, day)
         with database.begin() as connection:
-            return sum(
-                load_partition(connection, table, customer, day, rows_of(curated, table.name)) for table in MART_TABLES
-            )
+            return sum(load_partition(connection, table, curated) for table in MART_TABLES)
 
     return load
 

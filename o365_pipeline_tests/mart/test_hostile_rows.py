@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o365_pipeline.curated.curation import CURATED, Counts, path_of
+from o365_pipeline.curated.curation import Counts
+from o365_pipeline.curated.day_files import CURATED, day_folder, parquet, parts_of
 from o365_pipeline.curated.privacy import NOBODY, People
 from o365_pipeline.datasets import Dataset, catalogue, other_case
 from o365_pipeline.datasets.types import ColumnType
-from o365_pipeline.mart.build import CURATED_DAY, prepare, rows_of
+from o365_pipeline.mart.build import CURATED_DAY, prepare
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.lookback import lookbacks_at
 from o365_pipeline.mart.tables import MART_TABLES
@@ -164,20 +165,19 @@ def _load(servers: list[sa.URL], lake: Lake) -> None:
     with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         for dataset in catalogue().newest:
-            [file] = lake.stage([path_of(CURATED, dataset, "contoso", FIRST)], directory)
+            files = lake.stage(parts_of(lake, day_folder(CURATED, dataset.asset_name, "contoso", FIRST)), directory)
             connection.execute(f"INSERT INTO curated_day VALUES ('{dataset.asset_name}', DATE '{FIRST}')")
             for relation in filter(None, (dataset.asset_name, dataset.current_name)):
-                connection.execute(f"CREATE VIEW \"{relation}\" AS SELECT * FROM read_parquet('{file}')")
+                connection.execute(f'CREATE VIEW "{relation}" AS SELECT * FROM {parquet(files)}')
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = f"SELECT * REPLACE (concat('earlier ', id) AS id) FROM \"{dataset.asset_name}\""
                 connection.execute(f'CREATE VIEW "{lookback.relation}" AS {earlier}')
         prepare(connection, "contoso", FIRST)
         for table in MART_TABLES:
-            frames = list(rows_of(connection, table.name))
             loaded = []
             for url in servers:
                 with mart_database(url).begin() as transaction:
-                    load_partition(transaction, table, "contoso", FIRST, iter(frames))
+                    load_partition(transaction, table, connection)
                     query = sa.select(table).where(table.c.customer == "contoso", table.c.day == FIRST)
                     loaded.append(transaction.execute(query).mappings().all())
             assert len({len(rows) for rows in loaded}) == 1

@@ -17,7 +17,7 @@ from o365_pipeline.deployment import Deployment
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.extraction_ledger import PURGED, Extraction
 from o365_pipeline.mart.loading import mark_loaded
-from o365_pipeline.mart.tables import dim_person
+from o365_pipeline.mart.tables import dim_customer, dim_person
 from o365_pipeline.purge import deletion
 from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline_tests.conftest import DAY
@@ -79,6 +79,7 @@ def test_an_approval_a_claim_a_landing_and_a_purge_are_recorded_as_they_were(
     with database.begin() as connection:
         person = {"customer": customer.name, "day": DAY, "person_id": "ann", "extraction_id": "x1"}
         connection.execute(dim_person.insert().values(person))
+        connection.execute(dim_customer.insert().values(customer=customer.name, day=DAY, people=1, guests=0))
         provenance = sa.text("SELECT approver FROM ledger_row_provenance WHERE extraction_id = 'x1'")
         assert connection.scalars(provenance).all() == ["approver@contoso.example"]
     plan = Plan(customer=customer.name, reason="Denied", event_id=None, deletions=(Deletion(extraction_id="x1"),))
@@ -118,3 +119,24 @@ def test_text_is_cut_in_the_units_in_which_sql_server_counts(text: str | None, k
     assert len((cut or "").encode("utf-16-le")) <= 2 * 4000
     assert text is None or text.startswith(cut or "-")
     assert truncated(text, extraction.c.columns) == text
+
+
+def test_what_is_open_is_found_without_reading_what_is_done(database: Database) -> None:
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("the plan is SQLite's")
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    extraction_ledger.under_way(database, ["contoso"])
+    extraction_ledger.not_loaded(database, ["contoso"])
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+
+    with database.begin() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given).all() for text, given in asked]  # type: ignore[arg-type]
+    steps = [str(step[-1]) for plan in plans for step in plan]
+    assert len(plans) == 2
+    assert [step for step in steps if step.startswith("SCAN ledger_")] == []
+    assert any("ix_ledger_extraction_loaded_at" in step for step in steps)

@@ -10,10 +10,13 @@ from o365_pipeline.database.database import metadata
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.build import prepare, rows_of
-from o365_pipeline.mart.loading import load_partition
+from o365_pipeline.mart.loading import load_day, load_partition
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.sql_files import is_fed
 from o365_pipeline.mart.tables import MART_TABLES, dim_customer, dim_date, dim_person, fact_message
-from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, row_of, sqlite_only
+from o365_pipeline.raw.lake import Lake
+from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, SERVER, address, at, sqlite_only
+from o365_pipeline_tests.mart.prepared_rows import prepared
 
 
 @pytest.fixture
@@ -86,16 +89,13 @@ def test_a_load_that_fails_leaves_the_old_partition_and_readers_see_it_meanwhile
     before = content()
     seen_by_readers = []
 
-    def broken(frames):
-        yield from frames
-        # A reader of SQL Server waits until the load has ended.
-        seen_by_readers.append(before if SERVER else content())
-        raise OSError("the lake went away")
-
     def replace_all():
         with database.begin() as connection:
             for table in MART_TABLES:
-                load_partition(connection, table, CUSTOMER, DAY, broken(rows_of(curated, table.name)))
+                load_partition(connection, table, curated)
+            # A reader of SQL Server waits until the load has ended.
+            seen_by_readers.append(before if SERVER else content())
+            raise OSError("the lake went away")
 
     curated.execute("DELETE FROM message")
     with pytest.raises(OSError, match="the lake went away"):
@@ -103,13 +103,6 @@ def test_a_load_that_fails_leaves_the_old_partition_and_readers_see_it_meanwhile
 
     assert seen_by_readers == [before]
     assert content() == before
-
-
-def test_rows_of_another_partition_are_refused(database):
-    stray = row_of(dim_person, customer="fabrikam", day=DAY, person_id="p")
-
-    with database.begin() as connection, pytest.raises(ValueError, match="another partition"):
-        load_partition(connection, dim_person, CUSTOMER, DAY, iter([[stray]]))
 
 
 def test_a_table_that_no_dataset_feeds_has_no_rows_even_if_it_is_made(curated):
@@ -143,24 +136,29 @@ def test_a_day_without_data_is_empty_but_for_its_own_date_and_a_customer_of_nobo
     }
 
 
+def test_every_table_tells_its_first_rows_also_where_nothing_may_be_used(database, tmp_path):
+    loaded = load_day(Marts(database), Lake.in_folder(tmp_path / "lake"), CUSTOMER, DAY, [])
+
+    assert set(loaded.first_rows) == set(MART_TABLES)
+    assert {table.name for table, rows in loaded.first_rows.items() if rows} == {"dim_customer", "dim_date"}
+    assert loaded.first_rows[dim_customer] == [(CUSTOMER, DAY, 0, 0, None, None)]
+
+
 @sqlite_only
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
         ({"person_id": None}, "row 2, person_id: there is no value"),
-        ({"person_id": "secret"}, "row 2, customer, day, person_id: the key is that of a row before it"),
-        ({"level": 1 << 70}, "row 2, level: the number is too large"),
+        ({"person_id": "secret"}, "row 2, customer, day, person_id: the key is that of the row before it"),
+        ({"person_id": "z", "extraction_id": None}, "row 2, extraction_id: there is no value"),
     ],
 )
 def test_a_row_that_the_database_refuses_is_named_by_its_place_and_not_by_what_it_holds(database, value, reason):
-    good: dict[str, object] = {"customer": CUSTOMER, "day": DAY, "extraction_id": "x", "level": 1}
-    rows = [
-        row_of(dim_person, **good | {"person_id": "secret"} | more)
-        for more in ({}, {"person_id": "secret too"} | value)
-    ]
+    good: dict[str, object] = {"person_id": "secret", "extraction_id": "x", "level": 1}
+    source = prepared(dim_person, good, good | value)
 
     with pytest.raises(DatabaseError) as error, database.begin() as connection:
-        load_partition(connection, dim_person, CUSTOMER, DAY, iter([rows]))
+        load_partition(connection, dim_person, source)
 
     assert f"dim_person of contoso, {DAY}: " in str(error.value)
     assert reason in str(error.value)

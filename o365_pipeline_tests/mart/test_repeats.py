@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from o365_pipeline.database import transient
 from o365_pipeline.database.database import Database
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError
-from o365_pipeline.mart.build import prepare, rows_of
+from o365_pipeline.mart.build import prepare
 from o365_pipeline.mart.loading import load_partition
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.mart.conftest import CUSTOMER, DAY, address, at
@@ -60,14 +60,12 @@ def fail(database: Database) -> Fail:
 
 @pytest.fixture
 def load_day(curated: Any, fill: Any, database: Database, organization: None) -> Callable[[], int]:
-    """Load a day of one mail as the assets do: frames anew for each try."""
+    """Load a day of one mail as the assets do: rows anew for each try."""
     fill("message", {"puser": "bob", "id": "1", "from": address("ann"), "sent_date_time": at(9)})
     prepare(curated, CUSTOMER, DAY)
 
     def load(connection: sa.Connection) -> int:
-        return sum(
-            load_partition(connection, table, CUSTOMER, DAY, rows_of(curated, table.name)) for table in MART_TABLES
-        )
+        return sum(load_partition(connection, table, curated) for table in MART_TABLES)
 
     return lambda: database.run(load)
 

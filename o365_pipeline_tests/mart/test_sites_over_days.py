@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.curated.current_state import current_path
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction
@@ -102,12 +101,11 @@ def test_after_a_purge_the_days_after_it_are_folded_and_loaded_anew(history: His
 
     purge(history, customer, Deletion(extraction_id=extraction_of(MON)))
 
-    dataset = catalogue()[SITES]
-    assert not history.lake.exists(current_path(dataset, CUSTOMER, MON))
+    assert history.state(SITES, MON) == b""
     assert titles(history, MON) == []
     assert titles(history, TUE) == ["a2", "c2"]
     assert titles(history, THU) == ["a2"]
-    rebuilt = history.lake.read(current_path(dataset, CUSTOMER, THU))
+    rebuilt = history.state(SITES, THU)
     assert rebuilt == history.build_current_state(SITES, THU)
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.ledger import landing
 from o365_pipeline.datasets import catalogue

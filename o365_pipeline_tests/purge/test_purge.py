@@ -95,7 +95,7 @@ def test_nothing_that_killed_processes_were_at_work_on_is_left(
     work = deployment.home / "scratch" / "killed" / "work.duckdb"
     half = [
         deployment.home / "lake" / path / "part.parquet#1"
-        for path in ("raw/contoso/user/2026-11-16/run", "curated/message/contoso")
+        for path in ("raw/contoso/user/2026-11-16/run", "curated/message/customer=contoso")
     ]
     for left in (work, *half):
         left.parent.mkdir(parents=True, exist_ok=True)
@@ -281,7 +281,7 @@ def test_a_dropped_column_is_purged_from_raw_curated_and_mart_and_the_rest_stays
     raw = [lake_of(deployment).read(path) for path, _ in lake_of(deployment).objects("raw/contoso/user")]
     assert raw
     assert not [content for content in raw if b"jobTitle" in content]
-    curated = [path for path, _ in lake_of(deployment).objects("curated/user/contoso")]
+    curated = [path for path, _ in lake_of(deployment).objects("curated/user/customer=contoso")]
     files = lake_of(deployment).stage(curated, deployment.home)
     with duckdb.connect() as connection:
         titles, names = connection.execute(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.assets import APPROVAL
+from o365_pipeline.curated.day_files import CURATED, day_folder, day_of
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.customers.retention import DAYS_BEFORE, Horizon, Retention
 from o365_pipeline.database.deletion_ledger import purge as purge_table
@@ -123,10 +124,10 @@ def test_old_days_of_a_window_go_and_the_state_as_of_them_is_what_later_changes_
 
     keep_from(deployment, customer, moved, curated=SECOND, mart=SECOND)
 
-    of_the_first_day = [path for path in paths(deployment, "curated", "quarantine", "user_rows") if f"/{DAY}." in path]
-    assert of_the_first_day == [
-        f"curated/{name}/contoso/{DAY}.parquet" for name in (SITES.asset_name, SITES.current_name)
-    ]
+    held = paths(deployment, "curated", "quarantine", "user_rows")
+    assert {path.rpartition("/")[0] for path in held if day_of(path) == DAY} == {
+        day_folder(CURATED, str(name), "contoso", DAY) for name in (SITES.asset_name, SITES.current_name)
+    }
     assert paths(deployment, "raw")
     assert moved.execute_day("landing_job", moved.keys("curated", "mart"), SECOND).success
     left = mart_rows(deployment)
@@ -157,7 +158,7 @@ def test_nothing_is_due_before_its_time_and_once_it_is_deleted(
     assert at_the_end
     carry_out(moved.instance, deployment.marts, lake_of(deployment), short, at_the_end)
     assert {day for rows in mart_rows(deployment).values() for _, day, *_ in rows} == set()
-    assert {path.rpartition("/")[2] for path in paths(deployment, "curated")} == {f"{DAY}.parquet", f"{SECOND}.parquet"}
+    assert {day_of(path) for path in paths(deployment, "curated")} == {DAY, SECOND}
     last = plan_retention(deployment.database, short, DAY + dt.timedelta(days=62))
     assert last
     carry_out(moved.instance, deployment.marts, lake_of(deployment), short, last)

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customer
+from o365_pipeline.database.ledger import extraction as extraction_table
 from o365_pipeline.database.ledger import landing as landing_table
 from o365_pipeline.database.ledger import release
 from o365_pipeline.datasets import catalogue
@@ -22,7 +23,7 @@ from o365_pipeline.extraction.submission import Submitter
 from o365_pipeline.extraction.windows import Window
 from o365_pipeline.raw import landing
 from o365_pipeline.raw.manifest import MANIFEST_NAME, landings_of
-from o365_pipeline.raw.parts import check_parts, stage_parts
+from o365_pipeline.raw.parts import check_parts, staged_parts
 from o365_pipeline.raw.release import release_days, release_landing
 from o365_pipeline_tests.conftest import DAY
 from o365_pipeline_tests.runner import lake_of
@@ -59,7 +60,8 @@ def submit(deployment: Deployment, customer: Customer, claimant: str = "run-a") 
 def read(deployment: Deployment) -> None:
     """Read the day as curation does."""
     landed = landings_of(deployment.database, lake_of(deployment), "contoso", USERS, [DAY])[DAY]
-    stage_parts(lake_of(deployment), landed.manifest, Path())
+    with staged_parts(lake_of(deployment), landed.manifest, Path()):
+        pass
 
 
 def verify(deployment: Deployment, entry: Extraction) -> None:
@@ -96,6 +98,15 @@ def test_a_damaged_landing_is_found_by_whoever_reads_it_and_named(
     )
     with pytest.raises(DamagedLandingError, match=told):
         verify(deployment, sealed)
+
+
+def test_damage_is_told_rather_than_what_a_reader_stumbles_over(deployment: Deployment, sealed: Extraction) -> None:
+    lake = lake_of(deployment)
+    landed = landings_of(deployment.database, lake, "contoso", USERS, [DAY])[DAY]
+    lake.write(f"{landing.folder(USERS, sealed)}/part-1.json", b'{"id": ]}\n')
+
+    with pytest.raises(DamagedLandingError), staged_parts(lake, landed.manifest, Path()):
+        raise ValueError("not JSON")
 
 
 def test_a_released_landing_leaves_its_reason_and_nothing_else(deployment: Deployment, sealed: Extraction) -> None:
@@ -150,7 +161,7 @@ def test_a_command_that_was_interrupted_is_repeated_without_paying_again(
     seal(deployment, anew)
     assert give_up(deployment, customer) == run_id, "when it is sealed"
 
-    deployment.database.execute(landing_table.update().values(loaded_at=dt.datetime(2026, 11, 20)))
+    deployment.database.execute(extraction_table.update().values(loaded_at=dt.datetime(2026, 11, 20)))
     assert give_up(deployment, customer) is None, "it was in the mart, so that it was asked for once more"
 
 

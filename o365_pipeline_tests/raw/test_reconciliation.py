@@ -217,3 +217,21 @@ def test_a_tick_looks_at_so_many_records_and_the_next_goes_on(
     second = tick(deployment, instance, first.cursor)
 
     assert [event.asset_key.path[-1] for event in (*first.asset_events, *second.asset_events)] == ["message", "event"]
+
+
+def test_a_tick_whose_time_is_over_leaves_the_other_datasets_to_the_next(
+    deployment: Deployment, instance: dg.DagsterInstance, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation_check, "RECONCILING_SECONDS", 0)
+    note_operation(deployment.database, customer, note_landed(deployment))
+    note_operation(deployment.database, customer, "r2", dataset="BasicDataSet_v0.Event_v1")
+
+    first = tick(deployment, instance)
+    note_operation(deployment.database, customer, "r3", dataset="BasicDataSet_v0.Event_v1")
+    second = tick(deployment, instance, first.cursor)
+    third = tick(deployment, instance, second.cursor)
+    last = tick(deployment, instance, third.cursor)
+
+    events = [event for result in (first, second, third, last) for event in result.asset_events]
+    assert [event.asset_key.path[-1] for event in events] == ["event", "message", "event"], "what waited comes first"
+    assert last.cursor == "3@"

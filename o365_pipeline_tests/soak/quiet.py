@@ -13,10 +13,10 @@ import duckdb
 import sqlalchemy as sa
 
 from o365_pipeline.cli.headless import extraction_of_days
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS, path_of
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS, day_folder, parquet, parts_of
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing, release
+from o365_pipeline.database.ledger import extraction, landing, release
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.extraction import extraction_ledger
@@ -77,7 +77,7 @@ def _unfinished(world: World) -> Iterator[Extraction]:
 
 
 def _is_loaded(world: World, entry: Extraction) -> bool:
-    query = sa.select(landing.c.loaded_at).where(landing.c.extraction_id == entry.extraction_id)
+    query = sa.select(extraction.c.loaded_at).where(extraction.c.extraction_id == entry.extraction_id)
     with world.deployment.database.begin() as connection:
         return connection.scalar(query) is not None
 
@@ -131,9 +131,10 @@ def _every_row_is_somewhere(world: World, customer: Customer, dataset: Dataset, 
 def _rows_of_day(world: World, customer: Customer, dataset: Dataset, day: dt.date) -> int:
     lake = world.deployment.lakes.of(customer)
     with scratch_folder() as folder, duckdb.connect() as connection:
-        paths = [path_of(stage, dataset, customer.name, day) for stage in (CURATED, USER_ROWS, QUARANTINE)]
-        names = [str(file) for file in lake.stage(paths, folder)]
-        [(rows,)] = connection.execute("SELECT count(*) FROM read_parquet(?, union_by_name = true)", [names]).fetchall()
+        stages = (CURATED, USER_ROWS, QUARANTINE)
+        folders = [day_folder(stage, dataset.asset_name, customer.name, day) for stage in stages]
+        files = lake.stage([path for of_stage in folders for path in parts_of(lake, of_stage)], folder)
+        [(rows,)] = connection.execute(f"SELECT count(*) FROM {parquet(files)}").fetchall()
         return int(rows)
 
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.curated.curation import CURATED, QUARANTINE, USER_ROWS
+from o365_pipeline.curated.day_files import CURATED, QUARANTINE, USER_ROWS, files_below, parquet
 from o365_pipeline.curated.people import people_of
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import LandingError, SettingsError
@@ -52,10 +52,10 @@ def stored(deployment: Deployment) -> str:
     """All that is curated, in quarantine, told of mailboxes, and in the mart, in lower case."""
     lake = lake_of(deployment)
     texts = [json.dumps(mart_rows(deployment), default=str)]
-    paths = [path for stage in (CURATED, USER_ROWS, QUARANTINE) for path, _ in lake.objects(stage)]
+    paths = [path for stage in (CURATED, USER_ROWS, QUARANTINE) for path, _ in files_below(lake, stage)]
     with duckdb.connect() as connection:
         texts += [
-            json.dumps(connection.execute(f"FROM read_parquet('{file}')").fetchall(), default=str)
+            json.dumps(connection.execute(f"FROM {parquet([file])}").fetchall(), default=str)
             for file in lake.stage(paths, Path())
         ]
     return "\n".join(texts).lower()

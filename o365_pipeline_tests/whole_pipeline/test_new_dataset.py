@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from o365_pipeline.consent.approvals import State
-from o365_pipeline.curated.curation import CURATED, path_of
+from o365_pipeline.curated.day_files import CURATED, day_folder, parts_of
 from o365_pipeline.datasets import Catalogue, Dataset, catalogue
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.conftest import DAY, read_decisions
@@ -87,7 +87,8 @@ def test_a_new_dataset_takes_one_entry_and_no_other_edit(
         assert runner.instance.get_latest_materialization_event(key)
     lake = lake_of(deployment)
     for day in (DAY, DAY + dt.timedelta(days=1)):
-        [file] = lake.stage([path_of(CURATED, whiteboards, customer.name, day)], deployment.home)
+        folder = day_folder(CURATED, whiteboards.asset_name, customer.name, day)
+        [file] = lake.stage(parts_of(lake, folder), deployment.home)
         rows = duckdb.sql(
             f"SELECT count(*) AS rows, count(id) AS ids, count(strokes) AS strokes, count(title) AS titles, "
             f"min(changed_date_time)::DATE AS first, max(changed_date_time)::DATE AS last FROM '{file}'"

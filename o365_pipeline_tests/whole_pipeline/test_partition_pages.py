@@ -66,7 +66,8 @@ def test_each_days_page_shows_that_days_rows_and_file(deployment: Deployment, pa
     assert len({page["dagster/row_count"] for page in mails.values()}) > 1
     for asset in ("curated/message", "curated/share_point_sites_current"):
         for day, page in pages(asset).items():
-            assert re.fullmatch(rf"\[\S+/contoso/{day}\.parquet\]\(file://\S+/{day}\.parquet\)", page["file"])
+            file = rf"\S+/customer=contoso/day={day}/part-00000\.parquet"
+            assert re.fullmatch(rf"\[{file}\]\(file://{file}\)", page["file"])
             assert (page["preview"] == "no rows") == (page["dagster/row_count"] == 0)
     assert {day for day, page in mails.items() if f"| {day}" not in page["preview"]} == set()
 

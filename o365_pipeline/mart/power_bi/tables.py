@@ -7,13 +7,11 @@ What belongs here: what Power BI calls the star's tables and columns, and how it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import sqlalchemy as sa
 
-from o365_pipeline.mart.star.contents import DIMENSIONS, FACTS
 from o365_pipeline.mart.star.model import star_model
 from o365_pipeline.mart.star.parts import StarColumn, StarTable
 
@@ -73,11 +71,6 @@ class ModelRelationship:
     is_active: bool
 
 
-def column_name(column: StarColumn) -> str:
-    """Returns what people read: the date of a row is no key to them."""
-    return "Date" if column.name == "date_key" else column.caption
-
-
 @cache
 def model_tables() -> tuple[ModelTable, ...]:
     """Returns the star's tables, and the second table of people."""
@@ -92,8 +85,8 @@ def model_relationships() -> tuple[ModelRelationship, ...]:
     """Returns what Power BI can relate: a table's references to itself are not."""
     return tuple(
         ModelRelationship(
-            (one.many.caption, column_name(one.many.column[one.column])),
-            (SECOND_PERSON if is_second else one.one.caption, column_name(one.one.column[one.key])),
+            (one.many.caption, one.many.column[one.column].caption),
+            (SECOND_PERSON if is_second else one.one.caption, one.one.column[one.key].caption),
             is_active=one.is_active or is_second,
         )
         for one in star_model().relationships
@@ -113,16 +106,16 @@ def _column(table: StarTable, column: StarColumn) -> ModelColumn:
     data_type, shown = _type_and_format(column.type)
     is_time = isinstance(column.type, sa.DateTime)
     return ModelColumn(
-        column_name(column),
+        column.caption,
         column.name,
         data_type,
         _for_people(column.description),
-        is_hidden=column.is_hidden or column.refers_to is not None,
+        is_hidden=column.is_hidden,
         is_key=column.name == table.key,
         is_summed=column.is_summed,
         format=shown if not is_calendar or data_type == "dateTime" else None,
         folder=FLAGS if column.is_flag else TIMES if is_time else None,
-        sorted_by=column_name(table.column[sorted_by]) if sorted_by else None,
+        sorted_by=table.column[sorted_by].caption if sorted_by else None,
     )
 
 
@@ -140,14 +133,7 @@ def _type_and_format(column_type: sa.types.TypeEngine) -> tuple[str, str | None]
     raise TypeError(f"no type of Power BI for {column_type!r}")
 
 
-@cache
-def _captions() -> Mapping[str, str]:
-    """The model's tables by what the database calls them."""
-    caption = {table.noun: table.caption for table in star_model().tables}
-    nouns = {f"dim_{noun}": noun for noun in DIMENSIONS} | {f"star_{noun}": noun for noun in caption} | {**FACTS}
-    return {name: caption[noun] for name, noun in nouns.items()}
-
-
 def _for_people(description: str) -> str:
     """Returns a description that calls tables as the model does."""
-    return re.sub(r"\b[a-z_]+\b", lambda word: _captions().get(word[0], word[0]), description)
+    captions = {table.noun: table.caption for table in star_model().tables}
+    return re.sub(r"\b(?:star|dim)_([a-z_]+)", lambda found: captions[found[1]], description)

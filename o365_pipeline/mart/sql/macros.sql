@@ -15,6 +15,10 @@ CREATE OR REPLACE TEMP MACRO within_bigint(number) AS
     (CASE WHEN number < -1e18::HUGEINT THEN -1e18::HUGEINT WHEN number > 1e18::HUGEINT THEN 1e18::HUGEINT
         ELSE number::HUGEINT END)::BIGINT;
 
+-- A date or a time that its column can hold: null, where databases and Python have no such year.
+CREATE OR REPLACE TEMP MACRO within_years(moment) AS
+    CASE WHEN year(moment) BETWEEN 1 AND 9999 THEN moment END;
+
 -- What is the same of texts that differ by case alone, or by letters that are composed of an accent and a letter.
 CREATE OR REPLACE TEMP MACRO as_compared(text) AS lower(nfc_normalize(text));
 

@@ -152,7 +152,9 @@ customer_day = StarTable(
             refers_to="star_customer",
             is_hidden=True,
         ),
-        StarColumn("date_key", sa.Date(), "The date", lambda _: "d.date_key", refers_to="star_calendar"),
+        StarColumn(
+            "date_key", sa.Date(), "The date", lambda _: "d.date_key", refers_to="star_calendar", is_hidden=True
+        ),
         StarColumn(
             "is_working_day",
             sa.Integer(),

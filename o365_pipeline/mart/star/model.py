@@ -6,6 +6,7 @@ are called is in `contents.py`, the dates are in `calendar.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -102,7 +103,7 @@ def _dimension(noun: str) -> StarTable:
     is_current = StarColumn(
         "is_current",
         sa.Integer(),
-        "1 where the customer's newest day has it, 0 for what has gone since",
+        "1 where the customer's newest day has it, else 0; what has gone since is there as last known",
         lambda _: "CASE WHEN t.day = newest.day THEN 1 ELSE 0 END",
         is_flag=True,
     )
@@ -144,20 +145,18 @@ def _fact(table: sa.Table, noun: str) -> StarTable:
         columns.append(_own_key(noun, table, of_day=True))
     if parent is not None:
         of = _noun_of(parent.key.table)
-        columns += _dates("COALESCE(p.date_key, t.day)", f"Of the {of}: {parent.key.table.c.date_key.comment}")
+        columns += _dates("COALESCE(p.date_key, t.day)", f"Of the {of}: {_said(parent.key.table.c.date_key)}")
     elif is_snapshot or "date_key" not in table.c:
         columns += _dates("t.day", "The day that the row is as of")
     else:
-        columns += _dates("t.date_key", table.c.date_key.comment or "")
+        columns += _dates("t.date_key", _said(table.c.date_key))
     if is_snapshot and "date_key" in table.c:
-        columns.append(
-            _plain(table, table.c.date_key, name="created_date_key", refers_to=calendar.name, is_hidden=True)
-        )
+        columns.append(_date_key("created_date_key", "t.date_key", _said(table.c.date_key)))
     columns += _columns(table, of_now=False)
     return StarTable(
         noun,
         Kind.SNAPSHOT if is_snapshot else Kind.EVENT,
-        f"{table.comment}.",
+        f"{_in_star(table.comment or '')}.",
         tuple(columns),
         _source(table, parent),
         key=key,
@@ -174,7 +173,7 @@ def _source(table: sa.Table, parent: Reference | None) -> Expression:
 
 
 def _dates(date: str, description: str) -> Iterator[StarColumn]:
-    yield StarColumn("date_key", sa.Date(), description, lambda _: date, refers_to=calendar.name)
+    yield _date_key("date_key", date, description)
     yield StarColumn(
         "customer_day_key",
         sa.String(111),
@@ -182,6 +181,12 @@ def _dates(date: str, description: str) -> Iterator[StarColumn]:
         lambda server: server.key("t.customer", server.date_text(date)),
         refers_to=PREFIX + CUSTOMER_DAY,
         is_hidden=True,
+    )
+
+
+def _date_key(name: str, date: str, description: str) -> StarColumn:
+    return StarColumn(
+        name, sa.Date(), description, lambda server: server.date(date), refers_to=calendar.name, is_hidden=True
     )
 
 
@@ -211,12 +216,12 @@ def _keys_of(reference: Reference, of_now: bool) -> Iterator[StarColumn]:
     role = noun if column.name == reference.key.name else column.name.removesuffix("_id")
     of = PREFIX + noun
     if noun not in DIMENSIONS:
-        yield _key_column(f"{role}_key", column, f"{column.comment}: its row in {of}", of_day=True, refers_to=of)
+        yield _key_column(f"{role}_key", column, f"{_said(column)}: leads to its row", of_day=True, refers_to=of)
         return
-    yield _key_column(f"{role}_key", column, f"{column.comment}: as {of} has it now", refers_to=of)
+    yield _key_column(f"{role}_key", column, f"{_said(column)}: leads to what is known now", refers_to=of)
     if noun in WITH_HISTORY and not of_now:
         then = f"{of}_snapshot"
-        told = f"{column.comment}: as {then} has it on the day that loaded the row"
+        told = f"{_said(column)}: leads to what held on the day that loaded the row"
         yield _key_column(f"{role}_snapshot_key", column, told, of_day=True, refers_to=then)
 
 
@@ -242,22 +247,19 @@ def _key_column(
     return StarColumn(name, kind, description, expression, refers_to, is_hidden=True)
 
 
-def _plain(
-    table: sa.Table, column: sa.Column, name: str | None = None, refers_to: str | None = None, is_hidden: bool = False
-) -> StarColumn:
+def _plain(table: sa.Table, column: sa.Column, refers_to: str | None = None, is_hidden: bool = False) -> StarColumn:
     is_flag = isinstance(column.type, sa.Boolean)
     is_number = isinstance(column.type, sa.Integer | sa.Double)
     never = DOES_NOT_ADD_UP - SUMS_OF_DAYS.get(table.name, set()) | DISTINCT_PEOPLE.get(table.name, set())
     is_hours = table is tables.fact_viva_metric and is_number and column.name != "influence_score"
-    said = (column.comment or "").replace(", as of the day", "")
 
     def value(server: ServerSql) -> str:
         return f"t.{server.name(column.name)}"
 
     return StarColumn(
-        name or column.name,
+        column.name,
         sa.Integer() if is_flag else column.type,
-        f"1 or 0: {said}" if is_flag else said,
+        _said_of_flag(column) if is_flag else _said(column),
         (lambda server: server.flag(value(server))) if is_flag else value,
         refers_to=refers_to,
         is_hidden=is_hidden,
@@ -267,13 +269,33 @@ def _plain(
     )
 
 
+def _said(column: sa.Column) -> str:
+    """What the column holds, in the star's names."""
+    return _in_star(column.comment or "").replace(", as of the day", "")
+
+
+def _said_of_flag(column: sa.Column) -> str:
+    """A truth value's comment begins with True, and ends where it is null."""
+    holds, semicolon, rest = _said(column).removeprefix("True").partition(";")
+    return f"1{holds}, else 0{semicolon}{rest}"
+
+
+def _in_star(text: str) -> str:
+    """A text with the star's names instead of those of tables."""
+    return re.sub(r"\b(?:dim|fact|bridge|agg)_[a-z_]+", lambda found: PREFIX + _noun_of_name(found[0]), text)
+
+
 def _table_of(noun: str) -> sa.Table:
     [table] = [table for table in MART_TABLES if table.name == f"dim_{noun}"]
     return table
 
 
 def _noun_of(table: sa.Table) -> str:
-    return FACTS.get(table.name) or table.name.removeprefix("dim_")
+    return _noun_of_name(table.name)
+
+
+def _noun_of_name(name: str) -> str:
+    return calendar.noun if name == tables.dim_date.name else FACTS.get(name) or name.removeprefix("dim_")
 
 
 @cache

@@ -20,6 +20,9 @@ Expression = Callable[[ServerSql], str]
 
 PREFIX = "star_"
 
+DATE_KEY = "date_key"
+"""The one key that people read: it is the date itself."""
+
 UNITS = {"minutes": "minutes", "bytes": "bytes", "days": "days", "at": "UTC"}
 """The unit of a column, by the last word of its name."""
 
@@ -63,7 +66,7 @@ class StarColumn:
     @property
     def caption(self) -> str:
         """The name that a person reads: Duration (minutes)."""
-        words = self.name.split("_")
+        words = ["date"] if self.name == DATE_KEY else self.name.split("_")
         unit = self.unit
         if unit and words[-1] == unit and len(words) > 1:
             words.pop()

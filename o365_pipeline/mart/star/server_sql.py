@@ -67,6 +67,12 @@ class ServerSql:
             is_plain, coded = f"{value} !~ '{NOT_PLAIN}'", f"encode(convert_to({value}, 'UTF8'), 'hex')"
         return f"CASE WHEN {is_plain} THEN {value} WHEN {value} IS NOT NULL THEN {self.joined(MARK, coded)} END"
 
+    def date(self, value: str) -> str:
+        """Returns a table's date as it is joined with the calendar's: SQLite would take it for a number, and make no
+        index of the calendar's texts.
+        """
+        return f"+{value}" if self.is_sqlite else value
+
     def date_text(self, value: str, length: int = 10) -> str:
         """Returns a date as 2026-11-16, or the beginning of that."""
         if self.is_sqlite:

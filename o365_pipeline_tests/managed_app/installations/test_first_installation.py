@@ -23,7 +23,7 @@ from azure.core.exceptions import HttpResponseError
 from starlette.testclient import TestClient
 
 from o365_pipeline.cli import main as cli
-from o365_pipeline.cli import purchaser
+from o365_pipeline.cli.offer import purchaser
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import DatabaseError, ExtractionError
 from o365_pipeline.sandbox.azure import installation
@@ -177,7 +177,8 @@ def readable(path: Path) -> str:
     content = path.read_bytes()
     texts = [content.decode("utf-8", "replace")]
     if path.suffix == ".parquet":
-        rows = duckdb.connect().execute("SELECT to_json(r)::VARCHAR FROM read_parquet(?) r", [str(path)]).fetchall()
+        query = "SELECT to_json(r)::VARCHAR FROM read_parquet(?, hive_partitioning = false) r"
+        rows = duckdb.connect().execute(query, [str(path)]).fetchall()
         texts += [text for (text,) in rows]
     elif content.startswith(b"SQLite format 3"):
         texts += values_of(path)

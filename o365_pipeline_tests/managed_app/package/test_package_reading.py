@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from o365_pipeline.cli.package import validate as validate_command
+from o365_pipeline.cli.offer.package import validate as validate_command
 from o365_pipeline.errors import O365PipelineError, UsageError
 from o365_pipeline.managed_app.package.package import README, TEMPLATE, VIEWS, WIZARD, packed
 from o365_pipeline.managed_app.package.package_problems import MAX_PROBLEMS

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
-from o365_pipeline.cli import publish as cli_publish
 from o365_pipeline.cli.managed_app import managed_app
+from o365_pipeline.cli.offer import publish as cli_publish
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import PublishError, SettingsError, UsageError
 from o365_pipeline.managed_app import offer as offers

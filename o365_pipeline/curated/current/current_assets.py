@@ -10,7 +10,8 @@ from typing import Any
 import dagster as dg
 
 from o365_pipeline.curated.assets import approved_columns, curated_key
-from o365_pipeline.curated.current_state import current_path, rebuild_states
+from o365_pipeline.curated.current.current_state import current_folder, rebuild_states
+from o365_pipeline.curated.day_files import parts_of
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.partitions import customer_days, partition_key
 from o365_pipeline.dagster_ui.labels import DATA_ENGINEERING
@@ -92,7 +93,7 @@ def folded_anew(dataset: Dataset, customer: str, day: dt.date, page: Mapping[str
 
 def current_page(lake: Lake, dataset: Dataset, customer: str, day: dt.date, rows: int) -> dict[str, Any]:
     """Returns what the day's page shows of the current state."""
-    path = current_path(dataset, customer, day)
+    path = parts_of(lake, current_folder(dataset, customer, day))[0]
     with duckdb_session() as (connection, directory):
         [file] = lake.stage([path], directory)
         return {"dagster/row_count": rows, **file_page(connection, file, path, lake.uri(path))}
