@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.power_bi.tmdl import text
 
 
@@ -20,11 +21,20 @@ class ServerKind(Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """A server and a database on it; a project asks for both by parameters."""
+    """A server and a database on it; a project asks for both by parameters.
+
+    Raises:
+        UsageError: a name is empty, or more than one line.
+    """
 
     kind: ServerKind
     server: str
     database: str
+
+    def __post_init__(self) -> None:
+        for name, value in (("server", self.server), ("database", self.database)):
+            if not value.strip() or not value.isprintable():
+                raise UsageError(f"the {name} is {value!r}: expected a name in one line")
 
     def rows(self, view: str) -> str:
         """Returns the query of a view's rows."""

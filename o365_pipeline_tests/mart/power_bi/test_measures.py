@@ -104,7 +104,7 @@ class Numbers:
     """A mart, asked in DAX and in SQL."""
 
     def __init__(self, model: dict[str, Any], connection: sa.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._dax = DaxModel(model, connection)
         self._sql = {measure.name: measure.sql for measure in MEASURES}
 
@@ -112,7 +112,7 @@ class Numbers:
         return self._dax.value(measure, filters)
 
     def in_sql(self, measure: str) -> Any:
-        return self._connection.exec_driver_sql(self._sql[measure]).scalar_one()
+        return self.connection.exec_driver_sql(self._sql[measure]).scalar_one()
 
 
 def fill_sites(connection: sa.Connection) -> None:
@@ -220,6 +220,13 @@ def test_the_measures_of_sites_are_of_each_customers_newest_day(sites: Numbers) 
     assert_agree(sites, OF_SITES)
 
 
+def test_sites_are_counted_where_nobody_asked_for_people(model: dict[str, Any], sites: Numbers) -> None:
+    with sites.connection.begin_nested() as later:
+        sites.connection.execute(sa.delete(dim_customer))
+        assert_agree(Numbers(model, sites.connection), OF_SITES)
+        later.rollback()
+
+
 def test_every_measure_was_worked_out_by_hand() -> None:
     assert {measure.name for measure in MEASURES} == {*OF_FIVE_PEOPLE, *OF_A_TEAM, *OF_SITES}
 
@@ -263,6 +270,8 @@ def midnight(day: dt.date) -> dt.datetime:
         # The site shared much on Monday, and is gone on its customer's newest day.
         ("Links for anyone", {"Site.Site key": ["contoso/gone"]}, None),
         ("Storage (GB)", {"Site.Site key": ["contoso/gone"]}, None),
+        ("Storage (GB)", {"Site.Site key": ["contoso/gone"], "Calendar.Date": [midnight(MONDAY)]}, 1),
+        ("Storage (GB)", {"Calendar.Year month": ["2026-01"], "Customer.Customer": ["contoso"]}, 6 + 2),
         ("Storage (GB)", {"Calendar.Date": [midnight(MONDAY)]}, 4 + 1 + 8),
         ("Sites", {"Site.Site key": ["contoso/plan"]}, 1),
         ("Open permissions", {"Site exposure.Level": ["Site"]}, 1),

@@ -179,6 +179,12 @@ def test_descriptions_call_tables_as_the_model_does(texts: Mapping[str, str]) ->
     assert [line for line in described if re.search(r"\b(star|dim|fact|bridge|agg)_", line)] == []
 
 
+def test_names_differ_by_more_than_case(columns: Columns) -> None:
+    """Power BI tells no case apart, nor do the file systems of the machines that it runs on."""
+    for names in (list(columns), *(list(table) for table in columns.values()), [one.name for one in MEASURES]):
+        assert len({name.casefold() for name in names}) == len(names)
+
+
 def test_ids_are_unique_within_the_model(texts: Mapping[str, str]) -> None:
     ids = re.findall(r"lineageTag: (\S+)", "\n".join(texts.values()))
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from o365_pipeline.cli.main import cli
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.power_bi.project import MODEL, REPORT, SHORTCUT, project_files, write_project
-from o365_pipeline.mart.power_bi.source import ServerKind
+from o365_pipeline.mart.power_bi.source import ServerKind, Source
 from o365_pipeline_tests.mart.power_bi.conftest import CUSTOMERS, SOURCE
 
 
@@ -34,6 +34,13 @@ def test_another_server_changes_the_parameters_alone() -> None:
     changed = {name for name, text in mine.items() if other[name] != text}
     assert changed == {f"{MODEL}/definition/expressions.tmdl"}
     assert 'expression Server = "a""b.example" meta' in other[changed.pop()]
+
+
+@pytest.mark.parametrize("name", ["", " ", 'x"\n\tlet', "x\ty"])
+def test_a_server_or_database_without_a_name_in_one_line_is_refused(name: str) -> None:
+    for server, database in ((name, "office"), ("mart.example", name)):
+        with pytest.raises(UsageError, match="expected a name in one line"):
+            Source(ServerKind.SQL_SERVER, server, database)
 
 
 def test_postgresql_is_asked_in_its_own_words() -> None:

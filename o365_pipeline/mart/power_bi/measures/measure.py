@@ -35,14 +35,16 @@ def of_newest_day(table: str, expression: str, *filters: str) -> str:
     """Returns the DAX of an expression over a snapshot: of the last day that is seen and that a customer has, summed
     over customers.
 
-    The last day is the customer's, whatever else is filtered: what is gone on that day counts no more.
+    The last day is the customer's, whatever else is filtered: what is gone on that day counts no more. Without
+    KEEPFILTERS, Power BI takes a filter of a date that a relationship uses for one of the whole table, and drops the
+    table's others. Customers are those of the snapshot: where nobody asked for people, Customer has no row.
     """
-    of_day = ", ".join((expression, f"'{table}'[Date] = _day", *filters))
+    of_day = ", ".join((expression, f"KEEPFILTERS('{table}'[Date] = _day)", *filters))
     return f"""VAR _last = MAX('Calendar'[Date])
 RETURN
 	SUMX(
-		VALUES('Customer'[Customer]),
-		VAR _customer = 'Customer'[Customer]
+		VALUES('{table}'[Customer]),
+		VAR _customer = '{table}'[Customer]
 		VAR _day =
 			CALCULATE(
 				MAX('{table}'[Date]),
