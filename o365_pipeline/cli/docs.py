@@ -1,7 +1,7 @@
 """The command that writes the generated documents, and the Azure template of an enterprise.
 
 What belongs here: the list of the documents, and writing them. Their content belongs to `datasets/dictionary.py`,
-`mart/dictionary.py`, `cli/reference.py` and `managed_app/template/azure_template.py`.
+`mart/dictionary.py`, `mart/power_bi/page.py`, `cli/reference.py` and `managed_app/template/azure_template.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from o365_pipeline.cli.reference import commands_document, settings_document
 from o365_pipeline.datasets.dictionary import catalogue_document
 from o365_pipeline.managed_app.template.azure_template import enterprise_template
 from o365_pipeline.mart.dictionary import mart_document
+from o365_pipeline.mart.power_bi.page import measures_document
 
 
 def documents(root: click.Command) -> Mapping[str, str]:
@@ -24,6 +25,7 @@ def documents(root: click.Command) -> Mapping[str, str]:
         "commands.md": commands_document(root),
         "data-dictionary.md": catalogue_document(),
         "mart.md": mart_document(),
+        "power-bi-measures.md": measures_document(),
         "settings.md": settings_document(),
     }
 

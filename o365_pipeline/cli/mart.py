@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+from pathlib import Path
 
 import click
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart import read_only
 from o365_pipeline.mart.diagram import er_diagram
+from o365_pipeline.mart.power_bi.project import SHORTCUT, write_project
+from o365_pipeline.mart.power_bi.source import ServerKind, Source
 from o365_pipeline.mart.sql_server_options import add_columnstore, admit_group, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
@@ -92,6 +95,33 @@ def admit(customer_name: str | None, group: str, object_id: uuid.UUID) -> None:
 def diagram() -> None:
     """Print the mart's tables and what refers to what, as a Mermaid diagram."""
     click.echo(er_diagram(), nl=False)
+
+
+@mart.command("power-bi")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--server", required=True, help="The server of the mart: example.database.windows.net.")
+@click.option("--database", required=True, help="The mart's database on the server.")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.name.lower().replace("_", "-") for kind in ServerKind]),
+    default="sql-server",
+    show_default=True,
+    help="What the server is; Azure SQL is sql-server.",
+)
+@click.option(
+    "--customer", "names", multiple=True, help="For whom a role is written; again for more. Default: every customer."
+)
+def power_bi(folder: Path, server: str, database: str, kind: str, names: tuple[str, ...]) -> None:
+    """Write a Power BI project into FOLDER: model, measures, roles and a report, as text.
+
+    A folder that holds anything but such a project is refused. Nothing is connected to: Power BI signs in when the
+    project is opened.
+    """
+    configured = load().customers
+    customers = [configured[name].name for name in names] or [customer.name for customer in configured]
+    source = Source(ServerKind[kind.upper().replace("-", "_")], server, database)
+    files = write_project(folder, source, sorted(set(customers)))
+    click.echo(f"{files} files: open {folder / SHORTCUT} in Power BI Desktop")
 
 
 @mart.command()
