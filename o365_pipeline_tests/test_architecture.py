@@ -19,6 +19,7 @@ LAYERS = (
     "sandbox",
     "managed_app",
     "doctor",
+    "insights",
     "cost",
     "purge",
     "mart",

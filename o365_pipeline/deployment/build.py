@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -84,6 +84,12 @@ class Deployment:
 
     starts_sensors: bool = True
     """Whether sensors and schedules are on from the start."""
+
+    insights_sign_in: Literal["none", "container-apps"] = "none"
+    """Who says who opens the insights application."""
+
+    insights_analysts: tuple[str, ...] = ()
+    insights_relations: Literal["analysts", "everybody"] = "analysts"
 
     @property
     def marts(self) -> Marts:
@@ -238,6 +244,7 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         own_marts={name: _played_mart(cloud, url) for name, url in configured.marts.items()},
         offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
+        **_insights(settings),
     )
 
 
@@ -304,4 +311,9 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         offer=read_offer(settings.offer) if settings.offer else None,
         notification_signature=settings.notification_signature or None,
         starts_sensors=settings.start_sensors,
+        **_insights(settings),
     )
+
+
+def _insights(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("insights_")}

@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import os
 import re
+import uuid
 from collections import UserDict
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -188,6 +189,22 @@ class Settings(Retention, BaseSettings):
             "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
         ),
     )
+    insights_sign_in: Literal["none", "container-apps"] = Field(
+        default="none",
+        description=(
+            "Who says who opens the insights application: nobody, as on a laptop, in the sandbox alone; or Container "
+            "Apps' sign-in by Microsoft Entra in front of it, whose headers are then believed."
+        ),
+    )
+    insights_analysts: Names = Field(
+        default=(),
+        max_length=50,
+        description="Object ids of the groups of Entra whose members see all sites and who works with whom.",
+    )
+    insights_relations: Literal["analysts", "everybody"] = Field(
+        default="analysts",
+        description="Who sees who works with whom, in the insights application; everybody sees their own relations.",
+    )
     sandbox_home: Path | None = Field(
         default=None,
         description="Sandbox: the folder that keeps Azure and Microsoft 365; else one in the home. Deployments that "
@@ -211,7 +228,7 @@ class Settings(Retention, BaseSettings):
     def _customers_may_be_a_path(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
+    @field_validator("deny_people", "deny_groups", "own_domains", "insights_analysts", mode="before")
     @classmethod
     def _names_stand_between_commas(cls, value: object) -> object:
         return tuple(filter(None, re.split(r"[\s,;]+", value))) if isinstance(value, str) else value
@@ -230,6 +247,17 @@ class Settings(Retention, BaseSettings):
         if self.deployment == "azure" and signature and is_weak(signature.get_secret_value()):
             raise ValueError(f"O365_NOTIFICATION_SIGNATURE: {WEAK}")
         return self
+
+    @field_validator("insights_analysts")
+    @classmethod
+    def _analysts_are_groups_by_their_ids(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        """A name is nothing that the sign-in tells, and whoever makes a group can call it so."""
+        for group in groups:
+            try:
+                uuid.UUID(group)
+            except ValueError:
+                raise ValueError("object ids of groups are needed, separated by commas") from None
+        return tuple(str(uuid.UUID(group)) for group in groups)
 
     @field_validator("lake_url")
     @classmethod
