@@ -36,7 +36,7 @@ REFERRED_TO = (f"{SVG}path", f"{SVG}clipPath")
 """What other elements name by its id."""
 
 KEPT = 256
-WIDTH, ROW_HEIGHT = 4.4, 0.3
+WIDTH, ROW_HEIGHT, MARGIN = 4.4, 0.3, 0.05
 INCHES_OF_A_LETTER = 0.075
 LETTERS = 24
 """So much of a name is drawn; the table beside the chart has all of it."""
@@ -89,18 +89,17 @@ def bars(title: str, values: tuple[tuple[str, float], ...], form: str = "{:,.1f}
 
 
 @_kept
-def stacked(title: str, parts: tuple[str, ...], values: tuple[tuple[str, tuple[float, ...]], ...]) -> Markup:
-    """Draws one bar for each name, of parts that add up."""
-    figure, axes = _rows([name for name, _ in values], legend=True)
+def stacked(title: str, values: tuple[tuple[str, tuple[float, ...]], ...]) -> Markup:
+    """Draws one bar for each name, of parts that add up, each in the next colour."""
+    figure, axes = _rows([name for name, _ in values], has_scale=True)
     ends = [0.0] * len(values)
-    for number, part in enumerate(parts):
+    for number in range(len(values[0][1])):
         lengths = [value[number] for _, value in values]
-        axes.barh(range(len(values)), lengths, left=ends, height=0.62, color=SERIES[number], label=part)
+        axes.barh(range(len(values)), lengths, left=ends, height=0.62, color=SERIES[number])
         ends = [end + length for end, length in zip(ends, lengths, strict=True)]
     axes.set_xlim(0, max(ends) * 1.05 or 1)
     axes.locator_params(axis="x", nbins=4, integer=True)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    figure.legend(loc="upper left", ncols=3, frameon=False, fontsize=8, labelcolor=TEXT, handlelength=1)
     return _drawn(figure, title)
 
 
@@ -158,17 +157,17 @@ def _figure(width: float, height: float, left: float, bottom: float = 0.3, top: 
     return figure, axes
 
 
-def _rows(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
+def _rows(names: Sequence[str], has_scale: bool = False) -> tuple[Figure, Axes]:
     """Makes an empty figure with one row for each name."""
     shown = [_short(name) for name in names]
     left = 0.15 + INCHES_OF_A_LETTER * max(map(len, shown), default=0)
-    bottom, top = (0.3, 0.5) if legend else (0.05, 0.05)
-    height = ROW_HEIGHT * max(len(names), 1) + bottom + top
-    figure, axes = _figure(WIDTH, height, left, bottom=bottom, top=top)
+    bottom = 0.3 if has_scale else MARGIN
+    height = ROW_HEIGHT * max(len(names), 1) + bottom + MARGIN
+    figure, axes = _figure(WIDTH, height, left, bottom=bottom, top=MARGIN)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), shown)
     axes.tick_params(axis="y", labelcolor=TEXT)
-    if not legend:
+    if not has_scale:
         axes.spines["bottom"].set_visible(False)
     return figure, axes
 
@@ -179,7 +178,7 @@ def _drawn(figure: Figure, title: str) -> Markup:
 
     written = io.BytesIO()
     # The same chart has the same ids, and no other chart of the page has them.
-    mpl.rcParams["svg.hashsalt"] = title
+    mpl.rcParams["svg.hashsalt"] = f"chart {title}"
     figure.savefig(written, format="svg", metadata={"Date": None})
     root = etree.fromstring(written.getvalue())
     for element in root.xpath("//*[local-name()='metadata' or local-name()='style']"):

@@ -31,7 +31,7 @@ from o365_pipeline.insights.look import TEMPLATES
 from o365_pipeline.insights.my_time import my_weeks, people_to_be, person
 from o365_pipeline.insights.overview import Overview, overview
 from o365_pipeline.insights.pictures import around_somebody
-from o365_pipeline.insights.reader import Reader, reader_of
+from o365_pipeline.insights.reader import SHOWN, Reader, reader_of
 from o365_pipeline.insights.sites import REACH, exposures, oversharing, storage
 from o365_pipeline.insights.viewers import COOKIE, SandboxSwitch, SignIn, Viewer
 from o365_pipeline.mart.marts import Marts
@@ -42,6 +42,7 @@ DOWNLOADED = 100_000
 """How many rows a download has at most."""
 
 PEOPLE_OF_THE_SWITCH = 200
+WAYS = 3
 
 Answer = TypeVar("Answer")
 
@@ -63,6 +64,7 @@ def insights_app(marts: Marts, customers: Customers, sign_in: SignIn) -> Starlet
             Route("/storage", pages.storage),
             Route("/about", pages.about),
             *switch,
+            Route("/alive", lambda _request: Response(status_code=HTTPStatus.NO_CONTENT)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         exception_handlers={
@@ -140,9 +142,10 @@ class Pages:
             if not insiders:
                 raise HTTPException(HTTPStatus.NOT_FOUND, "In these weeks nobody worked with that organization.")
             me = viewer.person_id
-            known = relationships.colleagues(reader, me, DOWNLOADED) if me else []
+            known = relationships.ties_to(reader, me, [contact.key for contact in insiders]) if me else {}
             ways = relationships.ways_in(insiders, known, me)
-            return self._page(request, viewer, reader, "organization.html", domain=domain, insiders=insiders, ways=ways)
+            shown = {"domain": domain, "insiders": insiders[:SHOWN], "count": len(insiders), "ways": ways[:WAYS]}
+            return self._page(request, viewer, reader, "organization.html", **shown)
 
     def my_time(self, request: Request) -> Response:
         """Shows the viewer, and nobody else, what the viewer did."""

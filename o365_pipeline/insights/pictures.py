@@ -30,6 +30,8 @@ GIGABYTE = 1 << 30
 class Picture:
     title: str
     chart: Markup
+    legend: tuple[str, ...] = ()
+    """What the colours mean, in their order."""
 
 
 def weeks_of(found: Overview) -> list[Picture]:
@@ -86,7 +88,7 @@ def reach_of(found: Oversharing) -> Picture | None:
     """Draws the permissions of each level by whom they reach."""
     levels = tuple((level, tuple(float(value) for value in values)) for level, values in found.by_level if any(values))
     title = "Permissions, by whom they reach"
-    return Picture(title, charts.stacked(title, tuple(REACH.values()), levels)) if levels else None
+    return Picture(title, charts.stacked(title, levels), tuple(REACH.values())) if levels else None
 
 
 def stored_by(found: Storage) -> Picture | None:
@@ -96,7 +98,7 @@ def stored_by(found: Storage) -> Picture | None:
     )
     title = "Gigabytes, by template of sites"
     parts = ("Newest versions", "Earlier versions, recycle bin")
-    return Picture(title, charts.stacked(title, parts, shown)) if shown else None
+    return Picture(title, charts.stacked(title, shown), parts) if shown else None
 
 
 def around_somebody(
@@ -117,4 +119,5 @@ def around_somebody(
     to_center = [(who.person_id, contact.key, contact.weight) for contact in (*near, *outside)]
     among = [(one, other, weight) for (one, other), weight in ties.items()]
     title = f"The people and organizations nearest to {who.name}"
-    return Picture(title, charts.network(title, tuple(nodes), tuple(to_center + among), who.person_id))
+    drawn = charts.network(title, tuple(nodes), tuple(to_center + among), who.person_id)
+    return Picture(title, drawn, (who.name, "Colleagues", "Outside organizations"))

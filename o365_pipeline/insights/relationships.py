@@ -6,6 +6,7 @@ relation is says `agg_collaboration_day.weight`. What people wrote about is in n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from o365_pipeline.mart.tables import agg_collaboration_day, dim_person
 
 FOUND = 20
 """How many answers a search gives of each kind."""
+
+INSIDERS = 200
+"""Among how many who work with an organization a way to it is looked for."""
 
 NEIGHBORS = 15
 """How many people stand around somebody in a picture."""
@@ -41,12 +45,11 @@ class Contact:
 
 @dataclass(frozen=True)
 class WayIn:
-    """Whom to ask for an introduction: the colleague, and the colleague through whom, if there is one between."""
+    """Whom to ask for an introduction."""
 
     insider: Contact
-    through: Contact | None
     strength: float
-    """Of the weaker of the two relations."""
+    """Of the weaker of the relations on the way."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def organizations(reader: Reader, of_person: str | None = None) -> Sequence[Cont
     return [_organization(row) for row in reader.rows(query)]
 
 
-def colleagues(reader: Reader, person_id: str, limit: int = SHOWN) -> Sequence[Contact]:
+def colleagues(reader: Reader, person_id: str) -> Sequence[Contact]:
     """Returns with whom of the organization a person works, the strongest relations first."""
     pairs = agg_collaboration_day
     recent = (reader.is_recent(pairs), pairs.c.person_b.is_not(None))
@@ -108,12 +111,12 @@ def colleagues(reader: Reader, person_id: str, limit: int = SHOWN) -> Sequence[C
         sa.select(both.c.person, *_sums(both, "mails", "meetings", "chats"), weight)
         .group_by(both.c.person)
         .order_by(weight.desc(), both.c.person)
-        .limit(limit)
+        .limit(SHOWN)
     )
     return _named(reader, reader.rows(query))
 
 
-def insiders(reader: Reader, domain: str, limit: int = SHOWN) -> Sequence[Contact]:
+def insiders(reader: Reader, domain: str) -> Sequence[Contact]:
     """Returns who of the organization works with an outside organization, the strongest relations first."""
     pairs = agg_collaboration_day
     weight = sa.func.sum(pairs.c.weight).label("weight")
@@ -122,12 +125,12 @@ def insiders(reader: Reader, domain: str, limit: int = SHOWN) -> Sequence[Contac
         .where(reader.is_recent(pairs), pairs.c.counterpart == domain, pairs.c.outside_domain == domain)
         .group_by(pairs.c.person_a)
         .order_by(weight.desc(), pairs.c.person_a)
-        .limit(limit)
+        .limit(INSIDERS)
     )
     return _named(reader, reader.rows(query))
 
 
-def ways_in(insiders: Iterable[Contact], known: Iterable[Contact], asking: str | None) -> list[WayIn]:
+def ways_in(insiders: Iterable[Contact], known: Mapping[str, float], asking: str | None) -> list[WayIn]:
     """Returns whom to ask for an introduction, the best way first.
 
     A way is as strong as the weaker of its relations: to the colleague, and from there to the organization. Whoever
@@ -135,18 +138,29 @@ def ways_in(insiders: Iterable[Contact], known: Iterable[Contact], asking: str |
 
     Args:
         insiders: who works with the organization.
-        known: whom the person who asks works with.
-        asking: the person who asks.
+        known: how strongly the person who asks is tied to whom.
+        asking: the person who asks; where it is nobody, whoever is nearest to the organization is the best to ask.
     """
-    to_colleague = {contact.key: contact for contact in known}
     ways = []
     for insider in insiders:
         if asking is None or insider.key == asking:
-            ways.append(WayIn(insider, None, insider.weight))
-        elif insider.key in to_colleague:
-            through = to_colleague[insider.key]
-            ways.append(WayIn(insider, through, min(insider.weight, through.weight)))
-    return sorted(ways, key=lambda way: (-way.strength, way.insider.key))
+            ways.append(WayIn(insider, insider.weight))
+        elif insider.key in known:
+            ways.append(WayIn(insider, min(insider.weight, known[insider.key])))
+    return sorted(ways, key=lambda way: (-way.strength, way.insider.key != asking, way.insider.key))
+
+
+def ties_to(reader: Reader, person_id: str, people: Collection[str]) -> Mapping[str, float]:
+    """Returns how strongly a person is tied to some others, by their ids."""
+    pairs = agg_collaboration_day
+    weight = sa.func.sum(pairs.c.weight)
+    first = (pairs.c.person_a == person_id, pairs.c.counterpart.in_(people))
+    second = (pairs.c.counterpart == person_id, pairs.c.person_a.in_(people))
+    found: Counter[str] = Counter()
+    for other, conditions in ((pairs.c.person_b, first), (pairs.c.person_a, second)):
+        query = sa.select(other, weight).where(reader.is_recent(pairs), *conditions).group_by(other)
+        found.update({key: float(value) for key, value in reader.rows(query)})
+    return found
 
 
 def ties_among(reader: Reader, people: Collection[str]) -> Mapping[tuple[str, str], float]:
@@ -155,7 +169,6 @@ def ties_among(reader: Reader, people: Collection[str]) -> Mapping[tuple[str, st
     query = (
         sa.select(pairs.c.person_a, pairs.c.person_b, sa.func.sum(pairs.c.weight))
         .where(reader.is_recent(pairs), pairs.c.person_a.in_(people), pairs.c.counterpart.in_(people))
-        .where(pairs.c.person_b.is_not(None))
         .group_by(pairs.c.person_a, pairs.c.person_b)
     )
     return {(one, other): float(weight) for one, other, weight in reader.rows(query)}

@@ -61,13 +61,13 @@ class Exposure:
     def advice(self) -> str:
         """What to do first."""
         if self.anyone_links:
-            return "End the links that open for whoever has them, or let them open for named people"
+            return "Replace its links for anyone by links for named people"
         if self.everyone_grants:
             return "Replace Everyone by a group of the people who need it"
         if self.everyone_except_external_grants:
             return "Replace Everyone except external users by a group of the people who need it"
         if self.organization_links:
-            return "Replace links of the whole organization by links for named people"
+            return "Replace its links for the organization by links for named people"
         return "Look through the guests" if self.guest_grants else ""
 
 
