@@ -117,11 +117,11 @@ def _work(rows: Sequence[Told], weeks: int = 1) -> Work:
 
     def per_person(name: str) -> float | None:
         found = [row for row in rows if getattr(row, name) is not None]
-        people = sum(row.people for row in found)
+        people = sum(int(row.people) for row in found)
         return sum(float(getattr(row, name)) for row in found) / people if people else None
 
     return Work(
-        people=sum(row.people for row in rows) / weeks,
+        people=sum(int(row.people) for row in rows) / weeks,
         mails_sent=mean("mails_sent"),
         meeting_hours=mean("meeting_hours"),
         chats_sent=mean("chats_sent"),
@@ -136,9 +136,9 @@ def _work(rows: Sequence[Told], weeks: int = 1) -> Work:
 def _after_hours_share(rows: Iterable[Told]) -> float | None:
     """The share of several rows: each counts by what was sent."""
     found = [row for row in rows if row.after_hours_share is not None]
-    sent = sum(row.mails_sent + row.chats_sent for row in found)
-    late = sum(float(row.after_hours_share) * (row.mails_sent + row.chats_sent) for row in found)
-    return late / sent if sent else None
+    sent = [int(row.mails_sent + row.chats_sent) for row in found]
+    late = sum(float(row.after_hours_share) * number for row, number in zip(found, sent, strict=True))
+    return late / sum(sent) if any(sent) else None
 
 
 def _growth(rows: Iterable[Told], newest_day: dt.date | None) -> tuple[list[Growth], int]:
@@ -161,8 +161,8 @@ def _growth(rows: Iterable[Told], newest_day: dt.date | None) -> tuple[list[Grow
 def _answers(rows: Iterable[Told]) -> list[Answers]:
     found = []
     for department, own in sorted(_by(rows, "department").items()):
-        responses = sum(row.responses for row in own)
-        found.append(Answers(department, responses, sum(row.response_minutes for row in own) / responses / 60))
+        responses, minutes = (sum(int(getattr(row, name)) for row in own) for name in ("responses", "response_minutes"))
+        found.append(Answers(department, responses, minutes / responses / 60))
     return found
 
 
@@ -173,11 +173,11 @@ def _pairs(rows: Iterable[Told]) -> list[Pair]:
         if row.department <= row.other_department:
             found[row.department, row.other_department].append(row)
 
-    def total(own: Sequence[Told], name: str) -> int:
-        return sum(getattr(row, name) or 0 for row in own)
+    def total(own: Sequence[Told], name: str) -> float:
+        return float(sum(getattr(row, name) or 0 for row in own))
 
     pairs = [
-        Pair(*key, float(total(own, "weight")), *(total(own, name) for name in ("mails", "meetings", "chats")))
+        Pair(*key, total(own, "weight"), *(int(total(own, name)) for name in ("mails", "meetings", "chats")))
         for key, own in found.items()
     ]
     return sorted(pairs, key=lambda pair: (-pair.weight, pair.department, pair.other))[:SHOWN]

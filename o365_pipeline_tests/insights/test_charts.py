@@ -41,7 +41,7 @@ def test_a_chart_is_svg_that_brings_no_style_no_script_and_no_address(drawn: str
 def test_the_same_numbers_are_the_same_picture_and_two_pictures_share_no_id() -> None:
     first = drawings()
     for chart in (charts.weekly, charts.bars, charts.stacked, charts.network):
-        chart.cache_clear()  # type: ignore[attr-defined]
+        chart.cache_clear()
 
     assert drawings() == first
     ids = [found for drawn in first for found in re.findall(' id="(.*?)"', drawn)]

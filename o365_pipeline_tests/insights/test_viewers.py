@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -17,9 +18,10 @@ TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 
 
 def customers(*tenants: str) -> Customers:
-    return Customers(
-        Customer.model_construct(name=f"customer-{number}", tenant_id=tenant) for number, tenant in enumerate(tenants)
-    )
+    known: list[dict[str, Any]] = [
+        {"name": f"customer-{number}", "tenant_id": tenant} for number, tenant in enumerate(tenants)
+    ]
+    return Customers(Customer.model_construct(**fields) for fields in known)
 
 
 def request(*headers: str, cookie: str = "") -> Request:
