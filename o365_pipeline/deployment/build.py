@@ -29,9 +29,9 @@ from o365_pipeline.deployment.settings import (
     Environment,
     Settings,
     check_names,
-    check_sign_in,
     read_settings,
 )
+from o365_pipeline.deployment.sign_in import check_sign_in
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory

@@ -1,8 +1,8 @@
 """The settings: the environment variables that begin with O365_, and the errors in them.
 
 What belongs here: names, defaults, descriptions (the page of settings is generated from them) and rules for single
-values. Building from them belongs to `build.py`; the format of a file of customers belongs to
-`customers/configuration.py`.
+values. Building from them belongs to `build.py`; what a sign-in needs beside them to `sign_in.py`; the format of a file
+of customers to `customers/configuration.py`.
 """
 
 from __future__ import annotations
@@ -61,17 +61,6 @@ FOR_THE_SANDBOXES_CUSTOMER = (
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas."""
-
-
-AN_APPLICATION = {
-    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
-    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
-}
-SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
-    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
-    "service-principal": AN_APPLICATION,
-}
-"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
 class Settings(Retention, BaseSettings):
@@ -355,20 +344,3 @@ def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
             raise SettingsError(f"{name}: there is no such setting; did you mean {PREFIX}{meant}?")
     if unknown:
         LOG.warning(f"{', '.join(unknown)}: no setting of this project is called so")
-
-
-def check_sign_in(credential: SignIn) -> None:
-    """Checks that the variables of a way to sign in are there.
-
-    Raises:
-        SettingsError: one is missing; the message names it.
-    """
-    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
-        if not os.environ.get(name):
-            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
-    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
-    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
-        raise SettingsError(
-            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
-            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
-        )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,42 +45,59 @@ class _Kept:
 class KeptAnswers:
     """The answers of one server."""
 
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, _Kept] = {}
-        self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+    def __init__(self, patience_seconds: float) -> None:
+        """Keeps nothing yet.
 
-    def get(self, key: Hashable, mart: Mart, make: Callable[[], Answer]) -> Answer:
-        """Returns an answer, made now or before.
+        Args:
+            patience_seconds: how long a page waits for an answer that is being made.
+        """
+        self._patience_seconds = patience_seconds
+        self._kept: dict[Hashable, _Kept] = {}
+        self._making: dict[Hashable, Future[None]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, mart: Mart, make: Callable[[], Answer]) -> Answer | None:
+        """Returns an answer, made now or before; None where the first one takes longer than a page waits.
 
         Args:
             mart: what the mart is like now; where days are gone or groups must be larger, nothing kept is shown.
         """
+        kept = self._shown(key, mart)
+        is_old = kept is None or kept.mart != mart or time.monotonic() - kept.made_at > TIMES_ITS_COST * kept.seconds
+        if is_old:
+            making = self._made_anew(key, mart, make)
+            if kept is None or kept.seconds < QUICK_SECONDS:
+                wait([making], self._patience_seconds)
+                if kept is None and making.done():
+                    making.result()
+            kept = self._shown(key, mart)
+        return kept.answer if kept else None
+
+    def _shown(self, key: Hashable, mart: Mart) -> _Kept | None:
         kept = self._kept.get(key)
-        if kept is None or kept.mart.days > mart.days or kept.mart.group_size != mart.group_size:
-            with self._locks[key]:
-                if self._kept.get(key) is kept:
-                    self._make(key, mart, make)
-                return self._kept[key].answer
-        is_old = kept.mart != mart or time.monotonic() - kept.made_at > TIMES_ITS_COST * kept.seconds
-        if is_old and self._locks[key].acquire(blocking=False):
-            if kept.seconds > QUICK_SECONDS:
-                threading.Thread(target=self._make_and_release, args=(key, mart, make), daemon=True).start()
-            else:
-                self._make_and_release(key, mart, make)
-                kept = self._kept[key]
-        return kept.answer
+        is_allowed = kept and kept.mart.days <= mart.days and kept.mart.group_size == mart.group_size
+        return kept if is_allowed else None
 
-    def _make_and_release(self, key: Hashable, mart: Mart, make: Callable[[], Any]) -> None:
-        try:
-            self._make(key, mart, make)
-        except Exception as error:
-            # The older answer stands until one can be made; what failed may name a row's values.
-            LOG.warning("an answer cannot be made anew (%s)", type(error).__name__)
-        finally:
-            self._locks[key].release()
+    def _made_anew(self, key: Hashable, mart: Mart, make: Callable[[], Any]) -> Future[None]:
+        """Begins to make an answer, unless somebody has begun."""
+        with self._lock:
+            if key in self._making:
+                return self._making[key]
+            making = self._making[key] = Future()
+        threading.Thread(target=self._make, args=(key, mart, make, making), daemon=True).start()
+        return making
 
-    def _make(self, key: Hashable, mart: Mart, make: Callable[[], Any]) -> None:
+    def _make(self, key: Hashable, mart: Mart, make: Callable[[], Any], making: Future[None]) -> None:
         began = time.monotonic()
-        answer = make()
-        now = time.monotonic()
-        self._kept[key] = _Kept(answer, mart, now, now - began)
+        try:
+            answer = make()
+            now = time.monotonic()
+            self._kept[key] = _Kept(answer, mart, now, now - began)
+        except Exception as error:
+            # An older answer stands until one can be made; what failed may name a row's values.
+            LOG.warning("an answer cannot be made (%s)", type(error).__name__)
+            del self._making[key]
+            making.set_exception(error)
+        else:
+            del self._making[key]
+            making.set_result(None)

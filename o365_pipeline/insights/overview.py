@@ -15,9 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.insights.reader import SHOWN, Reader
+from o365_pipeline.insights.reader import SHOWN, WEEKS, Reader
 
 GROWTH_WEEKS = 8
+
+PAIR_WEEKS = 4
+"""Over how many weeks pairs of departments are summed up: there are more of them than of anything else."""
 
 Told = Any
 """A row of a view."""
@@ -70,35 +73,31 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Overview:
+class Flow:
     weeks: Sequence[tuple[dt.date, Work]]
     departments: Sequence[tuple[str, Work]]
     """A week's average over the weeks."""
     grown: Sequence[Growth]
     growth_weeks: int
     """How many weeks are compared with as many before them; 0 where there are too few."""
-    answers: Sequence[Answers]
-    pairs: Sequence[Pair]
 
 
-def overview(reader: Reader) -> Overview:
-    """Answers the page's questions."""
-    told = reader.rows(_recent(reader, "department_week"))
+def flow(reader: Reader) -> Flow:
+    """Returns what departments did, by week and on average, and whose work after hours has grown."""
+    told = reader.rows(_since(reader, "department_week", reader.first_week))
     weeks = _by(told, "week_start")
     departments = _by(told, "department")
     grown, growth_weeks = _growth(told, reader.newest_day)
-    return Overview(
+    return Flow(
         [(week, _work(weeks[week])) for week in sorted(weeks)],
         [(name, _work(departments[name], len(departments[name]))) for name in sorted(departments)],
         grown,
         growth_weeks,
-        _answers(reader.rows(_recent(reader, "response_week"))),
-        _pairs(reader.rows(_recent(reader, "department_collaboration_week"))),
     )
 
 
-def _recent(reader: Reader, view: str) -> sa.Select[Any]:
-    return reader.of_view(view).where(sa.column("week_start") >= reader.first_week)
+def _since(reader: Reader, view: str, week: dt.date) -> sa.Select[Any]:
+    return reader.of_view(view).where(sa.column("week_start") >= week)
 
 
 def _by(rows: Iterable[Told], name: str) -> dict[Any, list[Told]]:
@@ -158,16 +157,21 @@ def _growth(rows: Iterable[Told], newest_day: dt.date | None) -> tuple[list[Grow
     return sorted(found, key=lambda one: (one.before - one.now, one.department)), half
 
 
-def _answers(rows: Iterable[Told]) -> list[Answers]:
+def answers(reader: Reader) -> list[Answers]:
+    """Returns how fast departments answer mail."""
     found = []
-    for department, own in sorted(_by(rows, "department").items()):
+    for department, own in sorted(
+        _by(reader.rows(_since(reader, "response_week", reader.first_week)), "department").items()
+    ):
         responses, minutes = (sum(int(getattr(row, name)) for row in own) for name in ("responses", "response_minutes"))
         found.append(Answers(department, responses, minutes / responses / 60))
     return found
 
 
-def _pairs(rows: Iterable[Told]) -> list[Pair]:
-    """The pairs that worked together most, each once."""
+def pairs(reader: Reader) -> list[Pair]:
+    """Returns the pairs of departments that worked together most in the last weeks, each once."""
+    newest = reader.first_week + dt.timedelta(weeks=WEEKS - PAIR_WEEKS)
+    rows = reader.rows(_since(reader, "department_collaboration_week", newest))
     found = defaultdict(list)
     for row in rows:
         if row.department <= row.other_department:
@@ -176,8 +180,8 @@ def _pairs(rows: Iterable[Told]) -> list[Pair]:
     def total(own: Sequence[Told], name: str) -> float:
         return float(sum(getattr(row, name) or 0 for row in own))
 
-    pairs = [
+    found_pairs = [
         Pair(*key, total(own, "weight"), *(int(total(own, name)) for name in ("mails", "meetings", "chats")))
         for key, own in found.items()
     ]
-    return sorted(pairs, key=lambda pair: (-pair.weight, pair.department, pair.other))[:SHOWN]
+    return sorted(found_pairs, key=lambda pair: (-pair.weight, pair.department, pair.other))[:SHOWN]

@@ -29,7 +29,7 @@ from o365_pipeline.insights.downloads import csv_of
 from o365_pipeline.insights.kept_answers import KeptAnswers, Mart
 from o365_pipeline.insights.look import TEMPLATES
 from o365_pipeline.insights.my_time import my_weeks, people_to_be, person
-from o365_pipeline.insights.overview import Overview, overview
+from o365_pipeline.insights.overview import answers, flow, pairs
 from o365_pipeline.insights.pictures import around_somebody
 from o365_pipeline.insights.reader import SHOWN, Reader, reader_of
 from o365_pipeline.insights.sites import REACH, exposures, oversharing, storage
@@ -37,6 +37,8 @@ from o365_pipeline.insights.viewers import COOKIE, SandboxSwitch, SignIn, Viewer
 from o365_pipeline.mart.marts import Marts
 
 LOG = logging.getLogger("o365_pipeline.insights")
+
+PATIENCE_SECONDS = 0.6
 
 DOWNLOADED = 100_000
 """How many rows a download has at most."""
@@ -47,9 +49,15 @@ WAYS = 3
 Answer = TypeVar("Answer")
 
 
-def insights_app(marts: Marts, customers: Customers, sign_in: SignIn) -> Starlette:
-    """Builds the application over the customers' marts."""
-    pages = Pages(marts, customers, sign_in)
+def insights_app(
+    marts: Marts, customers: Customers, sign_in: SignIn, patience_seconds: float = PATIENCE_SECONDS
+) -> Starlette:
+    """Builds the application over the customers' marts.
+
+    Args:
+        patience_seconds: how long a page waits for an answer about the whole organization.
+    """
+    pages = Pages(marts, customers, sign_in, patience_seconds)
     switch = [Route("/viewer", pages.choose_viewer, methods=["POST"])] if isinstance(sign_in, SandboxSwitch) else []
     return Starlette(
         routes=[
@@ -78,22 +86,27 @@ def insights_app(marts: Marts, customers: Customers, sign_in: SignIn) -> Starlet
 class Pages:
     """Shows each viewer what that viewer may see."""
 
-    def __init__(self, marts: Marts, customers: Customers, sign_in: SignIn) -> None:
+    def __init__(self, marts: Marts, customers: Customers, sign_in: SignIn, patience_seconds: float) -> None:
         self._marts = marts
         self._customers = customers
         self._sign_in = sign_in
-        self._kept = KeptAnswers()
+        self._kept = KeptAnswers(patience_seconds)
 
     def overview(self, request: Request) -> Response:
         """Shows how work flows, by week and by department."""
         viewer = self._sign_in.viewer(request)
         with self._reading(viewer) as reader:
-            return self._page(request, viewer, reader, "overview.html", found=self._overview(reader))
+            found = self._answer(reader, "flow", flow)
+            more = {"pairs": self._answer(reader, "pairs", pairs), "answers": self._answer(reader, "answers", answers)}
+            return self._page(request, viewer, reader, "overview.html", found=found, **more)
 
     def departments_csv(self, request: Request) -> Response:
         """Downloads the departments' averages, as the page shows them."""
         with self._reading(self._sign_in.viewer(request)) as reader:
-            departments = self._overview(reader).departments
+            found = self._answer(reader, "flow", flow)
+        if found is None:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "This is being counted. Try again in a while.")
+        departments = found.departments
         names = list(departments[0][1].__dataclass_fields__) if departments else []
         rows = ((name, *(getattr(work, field) for field in names)) for name, work in departments)
         return csv_of("departments", ("department", *names), rows)
@@ -107,9 +120,14 @@ class Pages:
                 return RedirectResponse("/people/me", HTTPStatus.SEE_OTHER)
             raise HTTPException(HTTPStatus.FORBIDDEN, "Who works with whom is shown to analysts.")
         with self._reading(viewer) as reader:
-            found = relationships.search(reader, text) if text else None
-            nearest = self._answer(reader, "organizations", relationships.organizations)
-            return self._page(request, viewer, reader, "people.html", text=text, found=found, nearest=nearest)
+            nearest = self._answer(reader, "organizations", relationships.nearest_organizations)
+            shown = {
+                "text": text,
+                "people": relationships.people_called(reader, text) if text else [],
+                "organizations": relationships.called(nearest or [], text) if text else (nearest or [])[:SHOWN],
+                "is_counted": nearest is not None,
+            }
+            return self._page(request, viewer, reader, "people.html", **shown)
 
     def somebody(self, request: Request) -> Response:
         """Shows with whom one person works."""
@@ -196,11 +214,8 @@ class Pages:
     def _reading(self, viewer: Viewer) -> AbstractContextManager[Reader]:
         return reader_of(self._marts[viewer.customer], viewer.customer)
 
-    def _overview(self, reader: Reader) -> Overview:
-        return self._answer(reader, "overview", overview)
-
-    def _answer(self, reader: Reader, name: str, ask: Callable[[Reader], Answer]) -> Answer:
-        """Returns an answer about the whole organization, which is kept for a while."""
+    def _answer(self, reader: Reader, name: str, ask: Callable[[Reader], Answer]) -> Answer | None:
+        """Returns an answer about the whole organization, which is kept for a while; None while it is being made."""
         customer = reader.customer
 
         def make() -> Answer:
@@ -217,7 +232,7 @@ class Pages:
             "newest_day": reader.newest_day,
             "group_size": reader.group_size,
             "customers": switch.customers if switch else [],
-            "people": people_to_be(reader, PEOPLE_OF_THE_SWITCH) if switch else [],
+            "personas": people_to_be(reader, PEOPLE_OF_THE_SWITCH) if switch else [],
             "is_page": True,
         }
         return TEMPLATES.TemplateResponse(request, template, content)

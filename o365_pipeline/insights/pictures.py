@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from o365_pipeline.insights import charts
 from o365_pipeline.insights.my_time import MyWeek, Person
-from o365_pipeline.insights.overview import Overview
+from o365_pipeline.insights.overview import Flow
 from o365_pipeline.insights.relationships import NEIGHBORS, Contact
 from o365_pipeline.insights.sites import REACH, Oversharing, Storage
 
@@ -34,7 +34,7 @@ class Picture:
     """What the colours mean, in their order."""
 
 
-def weeks_of(found: Overview) -> list[Picture]:
+def weeks_of(found: Flow) -> list[Picture]:
     """Draws each measure over the weeks; nothing where there is one week alone."""
     measures = {
         "Mails sent": "mails_sent",
@@ -51,7 +51,7 @@ def weeks_of(found: Overview) -> list[Picture]:
     return drawn
 
 
-def departments_of(found: Overview) -> list[Picture]:
+def departments_of(found: Flow) -> list[Picture]:
     """Draws the departments' averages, the largest first."""
     measures = {
         "Hours in meetings per person and week": ("meeting_hours_per_person", 1, "{:,.1f}"),

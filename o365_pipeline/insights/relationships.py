@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,9 @@ from o365_pipeline.mart.tables import agg_collaboration_day, dim_person
 
 FOUND = 20
 """How many answers a search gives of each kind."""
+
+KNOWN = 20_000
+"""Among how many outside organizations a search looks, the nearest ones."""
 
 INSIDERS = 200
 """Among how many who work with an organization a way to it is looked for."""
@@ -52,38 +56,31 @@ class WayIn:
     """Of the weaker of the relations on the way."""
 
 
-@dataclass(frozen=True)
-class Found:
-    people: Sequence[Contact]
-    organizations: Sequence[Contact]
-
-
-def search(reader: Reader, text: str) -> Found:
-    """Finds people by name or address, and outside organizations by their domain; a few of each."""
-    wanted = f"%{_escaped(text.strip().lower())}%"
-    people, pairs = dim_person, agg_collaboration_day
+def people_called(reader: Reader, text: str) -> Sequence[Contact]:
+    """Finds a few people by a part of a name or address."""
+    wanted = f"%{_escaped(text.lower())}%"
+    people = dim_person
     names = (sa.func.lower(people.c[name]) for name in ("display_name", "mail", "user_principal_name"))
-    by_name = (
+    query = (
         sa.select(people.c.person_id, shown_name(), people.c.department)
         .where(reader.is_newest(people), sa.or_(*(name.like(wanted, escape="!") for name in names)))
         .order_by("name", people.c.person_id)
         .limit(FOUND)
     )
-    weight = sa.func.sum(pairs.c.weight).label("weight")
-    by_domain = (
-        sa.select(pairs.c.outside_domain, *_sums(pairs, "mails", "meetings", "chats"), weight)
-        .where(reader.is_recent(pairs), pairs.c.outside_domain.like(wanted, escape="!"))
-        .group_by(pairs.c.outside_domain)
-        .order_by(weight.desc(), pairs.c.outside_domain)
-        .limit(FOUND)
-    )
-    return Found(
-        [Contact(row.person_id, row.name, row.department, 0, 0, 0, 0.0) for row in reader.rows(by_name)],
-        [_organization(row) for row in reader.rows(by_domain)],
-    )
+    return [Contact(row.person_id, row.name, row.department, 0, 0, 0, 0.0) for row in reader.rows(query)]
 
 
-def organizations(reader: Reader, of_person: str | None = None) -> Sequence[Contact]:
+def called(organizations: Iterable[Contact], text: str) -> Sequence[Contact]:
+    """Returns the first few organizations whose domain holds a text."""
+    return list(islice((one for one in organizations if text.lower() in one.key), FOUND))
+
+
+def nearest_organizations(reader: Reader) -> Sequence[Contact]:
+    """Returns the outside organizations that most is shared with, by everybody."""
+    return organizations(reader, None, KNOWN)
+
+
+def organizations(reader: Reader, of_person: str | None, limit: int = SHOWN) -> Sequence[Contact]:
     """Returns the outside organizations that most is shared with, by everybody or by one person."""
     pairs = agg_collaboration_day
     whose = [pairs.c.person_a == of_person] if of_person else []
@@ -93,7 +90,7 @@ def organizations(reader: Reader, of_person: str | None = None) -> Sequence[Cont
         .where(reader.is_recent(pairs), pairs.c.outside_domain.is_not(None), *whose)
         .group_by(pairs.c.outside_domain)
         .order_by(weight.desc(), pairs.c.outside_domain)
-        .limit(SHOWN)
+        .limit(limit)
     )
     return [_organization(row) for row in reader.rows(query)]
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from o365_pipeline.database.database import Database
 from o365_pipeline.insights.look import TEMPLATES
-from o365_pipeline.insights.overview import overview
+from o365_pipeline.insights.overview import answers, flow, pairs
 from o365_pipeline.insights.reader import reader_of
 from o365_pipeline.insights.sites import oversharing
 
@@ -26,7 +26,9 @@ def report(database: Database, customer: str, more: str) -> str:
     with reader_of(database, customer) as reader:
         return TEMPLATES.get_template("report.html").render(
             customer=customer,
-            flow=overview(reader),
+            flow=flow(reader),
+            answers=answers(reader),
+            pairs=pairs(reader),
             sharing=oversharing(reader),
             newest_day=reader.newest_day,
             group_size=reader.group_size,

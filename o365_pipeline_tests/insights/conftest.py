@@ -26,6 +26,9 @@ from o365_pipeline.web.browser_guard import BrowserGuard
 from o365_pipeline_tests.finished_homes import FinishedHomes
 from o365_pipeline_tests.mart.hand_made_mart import MONDAY, TUESDAY, add, fill
 
+PATIENCE_SECONDS = 60
+"""How long a page waits for its answers, where other tests keep the machine busy."""
+
 ANALYSTS = "00000000-0000-4000-8000-0000000000aa"
 
 
@@ -74,7 +77,7 @@ SignIn = Callable[..., Visitor]
 def sign_in_to(database: Database, customers: Customers, everybody_sees_relations: bool = False) -> SignIn:
     """sign_in("ann", analyst=True) is Ann in front of the application."""
     sign_in = ContainerAppsSignIn(customers, [ANALYSTS], everybody_sees_relations)
-    app = insights_app(Marts(database), customers, sign_in)
+    app = insights_app(Marts(database), customers, sign_in, PATIENCE_SECONDS)
     client = TestClient(BrowserGuard(app, "0.0.0.0", None), follow_redirects=True)
     [customer] = customers
 

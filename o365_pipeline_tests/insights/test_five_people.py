@@ -13,7 +13,7 @@ import pytest
 
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.insights.look import NOT_TOLD, number
-from o365_pipeline.insights.overview import Growth, overview
+from o365_pipeline.insights.overview import Growth, flow
 from o365_pipeline.insights.reader import Reader, reader_of
 from o365_pipeline.insights.relationships import colleagues, insiders, organizations, ties_to, ways_in
 from o365_pipeline.insights.report import report
@@ -95,7 +95,7 @@ def test_the_overviews_departments_are_the_averages_of_what_their_people_did(sig
 
 
 def test_the_board_is_the_department_whose_work_after_hours_has_grown(reader: Reader) -> None:
-    found = overview(reader)
+    found = flow(reader)
 
     # Ann's only mail of the first week was in her hours, that of the second before them; the third week is not over.
     assert (found.grown, found.growth_weeks) == ([Growth("Board", 0.0, 1.0)], 1)
@@ -114,8 +114,8 @@ def test_people_are_tied_as_strongly_as_their_days_say(reader: Reader) -> None:
     strengths = {contact.name: contact.weight for contact in colleagues(reader, "ann")}
 
     assert strengths == {"Bob": 2.0, "Dan": 2.0, "Eve": 2.0, "Cat": 1.0}
-    assert [(one.key, one.mails, one.weight) for one in organizations(reader)] == [("out.example", 2, 2.0)]
-    assert organizations(reader, "bob") == organizations(reader)
+    assert [(one.key, one.mails, one.weight) for one in organizations(reader, None)] == [("out.example", 2, 2.0)]
+    assert organizations(reader, "bob") == organizations(reader, None)
     assert organizations(reader, "ann") == []
 
 

@@ -17,6 +17,7 @@ from o365_pipeline.insights.report import report
 from o365_pipeline.insights.viewers import SandboxSwitch
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.web.server import serving
+from o365_pipeline_tests.insights.conftest import PATIENCE_SECONDS
 from o365_pipeline_tests.mart.hand_made_mart import SALES, add_weeks
 from o365_pipeline_tests.sandbox.microsoft365.test_approver_page_in_browser import (
     ARGUMENTS,
@@ -48,7 +49,8 @@ def page() -> Iterator[Page]:
 def address(hand_made: Database, customers: Customers) -> Iterator[str]:
     with hand_made.begin() as connection:
         add_weeks(connection)
-    app = insights_app(Marts(hand_made), customers, SandboxSwitch(customers, everybody_sees_relations=False))
+    switch = SandboxSwitch(customers, everybody_sees_relations=False)
+    app = insights_app(Marts(hand_made), customers, switch, PATIENCE_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as listener, serving(app, "127.0.0.1", listener) as address:
         yield address
 

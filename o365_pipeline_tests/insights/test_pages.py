@@ -237,7 +237,10 @@ def test_a_mart_that_cannot_be_read_is_said_in_a_line_without_its_rows(
     answer = sign_in("s1").open("/")
     assert answer.status_code == 503
     assert "The mart cannot be read now" in answer.text
-    assert caplog.messages == ["the mart cannot be read (OperationalError)"]
+    assert caplog.messages == [
+        "an answer cannot be made (OperationalError)",
+        "the mart cannot be read (OperationalError)",
+    ]
 
 
 def test_a_mart_without_rows_has_pages_too(sign_in: SignIn, hand_made: Database) -> None:
