@@ -20,6 +20,10 @@ MEASURES = (
 )
 
 
+NAMES = tuple(dim_person.c[name] for name in ("display_name", "mail", "user_principal_name", "person_id"))
+"""What a person may be called by, what is known and best first."""
+
+
 @dataclass(frozen=True)
 class MyWeek:
     week_start: dt.date
@@ -73,10 +77,7 @@ def person(reader: Reader, person_id: str) -> Person | None:
 
 def shown_name() -> sa.Label[str]:
     """Returns the name that a person is shown by."""
-    people = dim_person.c
-    return sa.func.coalesce(people.display_name, people.mail, people.user_principal_name, people.person_id).label(
-        "name"
-    )
+    return sa.func.coalesce(*NAMES).label("name")
 
 
 def people_to_be(reader: Reader, limit: int) -> list[tuple[str, str]]:

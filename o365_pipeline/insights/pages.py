@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.errors import O365PipelineError
 from o365_pipeline.insights import relationships
+from o365_pipeline.insights.calls import calls, channels
 from o365_pipeline.insights.data_state import data_state
 from o365_pipeline.insights.downloads import csv_of
 from o365_pipeline.insights.kept_answers import KeptAnswers, Mart
@@ -97,7 +98,13 @@ class Pages:
         viewer = self._sign_in.viewer(request)
         with self._reading(viewer) as reader:
             found = self._answer(reader, "flow", flow)
-            more = {"pairs": self._answer(reader, "pairs", pairs), "answers": self._answer(reader, "answers", answers)}
+            asked: dict[str, Callable[[Reader], Any]] = {
+                "pairs": pairs,
+                "answers": answers,
+                "calls": calls,
+                "channels": channels,
+            }
+            more = {name: self._answer(reader, name, ask) for name, ask in asked.items()}
             return self._page(request, viewer, reader, "overview.html", found=found, **more)
 
     def departments_csv(self, request: Request) -> Response:
@@ -126,6 +133,7 @@ class Pages:
                 "people": relationships.people_called(reader, text) if text else [],
                 "organizations": relationships.called(nearest or [], text) if text else (nearest or [])[:SHOWN],
                 "is_counted": nearest is not None,
+                "leaders": [] if text else self._answer(reader, "leaders", relationships.leaders),
             }
             return self._page(request, viewer, reader, "people.html", **shown)
 

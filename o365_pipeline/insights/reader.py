@@ -69,6 +69,10 @@ class Reader:
         found = self.connection.scalar(sa.select(sa.column("people")).select_from(sa.table("minimum_group_size")))
         return NO_GROUP_IS_SO_LARGE if found is None else int(found)
 
+    def is_told_of(self, people: int) -> bool:
+        """Whether a number may be told that so many people contributed to; that nobody did may be."""
+        return people == 0 or people >= self.group_size
+
     def is_recent(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Whether a row is this customer's, and of the days of a page."""
         return sa.and_(table.c.customer == self.customer, table.c.day.in_(self.days))

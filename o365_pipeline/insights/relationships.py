@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from o365_pipeline.insights.my_time import shown_name
+from o365_pipeline.insights.my_time import NAMES, shown_name
 from o365_pipeline.insights.reader import SHOWN, Reader
 from o365_pipeline.mart.tables import agg_collaboration_day, dim_person
 
@@ -29,6 +29,8 @@ INSIDERS = 200
 
 NEIGHBORS = 15
 """How many people stand around somebody in a picture."""
+
+LEADERS = 10
 
 MEASURES = ("mails", "meetings", "chats", "weight")
 
@@ -54,6 +56,14 @@ class WayIn:
     insider: Contact
     strength: float
     """Of the weaker of the relations on the way."""
+
+
+@dataclass(frozen=True)
+class Leader:
+    person_id: str
+    name: str
+    department: str | None
+    reports: int
 
 
 def people_called(reader: Reader, text: str) -> Sequence[Contact]:
@@ -93,6 +103,23 @@ def organizations(reader: Reader, of_person: str | None, limit: int = SHOWN) -> 
         .limit(limit)
     )
     return [_organization(row) for row in reader.rows(query)]
+
+
+def leaders(reader: Reader) -> Sequence[Leader]:
+    """Returns who leads most people directly, as of the newest day."""
+    people, reports = dim_person, dim_person.alias()
+    count = sa.func.count().label("reports")
+    same = (reports.c.customer == people.c.customer, reports.c.day == people.c.day)
+    of_manager = (people.c.person_id, shown_name(), people.c.department)
+    query = (
+        sa.select(*of_manager, count)
+        .select_from(people.join(reports, sa.and_(*same, reports.c.manager_id == people.c.person_id)))
+        .where(reader.is_newest(people))
+        .group_by(people.c.department, *NAMES)
+        .order_by(count.desc(), people.c.person_id)
+        .limit(LEADERS)
+    )
+    return [Leader(*row) for row in reader.rows(query)]
 
 
 def colleagues(reader: Reader, person_id: str) -> Sequence[Contact]:

@@ -10,6 +10,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from o365_pipeline.database.database import Database
+from o365_pipeline.insights.calls import calls, channels
 from o365_pipeline.insights.look import TEMPLATES
 from o365_pipeline.insights.overview import answers, flow, pairs
 from o365_pipeline.insights.reader import reader_of
@@ -29,6 +30,8 @@ def report(database: Database, customer: str, more: str) -> str:
             flow=flow(reader),
             answers=answers(reader),
             pairs=pairs(reader),
+            calls=calls(reader),
+            channels=channels(reader),
             sharing=oversharing(reader),
             newest_day=reader.newest_day,
             group_size=reader.group_size,

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
+from o365_pipeline.insights.look import NOT_TOLD
 from o365_pipeline.insights.pages import insights_app
 from o365_pipeline.insights.report import report
 from o365_pipeline.insights.viewers import SandboxSwitch
@@ -21,15 +22,18 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.mart.tables import (
     agg_person_day,
     agg_site_exposure,
+    bridge_call_participant,
     bridge_sharing_grantee,
     dim_customer,
     dim_person,
     dim_site,
+    fact_call,
+    fact_channel_message,
     fact_sharing_link,
 )
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 from o365_pipeline_tests.insights.conftest import SignIn, sign_in_to, words
-from o365_pipeline_tests.mart.hand_made_mart import MONDAY, TUESDAY, add
+from o365_pipeline_tests.mart.hand_made_mart import MONDAY, SALES, TUESDAY, add
 
 PAGES = ("/", "/people", "/people/me", "/me", "/oversharing", "/storage", "/about")
 
@@ -207,6 +211,53 @@ def test_guests_of_an_organization_are_counted_where_they_are_enough(sign_in: Si
             )
 
     assert "many.example 5 a.com fewer than 5" in sign_in("s1", analyst=True).read("/oversharing")
+
+
+def test_calls_are_told_of_where_enough_people_took_part_in_them_and_in_the_others(
+    hand_made: Database, customers: Customers
+) -> None:
+    def overview() -> str:
+        return sign_in_to(hand_made, customers)("s1").read("/")
+
+    assert "Calls and online meetings" not in overview()
+
+    with hand_made.begin() as connection:
+        for person in SALES:
+            add(connection, bridge_call_participant, call_id="c1", participant_id=person, person_id=person)
+    assert "2026-01, call 1 12 1" in overview()
+
+    with hand_made.begin() as connection:
+        add(connection, fact_call, call_id="c2", kind="call", duration_minutes=20)
+        add(connection, bridge_call_participant, call_id="c2", participant_id="s1", person_id="s1")
+    assert f"2026-01, call 2 16 {NOT_TOLD}" in overview()
+
+
+def test_a_channel_is_told_of_where_enough_people_write_and_its_replies_where_enough_reply(
+    hand_made: Database, customers: Customers
+) -> None:
+    def overview() -> str:
+        return sign_in_to(hand_made, customers)("s1").read("/")
+
+    def write(number: int, person: str, is_reply: bool) -> None:
+        told = {"channel_id": "general", "group_id": "team", "channel_message_id": f"m{number}"}
+        with hand_made.begin() as connection:
+            add(connection, fact_channel_message, **told, sender_id=person, is_reply=is_reply)
+
+    for number, person in enumerate(SALES[:4]):
+        write(number, person, is_reply=False)
+    assert "The busiest channels" not in overview()
+
+    write(4, SALES[4], is_reply=False)
+    write(5, SALES[0], is_reply=True)
+    assert f"General Team 8 {NOT_TOLD}" in overview()
+
+    for number, person in enumerate(SALES[1:], start=6):
+        write(number, person, is_reply=True)
+    assert "General Team 12 50%" in overview()
+
+
+def test_who_leads_most_people_leads(sign_in: SignIn) -> None:
+    assert "Who leads most people Name Direct reports S1 Sales 8" in sign_in("l1", analyst=True).read("/people")
 
 
 def test_whoever_is_not_signed_in_or_of_another_tenant_sees_nothing(sign_in: SignIn) -> None:
