@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
-import networkx as nx
 from lxml import etree
 from markupsafe import Markup, escape
 
@@ -37,6 +37,8 @@ REFERRED_TO = (f"{SVG}path", f"{SVG}clipPath")
 
 KEPT = 256
 WIDTH, ROW_HEIGHT, MARGIN = 4.4, 0.3, 0.05
+RADII = (0.75, 1.95)
+"""Of a network, in inches: names stand beside it."""
 INCHES_OF_A_LETTER = 0.075
 LETTERS = 24
 """So much of a name is drawn; the table beside the chart has all of it."""
@@ -107,30 +109,33 @@ def stacked(title: str, values: tuple[tuple[str, tuple[float, ...]], ...]) -> Ma
 def network(
     title: str, nodes: tuple[tuple[str, str, int], ...], ties: tuple[tuple[str, str, float], ...], center: str
 ) -> Markup:
-    """Draws who is tied to whom.
+    """Draws somebody in the middle of others, and who is tied to whom.
 
     Args:
-        nodes: key, name and the number of the colour of each.
+        nodes: key, name and the number of the colour of each; they stand around the middle in this order.
         ties: the keys of two nodes, and how strong the tie is.
         center: the key of the node in the middle.
     """
-    graph = nx.Graph()
-    graph.add_nodes_from(sorted(key for key, _, _ in nodes))
-    graph.add_weighted_edges_from(sorted(ties))
-    around = nx.spring_layout(graph, seed=1, k=2.4 / len(nodes) ** 0.5, pos={center: (0.0, 0.0)}, fixed=[center])
-    figure, axes = _figure(6.4, 4.6, left=0.1, bottom=0.1)
+    others = [key for key, _, _ in nodes if key != center]
+    places = {center: (0.0, 0.0)}
+    for number, key in enumerate(others):
+        turn = 2 * math.pi * (number + 0.5) / len(others)
+        places[key] = (RADII[0] * math.sin(turn), RADII[1] * math.cos(turn))
+    figure, axes = _figure(WIDTH, WIDTH, left=0.1, bottom=0.1)
     axes.set_axis_off()
+    axes.set_xlim(-WIDTH / 2, WIDTH / 2)
+    axes.set_ylim(-WIDTH / 2, WIDTH / 2)
     strongest = max((weight for _, _, weight in ties), default=1) or 1
     for one, other, weight in sorted(ties, key=lambda tie: tie[2]):
-        (x1, y1), (x2, y2) = around[one], around[other]
-        axes.plot([x1, x2], [y1, y2], color=QUIET, linewidth=0.6 + 3 * weight / strongest, alpha=0.45, zorder=1)
+        (x1, y1), (x2, y2) = places[one], places[other]
+        axes.plot([x1, x2], [y1, y2], color=QUIET, linewidth=0.5 + 3 * weight / strongest, alpha=0.4, zorder=1)
     for key, name, colour in nodes:
-        x, y = around[key]
-        axes.scatter([x], [y], s=90 if key == center else 45, color=SERIES[colour], zorder=2)
-        axes.annotate(
-            _short(name), (x, y), (0, 7), textcoords="offset points", ha="center", color=TEXT, fontsize=8, zorder=3
-        )
-    axes.margins(0.14, 0.1)
+        x, y = places[key]
+        axes.scatter([x], [y], s=70 if key == center else 30, color=SERIES[colour], zorder=2)
+        if key != center:
+            side, away = ("left", 6) if x > 0 else ("right", -6)
+            beside = {"textcoords": "offset points", "ha": side, "va": "center"}
+            axes.annotate(_short(name), (x, y), (away, 0), color=TEXT, fontsize=8, **beside)  # type: ignore[arg-type]
     return _drawn(figure, title)
 
 
