@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from o365_pipeline.deployment import load
+from o365_pipeline.insights.charts import load_library
 from o365_pipeline.insights.overview import flow
 from o365_pipeline.insights.pages import insights_app
 from o365_pipeline.insights.reader import reader_of
@@ -124,6 +125,7 @@ def main() -> None:
     arguments.add_argument("--people", type=int, default=PEOPLE)
     arguments.add_argument("--weeks", type=int, default=WEEKS)
     given = arguments.parse_args()
+    load_library()
     somebody = f"{given.people // 2:08d}-0000-4000-8000-000000000000"
     with tempfile.TemporaryDirectory() as folder:
         database = mart_database(sa.URL.create("sqlite", database=str(Path(folder) / "mart.db")))

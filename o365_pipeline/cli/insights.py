@@ -5,6 +5,7 @@ What belongs here: who may be let in by whom, and serving. The pages belong to `
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import click
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import SettingsError
+from o365_pipeline.insights.charts import load_library
 from o365_pipeline.insights.pages import insights_app
 from o365_pipeline.insights.viewers import ContainerAppsSignIn, SandboxSwitch, SignIn
 from o365_pipeline.mart.marts import Marts
@@ -29,6 +31,7 @@ def insights(port: int, host: str) -> None:
     """
     deployment = load()
     app = insights_of(deployment)
+    threading.Thread(target=load_library, daemon=True).start()
     # Behind a sign-in the application is known by the name of the proxy, and believes nobody for where they sit.
     names = None if deployment.insights_sign_in == "container-apps" else ()
     web_server.serve(app, host, port, lambda address: click.echo(f"Insights: {address} (Ctrl-C ends it)"), names=names)

@@ -44,6 +44,11 @@ LETTERS = 24
 """So much of a name is drawn; the table beside the chart has all of it."""
 
 
+def load_library() -> None:
+    """Imports what draws, which takes a second that no page has to wait."""
+    import matplotlib.figure  # noqa: F401
+
+
 def _kept(draw: Callable[Given, Markup]) -> Callable[Given, Markup]:
     """Draws what was not drawn before, one chart at a time: matplotlib's settings are the whole process's."""
 

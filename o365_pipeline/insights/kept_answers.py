@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ QUICK_SECONDS = 0.5
 """What took no longer is made anew while the page waits."""
 
 Answer = TypeVar("Answer")
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,29 @@ class KeptAnswers:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, mart: Mart, make: Callable[[], Answer]) -> Answer | None:
-        """Returns an answer, made now or before; None where the first one takes longer than a page waits.
+        """Returns an answer, made now or before; None where the first one takes longer than a page waits."""
+        return self.get_all(mart, {key: make})[key]
+
+    def get_all(self, mart: Mart, made: Mapping[Key, Callable[[], Any]]) -> dict[Key, Any]:
+        """Returns several answers, of which those that must be made are made at once.
 
         Args:
             mart: what the mart is like now; where days are gone or groups must be larger, nothing kept is shown.
+            made: how each is made.
         """
-        kept = self._shown(key, mart)
-        is_old = kept is None or kept.mart != mart or time.monotonic() - kept.made_at > TIMES_ITS_COST * kept.seconds
-        if is_old:
-            making = self._made_anew(key, mart, make)
-            if kept is None or kept.seconds < QUICK_SECONDS:
-                wait([making], self._patience_seconds)
-                if kept is None and making.done():
-                    making.result()
+        waited_for = []
+        for key, make in made.items():
             kept = self._shown(key, mart)
-        return kept.answer if kept else None
+            if kept is None or kept.mart != mart or time.monotonic() - kept.made_at > TIMES_ITS_COST * kept.seconds:
+                making = self._made_anew(key, mart, make)
+                if kept is None or kept.seconds < QUICK_SECONDS:
+                    waited_for.append((kept, making))
+        done, _ = wait([making for _, making in waited_for], self._patience_seconds)
+        for kept, making in waited_for:
+            if kept is None and making in done:
+                making.result()
+        shown = {key: self._shown(key, mart) for key in made}
+        return {key: kept.answer if kept else None for key, kept in shown.items()}
 
     def _shown(self, key: Hashable, mart: Mart) -> _Kept | None:
         kept = self._kept.get(key)

@@ -7,8 +7,9 @@ What belongs here: routes and their answers. What is shown is asked in the modul
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,20 +98,13 @@ class Pages:
         """Shows how work flows, by week and by department."""
         viewer = self._sign_in.viewer(request)
         with self._reading(viewer) as reader:
-            found = self._answer(reader, "flow", flow)
-            asked: dict[str, Callable[[Reader], Any]] = {
-                "pairs": pairs,
-                "answers": answers,
-                "calls": calls,
-                "channels": channels,
-            }
-            more = {name: self._answer(reader, name, ask) for name, ask in asked.items()}
-            return self._page(request, viewer, reader, "overview.html", found=found, **more)
+            asked = {"found": flow, "pairs": pairs, "answers": answers, "calls": calls, "channels": channels}
+            return self._page(request, viewer, reader, "overview.html", **self._answers(reader, asked))
 
     def departments_csv(self, request: Request) -> Response:
         """Downloads the departments' averages, as the page shows them."""
         with self._reading(self._sign_in.viewer(request)) as reader:
-            found = self._answer(reader, "flow", flow)
+            found = self._answer(reader, "found", flow)
         if found is None:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "This is being counted. Try again in a while.")
         departments = found.departments
@@ -224,14 +218,20 @@ class Pages:
 
     def _answer(self, reader: Reader, name: str, ask: Callable[[Reader], Answer]) -> Answer | None:
         """Returns an answer about the whole organization, which is kept for a while; None while it is being made."""
+        found: Answer | None = self._answers(reader, {name: ask})[name]
+        return found
+
+    def _answers(self, reader: Reader, asked: Mapping[str, Callable[[Reader], Any]]) -> dict[str, Any]:
+        """Returns several such answers, by their names."""
         customer = reader.customer
 
-        def make() -> Answer:
+        def make(ask: Callable[[Reader], Any]) -> Any:
             with reader_of(self._marts[customer], customer) as own:
                 return ask(own)
 
         mart = Mart(len(reader.days), reader.newest_day, reader.group_size)
-        return self._kept.get((customer, name), mart, make)
+        made = {(customer, name): partial(make, ask) for name, ask in asked.items()}
+        return {name: answer for (_, name), answer in self._kept.get_all(mart, made).items()}
 
     def _page(self, request: Request, viewer: Viewer, reader: Reader, template: str, **content: Any) -> Response:
         switch = self._sign_in if isinstance(self._sign_in, SandboxSwitch) else None
