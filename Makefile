@@ -22,7 +22,7 @@ help:
 	@echo "make lint       formatting, lint, types"
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
-	@echo "make benchmark  100,000 messages from raw to mart, loads, a day after a year, a thousand customers' consent, staging from Azurite, beside plain code; Celery workers"
+	@echo "make benchmark  100,000 messages from raw to mart, loads, a day after a year, a thousand customers' consent, the pages for 100,000 people, staging from Azurite, beside plain code; Celery workers"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
@@ -106,6 +106,7 @@ benchmark: $(VENV)/.installed-test
 	@PYTHONPATH=. $(BIN)/python benchmarks/loads.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/year.py
 	@$(BIN)/python benchmarks/consent.py
+	@$(BIN)/python benchmarks/insights.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/lake.py
 	@$(BIN)/python -W ignore -m benchmarks.celery_workers
 
