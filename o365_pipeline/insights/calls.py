@@ -33,7 +33,8 @@ class Calls:
 @dataclass(frozen=True)
 class Channel:
     team: str
-    channel: str
+    channel: str | None
+    """None where it is not known in which of the team's channels the messages are."""
     messages: int
     reply_share: float | None
     """Of the messages; None where few people replied, or began."""
@@ -79,6 +80,8 @@ def channels(reader: Reader) -> Sequence[Channel]:
     message, channel = fact_channel_message.c, dim_channel.c
     sender = sa.func.coalesce(message.sender_id, message.sender_address)
     is_reply = message.is_reply == sa.true()
+    # A channel that only its messages tell of is there on their days alone.
+    same = (channel[name] == message[name] for name in ("customer", "day", "channel_id"))
 
     def senders(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
         return sa.func.count(sa.distinct(sa.case((sa.and_(*conditions), sender)) if conditions else sender))
@@ -86,31 +89,28 @@ def channels(reader: Reader) -> Sequence[Channel]:
     messages = sa.func.count().label("messages")
     busiest = (
         sa.select(
-            message.channel_id,
+            sa.func.max(channel.team_name).label("team"),
+            sa.func.max(channel.channel_name).label("channel"),
             messages,
             sa.func.sum(sa.case((is_reply, 1), else_=0)).label("replies"),
             senders(is_reply).label("repliers"),
             senders(sa.not_(is_reply)).label("beginners"),
         )
+        .select_from(fact_channel_message.outerjoin(dim_channel, sa.and_(*same)))
         .where(reader.is_recent(fact_channel_message))
         .group_by(message.channel_id)
         .having(senders() >= reader.group_size)
         .order_by(messages.desc(), message.channel_id)
         .limit(CHANNELS)
     )
-    rows = reader.rows(busiest)
-    names = sa.select(channel.channel_id, channel.team_name, channel.channel_name).where(
-        reader.is_newest(dim_channel), channel.channel_id.in_([row.channel_id for row in rows])
-    )
-    known = {row.channel_id: row for row in reader.rows(names)}
     return [
         Channel(
-            (known[row.channel_id].team_name if row.channel_id in known else None) or "(unknown)",
-            (known[row.channel_id].channel_name if row.channel_id in known else None) or "(unknown)",
+            row.team or "(unknown)",
+            row.channel,
             row.messages,
             int(row.replies) / row.messages
             if reader.is_told_of(row.repliers) and reader.is_told_of(row.beginners)
             else None,
         )
-        for row in rows
+        for row in reader.rows(busiest)
     ]
