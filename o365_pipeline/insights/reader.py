@@ -38,11 +38,11 @@ class Reader:
     connection: sa.Connection
     customer: str
 
-    def rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> Sequence[Any]:
+    def rows(self, query: sa.Executable) -> Sequence[Any]:
         """Returns the rows, each with its columns by their names."""
         return self.connection.execute(query).all()
 
-    def first(self, query: sa.Select[Any]) -> Any:
+    def first(self, query: sa.Executable) -> Any:
         """Returns the first row; None where there is none."""
         return self.connection.execute(query).first()
 
