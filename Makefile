@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
-	@echo "make dev        the Dagster UI on port 3000, or PORT=..., and the approver's page on 3001, or APPROVER_PORT=..."
+	@echo "make dev        the Dagster UI on port 3000, or PORT=..., the approver's page on 3001, or APPROVER_PORT=..., the insights on 3003, or INSIGHTS_PORT=..."
 	@echo "make test       the tests"
 	@echo "make check      formatting, lint, types, and the tests of rules, which need no sandbox: for every save"
 	@echo "make test-thorough  the tests, with many more examples of each property, for every night"
@@ -57,7 +57,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/o365-pipeline demo
 
 dev: $(VENV)/.installed
-	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT))
+	@$(BIN)/o365-pipeline dev $(if $(PORT),--port $(PORT)) $(if $(APPROVER_PORT),--approver-port $(APPROVER_PORT)) $(if $(INSIGHTS_PORT),--insights-port $(INSIGHTS_PORT))
 
 # Workers begin with tests that lie together, which share what is made once for a module. One more than there are cores,
 # since some tests wait for servers and processes of their own; those of rules wait for nothing.

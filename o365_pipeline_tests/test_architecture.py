@@ -21,6 +21,7 @@ LAYERS = (
     "doctor",
     "news",
     "accountability",
+    "insights",
     "cost",
     "purge",
     "mart",

@@ -29,6 +29,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.deployment.settings import read_settings
 from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
 from o365_pipeline.extraction import extraction_ledger
+from o365_pipeline.insights.report import report
 from o365_pipeline.mart.questions import questions
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.sandbox.tenant.tenant_files import TenantFiles, files_in
@@ -72,7 +73,17 @@ def demo(
     if not deployment.is_sandbox:
         raise SettingsError("the demo runs in the sandbox alone: unset O365_DEPLOYMENT, or set it to sandbox")
     deployment.use_dagster_home()
-    run_demo(deployment, deployment.customers.chosen(customer_name), stdout())
+    customer, console = deployment.customers.chosen(customer_name), stdout()
+    run_demo(deployment, customer, console)
+    console.print(f"To look at it: {write_report(deployment, customer)}", soft_wrap=True)
+
+
+def write_report(deployment: Deployment, customer: Customer) -> Path:
+    """Writes what the mart tells as a page that needs nothing else; returns its path."""
+    path = deployment.home / "report.html"
+    text = report(deployment.marts[customer.name], customer.name, "o365-pipeline insights")
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _write_request(tenant_data: Path | None, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command `o365-pipeline dev`: the Dagster UI and daemon, and in the sandbox the approver's page, until Ctrl-C.
+"""The command `o365-pipeline dev`: the Dagster UI and daemon, in the sandbox its pages and the insights, until Ctrl-C.
 
 What belongs here: the checks before anything runs, starting, and ending. The messages while it runs belong to
 `cli/dev_news.py`.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,7 @@ from typing import IO
 import click
 
 from o365_pipeline.cli.dev_news import News
+from o365_pipeline.cli.insights import insights_of
 from o365_pipeline.cli.sandbox import pages_of
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import O365PipelineError, UsageError
@@ -44,29 +45,35 @@ OF_EVERY_START = ("Found a dagster instance configuration value", "No cursor for
 @click.command()
 @click.option("--port", type=PORT, default=3000, show_default=True, help="Where the UI listens.")
 @click.option("--approver-port", type=PORT, default=3001, show_default=True, help="Where the approver's page listens.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address that both listen on.")
-def dev(port: int, approver_port: int, host: str) -> None:
+@click.option("--insights-port", type=PORT, default=3003, show_default=True, help="Where the insights listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address that all listen on.")
+def dev(port: int, approver_port: int, insights_port: int, host: str) -> None:
     """Open the Dagster UI, with sensors and schedules at work.
 
-    In the sandbox the approver's page is served too, and nothing moves before somebody approves there. Ctrl-C ends all.
+    In the sandbox the approver's page is served too, and nothing moves before somebody approves there; and the
+    application for the people of the organization, to see what came of it. Ctrl-C ends all.
     """
     deployment = load()
     with ExitStack() as stack:
         lock = stack.enter_context(_alone_in(deployment.home))
-        page = None
+        pages = {}
+        listeners = []
         with listening(host, port):
-            listener = listening(host, approver_port, "--approver-port") if deployment.is_sandbox else None
+            if deployment.is_sandbox:
+                listeners.append(stack.enter_context(listening(host, approver_port, "--approver-port")))
+                listeners.append(stack.enter_context(listening(host, insights_port, "--insights-port")))
         stack.enter_context(_ended_by_a_signal())
-        if listener:
-            stack.enter_context(listener)
+        if listeners:
             deployment.register_data_requests()
-            page = stack.enter_context(serving(pages_of(deployment), host, listener))
+            apps = {"The approver's page:": pages_of(deployment), "Insights:": insights_of(deployment)}
+            for (name, app), listener in zip(apps.items(), listeners, strict=True):
+                pages[name] = stack.enter_context(serving(app, host, listener))
         deployment.use_dagster_home()
         log = deployment.home / "dagster" / "dev.log"
         dagster = stack.enter_context(_dagster(host, port, log, lock))
         click.echo(f"Dagster starts; what it logs is in {_short(log)}")
         _wait_for(dagster, host, port, log)
-        _tell_and_watch(deployment, dagster, address(host, port), page, log)
+        _tell_and_watch(deployment, dagster, address(host, port), pages, log)
 
 
 @contextmanager
@@ -191,12 +198,11 @@ def _check(dagster: subprocess.Popen[str], log: Path) -> None:
 
 
 def _tell_and_watch(
-    deployment: Deployment, dagster: subprocess.Popen[str], ui: str, page: str | None, log: Path
+    deployment: Deployment, dagster: subprocess.Popen[str], ui: str, pages: Mapping[str, str], log: Path
 ) -> None:
     """Prints what to do, then what happens, until a signal arrives."""
-    click.echo(f"The Dagster UI:       {ui}")
-    if page:
-        click.echo(f"The approver's page:  {page}")
+    for name, where in {"The Dagster UI:": ui, **pages}.items():
+        click.echo(f"{name:21} {where}")
     with News(deployment, ui) as news:
         for line in news.waiting():
             click.echo(line)

@@ -32,6 +32,7 @@ COMMANDS = {
     "quarantine": "Rows that could not be read: how many, which, why; reading them anew.",
     "why-missing": "Say why a person's rows of a day are missing, or how many there are, for each dataset.",
     "mart": "The mart: what it holds, and what only some servers have.",
+    "insights": "Serve the web application for the people of the organization: pictures and answers from the mart.",
     "purge": "Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the "
     "purge sensor and the schedule do; show the record.",
     "person": "One person's rights: a copy of what is held about her, and its erasure.",

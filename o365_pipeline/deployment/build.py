@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -29,9 +29,9 @@ from o365_pipeline.deployment.settings import (
     Environment,
     Settings,
     check_names,
-    check_sign_in,
     read_settings,
 )
+from o365_pipeline.deployment.sign_in import check_sign_in
 from o365_pipeline.errors import DatabaseError, DatabaseUnavailableError, SettingsError
 from o365_pipeline.extraction import extraction_ledger
 from o365_pipeline.extraction.data_factory import DataFactory
@@ -90,6 +90,12 @@ class Deployment:
 
     starts_sensors: bool = True
     """Whether sensors and schedules are on from the start."""
+
+    insights_sign_in: Literal["none", "container-apps"] = "none"
+    """Who says who opens the insights application."""
+
+    insights_analysts: tuple[str, ...] = ()
+    insights_relations: Literal["analysts", "everybody"] = "analysts"
 
     @property
     def marts(self) -> Marts:
@@ -247,6 +253,7 @@ def _sandbox(settings: Settings, environment: Environment) -> Deployment:
         offer=read_offer(settings.offer),
         notification_signature=settings.notification_signature or SANDBOX_SIGNATURE,
         channels=settings.channels(),
+        **_insights(settings),
     )
 
 
@@ -314,4 +321,9 @@ def _azure(settings: Settings, environment: Environment) -> Deployment:
         notification_signature=settings.notification_signature or None,
         channels=settings.channels(),
         starts_sensors=settings.start_sensors,
+        **_insights(settings),
     )
+
+
+def _insights(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("insights_")}

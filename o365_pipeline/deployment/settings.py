@@ -1,7 +1,7 @@
 """The settings: the environment variables that begin with O365_, and the errors in them.
 
 What belongs here: names, defaults, descriptions (the page of settings is generated from them) and rules for single
-values. Building from them belongs to `build.py`, a file of customers to `customers/configuration.py`.
+values. Building from them belongs to `build.py`, a sign-in's needs to `sign_in.py`, customers to `customers/`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import os
 import re
+import uuid
 from collections import UserDict
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -60,17 +61,6 @@ FOR_THE_SANDBOXES_CUSTOMER = (
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas."""
-
-
-AN_APPLICATION = {
-    "AZURE_TENANT_ID": "the tenant of the application to sign in as",
-    "AZURE_CLIENT_ID": "the client id of the application to sign in as",
-}
-SIGN_IN_NEEDS: Mapping[str, Mapping[str, str]] = {
-    "workload-identity": {**AN_APPLICATION, "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/token"},
-    "service-principal": AN_APPLICATION,
-}
-"""Variables that azure-identity reads itself; a missing one is reported at the start, not hours later."""
 
 
 class Settings(Retention, NewsSettings, BaseSettings):
@@ -192,6 +182,22 @@ class Settings(Retention, NewsSettings, BaseSettings):
             "Secret that Azure signs its notifications of installations with, of 32 characters at least on Azure."
         ),
     )
+    insights_sign_in: Literal["none", "container-apps"] = Field(
+        default="none",
+        description=(
+            "Who says who opens the insights application: nobody, as on a laptop, in the sandbox alone; or Container "
+            "Apps' sign-in by Microsoft Entra in front of it, whose headers are then believed."
+        ),
+    )
+    insights_analysts: Names = Field(
+        default=(),
+        max_length=50,
+        description="Object ids of the groups of Entra whose members see all sites and who works with whom.",
+    )
+    insights_relations: Literal["analysts", "everybody"] = Field(
+        default="analysts",
+        description="Who sees who works with whom, in the insights application; everybody sees their own relations.",
+    )
     sandbox_home: Path | None = Field(
         default=None,
         description="Sandbox: the folder that keeps Azure and Microsoft 365; else one in the home. Deployments that "
@@ -215,7 +221,7 @@ class Settings(Retention, NewsSettings, BaseSettings):
     def _customers_may_be_a_path(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("deny_people", "deny_groups", "own_domains", mode="before")
+    @field_validator("deny_people", "deny_groups", "own_domains", "insights_analysts", mode="before")
     @classmethod
     def _names_stand_between_commas(cls, value: object) -> object:
         return tuple(filter(None, re.split(r"[\s,;]+", value))) if isinstance(value, str) else value
@@ -234,6 +240,17 @@ class Settings(Retention, NewsSettings, BaseSettings):
         if self.deployment == "azure" and signature and is_weak(signature.get_secret_value()):
             raise ValueError(f"O365_NOTIFICATION_SIGNATURE: {WEAK}")
         return self
+
+    @field_validator("insights_analysts")
+    @classmethod
+    def _analysts_are_groups_by_their_ids(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        """A name is nothing that the sign-in tells, and whoever makes a group can call it so."""
+        for group in groups:
+            try:
+                uuid.UUID(group)
+            except ValueError:
+                raise ValueError("object ids of groups are needed, separated by commas") from None
+        return tuple(str(uuid.UUID(group)) for group in groups)
 
     @field_validator("lake_url")
     @classmethod
@@ -331,20 +348,3 @@ def check_names(environment: Iterable[str], looked_up: Iterable[str]) -> None:
             raise SettingsError(f"{name}: there is no such setting; did you mean {PREFIX}{meant}?")
     if unknown:
         LOG.warning(f"{', '.join(unknown)}: no setting of this project is called so")
-
-
-def check_sign_in(credential: SignIn) -> None:
-    """Checks that the variables of a way to sign in are there.
-
-    Raises:
-        SettingsError: one is missing; the message names it.
-    """
-    for name, example in SIGN_IN_NEEDS.get(credential, {}).items():
-        if not os.environ.get(name):
-            raise SettingsError(f"{name} is missing: O365_CREDENTIAL={credential} needs it, for example: {example}")
-    secret_or_certificate = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
-    if credential == "service-principal" and not any(os.environ.get(name) for name in secret_or_certificate):
-        raise SettingsError(
-            "AZURE_CLIENT_SECRET is missing: O365_CREDENTIAL=service-principal needs it, or "
-            "AZURE_CLIENT_CERTIFICATE_PATH with the path of a certificate, for example: /etc/o365/application.pem"
-        )

@@ -1,12 +1,16 @@
-"""Questions to the mart's database that somebody else wrote, which may read and change nothing.
+"""Reading the mart's database by connections that change nothing, whatever they are asked.
 
-What belongs here: keeping such a question from writing, on each kind of database. What it may read is for the rights
-of the user of the database to say.
+What belongs here: keeping a connection from writing, on each kind of database, and asking a question that somebody else
+wrote. What may be read is for the rights of the user of the database to say.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,9 +30,9 @@ def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ..
     Raises:
         UsageError: the statement fails, gives no rows, or would change something; the message holds no value.
     """
-    with database.engine.connect().execution_options(no_parameters=True) as connection:
+    with reading(database) as connection:
+        connection.execution_options(no_parameters=True)
         try:
-            _forbid_changes(connection)
             found = connection.exec_driver_sql(sql.strip().rstrip(";"))
             if not found.returns_rows:
                 raise UsageError("the query gives no rows: a SELECT is wanted")
@@ -38,18 +42,39 @@ def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ..
             raise UsageError(f"the query failed: {lines[0] if lines else type(error).__name__}") from None
         finally:
             connection.rollback()
-            # What forbids changes belongs to this question alone.
+            # What the statement did to its session stays there.
             connection.invalidate()
 
 
-def _forbid_changes(connection: sa.Connection) -> None:
-    """Lets the connection read alone; SQL Server knows no such thing, so that there all is rolled back."""
-    if connection.dialect.name == "sqlite":
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)
-        raw.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY)
-    elif connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+@contextmanager
+def reading(database: Database) -> Iterator[sa.Connection]:
+    """Opens a connection that reads alone; SQL Server knows no such thing, so that there all is rolled back."""
+    with replace(database, prepare=_for_readers(database.prepare)).engine.connect() as connection:
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+
+
+@cache
+def _for_readers(prepare: Callable[[sa.Engine], None] | None) -> Callable[[sa.Engine], None]:
+    """Prepares an engine of its own for readers: whatever it connects to later reads alone."""
+
+    def prepared(engine: sa.Engine) -> None:
+        if prepare:
+            prepare(engine)
+            engine.dispose()
+        sa.event.listen(engine, "connect", _forbid_changes)
+
+    return prepared
+
+
+def _forbid_changes(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in READS else sqlite3.SQLITE_DENY)
+    elif type(connection).__module__.startswith("psycopg"):
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         connection.commit()
 
 

@@ -24,7 +24,7 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.deployment import Deployment
 from o365_pipeline_tests.conftest import read_decisions
 
-OPTIONS = ("--port", "--approver-port")
+OPTIONS = ("--port", "--approver-port", "--insights-port")
 START_SECONDS = 240
 """How long a start may take where other tests keep the machine busy."""
 
@@ -59,6 +59,10 @@ def free_ports(count: int) -> list[str]:
     for listener in listeners:
         listener.close()
     return ports
+
+
+def options(ports: list[str]) -> list[str]:
+    return [word for option, port in zip(OPTIONS, ports, strict=True) for word in (option, port)]
 
 
 @contextmanager
@@ -100,22 +104,24 @@ def processes_with(text: str) -> list[str]:
 def test_dev_tells_what_to_do_and_is_quiet_and_works_alone_and_ends_with_all_that_it_started(
     home: Path, refused: Refused
 ) -> None:
-    port, approver_port, *others = free_ports(4)
+    ports, others = free_ports(3), free_ports(3)
 
-    with started("--port", port, "--approver-port", approver_port) as (process, told):
-        ui, page = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{approver_port}"
+    with started(*options(ports)) as (process, told):
+        ui, page, insights = (f"http://127.0.0.1:{port}" for port in ports)
         assert told == [
             f"Dagster starts; what it logs is in {home / 'dagster' / 'dev.log'}\n",
             f"The Dagster UI:       {ui}\n",
             f"The approver's page:  {page}\n",
+            f"Insights:             {insights}\n",
             "Waiting for approval of contoso: approve on that page, or run `o365-pipeline sandbox approve` in another "
             "terminal\n",
             "Ctrl-C ends it.\n",
         ]
         assert httpx2.get(f"{ui}/server_info").status_code == 200
         assert "Office 365 insights" in httpx2.get(page).text
+        assert "There is nothing to show yet" in httpx2.get(insights).text
 
-        status, out, error = refused("--port", others[0], "--approver-port", others[1])
+        status, out, error = refused(*options(others))
 
         assert (status, out, error.count("\n")) == (2, "", 1)
         assert f"is at work in {home} already, processes {process.pid} and " in error
@@ -144,12 +150,9 @@ def test_a_port_that_is_none_is_one_line_and_status_2_before_anything_runs(
 def test_a_port_that_is_taken_is_one_line_and_status_2_before_anything_runs(
     home: Path, refused: Refused, option: str
 ) -> None:
-    [other] = free_ports(1)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, told, error = refused(
-            option, port, {"--port": "--approver-port", "--approver-port": "--port"}[option], other
-        )
+        status, told, error = refused(*options(free_ports(3)), option, port)
 
     assert (status, told) == (2, "")
     assert error == (

@@ -83,6 +83,10 @@ def test_the_demo_waits_for_approval_then_fills_the_mart_in_its_home_and_a_secon
     assert "0 factory runs, 0 lake objects, 0 mart rows" in first.stdout
     for title in ("Busiest senders", "Meeting hours by department", "Mails per day"):
         assert title in first.stdout
+    assert f"To look at it: {home / 'report.html'}" in first.stdout
+    report = (home / "report.html").read_text()
+    assert "Overview" in report and "http" not in report.replace("http://www.w3.org", "")
+    assert (home / "report.html").stat().st_mode & 0o077 == 0
     messages, runs = rows(home, "fact_message"), factory_runs(home)
     assert messages
     assert runs == 2

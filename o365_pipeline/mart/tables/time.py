@@ -98,3 +98,6 @@ agg_collaboration_day = table(
     ),
     extraction_id(),
 )
+
+# Who works with a person or an organization is asked from the other side of a pair too.
+sa.Index(None, agg_collaboration_day.c.customer, agg_collaboration_day.c.day, agg_collaboration_day.c.counterpart)

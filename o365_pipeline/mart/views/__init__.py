@@ -13,6 +13,7 @@ from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
 from o365_pipeline.mart.views.provenance import ledger_row_provenance
 from o365_pipeline.mart.views.sites import current_sharing_link, current_site, site_exposure, site_storage
+from o365_pipeline.mart.views.small_groups import minimum_group_size_view
 from o365_pipeline.mart.views.stars import STAR_VIEWS
 from o365_pipeline.mart.views.view import View
 
@@ -34,6 +35,7 @@ VIEWS: Mapping[str, View] = {
         site_exposure,
         site_storage,
         ledger_row_provenance,
+        minimum_group_size_view,
         *STAR_VIEWS.values(),
     )
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.mart.tables.settings import minimum_group_size
+from o365_pipeline.mart.tables.settings import MINIMUM_GROUP_SIZE, mart_setting, minimum_group_size
+from o365_pipeline.mart.views.view import view
 
 FEW = "null where fewer people than minimum_group_size contributed to it, or to what is left of its whole without it"
 
@@ -31,3 +32,13 @@ def told(number: sa.ColumnElement, *people: sa.ColumnElement[int]) -> sa.ColumnE
             That nobody did is told of a group that is large enough.
     """
     return sa.case((sa.and_(*(sa.or_(count >= minimum_group_size(), count == 0) for count in people)), number))
+
+
+minimum_group_size_view = view(
+    "minimum_group_size",
+    "One row: of how many people a group has at least that is told of; no row where none is told of.",
+    sa.select(sa.cast(mart_setting.c.value, sa.Integer).label("people")).where(
+        mart_setting.c.name == MINIMUM_GROUP_SIZE
+    ),
+    comments={"people": "The views about groups leave out those of fewer people; 1 leaves out none"},
+)

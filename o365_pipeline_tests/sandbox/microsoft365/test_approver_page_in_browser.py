@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from o365_pipeline.cli.headless import Headless
+from o365_pipeline.cli.insights import insights_of
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
@@ -160,6 +161,10 @@ def test_a_click_fills_the_mart_and_another_stops_the_next_extraction(
         for request in pipeline.asked_for(sensor):
             pipeline.execute(request)
     assert messages(deployment)
+    approver_page = page.url
+    page.goto(f"{serve(BrowserGuard(insights_of(deployment), '127.0.0.1'))}/about")
+    expect(page.get_by_role("row", name="Message_v1")).to_contain_text(APPROVER)
+    page.goto(approver_page)
     paid = len(deployment.sandbox.factory_runs())
 
     page.get_by_label("Reason").fill("The project has ended.")

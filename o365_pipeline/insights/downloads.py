@@ -1,0 +1,31 @@
+"""Downloads: the rows of a page as CSV, for a spreadsheet.
+
+What belongs here: the file's form. Its rows are those that the page may show.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from starlette.responses import Response
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula: whoever names a site must not run anything elsewhere."""
+
+
+def csv_of(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """Returns rows as a file to download."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(written.getvalue(), media_type="text/csv", headers=headers)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return round(value, 4) if isinstance(value, float) else value
