@@ -150,5 +150,5 @@ def test_the_consent_link_admits_nothing_else(strict: World, client: TestClient,
     strict.entra.directory.register("vendors", "vendor", is_multi_tenant=True)
     strict.entra.directory.register("single", "vendor")
 
-    assert consent(client, **change).status_code == 400
+    assert consent(client, None, **change).status_code == 400
     assert strict.entra.directory.in_tenant("t1") == []
