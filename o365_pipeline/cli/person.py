@@ -103,6 +103,6 @@ def _say_what_is_held(deployment: Deployment, customer: Customer, found: Person)
         click.echo(f"o365-pipeline: not read, and would be given up: {line}", err=True)
     click.echo(
         f"{customer.name}: {rows['raw']:,} rows of raw files, {rows['curated']:,} of curated files and "
-        f" {rows['mart']:,} of the mart name the person, by {len(found.identities)} ids and addresses; "
+        f"{rows['mart']:,} of the mart name the person, by {len(found.identities)} ids and addresses; "
         "nothing was erased"
     )
