@@ -24,6 +24,7 @@ from o365_pipeline.mart.power_bi.source import ServerKind, Source
 from o365_pipeline.mart.sql_server_options import add_columnstore, admit_group, grant_rows, restrict_rows
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
+from o365_pipeline.mart.views import readers
 
 CUSTOMER = click.option("--customer", "customer_name", help="Whose mart. Default: the deployment's.")
 
@@ -85,10 +86,21 @@ def row_security(customer_name: str | None, reader: str | None) -> None:
 @CUSTOMER
 @click.argument("group")
 @click.argument("object_id", type=click.UUID)
-def admit(customer_name: str | None, group: str, object_id: uuid.UUID) -> None:
+@click.option("--groups-only", is_flag=True, help="The views of groups alone: the role mart_group_reader.")
+def admit(customer_name: str | None, group: str, object_id: uuid.UUID, groups_only: bool) -> None:
     """Let the Microsoft Entra GROUP with that OBJECT_ID read the mart, as the role mart_reader may."""
-    _database(load(), customer_name).run(lambda connection: admit_group(connection, group, object_id))
-    click.echo(f"The members of {group} may read the mart")
+    role = readers.GROUP_READER if groups_only else readers.READER
+    _database(load(), customer_name).run(lambda connection: admit_group(connection, group, object_id, role))
+    click.echo(f"The members of {group} may read {'the views of groups' if groups_only else 'the mart'}")
+
+
+@mart.command("readers")
+@CUSTOMER
+def make_readers(customer_name: str | None) -> None:
+    """Make the database's roles of readers, and show what each may read; again it changes nothing."""
+    found = _database(load(), customer_name).run(readers.serve)
+    for role, names in found.items():
+        click.echo(f"{role} may read {', '.join(names)}")
 
 
 @mart.command()

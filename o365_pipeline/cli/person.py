@@ -6,18 +6,21 @@ What belongs here: reading arguments and printing; what is printed names nobody.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 
 import click
 import dagster as dg
 
 from o365_pipeline.cli.headless import Headless
-from o365_pipeline.deployment import load
+from o365_pipeline.customers.customer import Customer
+from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.errors import UsageError
 from o365_pipeline.purge import erasure
 from o365_pipeline.purge.job import purge_request
 from o365_pipeline.purge.live_data import CURATED_STAGES
-from o365_pipeline.purge.person import find_person
-from o365_pipeline.purge.person_export import JSON_LINES, PAGE, export_person
+from o365_pipeline.purge.person import Person, find_person
+from o365_pipeline.purge.person_export import JSON_LINES, PAGE, export_person, rows_held
 
 
 @click.group()
@@ -27,19 +30,26 @@ def person() -> None:
 
 @person.command()
 @click.argument("person")
-@click.option("--reason", required=True, help="Why, without names; the ledger keeps it.")
+@click.option("--reason", help="Why, without names; the ledger keeps it.")
 @click.option("--name", "names", multiple=True, help="A full name to take out of texts, beside those that users have.")
 @click.option("--customer", "customer_name", help="Whose data; the only customer where there is one.")
-def erase(person: str, reason: str, names: tuple[str, ...], customer_name: str | None) -> None:
+@click.option("--dry-run", is_flag=True, help="Say how many rows name the person; erase and record nothing.")
+def erase(person: str, reason: str | None, names: tuple[str, ...], customer_name: str | None, dry_run: bool) -> None:
     """Erase one person from raw files, curated files, quarantine, mart and ledger, and keep her out from now on.
 
     PERSON is an Entra object id or an address. To repeat it also erases what has landed since.
     """
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
-    customer.check_may_delete()
+    if not dry_run:
+        customer.check_may_delete()
+        if not reason:
+            raise UsageError("say why with --reason, without names: the ledger keeps it")
     lake = deployment.lakes.of(customer)
     found = find_person(deployment.marts, lake, customer, person, names, deployment.cloud)
+    if dry_run or not reason:
+        _say_what_is_held(deployment, customer, found)
+        return
     now = dt.datetime.now(dt.UTC)
     request_id = erasure.begin(deployment.database, customer, person, found, reason, now)
     deployment.use_dagster_home()
@@ -81,4 +91,18 @@ def export(person: str, folder: Path, reason: str, names: tuple[str, ...], custo
         f"{customer.name}: request {request_id} is done: {rows['raw_rows']:,} rows of raw files, "
         f"{rows['curated_rows']:,} of curated files and {rows['mart_rows']:,} of the mart name the person; they are in "
         f"{folder / JSON_LINES}, and to be read in {folder / PAGE}"
+    )
+
+
+def _say_what_is_held(deployment: Deployment, customer: Customer, found: Person) -> None:
+    """Prints how many rows an erasure would change, and what cannot be read."""
+    damaged: list[str] = []
+    held = rows_held(deployment.marts, deployment.lakes.of(customer), customer, found, damaged)
+    rows = Counter("curated" if row.stage in CURATED_STAGES else row.stage for row in held)
+    for line in damaged:
+        click.echo(f"o365-pipeline: not read, and would be given up: {line}", err=True)
+    click.echo(
+        f"{customer.name}: {rows['raw']:,} rows of raw files, {rows['curated']:,} of curated files and "
+        f"{rows['mart']:,} of the mart name the person, by {len(found.identities)} ids and addresses; "
+        "nothing was erased"
     )

@@ -17,7 +17,7 @@ from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import loaded_days
-from o365_pipeline.purge import deletion
+from o365_pipeline.purge import clock, deletion
 from o365_pipeline.purge.job import announced, next_plan, purge_request
 from o365_pipeline.purge.live_data import dead_objects
 from o365_pipeline.purge.plan import Plan, next_purge_at
@@ -30,8 +30,13 @@ from o365_pipeline.raw.lake import Lake
 @click.option(
     "--although-in-doubt", is_flag=True, help="Also where a renewal may have been missed; ask the approver first."
 )
+@click.option(
+    "--clock-is-right", is_flag=True, help="Also where the clock is more than a month ahead of the last look."
+)
 @answering()
-def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool, answer: Answer) -> None:
+def purge(
+    customer_name: str | None, dry_run: bool, although_in_doubt: bool, clock_is_right: bool, answer: Answer
+) -> None:
     """Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the purge
     sensor and the schedule do; show the record.
     """
@@ -39,6 +44,8 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool, ans
     customer = deployment.customers.chosen(customer_name)
     read_consent_or_say_so(deployment, [customer])
     now = dt.datetime.now(dt.UTC)
+    if clock_is_right:
+        clock.believe(deployment.database, now)
     plan = next_plan(deployment.database, customer, now, although_in_doubt)
     if customer.legal_hold:
         answer.note(f"{customer.name}: legal hold ({customer.legal_hold}), nothing is deleted until it is lifted")
@@ -51,6 +58,7 @@ def purge(customer_name: str | None, dry_run: bool, although_in_doubt: bool, ans
         answer.note(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
     else:
         customer.check_may_delete()
+        clock.check(deployment.database, now)
         deployment.use_dagster_home()
         with dg.DagsterInstance.get() as instance:
             Headless(deployment, instance).execute(purge_request(customer.name, None, although_in_doubt))

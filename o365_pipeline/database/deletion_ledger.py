@@ -40,6 +40,14 @@ retention = sa.Table(
     comment="What of each customer counts as deleted because of its age",
 )
 
+last_look = sa.Table(
+    "ledger_last_look",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True, comment="Who looked: purge"),
+    sa.Column("day", sa.Date, nullable=False, comment="The day that the clock said"),
+    comment="When it was last looked for what is due to be deleted: a clock that is far ahead of it is not believed",
+)
+
 erasure_salt = sa.Table(
     "ledger_erasure_salt",
     metadata,

@@ -84,8 +84,8 @@ def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
     insert_new(connection, reader_customer, [{"reader": reader, "customer": customer}])
 
 
-def admit_group(connection: sa.Connection, name: str, object_id: uuid.UUID) -> None:
-    """Lets a group of Microsoft Entra read what readers of the mart may; again it changes nothing.
+def admit_group(connection: sa.Connection, name: str, object_id: uuid.UUID, role: str) -> None:
+    """Lets a group of Microsoft Entra read what a role of readers may; again it changes nothing.
 
     The server is told the group's id, so it needs no right to look the group up (Microsoft: CREATE USER ... WITH SID).
 
@@ -97,7 +97,7 @@ def admit_group(connection: sa.Connection, name: str, object_id: uuid.UUID) -> N
         known = "SELECT 1 FROM sys.database_principals WHERE name = :name"
         if not connection.scalar(sa.text(known), {"name": name}):
             connection.exec_driver_sql(f"CREATE USER [{quoted}] WITH SID = 0x{object_id.bytes_le.hex()}, TYPE = X")
-        connection.exec_driver_sql(f"ALTER ROLE mart_reader ADD MEMBER [{quoted}]")
+        connection.exec_driver_sql(f"ALTER ROLE {role} ADD MEMBER [{quoted}]")
 
 
 @contextmanager

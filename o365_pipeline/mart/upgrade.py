@@ -22,6 +22,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.transient import transient_code
 from o365_pipeline.errors import DatabaseError
 from o365_pipeline.mart.dictionary import write_dictionary
+from o365_pipeline.mart.views import readers
 from o365_pipeline.mart.views import schema as views
 
 LOG = logging.getLogger("o365_pipeline")
@@ -115,3 +116,4 @@ def _make(config: Config, connection: sa.Connection) -> None:
     command.upgrade(config, "head")
     write_dictionary(connection)
     views.create(connection)
+    readers.serve_if_allowed(connection)

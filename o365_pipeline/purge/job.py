@@ -17,7 +17,7 @@ from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.dagster_ui.steps import working_on
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
-from o365_pipeline.purge import deletion, erasure
+from o365_pipeline.purge import clock, deletion, erasure
 from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
 from o365_pipeline.purge.live_data import live_days
 from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
@@ -61,6 +61,7 @@ def purge(
     with working_on(context):
         customer = customers[config.customer]
         customer.check_may_delete()
+        clock.check(database, dt.datetime.now(dt.UTC))
     wait_for_others(context, customer.name)
     for request_id in erasure.unfinished(database, customer):
         erasure.carry_out(marts, lakes.of(customer), customer, request_id)
@@ -142,6 +143,8 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         customers: dg.ResourceParam[Customers],
     ) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
+        if doubt := clock.doubt(database, now):
+            return dg.SensorResult(skip_reason=doubt, cursor=context.cursor)
         chosen = in_turn((customer.name for customer in customers), context.cursor or "")[:MAX_CUSTOMERS]
         erasures = erasure.unfinished_of(database, chosen)
         requests: list[dg.RunRequest] = []

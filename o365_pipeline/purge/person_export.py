@@ -60,7 +60,7 @@ def export_person(marts: Marts, lake: Lake, customer: Customer, person: Person, 
     sections: dict[tuple[str, str], Section] = {}
     damaged: list[str] = []
     with _new_file(folder, JSON_LINES) as lines:
-        for row in _rows(marts, lake, customer, person, damaged):
+        for row in rows_held(marts, lake, customer, person, damaged):
             told = {"stage": row.stage, "of": row.name, "where": row.where, "own": row.is_own, "row": row.content}
             lines.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
             section = sections.setdefault((row.stage, row.name), Section(row.stage, row.name))
@@ -80,7 +80,8 @@ def export_person(marts: Marts, lake: Lake, customer: Customer, person: Person, 
     return export
 
 
-def _rows(marts: Marts, lake: Lake, customer: Customer, person: Person, damaged: list[str]) -> Iterator[NamingRow]:
+def rows_held(marts: Marts, lake: Lake, customer: Customer, person: Person, damaged: list[str]) -> Iterator[NamingRow]:
+    """Returns every row that names a person; landings that cannot be read are added to `damaged`."""
     rows = PersonRows(person)
     for landed in rows_of_landings(marts.ledger, lake, customer, rows):
         if isinstance(landed, DamagedLandingError):

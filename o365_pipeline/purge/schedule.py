@@ -13,6 +13,7 @@ from o365_pipeline.customers.customer import Customers
 from o365_pipeline.dagster_ui.evaluation import evaluation
 from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
+from o365_pipeline.purge import clock
 from o365_pipeline.purge.job import purge_job, purge_request
 from o365_pipeline.purge.retention import overdue
 
@@ -79,6 +80,10 @@ def build_retention_schedule(default_status: dg.DefaultScheduleStatus) -> dg.Sch
         today = context.scheduled_execution_time.date()
         result = kept_check_result(database, customers, today)
         context.instance.report_runless_asset_event(evaluation(APPROVAL, KEPT_CHECK, result))
+        if doubt := clock.doubt(database, context.scheduled_execution_time):
+            context.log.warning(doubt)
+            yield dg.SkipReason(doubt)
+            return
         due = [customers[name] for name in sorted(overdue(database, customers, today))]
         held = [f"{customer.name}: legal hold ({customer.legal_hold})" for customer in due if customer.legal_hold]
         for reason in held:

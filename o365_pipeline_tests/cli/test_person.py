@@ -37,6 +37,11 @@ def sender(home: Path) -> tuple[str, str, str]:
     return found
 
 
+def numbers(told: str) -> list[tuple[str, ...]]:
+    """How many rows of each kind a command says."""
+    return re.findall(r"([\d,]+) rows? of raw|([\d,]+) of curated|([\d,]+) of the mart", told)
+
+
 def test_a_copy_holds_what_an_erasure_takes_away_and_both_tell_numbers_alone(
     home: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -44,12 +49,16 @@ def test_a_copy_holds_what_an_erasure_takes_away_and_both_tell_numbers_alone(
     copied = command("person", "export", address, "--to", str(tmp_path / "copy"), *REASON)
     assert copied.status == 0, copied.stderr
 
+    tried = command("person", "erase", person_id, "--dry-run")
+    assert (command("person", "erase", person_id).status, tried.status) == (2, 0), tried.stderr
+    assert "nothing was erased" in tried.stdout
+    assert files_naming(home, (person_id, address, name), {"sandbox"}) != []
+
     erased = command("person", "erase", person_id, *REASON)
 
     assert erased.status == 0, erased.stderr
-    assert re.findall(r"([\d,]+) rows? of raw|([\d,]+) of curated|([\d,]+) of the mart", copied.stdout) == re.findall(
-        r"([\d,]+) rows? of raw|([\d,]+) of curated|([\d,]+) of the mart", erased.stdout
-    )
+    assert numbers(tried.stdout) == numbers(erased.stdout)
+    assert numbers(copied.stdout) == numbers(erased.stdout)
     rows = [json.loads(line) for line in (tmp_path / "copy" / "person.jsonl").read_text().splitlines()]
     stages = Counter(row["stage"] for row in rows)
     assert {"raw", "curated", "mart"} <= stages.keys()
@@ -61,7 +70,7 @@ def test_a_copy_holds_what_an_erasure_takes_away_and_both_tell_numbers_alone(
     assert name in page
     assert "raw files 90 days" in page
     assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "copy").iterdir()] == [0o600, 0o600]
-    for told in (*copied, *erased):
+    for told in (*copied, *tried, *erased):
         assert not any(word in str(told) for word in (person_id, address, name))
     assert files_naming(home, (person_id, address, name), {"sandbox"}) == []
     nothing = command("person", "export", person_id, "--to", str(tmp_path / "again"), *REASON)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,12 +41,21 @@ GIGABYTE = 1 << 30
 
 def add(connection: sa.Connection, table: sa.Table, **values: object) -> None:
     """A row of Monday's partition; what must be there and is not named is zero, false, empty or that day."""
-    given: dict[str, object] = {"customer": CUSTOMER, "day": MONDAY} | values
+    connection.execute(sa.insert(table).values(_filled(table, values)))
+
+
+def _filled(table: sa.Table, values: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {"customer": CUSTOMER, "day": MONDAY} | values
     fillers: dict[type, object] = {bool: False, int: 0, float: 0.0, str: "", dt.date: MONDAY}
     for column in table.columns:
         if not column.nullable and column.name not in given:
             given[column.name] = fillers[column.type.python_type]
-    connection.execute(sa.insert(table).values(given))
+    return given
+
+
+def rows_of_monday(table: sa.Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for one statement, filled as `add` fills one."""
+    return [_filled(table, row) for row in rows]
 
 
 def fill(connection: sa.Connection) -> None:

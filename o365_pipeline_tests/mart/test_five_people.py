@@ -6,6 +6,7 @@ The expected rows were worked out by hand from the comments in `five_people.py`.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -36,11 +37,13 @@ from o365_pipeline.mart.tables import (
     fact_meeting,
     fact_message,
 )
+from o365_pipeline.mart.tables.settings import DEFAULT_MINIMUM_GROUP_SIZE, write_minimum_group_size
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.finished_homes import FinishedHomes
 from o365_pipeline_tests.mart import five_people
 from o365_pipeline_tests.mart.five_people import FIRST, LAST, WHOLE_SERIES
+from o365_pipeline_tests.mart.subtraction import few_behind_a_difference, of_departments, told
 from o365_pipeline_tests.runner import Runner, failure, lake_of, mart_rows
 
 
@@ -50,6 +53,19 @@ def october(day: int) -> dt.date:
 
 def november(day: int) -> dt.date:
     return dt.date(2026, 11, day)
+
+
+COUNT_THE_SAME = (
+    ("mails_sent", "external_mails_sent"),
+    ("mails_sent", "responses", "responses_to_outsiders"),
+    ("mails_received", "responses", "responses_to_outsiders"),
+    ("external_mails_sent", "responses_to_outsiders"),
+    ("sent", "after_hours_share", "chats_sent"),
+    ("meeting_hours", "after_hours_meeting_hours"),
+    ("focus_hours",),
+    ("response_minutes",),
+)
+"""Numbers of departments of which one contains the other, or may."""
 
 
 class FivePeople(Runner):
@@ -353,3 +369,29 @@ def test_earlier_days_count_only_of_datasets_that_may_be_used(
     with marts.default.begin() as connection:
         assert connection.execute(sa.select(agg_response)).all() == []
         assert set(connection.scalars(sa.select(agg_person_day.c.focus_minutes))) == {None}
+
+
+@pytest.mark.parametrize("enough", [2, 3])
+def test_no_difference_that_the_views_of_groups_allow_is_about_one_of_the_five(
+    deployment: Deployment, enough: int
+) -> None:
+    department = dict(rows(deployment, dim_person, "person_id", "department"))
+    contributed = of_departments(deployment.database, department)
+    with deployment.database.begin() as connection:
+        write_minimum_group_size(connection, enough)
+    try:
+        seen: dict[tuple[object, object], set[str]] = defaultdict(set)
+        for view in ("department_week", "response_week"):
+            for row in told(deployment.database, view):
+                names = {name for name in contributed if row.get(name) is not None}
+                seen[row["week_start"], row["department"]] |= names
+        assert enough > 2 or any(seen.values())
+        for key, names in seen.items():
+            for alike in COUNT_THE_SAME:
+                numbers = [contributed[name][key] for name in alike if name in names]
+                assert not few_behind_a_difference(numbers, enough), (key, names)
+        for row in told(deployment.database, "department_collaboration_week"):
+            assert all(row[name] is None or row[name] % enough == 0 for name in ("mails", "meetings", "chats"))
+    finally:
+        with deployment.database.begin() as connection:
+            write_minimum_group_size(connection, DEFAULT_MINIMUM_GROUP_SIZE)

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import range_tags
 from o365_pipeline.customers.retention import Horizon
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.extraction.landing_runs import LANDING_JOB
 from o365_pipeline.mart.replay_job import ReplayConfig, replay_request
 from o365_pipeline.purge import deletion, erasure
 from o365_pipeline.purge.job import purge_request
@@ -89,8 +90,18 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     (data / "Message_v1.jsonl").write_text("\n".join(lines))
     request = data_request_of(MAILS, tmp_path)
     request.write_text(request.read_text().replace('"bccRecipients"', '"bccRecipients", "subject"'))
-    home = tmp_path / "o365"
-    return load(home=home, tenant_data=data, sandbox_seconds=0, purge_grace_days=0, data_request=request)
+    return opened(tmp_path)
+
+
+def opened(folder: Path, **settings: Any) -> Deployment:
+    return load(
+        home=folder / "o365",
+        tenant_data=folder / "data",
+        sandbox_seconds=0,
+        purge_grace_days=0,
+        data_request=folder / f"{'-'.join(MAILS)}.toml",
+        **settings,
+    )
 
 
 @pytest.fixture
@@ -117,8 +128,18 @@ def places(deployment: Deployment, *names: str) -> set[str]:
     """Where below the home people are named, as the page calls the places."""
     words = [word for name in names for word in (name, address(name)["emailAddress"]["address"], name.split()[-1])]
     words += [key(number) for number, name in enumerate((ANN, BOB), start=1) if name in names]
-    found = (path.removesuffix("-wal") for path in files_naming(deployment.home, words))
+    return named(deployment, words)
+
+
+def named(deployment: Deployment, words: Iterable[str]) -> set[str]:
+    """Where one of the words stands, as the page calls the places; what the sandbox has is its own."""
+    found = (path.removesuffix("-wal") for path in files_naming(deployment.home, [*words]))
     return {"/".join(path.split("/")[:2]) + "/" if path.startswith("lake/") else path.split("/")[0] for path in found}
+
+
+def identities(name: str) -> tuple[str, ...]:
+    """What somebody is denied by: a name alone stays in texts."""
+    return (address(name)["emailAddress"]["address"], key(1 + (ANN, BOB).index(name)))
 
 
 def listed() -> set[str]:
@@ -147,6 +168,13 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     execute(runner, customer, replay_request(ReplayConfig(customer=customer.name)))
     assert places(deployment, ANN, BOB, EVE) == listed()
     assert places(deployment, ANN) == listed()
+
+    denying = Runner(opened(tmp_path, deny_people=identities(ANN)), instance)
+    assert denying.execute(LANDING_JOB, dict(landing.tags), denying.keys("curated", "mart")).success
+    # SQLite keeps deleted rows in its file's free pages, until a purge compacts it.
+    deployment.database.compact()
+    assert named(deployment, identities(ANN)) == {"lake/raw/"}
+    assert places(deployment, BOB) == listed()
 
     lake = deployment.lakes.of(customer)
     for name in (ANN, EVE):

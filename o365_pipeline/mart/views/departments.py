@@ -19,8 +19,19 @@ from o365_pipeline.mart.views.people import (
     is_of,
     person_days,
 )
-from o365_pipeline.mart.views.small_groups import FEW, contributors, told
+from o365_pipeline.mart.views.small_groups import FEW, ROUNDED, contributors, left_by, rounded, told
 from o365_pipeline.mart.views.view import distinct, hours, ratio, sums, view
+
+ANSWERED = ("responses", "response_minutes", "to_outsiders")
+BESIDE_ANSWERS = (
+    "mails_sent",
+    "mails_received",
+    "external_mails_sent",
+    "chats_sent",
+    "after_hours_mails_sent",
+    "after_hours_chats_sent",
+)
+"""What department_week tells of: an answer is one of the mails sent, to one of the mails received."""
 
 
 def _department_week() -> sa.Select:
@@ -29,9 +40,7 @@ def _department_week() -> sa.Select:
     one = sa.select(*by_person, *sums(days, *PERSON_MEASURES)).group_by(*by_person).subquery().c
     people = sa.func.count()
     mails, chats, meetings = (contributors(value) for value in (one.mails_sent, one.chats_sent, one.meeting_minutes))
-    external = (contributors(one.external_mails_sent), contributors(one.mails_sent - one.external_mails_sent))
-    late_meetings = contributors(one.after_hours_meeting_minutes)
-    early_meetings = contributors(one.meeting_minutes - one.after_hours_meeting_minutes)
+    external = one.external_mails_sent
     sent, late = one.mails_sent + one.chats_sent, one.after_hours_mails_sent + one.after_hours_chats_sent
     share = ratio(sa.func.sum(late), sa.func.sum(sent))
     focus = contributors(one.focus_minutes)
@@ -42,16 +51,18 @@ def _department_week() -> sa.Select:
             people.label("people"),
             told(sa.func.sum(one.mails_sent), mails).label("mails_sent"),
             told(sa.func.sum(one.mails_received), contributors(one.mails_received)).label("mails_received"),
-            told(sa.func.sum(one.external_mails_sent), *external).label("external_mails_sent"),
+            told(sa.func.sum(external), *left_by(external, one.mails_sent)).label("external_mails_sent"),
             told(sa.func.sum(one.chats_sent), chats).label("chats_sent"),
             told(hours(one.meeting_minutes), meetings).label("meeting_hours"),
-            told(hours(one.after_hours_meeting_minutes), late_meetings, early_meetings).label(
-                "after_hours_meeting_hours"
-            ),
+            told(
+                hours(one.after_hours_meeting_minutes), *left_by(one.after_hours_meeting_minutes, one.meeting_minutes)
+            ).label("after_hours_meeting_hours"),
             told(hours(one.focus_minutes), focus).label("focus_hours"),
             told(hours(one.meeting_minutes) / people, meetings).label("meeting_hours_per_person"),
             told(hours(one.focus_minutes) / people, focus).label("focus_hours_per_person"),
-            told(share, contributors(late), contributors(sent - late), mails, chats).label("after_hours_share"),
+            told(share, mails, chats, *left_by(late, external, one.mails_sent - external, one.chats_sent)).label(
+                "after_hours_share"
+            ),
         )
         .group_by(*keys)
         .having(people >= minimum_group_size())
@@ -59,39 +70,70 @@ def _department_week() -> sa.Select:
 
 
 def _response_week() -> sa.Select:
+    """The answers, where they can be subtracted from no number of department_week so that few people are left."""
     found = departments()
-    department = department_of(found)
-    to_outsiders = sa.case((agg_response.c.counterpart_id.is_(None), agg_response.c.responses), else_=0)
-    by_person = (agg_response.c.customer, department, agg_response.c.week_start, agg_response.c.responder_id)
-    one = (
+    answers, days, nothing = agg_response.c, agg_person_day.c, sa.literal_column("0", sa.Integer())
+    to_outsiders = sa.case((answers.counterpart_id.is_(None), answers.responses), else_=0)
+    rows = sa.union_all(
         sa.select(
-            agg_response.c.customer,
+            answers.customer,
+            answers.week_start,
+            answers.responder_id.label("person_id"),
+            answers.responses,
+            answers.response_minutes,
+            to_outsiders.label("to_outsiders"),
+            *(nothing.label(name) for name in BESIDE_ANSWERS),
+        ),
+        sa.select(
+            days.customer,
+            days.week_start,
+            days.person_id,
+            *(nothing for _ in ANSWERED),
+            *(days[name] for name in BESIDE_ANSWERS),
+        ),
+    ).subquery()
+    by_person = (rows.c.customer, rows.c.week_start, rows.c.person_id)
+    people = sa.select(*by_person, *sums(rows, *ANSWERED, *BESIDE_ANSWERS)).group_by(*by_person).subquery()
+    one = people.c
+    department = department_of(found)
+    outside, inside = one.to_outsiders, one.responses - one.to_outsiders
+    late = one.after_hours_mails_sent + one.after_hours_chats_sent
+    other_external, sent_inside = one.external_mails_sent - outside, one.mails_sent - one.external_mails_sent
+    parts = (outside, inside, other_external, sent_inside - inside)
+    unanswered = one.mails_received - one.responses
+    answered = [*map(contributors, (*parts, unanswered)), *left_by(late, *parts, one.chats_sent)]
+    took = contributors(one.response_minutes)
+    keys = (one.customer, department, one.week_start)
+    week = (
+        sa.select(
+            one.customer,
             department.label("department"),
-            agg_response.c.week_start,
-            *sums(agg_response, "responses", "response_minutes"),
-            sa.func.sum(to_outsiders).label("to_outsiders"),
+            one.week_start,
+            contributors(one.responses).label("people"),
+            *(sa.func.sum(one[name]).label(name) for name in ANSWERED),
+            told(sa.literal_column("1", sa.Integer()), *answered).label("is_safe"),
+            took.label("took"),
         )
-        .select_from(agg_response.outerjoin(found, is_of(found, agg_response, agg_response.c.responder_id)))
-        .group_by(*by_person)
+        .select_from(people.outerjoin(found, is_of(found, people, one.person_id)))
+        .group_by(*keys)
         .subquery()
         .c
     )
-    people = sa.func.count()
-    responses, minutes = sa.func.sum(one.responses), sa.func.sum(one.response_minutes)
-    outside = (contributors(one.to_outsiders), contributors(one.responses - one.to_outsiders))
-    keys = (one.customer, one.department, one.week_start)
-    return (
-        sa.select(
-            *keys,
-            people.label("people"),
-            responses.label("responses"),
-            told(sa.func.sum(one.to_outsiders), *outside).label("responses_to_outsiders"),
-            minutes.label("response_minutes"),
-            ratio(minutes, responses).label("mean_minutes"),
-        )
-        .group_by(*keys)
-        .having(people >= minimum_group_size())
-    )
+
+    def if_safe(number: sa.ColumnElement) -> sa.ColumnElement:
+        return sa.case((week.is_safe == 1, number))
+
+    minutes = told(week.response_minutes, week.took)
+    return sa.select(
+        week.customer,
+        week.department,
+        week.week_start,
+        rounded(week.people).label("people"),
+        if_safe(week.responses).label("responses"),
+        if_safe(week.to_outsiders).label("responses_to_outsiders"),
+        minutes.label("response_minutes"),
+        if_safe(ratio(minutes, week.responses)).label("mean_minutes"),
+    ).where(week.people >= minimum_group_size())
 
 
 def _department_collaboration_week() -> sa.Select:
@@ -127,13 +169,13 @@ def _department_collaboration_week() -> sa.Select:
     def shared(name: str) -> sa.ColumnElement:
         did = ways.c[f"{name}_of_pair"] > 0
         both = (distinct(sa.case((did, side))) for side in (ways.c.person, ways.c.other_person))
-        return told(sa.func.sum(ways.c[name]), *both).label(name)
+        return told(rounded(sa.func.sum(ways.c[name])), *both).label(name)
 
     return (
         sa.select(
             *keys,
-            people.label("people"),
-            other_people.label("other_people"),
+            rounded(people).label("people"),
+            rounded(other_people).label("other_people"),
             *map(shared, PAIR_MEASURES),
         )
         .group_by(*keys)
@@ -163,15 +205,16 @@ department_week = view(
 response_week = view(
     "response_week",
     "One row per responder's department and week: mails answered and how fast; small groups of responders are left "
-    "out, and medians are in agg_response alone, since they do not add up.",
+    "out, and medians are in agg_response alone, since they do not add up. A number is "
+    f"{FEW}.",
     _response_week(),
     agg_response,
     leaves_out_small_groups=True,
     comments={
         "department": DEPARTMENT,
-        "people": "Responders",
+        "people": f"Responders, {ROUNDED}",
         "responses": "Mails received that were answered in the week",
-        "responses_to_outsiders": f"Of the responses, those to senders who are not in dim_person; {FEW}",
+        "responses_to_outsiders": "Of the responses, those to senders who are not in dim_person",
         "mean_minutes": "response_minutes by responses",
     },
 )
@@ -179,15 +222,16 @@ response_week = view(
 department_collaboration_week = view(
     "department_collaboration_week",
     "One row per week and pair of departments, in both orders: what pairs of their people shared; pairs with few "
-    "people on either side are left out. A measure is null where few people on either side contributed to it.",
+    "people on either side are left out. A measure is null where few people on either side contributed to it; each is "
+    f"{ROUNDED}, since department_week has sums that contain it.",
     _department_collaboration_week(),
     agg_collaboration_day,
     leaves_out_small_groups=True,
     comments={
         "department": DEPARTMENT,
         "other_department": "The department of the other person; the same one for pairs within a department",
-        "people": "People of department who shared something with other_department",
-        "other_people": "People of other_department who did with department",
+        "people": f"People of department who shared something with other_department, {ROUNDED}",
+        "other_people": f"People of other_department who did with department, {ROUNDED}",
         "mails": "Mails, counted for each pair of sender and recipient",
         "meetings": "Meetings of at most eight people, counted for each pair of people",
         "chats": "Chat messages, counted for each pair of sender and recipient",

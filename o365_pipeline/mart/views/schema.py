@@ -31,14 +31,12 @@ def are_current(connection: sa.Connection) -> bool:
 
 
 def create(connection: sa.Connection) -> None:
-    """Creates the views, lets readers see them, and leaves out small groups unless that is already set."""
+    """Creates the views, and leaves out small groups unless that is already set."""
     hashes = _hashes(connection.dialect.name)
     for view in VIEWS.values():
-        sql, note = view.sql(connection.dialect), NOTE + view.name
+        note = NOTE + view.name
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view.name}")
-        connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {sql}")
-        if connection.dialect.name == "mssql":
-            connection.exec_driver_sql(f"GRANT SELECT ON {view.name} TO mart_reader")
+        connection.exec_driver_sql(view.creation(connection.dialect))
         if connection.dialect.supports_comments:
             connection.exec_driver_sql(comments(view, connection.dialect))
         write_setting(connection, note, hashes[note], "Hash of the SQL that the view was made of")
@@ -85,7 +83,7 @@ def _noted(connection: sa.Connection) -> dict[str, str]:
 def _hashes(dialect_name: str) -> Mapping[str, str]:
     """Returns hashes of the views as they are now in a database's SQL."""
     dialect = sa.make_url(f"{dialect_name}://").get_dialect()()
-    return {NOTE + view.name: _hash(view.sql(dialect)) for view in VIEWS.values()}
+    return {NOTE + view.name: _hash(view.creation(dialect)) for view in VIEWS.values()}
 
 
 def _hash(sql: str) -> str:

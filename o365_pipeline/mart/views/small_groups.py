@@ -1,22 +1,62 @@
-"""Which numbers of a group are told: those that enough people contributed to.
+"""Which numbers of a group are told: those that enough people contributed to, however they are subtracted.
 
-What belongs here: that rule, for the views that sum people up. Below how many people a number is null is the setting
-minimum_group_size.
+What belongs here: that rule, for the views that sum people up, and what they round. Of how many people a number must
+be is the setting minimum_group_size. What is promised by it is in `docs/privacy.md`.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from o365_pipeline.mart.tables.settings import MINIMUM_GROUP_SIZE, mart_setting, minimum_group_size
 from o365_pipeline.mart.views.view import view
 
-FEW = "null where fewer people than minimum_group_size contributed to it, or to what is left of its whole without it"
+FEW = (
+    "null where fewer people than minimum_group_size contributed to it, or to what is left if it is subtracted from "
+    "another number of the week that counts the same, or that from it"
+)
+ROUNDED = "rounded down to a multiple of minimum_group_size"
+
+
+class _Whole(GenericFunction[int]):
+    """A number that is not negative, without what follows its point."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(_Whole)
+def _by_floor(element: _Whole, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(FLOOR({compiler.process(element.clauses, **options)}) AS INTEGER)"
+
+
+@compiles(_Whole, "sqlite")
+def _by_cast(element: _Whole, compiler: SQLCompiler, **options: Any) -> str:
+    """SQLite need not have FLOOR, and its CAST rounds down."""
+    return f"CAST({compiler.process(element.clauses, **options)} AS INTEGER)"
 
 
 def contributors(value: sa.ColumnElement) -> sa.ColumnElement[int]:
     """Returns how many rows, one for each person, contribute to the sum of a value."""
-    return sa.func.count(sa.case((value > 0, 1)))
+    return sa.func.count(sa.case((value != 0, 1)))
+
+
+def left_by(value: sa.ColumnElement, *others: sa.ColumnElement) -> list[sa.ColumnElement[int]]:
+    """Returns how many contribute to a value's sum, and to what is left of it without any of others that overlap it.
+
+    Args:
+        others: no two of them have anything in common.
+    """
+    sums = (chosen for size in range(len(others) + 1) for chosen in itertools.combinations(others, size))
+    return [contributors(functools.reduce(operator.sub, chosen, value)) for chosen in sums]
 
 
 def known_or_one(people: sa.ColumnElement[int], number: sa.ColumnElement) -> sa.ColumnElement[int]:
@@ -32,6 +72,12 @@ def told(number: sa.ColumnElement, *people: sa.ColumnElement[int]) -> sa.ColumnE
             That nobody did is told of a group that is large enough.
     """
     return sa.case((sa.and_(*(sa.or_(count >= minimum_group_size(), count == 0) for count in people)), number))
+
+
+def rounded(number: sa.ColumnElement) -> sa.ColumnElement[int]:
+    """Returns a number that is not negative, rounded down, so that such numbers differ by enough or not at all."""
+    whole = number if isinstance(number.type, sa.Integer) else _Whole(number)
+    return whole // minimum_group_size() * minimum_group_size()
 
 
 minimum_group_size_view = view(

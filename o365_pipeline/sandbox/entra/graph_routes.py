@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from html import escape
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from o365_pipeline.sandbox.endpoints import Body, endpoint
@@ -28,6 +30,15 @@ ROLE_IDS = {"594c1fb6-4f81-4475-ae41-0c394909246c": ACTIVITY_FEED_READ}
 """The application of the Office 365 Management APIs, and its app roles by id, the same in every tenant."""
 
 WANTED = re.compile(r"(?:c|appId) eq '([^']*)'")
+
+CONSENT_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Permissions requested</title>
+<h1>Permissions requested</h1>
+<p>The application {application} asks the administrator of {tenant} to read activity data of the organization
+(ActivityFeed.Read).</p>
+<form method="post" action="{action}"><button>Accept</button></form>
+</html>
+"""
 
 
 def graph_routes(directory: Directory, tokens: Tokens, at: str = "") -> list[Route]:
@@ -75,21 +86,40 @@ def graph_routes(directory: Directory, tokens: Tokens, at: str = "") -> list[Rou
 
 
 def consent_routes(directory: Directory) -> list[Route]:
-    """Builds the route of the consent link: whoever opens it is the tenant's administrator, and consents."""
+    """Builds the routes of the consent link: its page asks whoever opens it, as the tenant's administrator.
 
-    def consent(request: Request, _: Body) -> Response:
+    The page's own form alone grants. A link grants nothing, since any site can lead a browser here.
+    """
+
+    def wanted(request: Request) -> str:
         asked, tenant_id = request.query_params, request.path_params["tenant"]
         application = directory.application(asked.get("client_id", ""))
         if application is None or not (application.is_multi_tenant or application.tenant_id == tenant_id.lower()):
             raise ServiceError(400, "AADSTS700016", f"No application {asked.get('client_id')} can be admitted here.")
-        redirect = asked.get("redirect_uri", "")
-        if urlsplit(redirect).scheme not in ("https", "http"):
+        if urlsplit(asked.get("redirect_uri", "")).scheme not in ("https", "http"):
             raise ServiceError(400, "AADSTS900971", "No reply address provided.")
-        directory.grant(directory.admit(tenant_id, application.application_id), FEED, ACTIVITY_FEED_READ)
-        answer = {"admin_consent": "True", "tenant": tenant_id, "scope": asked.get("scope", "")}
-        return RedirectResponse(f"{redirect}?{urlencode(answer)}")
+        return application.application_id
 
-    return [Route("/{tenant}/v2.0/adminconsent", endpoint(consent), methods=["GET"])]
+    def ask(request: Request, _: Body) -> Response:
+        return HTMLResponse(
+            CONSENT_PAGE.format(
+                application=escape(wanted(request)),
+                tenant=escape(request.path_params["tenant"]),
+                action=escape(f"{request.url.path}?{request.url.query}"),
+            )
+        )
+
+    def consent(request: Request, _: Body) -> Response:
+        asked, tenant_id = request.query_params, request.path_params["tenant"]
+        directory.grant(directory.admit(tenant_id, wanted(request)), FEED, ACTIVITY_FEED_READ)
+        answer = {"admin_consent": "True", "tenant": tenant_id, "scope": asked.get("scope", "")}
+        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(answer)}", HTTPStatus.SEE_OTHER)
+
+    path = "/{tenant}/v2.0/adminconsent"
+    return [
+        Route(path, endpoint(ask), methods=["GET"]),
+        Route(path, endpoint(consent), methods=["POST"]),
+    ]
 
 
 def _token(tokens: Tokens, request: Request) -> Token:

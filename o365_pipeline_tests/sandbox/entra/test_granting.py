@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ from o365_pipeline.sandbox.entra.directory import Principal
 from o365_pipeline.sandbox.entra.graph_routes import MANAGEMENT_API
 from o365_pipeline.sandbox.entra.sign_in import SandboxCredential
 from o365_pipeline.sandbox.entra.tokens import ACTIVITY_FEED_READ, FEED, GRAPH, MAY_GRANT
+from o365_pipeline.web.browser_guard import BrowserGuard
 from o365_pipeline_tests.sandbox.conftest import World
 
 ADDRESS = "https://localhost:3443"
@@ -95,13 +98,13 @@ def test_graph_wants_a_token_of_its_own(strict: World, client: TestClient) -> No
     assert client.get(PRINCIPALS, headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-def consent(client: TestClient, **changes: str) -> httpx2.Response:
+def consent(client: TestClient, headers: dict[str, str] | None = None, **changes: str) -> httpx2.Response:
     asked: dict[str, Any] = {
         "client_id": "vendors",
         "scope": f"{FEED}/.default",
         "redirect_uri": "https://vendor.example/consented",
     }
-    return client.get("/t1/v2.0/adminconsent", params={**asked, **changes})
+    return client.post("/t1/v2.0/adminconsent", params={**asked, **changes}, headers=headers)
 
 
 def test_the_consent_link_admits_a_multi_tenant_application_with_its_permission(
@@ -111,11 +114,35 @@ def test_the_consent_link_admits_a_multi_tenant_application_with_its_permission(
 
     consented = consent(client)
 
-    assert consented.status_code == 307
+    assert consented.status_code == 303
     assert consented.headers["Location"].startswith("https://vendor.example/consented?admin_consent=True&tenant=t1")
     admitted = strict.entra.directory.find("t1", "vendors")
     assert admitted
     assert strict.entra.directory.app_roles(admitted, FEED) == (ACTIVITY_FEED_READ,)
+
+
+def test_a_link_grants_nothing_and_its_page_asks_for_what_the_link_says(strict: World, client: TestClient) -> None:
+    strict.entra.directory.register("vendors", "vendor", is_multi_tenant=True)
+    link = '/t1/v2.0/adminconsent?client_id=vendors&redirect_uri=https://vendor.example/"><b>'
+
+    page = client.get(link)
+
+    assert (page.status_code, strict.entra.directory.in_tenant("t1")) == (200, [])
+    [action] = re.findall(r'<form method="post" action="([^"]*)">', page.text)
+    assert "<b>" not in page.text
+    assert client.post(html.unescape(action)).status_code == 303
+    assert strict.entra.directory.find("t1", "vendors")
+
+
+def test_another_sites_form_grants_nothing(strict: World) -> None:
+    strict.entra.directory.register("vendors", "vendor", is_multi_tenant=True)
+    app = BrowserGuard(served_app(strict.factories, strict.entra), "localhost")
+    client = TestClient(app, base_url=ADDRESS, follow_redirects=False)
+
+    assert consent(client, {"Origin": "https://evil.example"}).status_code == 403
+    assert consent(client, {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert strict.entra.directory.in_tenant("t1") == []
+    assert consent(client, {"Origin": ADDRESS}).status_code == 303
 
 
 @pytest.mark.parametrize("change", [{"client_id": "single"}, {"client_id": "stranger"}, {"redirect_uri": ""}])
@@ -123,5 +150,5 @@ def test_the_consent_link_admits_nothing_else(strict: World, client: TestClient,
     strict.entra.directory.register("vendors", "vendor", is_multi_tenant=True)
     strict.entra.directory.register("single", "vendor")
 
-    assert consent(client, **change).status_code == 400
+    assert consent(client, None, **change).status_code == 400
     assert strict.entra.directory.in_tenant("t1") == []

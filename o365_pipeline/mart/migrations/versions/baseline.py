@@ -14,15 +14,10 @@ from alembic import op
 
 import o365_pipeline.database.deletion_ledger
 import o365_pipeline.database.ledger
-import o365_pipeline.database.news_ledger  # noqa: F401 - their tables are part of the metadata
+import o365_pipeline.database.news_ledger
+import o365_pipeline.mart.dictionary  # noqa: F401 - all fill the metadata
 from o365_pipeline.database.database import metadata
-from o365_pipeline.mart.dictionary import data_dictionary
 from o365_pipeline.mart.tables import MART_TABLES
-
-ROLE = """
-IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = 'mart_reader') CREATE ROLE mart_reader
-"""
-"""A role is the database's: it may be there from before."""
 
 
 def _digest() -> str:
@@ -45,14 +40,6 @@ def upgrade() -> None:
     connection = op.get_bind()
     metadata.create_all(connection, checkfirst=False)
     if connection.dialect.name == "mssql":
-        _serve_readers()
-
-
-def _serve_readers() -> None:
-    """On SQL Server: rows that lie by partition, and a role whose members see the mart and its dictionary."""
-    op.execute(ROLE)
-    for table in MART_TABLES:
-        # Without a clustered index a partition's rows lie anywhere, and the space of deleted ones is not given back.
-        op.create_index(f"ix_{table.name}_partition", table.name, ["customer", "day"], mssql_clustered=True)
-    for table in (*MART_TABLES, data_dictionary):
-        op.execute(f"GRANT SELECT ON {table.name} TO mart_reader")
+        for table in MART_TABLES:
+            # Without a clustered index a partition's rows lie anywhere, and deleted rows' space is not given back.
+            op.create_index(f"ix_{table.name}_partition", table.name, ["customer", "day"], mssql_clustered=True)
