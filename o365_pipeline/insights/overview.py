@@ -163,8 +163,11 @@ def answers(reader: Reader) -> list[Answers]:
     for department, own in sorted(
         _by(reader.rows(_since(reader, "response_week", reader.first_week)), "department").items()
     ):
-        responses, minutes = (sum(int(getattr(row, name)) for row in own) for name in ("responses", "response_minutes"))
-        found.append(Answers(department, responses, minutes / responses / 60))
+        told = [(row.responses, row.response_minutes) for row in own]
+        both = [(int(count), int(minutes)) for count, minutes in told if count is not None and minutes is not None]
+        responses, minutes = (sum(numbers) for numbers in zip(*both, strict=True)) if both else (0, 0)
+        if responses:
+            found.append(Answers(department, responses, minutes / responses / 60))
     return found
 
 

@@ -74,7 +74,7 @@ Of = Mapping[str, dict[Key, Counter[str]]]
 
 def told(database: Database, view: str) -> list[dict[str, Any]]:
     """Returns the rows of a view, as whoever reads it sees them."""
-    names = [sa.column(column.name, column.type) for column in VIEWS[view].select.selected_columns]
+    names = [sa.column(name, kind) for name, kind in VIEWS[view].types.items()]
     with database.begin() as connection:
         return [dict(row) for row in connection.execute(sa.select(*names).select_from(sa.table(view))).mappings()]
 
