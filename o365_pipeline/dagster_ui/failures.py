@@ -53,7 +53,7 @@ STATES = {
 }
 """What a SQLSTATE means that begins so."""
 
-LASTING = ("disk is full", "no right", "damaged", "no database")
+LASTING = ("disk is full", "no right", "damaged", "no database", "more memory or disk")
 """What no repetition by itself ends."""
 
 
