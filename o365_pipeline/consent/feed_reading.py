@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from o365_pipeline.azure.cloud import sign_in_failure
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger, unread_blobs
@@ -193,7 +193,7 @@ def _keep(
         try:
             counts = _keep_once(database, answers, now)
             break
-        except DBAPIError as error:
+        except (SQLAlchemyError, ValueError) as error:
             if attempt == ATTEMPTS - 1:
                 return _keep_one_by_one(database, answers, now, progress, log, told(error).line)
     approvals, operations, unreadable, unread = counts
