@@ -275,11 +275,21 @@ class FeedRecords:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.customer = sandbox_customer(read_data_request(None))
-        operation = {"Id": "o1", "RecordType": 183, "CreationTime": NOW.isoformat(), "Operation": "DataAccess"}
+        counted = {
+            "Id": "o1",
+            "RecordType": 183,
+            "ApplicationId": self.customer.data_request.application_id,
+            "DatasetName": "BasicDataSet_v0.Message_v1",
+            "PipelineRunId": "r1",
+            "RunStartTime": NOW.isoformat(),
+            "Status": "Succeeded",
+            "RowCount": 3,
+            "UndeliveredScope": "[]",
+        }
         self.records: list[dict[str, Any]] = [
-            record(self.customer, application=None),
-            record(self.customer, State="Denied", Justification="no"),
-            {**operation, "RunId": "r1", "Dataset": "BasicDataSet_v0.Message_v1", "NumberOfRows": 3},
+            record(self.customer, Datasets=[{"DatasetName": "BasicDataSet_v0.Message_v1", "DatasetColumns": ["id"]}]),
+            record(self.customer, "e2", State="Denied", Reason="no"),
+            counted,
             {"Id": "x1", "RecordType": 15, "CreationTime": NOW.isoformat(), "UserId": "somebody"},
         ]
 

@@ -50,10 +50,10 @@ def within_limits() -> Iterator[None]:
         raise HangError(f"it took more than {SECONDS} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
+        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
