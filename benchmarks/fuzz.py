@@ -26,8 +26,14 @@ def main() -> int:
     if options.guided:
         from o365_pipeline_tests.fuzz.guided import guided
 
-        guided(options.kind or [*KINDS[1:]], options.seed, options.inputs, kept)
-        return 0
+        if not options.kind or len(options.kind) > 1:
+            print("--guided takes one --kind", file=sys.stderr)
+            return 2
+        try:
+            guided(options.kind[0], options.seed, options.inputs, kept)
+        except ImportError:
+            print("--guided needs the library atheris: pip install atheris", file=sys.stderr)
+            return 2
     from o365_pipeline_tests.fuzz.kinds import kinds
     from o365_pipeline_tests.fuzz.session import fuzz
 

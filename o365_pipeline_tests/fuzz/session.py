@@ -21,8 +21,11 @@ from typing import Any
 
 from o365_pipeline_tests.fuzz.kinds import FaultError, Kind
 
-SECONDS, GIGABYTE = 10, 1 << 30
-"""What one input may take at most."""
+SECONDS, GIGABYTE = 10.0, 1 << 30
+"""What one input may take at most, of a processor and of memory."""
+
+WAITED = 6
+"""How many times as long it may take by the clock, on a machine that others use too."""
 
 WEIGHTS = {
     "rows": 0,
@@ -49,16 +52,19 @@ def within_limits() -> Iterator[None]:
     def ring(_signal: int, _frame: object) -> None:
         raise HangError(f"it took more than {SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = [(number, signal.signal(number, ring)) for number in (signal.SIGALRM, signal.SIGPROF)]
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        faulthandler.dump_traceback_later(2 * WAITED * SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+        signal.setitimer(signal.ITIMER_REAL, WAITED * SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) * 1024
     if grown > GIGABYTE:
         raise FaultError(f"it took {grown >> 20} MB of memory")
