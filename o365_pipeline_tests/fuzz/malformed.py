@@ -45,6 +45,9 @@ NUMBERS: tuple[Any, ...] = (
 )
 VALUES: tuple[Any, ...] = (None, True, False, [], {}, [None], {"": None}, [[]], [{}], NESTED)
 
+LARGE = 20_000
+"""How many characters of JSON are not repeated once more: changes upon changes would fill the memory by themselves."""
+
 MOST_BYTES = 4 << 20
 """Of longer inputs the rest is cut off: what a parser does with many good bytes is measured elsewhere."""
 
@@ -110,7 +113,8 @@ def _changed_once(chance: random.Random, tree: Any) -> Any:
             case 1:
                 return [*tree, value(chance)]
             case 2:
-                return tree * chance.choice((2, 50))
+                times = chance.choice((2, 50))
+                return tree * (times if len(json.dumps(tree, default=str)) < LARGE else 1)
             case _:
                 return [*tree[:place], _changed_once(chance, tree[place]), *tree[place + 1 :]]
     if isinstance(tree, str) and chance.random() < 0.4:
