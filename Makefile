@@ -9,7 +9,7 @@ AZURITE := 3.37.0
 # Tests and commands are hundreds of processes: without bytecode each would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak clean
+.PHONY: help demo dev test test-thorough check azurite lint validate docs format benchmark soak fuzz clean
 
 help:
 	@echo "make demo       from an approver's yes to a SQL table, in this terminal"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
 	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md; half an hour"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
+	@echo "make fuzz       malformed inputs of every kind, a hundred thousand; SEEDS=... INPUTS=..."
 	@echo "make format     format the code"
 	@echo "make clean      remove .venv; the data in .o365 stays"
 
@@ -119,6 +120,11 @@ MINUTES ?= 2
 
 soak: $(VENV)/.installed-test
 	@for seed in $(SEEDS); do $(BIN)/python -m benchmarks.soak --seed $$seed --minutes $(MINUTES) || exit 1; done
+
+INPUTS ?= 100000
+
+fuzz: $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.fuzz --seed $(firstword $(SEEDS)) --inputs $(INPUTS)
 
 format: $(VENV)/.installed-lint
 	@$(BIN)/ruff format .

@@ -3,9 +3,22 @@
 What belongs here: exception classes only. The rules that raise them live in their stages.
 """
 
+LONGEST_MESSAGE = 2_000
+
+
+def one_line(text: str) -> str:
+    """Returns the text as one line that can be printed anywhere and read by somebody, whatever it repeats of a file."""
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line)
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} ..."
+
 
 class O365PipelineError(Exception):
-    """An error that the pipeline can explain to its user; the terminal shows the message alone."""
+    """An error that the pipeline can explain to its user; the terminal shows the message alone, in one line."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class SettingsError(O365PipelineError):

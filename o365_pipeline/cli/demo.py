@@ -188,10 +188,12 @@ def _move(deployment: Deployment, customer: Customer, headless: Headless, consol
         for request in headless.tick("consent_sensor"):
             headless.execute(request)
         patience_ends = time.monotonic() + PATIENCE_SECONDS
+        watched: set[str] = set()
         while waiting := extraction_ledger.under_way(deployment.database, [customer.name]):
             if time.monotonic() > patience_ends:
                 raise O365PipelineError(f"{len(waiting)} factory runs are still under way after {PATIENCE_SECONDS} s")
             report(datasets - len(waiting))
+            watched |= {entry.extraction_id for entry in waiting}
             headless.tick("landing_sensor")
             if extraction_ledger.under_way(deployment.database, [customer.name]):
                 time.sleep(TICK_SECONDS)
@@ -204,6 +206,13 @@ def _move(deployment: Deployment, customer: Customer, headless: Headless, consol
         with progress(console, "From the lake to the mart, steps", steps) as report:
             headless.execute(request, report)
             report(steps)
+    ended = [extraction_ledger.find(deployment.database, extraction_id) for extraction_id in sorted(watched)]
+    if failed := [entry for entry in ended if entry and entry.is_without_data]:
+        first = failed[0]
+        raise O365PipelineError(
+            f"{len(failed)} of {len(ended)} factory runs ended without data, {first.dataset} {first.window} for one: "
+            f"{first.status}, {first.error}"
+        )
 
 
 def _show_where_rows_went(deployment: Deployment, customer: Customer, console: Console) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from o365_pipeline.cli.dev_news import News
 from o365_pipeline.cli.insights import insights_of
 from o365_pipeline.cli.sandbox import pages_of
 from o365_pipeline.deployment import Deployment, load
-from o365_pipeline.errors import O365PipelineError, UsageError
+from o365_pipeline.errors import O365PipelineError, SettingsError, UsageError
 from o365_pipeline.web.server import address, listening, serving
 
 PORT = click.IntRange(1, 65535)
@@ -41,6 +42,9 @@ TOLD_LEVELS = ("warning", "error", "critical")
 OF_EVERY_START = ("Found a dagster instance configuration value", "No cursor for event type")
 """Dagster's warnings that do not matter here: about a file that was copied into the home, and about a first start."""
 
+EXCEPTION = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
+"""The name of an exception, at the beginning of a traceback's line that is not indented."""
+
 
 @click.command()
 @click.option("--port", type=PORT, default=3000, show_default=True, help="Where the UI listens.")
@@ -54,6 +58,7 @@ def dev(port: int, approver_port: int, insights_port: int, host: str) -> None:
     application for the people of the organization, to see what came of it. Ctrl-C ends all.
     """
     deployment = load()
+    _ = deployment.database.engine  # Without it everything that runs here fails, again and again.
     with ExitStack() as stack:
         lock = stack.enter_context(_alone_in(deployment.home))
         pages = {}
@@ -97,7 +102,11 @@ def _alone_in(home: Path) -> Iterator[IO[str]]:
         UsageError: another one is at work.
     """
     path = home / "dagster" / "dev.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise SettingsError(f"O365_HOME: {path.parent} cannot be written ({error.strerror})") from None
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,7 +165,14 @@ def repeat_warnings(dagster: subprocess.Popen[str], written: IO[str]) -> None:
         except ValueError:
             continue
         if entry["level"] in TOLD_LEVELS and not entry["event"].startswith(OF_EVERY_START):
-            click.echo("\n".join(filter(None, (entry["event"].rstrip(), entry.get("exception")))), err=True)
+            shown = [entry["event"].rstrip(), _kind_of(entry.get("exception") or "")]
+            click.echo(": ".join(filter(None, shown)), err=True)
+
+
+def _kind_of(exception: str) -> str:
+    """Returns what an exception is called whose traceback is in the log; what it says may repeat what rows hold."""
+    kinds = EXCEPTION.findall(exception)
+    return f"{kinds[-1]}, more in the log" if kinds else ""
 
 
 def _end(dagster: subprocess.Popen[str]) -> None:

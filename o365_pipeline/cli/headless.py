@@ -113,8 +113,7 @@ class Headless:
             failed = [event for event in result.all_events if event.is_step_failure]
             if failed and (cause := failed[-1].step_failure_data.error) and cause.cls_name in INTERRUPTED:
                 raise KeyboardInterrupt
-            error = failed[0].step_failure_data.error_display_string if failed else ""
-            raise O365PipelineError(_message(error) or f"{request.job_name} failed")
+            raise _failure(request.job_name or "", failed[0] if failed else None)
 
 
 def extraction_of_days(
@@ -188,11 +187,23 @@ def read_consent(deployment: Deployment, customers: Sequence[Customer]) -> None:
         raise FeedError(f"the activity feed could not be read up to now ({reasons}); try again")
 
 
-def _message(error: str) -> str:
-    """Returns the message of a Dagster failure without class names and stack traces."""
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    own = next((line for line in lines if "Failure: " in line or "Error: " in line), lines[0] if lines else "")
-    return own.split("Failure: ", 1)[-1].split("Error: ", 1)[-1]
+def _failure(job: str, event: dg.DagsterEvent | None) -> O365PipelineError:
+    """Returns what made a run fail, in one line; where it came from is a note, which --debug shows."""
+    if event is None:
+        return O365PipelineError(f"{job} failed")
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        found = O365PipelineError(data.user_failure_data.description)
+    else:
+        error = data.error
+        while error and error.cause:
+            error = error.cause
+        kind = error.cls_name if error else "an error"
+        found = O365PipelineError(
+            f"{job} failed, {kind}: this was not foreseen; `o365-pipeline --debug ...` shows more"
+        )
+    found.add_note(data.error_display_string)
+    return found
 
 
 @contextmanager

@@ -7,10 +7,13 @@ exit status is 0 only when a command did what was asked, 2 for bad input, 1 for 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -77,24 +80,59 @@ class LazyGroup(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
+@dataclass
+class Shown:
+    """How much of a failure is shown."""
+
+    traceback: bool = False
+
+
 def main() -> None:
-    """Run the command line; the pipeline's own errors are one line on stderr."""
+    """Run the command line; what fails is one line on stderr, with --debug after its traceback."""
     logging.getLogger("dagster").setLevel(logging.WARNING)
     # What it warns of, attempts to sign in for example, is told in one line where it matters.
     logging.getLogger("azure").setLevel(logging.ERROR)
+    shown = Shown()
     try:
-        sys.exit(cli(prog_name="o365-pipeline", standalone_mode=False) or 0)
+        status = cli(prog_name="o365-pipeline", standalone_mode=False, obj=shown) or 0
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
+        status = error.exit_code
     except click.ClickException as error:
         click.echo(f"o365-pipeline: {error.format_message()}", err=True)
-        sys.exit(2)
-    except click.Abort:
-        sys.exit(130)
-    except O365PipelineError as error:
-        click.echo(f"o365-pipeline: {error}", err=True)
-        sys.exit(2 if isinstance(error, BAD_INPUT) else 1)
+        status = 2
+    except (click.Abort, KeyboardInterrupt):
+        status = 130
+    except BrokenPipeError:
+        # Whoever read the answer has had enough.
+        status = 1
+        _give_up(sys.stdout)
+    except Exception as error:
+        if shown.traceback:
+            traceback.print_exception(error)
+        click.echo(f"o365-pipeline: {_one_line(error)}", err=True)
+        status = 2 if isinstance(error, BAD_INPUT) else 1
+        _give_up(sys.stdout)
+    sys.exit(status)
+
+
+def _one_line(error: Exception) -> str:
+    """Says what failed; whose libraries are needed for that are loaded now."""
+    if isinstance(error, O365PipelineError):
+        return str(error)
+    from o365_pipeline.dagster_ui.failures import told
+
+    found = told(error)
+    return found.line if found.was_foreseen else f"{found.line}; `o365-pipeline --debug ...` shows more"
+
+
+def _give_up(output: TextIO) -> None:
+    """Lets Python not complain at its end about output that cannot be written."""
+    try:
+        output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
 @click.group(
@@ -103,9 +141,12 @@ def main() -> None:
     lines=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.option("--debug", is_flag=True, help="Show where a failure came from, which may repeat what rows hold.")
 @click.version_option(package_name="o365-pipeline")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
     """Office 365 data through Microsoft Graph Data Connect, from an approver's yes to a SQL table.
 
     Settings are environment variables that begin with O365_; docs/settings.md lists them.
     """
+    ctx.ensure_object(Shown).traceback = debug

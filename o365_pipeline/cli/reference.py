@@ -32,6 +32,9 @@ objects for each table, and `notes`; with `--csv` with the table alone. The name
 | 2 | the input or a setting is wrong: the line names it |
 | 130 | you interrupted it with Ctrl-C |
 
+A line about something that nobody foresaw names its kind alone, since an error's own words may repeat what rows hold:
+`o365-pipeline --debug COMMAND` shows all of it, and where it came from.
+
 **Shell completion.** The shell completes commands and options after one line in its start-up file. The program must be
 on the `PATH`, for example by `source .venv/bin/activate`.
 

@@ -12,11 +12,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from o365_pipeline.azure.cloud import sign_in_failure
 from o365_pipeline.consent import approval_ledger, feed_ledger, operation_ledger, unread_blobs
@@ -24,6 +23,7 @@ from o365_pipeline.consent.activity_feed import ActivityFeed, Blob, Content, Pag
 from o365_pipeline.consent.feed_ledger import FeedState
 from o365_pipeline.consent.feed_records import ClassifiedRecords, UnreadableRecord, classify_records
 from o365_pipeline.customers.customer import Customer, Customers
+from o365_pipeline.dagster_ui.failures import told
 from o365_pipeline.database.database import Database
 from o365_pipeline.errors import FeedThrottledError
 
@@ -108,7 +108,7 @@ def read_feeds(
                 customer = queue.popleft()
                 asked[pool.submit(feed.read, customer, states[customer.name].position, now)] = customer
             if not asked:
-                return replace(progress, behind=frozenset(behind))
+                return replace(progress, behind=progress.behind | behind)
             done, _ = wait(asked, return_when=FIRST_COMPLETED)
             answers = [
                 _answer(customer, states[customer.name], future, now, feed.poll_seconds, log)
@@ -116,6 +116,9 @@ def read_feeds(
             ]
             progress = _keep(database, answers, now, progress, log)
             for answer in answers:
+                if answer.customer.name in progress.behind:
+                    # What was not recorded is read again from its place; a later page would move the place past it.
+                    continue
                 states[answer.customer.name] = answer.feed_state or states[answer.customer.name]
                 if not answer.is_last:
                     queue.append(answer.customer)
@@ -186,12 +189,13 @@ def _keep(
     If other sensors record the same at the same time, or hold locks, it is repeated: what they did not record is still
     new.
     """
-    for _ in range(ATTEMPTS):
-        with suppress(DBAPIError):
+    for attempt in range(ATTEMPTS):
+        try:
             counts = _keep_once(database, answers, now)
             break
-    else:
-        return _keep_one_by_one(database, answers, now, progress, log)
+        except (SQLAlchemyError, ValueError) as error:
+            if attempt == ATTEMPTS - 1:
+                return _keep_one_by_one(database, answers, now, progress, log, told(error).line)
     approvals, operations, unreadable, unread = counts
     return replace(
         progress,
@@ -203,14 +207,21 @@ def _keep(
 
 
 def _keep_one_by_one(
-    database: Database, answers: Sequence[_Answer], now: dt.datetime, progress: Progress, log: logging.Logger
+    database: Database,
+    answers: Sequence[_Answer],
+    now: dt.datetime,
+    progress: Progress,
+    log: logging.Logger,
+    reason: str,
 ) -> Progress:
     """Records each customer's page alone: a page that the database refuses is read again, and does not stop the
     others.
     """
     if len(answers) == 1:
-        log.error(f"{answers[0].customer.name}: what its feed says cannot be recorded, it is read again next time")
-        return progress
+        name = answers[0].customer.name
+        failure = f"{name}: what its feed says cannot be recorded, it is read again next time: {reason}"
+        log.error(failure)
+        return replace(progress, behind=progress.behind | {name}, failures=(*progress.failures, failure))
     for answer in answers:
         progress = _keep(database, [answer], now, progress, log)
     return progress

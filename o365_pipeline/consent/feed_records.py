@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -50,7 +51,12 @@ def classify_records(records: Iterable[object], destination_tenant_id: str) -> C
     approvals: list[ApprovalEvent] = []
     operations: list[Operation] = []
     unreadable: list[UnreadableRecord] = []
-    for record in records:
+    for given in records:
+        try:
+            record = _storable(given)
+        except RecursionError:
+            unreadable.append(_unreadable_record(given, "it is nested too deeply"))
+            continue
         if not isinstance(record, dict) or not isinstance(record.get("RecordType"), int):
             unreadable.append(_unreadable_record(record, "not an audit record: no RecordType"))
             continue
@@ -72,10 +78,25 @@ def classify_records(records: Iterable[object], destination_tenant_id: str) -> C
     return ClassifiedRecords(tuple(approvals), tuple(operations), tuple(unreadable))
 
 
+def _storable(value: Any) -> Any:
+    """Returns the value with U+FFFD for what databases refuse in texts: NUL, and halves of characters, as a text has
+    that was cut. A revocation is not lost for such a letter.
+    """
+    if isinstance(value, str):
+        whole = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(part) for name, part in value.items()}
+    return [_storable(part) for part in value] if isinstance(value, list) else value
+
+
 def _unreadable_record(record: object, reason: str) -> UnreadableRecord:
     """Makes an unreadable record, under its own id or an id made of its content."""
-    text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
-    text = text.encode(errors="backslashreplace").decode()
+    try:
+        text = record if isinstance(record, str) else json.dumps(record, sort_keys=True, default=str)
+    except RecursionError:
+        text = f"(a {type(record).__name__}, {reason})"
+    text = text.encode(errors="backslashreplace").decode().replace("\x00", "\ufffd")
     own_id = record.get("Id") if isinstance(record, dict) else None
     is_id = isinstance(own_id, str) and own_id.isascii() and len(own_id) <= 100
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]

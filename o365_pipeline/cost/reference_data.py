@@ -9,12 +9,14 @@ import datetime as dt
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from o365_pipeline.customers.written_text import UnreadableTextError, parsed
 from o365_pipeline.errors import SettingsError
 
 FRESH = dt.timedelta(days=365)
@@ -84,11 +86,11 @@ def read_facts(model: type[F], path: Path | None, shipped: str) -> F:
     command = f"`managed-app {Path(shipped).stem}` prints one to begin with"
     try:
         text = path.read_text(encoding="utf-8-sig") if path else shipped_text(shipped)
-        return model.model_validate(tomllib.loads(text, parse_float=Decimal))
+        return model.model_validate(parsed(text, partial(tomllib.loads, parse_float=Decimal)))
     except OSError as error:
         raise SettingsError(f"{where}: {error.strerror}; {command}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{where} cannot be read: {' '.join(str(error).split())}; {command}") from None
+    except (UnicodeDecodeError, UnreadableTextError) as error:
+        raise SettingsError(f"{where} cannot be read: {error}; {command}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"])) or "the file"

@@ -34,6 +34,7 @@ from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import CUSTOMER_NAME, Customer, CustomerSettings, KeyVaultSecret
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.customers.secret_strength import WEAK, is_weak
+from o365_pipeline.customers.written_text import UnreadableTextError, parsed
 from o365_pipeline.errors import SettingsError, UsageError
 
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
@@ -195,15 +196,19 @@ def _is_written_out(source: str | Path) -> bool:
 
 def _written_out(source: str | Path) -> list[tuple[Path, object]]:
     try:
-        return [(WRITTEN_OUT, json.loads(str(source)))]
-    except (ValueError, RecursionError) as error:
+        return [(WRITTEN_OUT, parsed(str(source), json.loads))]
+    except UnreadableTextError as error:
         raise SettingsError(f"{WRITTEN_OUT}: its JSON cannot be read: {error}") from None
 
 
 def _contents(path: Path) -> list[tuple[Path, object]]:
     """Returns the files of customers with their content; a folder may also hold their data requests."""
-    if not path.is_dir():
-        return [(path, _content(path))]
+    try:
+        if not path.is_dir():
+            return [(path, _content(path))]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no path"
+        raise SettingsError(f"O365_CUSTOMERS={path}: {reason}; for example customers.toml") from None
     found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".toml", ".yaml", ".yml")]
     contents = [(file, content) for file in found if not _is_data_request(content := _content(file))]
     if not contents:
@@ -214,11 +219,11 @@ def _contents(path: Path) -> list[tuple[Path, object]]:
 def _content(file: Path) -> object:
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - it is safe
+        return parsed(text, tomllib.loads if file.suffix.lower() == ".toml" else _unique_keys)
     except OSError as error:
         raise SettingsError(f"O365_CUSTOMERS={file}: {error.strerror}; for example customers.toml") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise SettingsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    except (UnicodeDecodeError, UnreadableTextError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from None
 
 
 def _is_data_request(content: object) -> bool:
@@ -246,6 +251,10 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if times > 1:
                 raise yaml.constructor.ConstructorError(problem=f"{key} stands there more than once")
         return mapping
+
+
+def _unique_keys(text: str) -> Any:
+    return yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - it is safe
 
 
 def _customer(name: str, entry: CustomerEntry, request: DataRequest, environment: Mapping[str, str]) -> Customer:

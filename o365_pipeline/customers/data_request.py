@@ -16,6 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from o365_pipeline.customers.written_text import UnreadableTextError, parsed
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.errors import SettingsError, UsageError
 
@@ -183,10 +184,10 @@ def read_data_request(path: Path | None) -> DataRequest:
     """
     source = path or resources.files("o365_pipeline.customers") / "data_request.toml"
     try:
-        return DataRequest.model_validate(tomllib.loads(source.read_text(encoding="utf-8-sig")))
+        return DataRequest.model_validate(parsed(source.read_text(encoding="utf-8-sig"), tomllib.loads))
     except OSError as error:
         raise SettingsError(f"data request {source}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, UsageError) as error:
+    except (UnicodeDecodeError, UnreadableTextError, UsageError) as error:
         raise SettingsError(f"data request {source}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

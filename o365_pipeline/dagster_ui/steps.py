@@ -1,8 +1,9 @@
-"""What every step does: it notes its process, and turns the pipeline's errors into Dagster failures.
+"""What every step does: it notes its process, and turns errors into Dagster failures.
 
 A failure is one clear line, and retried only if a retry can help.
 
-What belongs here: that frame of a step. The errors belong to `errors.py`, the processes to `run_processes.py`.
+What belongs here: that frame of a step. The errors belong to `errors.py`, what failed beneath the pipeline to
+`failures.py`, the processes to `run_processes.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from o365_pipeline.dagster_ui.failures import told
+from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.dagster_ui.run_processes import note_process
 from o365_pipeline.errors import (
     FactoryRunFailedError,
@@ -34,3 +37,10 @@ def working_on(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Ite
         raise dg.Failure(str(error)) from error
     except (NotAuthorizedError, FactoryRunFailedError, LandingError, SettingsError, UsageError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    except (dg.Failure, *INTERRUPTIONS):
+        raise
+    except Exception as error:
+        found = told(error)
+        if not found.was_foreseen:
+            raise
+        raise dg.Failure(found.line, allow_retries=not found.lasts) from error

@@ -162,3 +162,10 @@ def _wait_for_no_disk(connection: object, _record: object) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = NORMAL")
+
+
+@sa.event.listens_for(sa.Engine, "handle_error")
+def _name_database(context: sa.engine.interfaces.ExceptionContext) -> None:
+    """Lets an error of any database, also of Dagster's, say which it is about; drivers do not."""
+    if context.sqlalchemy_exception is not None and context.engine is not None:
+        context.sqlalchemy_exception.add_note(f"the database {Database(context.engine.url).name}")

@@ -36,8 +36,12 @@ ERROR_NUMBERS = frozenset(
         *(10053, 10054, 10060, 64, 233),
     }
 )
-SQL_STATES = frozenset({"40001", "08S01", "HYT00"})
-"""A transaction chosen as a deadlock's victim, a lost connection, a login that took too long."""
+SQL_STATES = frozenset({"40001", "40P01", "08S01", "HYT00", "08003", "08006", "57P01", "57P02", "57P03"})
+"""A transaction chosen as a deadlock's victim, a lost connection, a login that took too long, a PostgreSQL server that
+ends or begins.
+"""
+
+LOST_CONNECTION = "a lost connection"
 
 NUMBER = re.compile(r"(?<=\s)\((\d+)\)(?=\s\(SQL|;|$)")
 """The error number at the end of each part of the driver's message, (1205) (SQLExecDirectW), unlike the size in
@@ -47,11 +51,18 @@ nvarchar(64).
 
 def transient_code(error: sa.exc.DBAPIError) -> str | None:
     """Returns the number or state of a transient error; None if the work would fail in the same way again."""
-    words = [str(word) for word in getattr(error.orig, "args", ())]
+    if error.connection_invalidated:
+        return LOST_CONNECTION
+    words = [str(getattr(error.orig, "pgcode", None) or ""), *map(str, getattr(error.orig, "args", ()))]
     numbers = [int(number) for word in words for number in NUMBER.findall(word)]
     if known := [number for number in numbers if number in ERROR_NUMBERS]:
         return str(known[0])
-    return words[0] if words and words[0] in SQL_STATES else None
+    return next((word for word in words[:2] if word in SQL_STATES), None)
+
+
+def _is_the_same_outage(error: sa.exc.DBAPIError) -> bool:
+    """Tells whether PostgreSQL could not be reached: its driver then has no code, as for a password that is wrong."""
+    return isinstance(error, sa.exc.OperationalError) and getattr(error.orig, "pgcode", "") is None
 
 
 def retry_transient(work: Callable[[], Result], name: str) -> Result:
@@ -65,7 +76,8 @@ def retry_transient(work: Callable[[], Result], name: str) -> Result:
         try:
             return work()
         except sa.exc.DBAPIError as error:
-            if (code := transient_code(error)) is None:
+            code = transient_code(error) or (LOST_CONNECTION if tries and _is_the_same_outage(error) else None)
+            if code is None:
                 raise
             tries += 1
             if (pause := next(pauses, None)) is None or time.monotonic() - started > PATIENCE_SECONDS:

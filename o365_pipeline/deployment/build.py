@@ -195,8 +195,11 @@ class Deployment:
         if not self.is_sandbox and os.environ.get("DAGSTER_HOME"):
             return
         folder = self.home / "dagster"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / "dagster.yaml", folder / "dagster.yaml")
+        except OSError as error:
+            raise SettingsError(f"O365_HOME: {folder} cannot be written ({error.strerror})") from None
         os.environ["DAGSTER_HOME"] = str(folder)
 
 

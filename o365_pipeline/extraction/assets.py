@@ -78,7 +78,7 @@ def extraction(
     for requested in customer.data_request.datasets:
         with working_on(context), cancelled_together(submitter, customer):
             submission = submitter.submit_days(customer, requested, work.days, leave_out=True)
-        ledger.adopt(database, submission.extractions, submitter.claimant)
+            ledger.adopt(database, submission.extractions, submitter.claimant)
         created += submission.created
         changes += submission.changes
         for entry in submission.extractions:

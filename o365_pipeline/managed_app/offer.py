@@ -20,6 +20,7 @@ from o365_pipeline.customers.cron import cron_schedule
 from o365_pipeline.customers.customer import NIGHTLY
 from o365_pipeline.customers.data_request import DataRequest, read_data_request
 from o365_pipeline.customers.regions import azure_region
+from o365_pipeline.customers.written_text import UnreadableTextError, parsed
 from o365_pipeline.errors import SettingsError
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+[^\s]*$", max_length=2_000)]
@@ -235,11 +236,11 @@ def read_offer(path: Path | None) -> Offer:
     """
     where = path or Path("offer.example.toml")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig") if path else example())
+        content = parsed(path.read_text(encoding="utf-8-sig") if path else example(), tomllib.loads)
     except OSError as error:
         raise SettingsError(f"{where}: {error.strerror}; `managed-app example` prints an offer") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{where} cannot be read: {' '.join(str(error).split())}") from None
+    except (UnicodeDecodeError, UnreadableTextError) as error:
+        raise SettingsError(f"{where} cannot be read: {error}") from None
     try:
         file = OfferFile.model_validate(content)
     except ValidationError as error:

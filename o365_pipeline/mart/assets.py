@@ -83,38 +83,38 @@ def mart_assets(datasets: Iterable[Dataset]) -> dg.AssetsDefinition:
             customer = customers[work.customer]
             customer.check_any_is_kept("mart", work.days, dt.datetime.now(dt.UTC).date())
             datasets = datasets_in_force(database, customer, dt.datetime.now(dt.UTC))
-        loaded: dict[dt.date, frozenset[str]] = {}
-        counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in fed}
-        for day in work.days:
-            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
-            loaded[day] = day_loaded.extractions
+            loaded: dict[dt.date, frozenset[str]] = {}
+            counts: dict[sa.Table, dict[dt.date, int]] = {table: {} for table in fed}
+            for day in work.days:
+                day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
+                loaded[day] = day_loaded.extractions
+                for table in fed:
+                    counts[table][day] = day_loaded.rows.get(table, 0)
+                    show_on_page(context, _page(day_loaded, table), partition_key(customer.name, day), mart_key(table))
+                with marts[customer.name].begin() as connection:
+                    if fact_message in fed and (network := collaboration_picture(connection, customer.name, day)):
+                        page = {"who_writes_to_whom": network}
+                        show_on_page(context, page, partition_key(customer.name, day), mart_key(fact_message))
+                context.log.info(f"{customer.name} {day}: loaded")
+            for day in stale_days(marts[customer.name], lakes.of(customer), customer.name, work.days):
+                day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
+                loaded[day] = day_loaded.extractions
+                for event in materialized(day_loaded, customer.name, day):
+                    context.log_event(event)
+                context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
+            mark_loaded(database, customer.name, loaded)
             for table in fed:
-                counts[table][day] = day_loaded.rows.get(table, 0)
-                show_on_page(context, _page(day_loaded, table), partition_key(customer.name, day), mart_key(table))
-            with marts[customer.name].begin() as connection:
-                if fact_message in fed and (network := collaboration_picture(connection, customer.name, day)):
-                    page = {"who_writes_to_whom": network}
-                    show_on_page(context, page, partition_key(customer.name, day), mart_key(fact_message))
-            context.log.info(f"{customer.name} {day}: loaded")
-        for day in stale_days(marts[customer.name], lakes.of(customer), customer.name, work.days):
-            day_loaded = load_day(marts, lakes.of(customer), customer.name, day, datasets, customer.everyone_names)
-            loaded[day] = day_loaded.extractions
-            for event in materialized(day_loaded, customer.name, day):
-                context.log_event(event)
-            context.log.info(f"{customer.name} {day}: loaded anew, since it depends on days that came after it")
-        mark_loaded(database, customer.name, loaded)
-        for table in fed:
-            key = mart_key(table)
-            lineage = column_lineage(table, curated | {one.name for one in fed})
-            context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=key)
-            if is_fact := table.name.startswith(FACT):
-                history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
-                context.add_asset_metadata(rows_per_day(history, counts[table]), asset_key=key)
-            yield dg.MaterializeResult(asset_key=key)
-            with marts[customer.name].begin() as connection:
-                yield from mart_check_results(connection, key, table, customer.name, work.days)
-            if is_fact:
-                yield volume_result(key, counts[table], history)
+                key = mart_key(table)
+                lineage = column_lineage(table, curated | {one.name for one in fed})
+                context.add_asset_metadata({"dagster/column_lineage": lineage}, asset_key=key)
+                if is_fact := table.name.startswith(FACT):
+                    history = row_counts_by_day(context.instance, key, partial(partition_key, customer.name), work.days)
+                    context.add_asset_metadata(rows_per_day(history, counts[table]), asset_key=key)
+                yield dg.MaterializeResult(asset_key=key)
+                with marts[customer.name].begin() as connection:
+                    yield from mart_check_results(connection, key, table, customer.name, work.days)
+                if is_fact:
+                    yield volume_result(key, counts[table], history)
 
     return mart
 

@@ -197,7 +197,10 @@ def load_partition(connection: sa.Connection, table: sa.Table, prepared: duckdb.
     try:
         writer.write(connection, table, partition, counted())
     except (sa.exc.StatementError, ArithmeticError, TypeError, ValueError) as error:
-        if isinstance(error, sa.exc.DBAPIError) and transient_code(error):
+        # A full disk or a lost server is no row's fault.
+        if isinstance(error, sa.exc.OperationalError) or (
+            isinstance(error, sa.exc.DBAPIError) and transient_code(error)
+        ):
             raise
         sent = islice((row for rows in rows_of(prepared, table.name) for row in rows), sum(counts))
         found = [

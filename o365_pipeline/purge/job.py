@@ -62,17 +62,17 @@ def purge(
         customer = customers[config.customer]
         customer.check_may_delete()
         clock.check(database, dt.datetime.now(dt.UTC))
-    wait_for_others(context, customer.name)
-    for request_id in erasure.unfinished(database, customer):
-        erasure.carry_out(marts, lakes.of(customer), customer, request_id)
-        context.log.info(f"{customer.name}: request {request_id} is done, a person is erased")
-    for _ in range(MAX_ROUNDS):
-        plan = next_plan(database, customer, dt.datetime.now(dt.UTC), config.although_in_doubt)
-        if plan is None:
-            context.log.info(f"{customer.name}: nothing more is to be purged")
-            return
-        carry_out(context.instance, marts, lakes.of(customer), customer, plan, cloud)
-        context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
+        wait_for_others(context, customer.name)
+        for request_id in erasure.unfinished(database, customer):
+            erasure.carry_out(marts, lakes.of(customer), customer, request_id)
+            context.log.info(f"{customer.name}: request {request_id} is done, a person is erased")
+        for _ in range(MAX_ROUNDS):
+            plan = next_plan(database, customer, dt.datetime.now(dt.UTC), config.although_in_doubt)
+            if plan is None:
+                context.log.info(f"{customer.name}: nothing more is to be purged")
+                return
+            carry_out(context.instance, marts, lakes.of(customer), customer, plan, cloud)
+            context.log.info(f"{customer.name}: purge {plan.purge_id} is done ({plan.reason})")
 
 
 def next_plan(database: Database, customer: Customer, now: dt.datetime, although_in_doubt: bool = False) -> Plan | None:

@@ -111,11 +111,16 @@ class State:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.home / "sandbox.db", timeout=BUSY_SECONDS, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        # A lost power supply may cost the last seconds of a sandbox, which is worth not waiting for the disk.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        path = self.home / "sandbox.db"
         try:
-            yield connection
-        finally:
-            connection.close()
+            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            # A lost power supply may cost the last seconds of a sandbox, which is worth not waiting for the disk.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            error.add_note(f"the sandbox's database {path}")
+            raise

@@ -161,6 +161,16 @@ def test_a_port_that_is_taken_is_one_line_and_status_2_before_anything_runs(
     assert not (home / "dagster" / "dev.log").exists()
 
 
+TRACEBACK = """dagster._core.errors.SensorExecutionError: Error occurred during the evaluation of sensor consent
+
+The above exception was caused by the following exception:
+Traceback (most recent call last):
+  File "sensor.py", line 3, in sensor
+    raise DatabaseError("ann@contoso.example")
+o365_pipeline.errors.DatabaseError: ann@contoso.example
+"""
+
+
 def test_of_what_dagster_logs_warnings_and_errors_are_repeated_and_all_is_written_down(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +178,7 @@ def test_of_what_dagster_logs_warnings_and_errors_are_repeated_and_all_is_writte
         {"event": "Sensor consent_sensor skipped: No new decision.", "level": "info"},
         {"event": "No cursor for event type DagsterEventType.RUN_FAILURE, ignoring older events", "level": "warning"},
         {"event": "Error loading repository location", "level": "warning"},
-        {"event": "Sensor daemon caught an error", "level": "error", "exception": "ValueError: on purpose"},
+        {"event": "Sensor daemon caught an error", "level": "error", "exception": TRACEBACK},
     ]
     logged = "".join(f"{json.dumps(entry)}\n" for entry in entries) + "a line of another program\n"
     (tmp_path / "logged").write_text(logged)
@@ -181,7 +191,7 @@ def test_of_what_dagster_logs_warnings_and_errors_are_repeated_and_all_is_writte
 
     assert capfd.readouterr() == (
         "",
-        "Error loading repository location\nSensor daemon caught an error\nValueError: on purpose\n",
+        "Error loading repository location\nSensor daemon caught an error: DatabaseError, more in the log\n",
     )
     assert (tmp_path / "dev.log").read_text() == logged
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from azure.core.exceptions import ServiceRequestError
 
-from o365_pipeline.consent import approval_ledger, feed_ledger
+from o365_pipeline.consent import approval_ledger, feed_ledger, feed_reading
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_reading import Progress, read_feeds
 from o365_pipeline.consent.feed_records import classify_records
@@ -325,3 +326,63 @@ def test_a_new_customer_has_missed_nothing(read: Read, deployment: Deployment, c
     read(FakeFeed(), Customers([customer]))
 
     assert feed_ledger.summaries(deployment.database)[customer.name].missed is None
+
+
+BROKEN = "half of \ud83d, and \x00"
+
+
+@pytest.mark.parametrize("state", ["Approved", "Denied"])
+def test_a_decision_whose_reason_was_cut_within_a_letter_is_read_and_so_are_those_of_others(
+    deployment: Deployment, customer: Customer, state: str
+) -> None:
+    [first, second] = both = many(customer, 2)
+    broken = record(first, "e1", State=state, Reason=BROKEN, Approver=BROKEN)
+
+    progress = read_feeds(deployment.database, FakeFeed(broken, record(second, "e2")), both, NOW, 60, LOG)  # type: ignore[arg-type]
+
+    assert (progress.approvals, progress.failures) == (2, ())
+    with deployment.database.begin() as connection:
+        found = connection.execute(
+            sa.select(approval_event.c.state, approval_event.c.reason).where(approval_event.c.event_id == "e1")
+        ).one()
+    assert tuple(found) == (state, "half of \ufffd, and \ufffd")
+
+
+def test_nothing_that_no_database_takes_is_left_in_what_is_read_of_a_feed(customer: Customer) -> None:
+    unknown = {"RecordType": 217, "Id": "e2", "State": BROKEN, BROKEN: [{BROKEN: BROKEN}]}
+    found = classify_records([record(customer, Reason=BROKEN), unknown, BROKEN, [BROKEN]], customer.tenant_id)
+
+    texts = [found.approvals[0].reason, *(entry.text for entry in found.unreadable)]
+    assert (len(found.approvals), len(found.unreadable)) == (1, 3)
+    assert not any(letter in str(text) for text in texts for letter in ("\x00", "\ud83d"))
+
+
+def test_a_record_nested_without_end_is_kept_as_unreadable(customer: Customer) -> None:
+    nested: list[Any] = []
+    for _ in range(20_000):
+        nested = [nested]
+
+    found = classify_records([{"Id": "e1", "RecordType": 217, "Reason": nested}, record(customer)], customer.tenant_id)
+
+    assert [(entry.record_id, entry.reason) for entry in found.unreadable] == [("e1", "it is nested too deeply")]
+    assert len(found.approvals) == 1
+
+
+def test_a_page_that_the_database_does_not_take_is_read_again_from_its_place(
+    deployment: Deployment, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = PagedFeed(record(customer, "e1", State="Denied"), record(customer, "e2"))
+    refusals = iter([True] * 5)
+    keep_once = feed_reading._keep_once
+
+    def refuse_at_first(*arguments: Any) -> Any:
+        if next(refusals, False):
+            raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
+        return keep_once(*arguments)
+
+    monkeypatch.setattr(feed_reading, "_keep_once", refuse_at_first)
+    full = read_feeds(deployment.database, feed, Customers([customer]), NOW, 60, LOG)  # type: ignore[arg-type]
+    again = read_feeds(deployment.database, feed, Customers([customer]), NOW, 60, LOG)  # type: ignore[arg-type]
+
+    assert (full.approvals, full.behind, len(full.failures)) == (0, {customer.name}, 1)
+    assert (again.approvals, again.behind) == (2, frozenset())

@@ -99,7 +99,7 @@ def _regions(file: str, template: Mapping[str, Any]) -> Iterator[Problem]:
     )
     if not allowed:
         yield Problem(file, path, "any region may be chosen", "list regions that Data Connect delivers into")
-    elif unknown := [region for region in allowed if region not in REGION_NAMES]:
+    elif unknown := [str(region) for region in allowed if str(region) not in REGION_NAMES]:
         yield Problem(
             file,
             path,

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from o365_pipeline.customers.data_request import DataRequest, as_toml
+from o365_pipeline.customers.written_text import parsed
 from o365_pipeline.errors import UsageError
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.registrations import PublishType
@@ -42,7 +43,7 @@ class RegistrationForm:
             UsageError: a field cannot be read; the message names it.
         """
         try:
-            request = DataRequest.model_validate(tomllib.loads(self.data_request))
+            request = DataRequest.model_validate(parsed(self.data_request, tomllib.loads))
             publish_type = PublishType(self.publish_type)
         except ValidationError as error:
             first = error.errors()[0]

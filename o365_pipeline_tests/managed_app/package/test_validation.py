@@ -339,3 +339,13 @@ def has(problems: list[Problem], file: str, path: str, message: str, remedy: str
     """Whether that problem is among them, as far as it is told."""
     there = [one for one in problems if one.file == file and one.path.endswith(path)]
     return any(message in one.message and remedy in one.remedy for one in there)
+
+
+@pytest.mark.parametrize("region", [7, None, [], {}])
+def test_a_region_that_is_no_text_is_told(region: Any) -> None:
+    def change(template: Any) -> None:
+        template["parameters"]["location"]["allowedValues"].append(region)
+
+    told = [problem.message for problem in broken(TEMPLATE, change)]
+
+    assert f"Data Connect does not deliver into {region}" in told
