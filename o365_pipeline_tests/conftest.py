@@ -47,6 +47,8 @@ NEEDS_MORE = {
 SAVE, QUICK, THOROUGH = 5, 25, 400
 """How many examples of a property are tried: the same ones at each save and before each commit, every night others."""
 
+TICK_SECONDS = 120.0
+
 EXAMPLES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("save", max_examples=SAVE, derandomize=True, **EXAMPLES)
 settings.register_profile("quick", max_examples=QUICK, derandomize=True, **EXAMPLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.errors import LandingError, SettingsError
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.finished_homes import MAILS, data_request_of
+from o365_pipeline_tests.insights.conftest import sign_in_to
 from o365_pipeline_tests.runner import Runner, lake_of, mart_rows
 
 SANDBOX = {"sandbox_seconds": 0, "sandbox_users": 12, "initial_days": 1}
@@ -64,6 +66,12 @@ def stored(deployment: Deployment) -> str:
 def kept(instance: dg.DagsterInstance) -> str:
     entries = [entry for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
     return "\n".join(f"{entry.user_message} {entry.dagster_event}" for entry in entries).lower()
+
+
+def pages(deployment: Deployment) -> str:
+    """All that an analyst reads on the application's pages and in its downloads, in lower case."""
+    analyst = sign_in_to(deployment.database, deployment.customers)("nobody", analyst=True)
+    return html.unescape("\n".join(analyst.everything().values())).lower()
 
 
 def people(deployment: Deployment) -> list[sa.Row]:
@@ -123,7 +131,8 @@ def test_who_is_denied_by_name_or_with_a_group_is_nowhere_and_the_others_numbers
 
     denied = [person for person in before if person == ann or person.person_id in members]
     assert len(denied) > 1
-    for found in (stored(deployment), kept(instance)):
+    assert any(person.display_name.lower() in pages(everyone) for person in denied)
+    for found in (stored(deployment), kept(instance), pages(deployment)):
         for person in denied:
             assert person.mail.lower() in there
             for word in (person.person_id, person.mail, person.display_name):
