@@ -81,11 +81,11 @@ def held_in_mart(marts: Marts, customer: Customer) -> list[Held]:
 
 
 def _days(name: str) -> set[dt.date]:
-    """Returns the days that a folder or a file is called after, 2026-11-16_2026-11-22 or 2026-11-16.parquet; none if it
+    """Returns the days that a folder is called after, 2026-11-16_2026-11-22 or day=2026-11-16; none if it
     is called otherwise.
     """
     try:
-        first, *last = (dt.date.fromisoformat(day) for day in name.partition(".")[0].split("_"))
+        first, *last = (dt.date.fromisoformat(day) for day in name.removeprefix("day=").split("_"))
     except ValueError:
         return set()
     end = last[0] if last else first

@@ -21,7 +21,7 @@ from o365_pipeline.cost.rates import Rates
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.deletion_ledger import erased_person, person_request, purge
-from o365_pipeline.database.ledger import approval_event, extraction, landing, release
+from o365_pipeline.database.ledger import approval_event, extraction, release
 from o365_pipeline.datasets import catalogue
 
 
@@ -140,8 +140,7 @@ def history_of(database: Database, customer: Customer, rates: Rates, assumptions
                 *_paid(billed.get(row.factory_run_id), rates, assumptions),
             )
             for row in connection.execute(
-                sa.select(extraction, landing.c.loaded_at)
-                .outerjoin(landing, landing.c.extraction_id == extraction.c.extraction_id)
+                sa.select(extraction)
                 .where(extraction.c.customer == customer.name)
                 .order_by(extraction.c.first_day, extraction.c.last_day, extraction.c.dataset)
             )

@@ -51,6 +51,9 @@ class Progress:
     failures: tuple[str, ...] = ()
     """Why feeds were not read, one line each."""
 
+    unrecorded: frozenset[str] = frozenset()
+    """The customers whose feeds were read, but could not be recorded."""
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -221,7 +224,12 @@ def _keep_one_by_one(
         name = answers[0].customer.name
         failure = f"{name}: what its feed says cannot be recorded, it is read again next time: {reason}"
         log.error(failure)
-        return replace(progress, behind=progress.behind | {name}, failures=(*progress.failures, failure))
+        return replace(
+            progress,
+            behind=progress.behind | {name},
+            failures=(*progress.failures, failure),
+            unrecorded=progress.unrecorded | {name},
+        )
     for answer in answers:
         progress = _keep(database, [answer], now, progress, log)
     return progress

@@ -53,6 +53,9 @@ def feed_works(database: Database, feed: ActivityFeed, customer: Customer) -> st
     now = dt.datetime.now(dt.UTC)
     with suppress(*NO_LEDGER):
         progress = read_feeds(database, feed, Customers([customer]), now, DECISION_SECONDS, LOG)
+        if progress.unrecorded:
+            # The feed answers; the ledger has a line of its own.
+            return "it answers"
         reasons = [reason.removeprefix(f"{customer.name}: ") for reason in progress.failures]
         status = approval_ledger.consent_status_of(database, customer, now)
         reasons += [str(silence) for silence in silences(database, [customer], {customer.name: status}, now).values()]

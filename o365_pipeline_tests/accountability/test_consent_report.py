@@ -22,7 +22,7 @@ from o365_pipeline.curated.row_accounting import account
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.data_request import Scope
 from o365_pipeline.database.deletion_ledger import person_request, purge
-from o365_pipeline.database.ledger import approval_event, extraction, landing, naive_utc, operation
+from o365_pipeline.database.ledger import approval_event, extraction, naive_utc, operation
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline_tests.finished_homes import MAILS, data_request_of
 from o365_pipeline_tests.ledger_rows import NOW, note_extraction, note_operation
@@ -81,7 +81,7 @@ def test_every_number_is_the_ledgers_from_the_approval_to_the_purge(
     asked, decided, extracted, purged, requested, lake, mart = tables(before)
     extractions = ledger(deployment, extraction, extraction.c.dataset)
     counted = {row.pipeline_run_id: row.rows_counted for row in ledger(deployment, operation, operation.c.sequence)}
-    loaded = {row.extraction_id: row.loaded_at for row in ledger(deployment, landing, landing.c.extraction_id)}
+    loaded = {row.extraction_id: row.loaded_at for row in ledger(deployment, extraction, extraction.c.extraction_id)}
     paid = {row.dataset: counted.get(row.factory_run_id, row.rows_reported) for row in extractions}
     compared = plan_and_actual(deployment.database, customer, read_rates(), read_assumptions())
     cost = {line.dataset: line.actual.cost for line in compared.datasets}

@@ -252,7 +252,9 @@ def test_celerys_page_sets_what_its_file_reads() -> None:
     exported = set(re.findall(r"\b([A-Z][A-Z0-9_]+)=", page))
 
     assert read <= exported
-    assert {name for name in exported if name.startswith("O365_")} == settings_to_set() - {
+    # The workspace's file reads where the code server is; a worker of several on one machine has one thread.
+    of_its_own = {"O365_CODE_SERVER", "O365_THREADS"}
+    assert {name for name in exported if name.startswith("O365_")} - of_its_own == settings_to_set() - {
         "O365_START_SENSORS",
         *OF_A_VENDOR,
     }

@@ -50,7 +50,8 @@ def fail(database: Database) -> Fail:
             if words in statement and left:
                 met.append(statement)
                 # The errors of the driver that these tests can do without carry such arguments.
-                raise database.engine.dialect.loaded_dbapi.OperationalError(*left.pop(0))
+                error, driver = left.pop(0), database.engine.dialect.loaded_dbapi
+                raise (driver.IntegrityError if error == DUPLICATE else driver.OperationalError)(*error)
 
         sa.event.listen(database.engine, "before_cursor_execute", raise_next)
         return met
