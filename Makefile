@@ -23,7 +23,7 @@ help:
 	@echo "make validate   load the code location as Dagster does"
 	@echo "make supply     what is shipped: build/sbom.cdx.json, build/licences.md; ADVISORIES=... looks for known holes"
 	@echo "make docs       write the generated pages in docs/, and what the mart's SQL reads"
-	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md; half an hour"
+	@echo "make benchmark  how fast it is, beside plain code, in one table and docs/performance.md"
 	@echo "make soak       random steps, kills, clock steps and faults, five seeds for two minutes each; SEEDS=... MINUTES=..."
 	@echo "make fuzz       malformed inputs of every kind, a hundred thousand; SEEDS=... INPUTS=..."
 	@echo "make format     format the code"

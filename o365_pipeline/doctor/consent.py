@@ -53,15 +53,14 @@ def feed_works(database: Database, feed: ActivityFeed, customer: Customer) -> st
     now = dt.datetime.now(dt.UTC)
     with suppress(*NO_LEDGER):
         progress = read_feeds(database, feed, Customers([customer]), now, DECISION_SECONDS, LOG)
-        if progress.unrecorded:
-            # The feed answers; the ledger has a line of its own.
-            return "it answers"
-        reasons = [reason.removeprefix(f"{customer.name}: ") for reason in progress.failures]
+        # A feed that was read and could not be recorded answers; the ledger has a line of its own.
+        failures = () if progress.unrecorded else progress.failures
+        reasons = [reason.removeprefix(f"{customer.name}: ") for reason in failures]
         status = approval_ledger.consent_status_of(database, customer, now)
         reasons += [str(silence) for silence in silences(database, [customer], {customer.name: status}, now).values()]
         if reasons:
             raise FeedError("; ".join(reasons))
-        if progress.behind:
+        if progress.behind - progress.unrecorded:
             return f"it answers; what it said is not read to its end after {DECISION_SECONDS:.0f} seconds, ask again"
     return "it answers" if subscribed else "it answers; the subscription to it was started"
 

@@ -177,11 +177,7 @@ class Pages:
 
     def oversharing(self, request: Request) -> Response:
         """Shows who can reach what is in the sites that the viewer may see, and what to fix first."""
-        viewer = self._sign_in.viewer(request)
-        with self._reading(viewer) as reader:
-            owner = viewer.site_owner
-            found = self._answer(reader, "oversharing", oversharing) if owner is None else oversharing(reader, owner)
-            return self._page(request, viewer, reader, "oversharing.html", found=found)
+        return self._of_sites(request, "oversharing", oversharing)
 
     def oversharing_csv(self, request: Request) -> Response:
         """Downloads the sites with permissions that the viewer may see, those that are most open first."""
@@ -193,11 +189,7 @@ class Pages:
 
     def storage(self, request: Request) -> Response:
         """Shows what the sites that the viewer may see store."""
-        viewer = self._sign_in.viewer(request)
-        with self._reading(viewer) as reader:
-            owner = viewer.site_owner
-            found = self._answer(reader, "storage", storage) if owner is None else storage(reader, owner)
-            return self._page(request, viewer, reader, "storage.html", found=found)
+        return self._of_sites(request, "storage", storage)
 
     def about(self, request: Request) -> Response:
         """Shows who approved what, how fresh it is, and what is left out."""
@@ -212,6 +204,14 @@ class Pages:
         answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         answer.set_cookie(COOKIE, self._sign_in.cookie(await request.form()), httponly=True, samesite="strict")
         return answer
+
+    def _of_sites(self, request: Request, name: str, ask: Callable[..., object]) -> Response:
+        """Shows what is answered about all sites, which is kept for a while, or about those that the viewer owns."""
+        viewer = self._sign_in.viewer(request)
+        with self._reading(viewer) as reader:
+            owner = viewer.site_owner
+            found = self._answer(reader, name, ask) if owner is None else ask(reader, owner)
+            return self._page(request, viewer, reader, f"{name}.html", found=found)
 
     def _reading(self, viewer: Viewer) -> AbstractContextManager[Reader]:
         return reader_of(self._marts[viewer.customer], viewer.customer)

@@ -21,8 +21,6 @@ from o365_pipeline.errors import UsageError
 READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 """What SQLite is asked for by a statement that only reads: https://www.sqlite.org/c3ref/c_alter_table.html."""
 
-HEXADECIMAL_DIGITS = 64
-
 
 def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Returns the names of the columns and the rows.
@@ -41,8 +39,7 @@ def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ..
             lines = str(getattr(error, "orig", None) or error).strip().splitlines()
             raise UsageError(f"the query failed: {lines[0] if lines else type(error).__name__}") from None
         finally:
-            connection.rollback()
-            # What the statement did to its session stays there.
+            # What the statement did to its session goes with it.
             connection.invalidate()
 
 
@@ -79,4 +76,4 @@ def _forbid_changes(connection: Any, _record: object) -> None:
 
 
 def _shown(value: object) -> object:
-    return value.hex()[:HEXADECIMAL_DIGITS] if isinstance(value, bytes) else value
+    return value.hex() if isinstance(value, bytes) else value

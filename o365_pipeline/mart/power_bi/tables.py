@@ -136,4 +136,4 @@ def _type_and_format(column_type: sa.types.TypeEngine) -> tuple[str, str | None]
 def _for_people(description: str) -> str:
     """Returns a description that calls tables as the model does."""
     captions = {table.noun: table.caption for table in star_model().tables}
-    return re.sub(r"\b(?:star|dim)_([a-z_]+)", lambda found: captions[found[1]], description)
+    return re.sub(r"\bstar_([a-z_]+)", lambda found: captions[found[1]], description)

@@ -165,7 +165,7 @@ customer_day = StarTable(
         ),
         _number(
             "people",
-            "People in dim_person on that day, guests included; null on days without data",
+            "People that the mart has on that day, guests included; null on days without data",
             lambda _: "t.people",
         ),
         _number("guests", "Guests among them", lambda _: "t.guests"),

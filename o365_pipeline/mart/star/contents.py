@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 DIMENSIONS: Mapping[str, str] = {
     "customer": "One row per customer, as of the newest day",
-    "person": "One row per person that is or was in dim_person, as the newest day tells that has the person",
-    "group": "One row per group that is or was in dim_group, as the newest day tells that has the group",
-    "channel": "One row per channel that is or was in dim_channel, as the newest day tells that has the channel",
-    "site": "One row per site that is or was in dim_site, as the newest day tells that has the site",
-    "device": "One row per device that is or was in dim_device, as the newest day tells that has the device",
-    "sync_app": "One row per OneDrive sync app that is or was in dim_sync_app, as the newest day tells that has it",
+    "person": "One row per person that is or was in the mart, as the newest day tells that has the person",
+    "group": "One row per group that is or was in the mart, as the newest day tells that has the group",
+    "channel": "One row per channel that is or was in the mart, as the newest day tells that has the channel",
+    "site": "One row per site that is or was in the mart, as the newest day tells that has the site",
+    "device": "One row per device that is or was in the mart, as the newest day tells that has the device",
+    "sync_app": "One row per OneDrive sync app that is or was in the mart, as the newest day tells that has it",
 }
 """What is described, by the name of its table without dim_."""
 
