@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from azure.core.credentials import TokenCredential
 from sqlalchemy.dialects import mssql
 
-from o365_pipeline.database import postgresql, sql_server
+from o365_pipeline.database import kept_open, postgresql, sql_server
 from o365_pipeline.database.compiled_statements import share_compiled_statements
 from o365_pipeline.database.hidden_values import hide_values
 from o365_pipeline.database.transient import retry_transient
@@ -153,6 +153,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 sa.event.listen(sa.Engine, "engine_connect", share_compiled_statements)
+sa.event.listen(sa.NullPool, "connect", kept_open.keep_open)
 
 
 @sa.event.listens_for(sa.Engine, "connect")

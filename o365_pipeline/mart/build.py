@@ -45,16 +45,16 @@ CURATED_DAY = "CREATE TABLE curated_day (asset_name VARCHAR, day DATE)"
 
 
 @cache
-def relations(tables: frozenset[str] = TABLE_NAMES) -> Mapping[str, str]:
+def relations(tables: frozenset[str] = TABLE_NAMES, is_small: bool = False) -> Mapping[str, str]:
     """Returns the files of `sql/` that these tables need, in the order of their dependencies, as TABLE or VIEW.
 
     A file that others read becomes a table, which is computed once: half the time and two thirds of the memory of
-    views. The copies of all mailboxes are views, since they are as large as what they read.
+    views. The copies of all mailboxes are views, since they are as large as what they read, unless that is small.
     """
     whole, needed = _dependencies(TABLE_NAMES), _dependencies(tables)
     read = frozenset().union(*whole.values())
     return {
-        name: "TABLE" if name in read and not name.endswith("_copy") else "VIEW"
+        name: "TABLE" if name in read and (is_small or not name.endswith("_copy")) else "VIEW"
         for name in TopologicalSorter({name: sorted(needed[name]) for name in sorted(needed)}).static_order()
     }
 
@@ -77,6 +77,7 @@ def prepare(
     day: dt.date,
     everyone_names: Collection[str] = (),
     tables: Collection[str] = TABLE_NAMES,
+    is_small: bool = False,
 ) -> None:
     """Build mart tables as temporary relations over the curated ones.
 
@@ -89,13 +90,14 @@ def prepare(
         day: the day of the partition.
         everyone_names: what the customer calls the claim of all its members, beside what its rows call it.
         tables: the mart tables that are asked for; what they are made of is built too.
+        is_small: whether what the connection holds is no more than can be kept twice.
     """
     define_time_zones(connection)
     connection.execute(text_of(MACROS))
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_customer() AS {literal(customer)}")
     connection.execute(f"CREATE OR REPLACE TEMP MACRO partition_day() AS DATE {literal(day.isoformat())}")
     connection.execute("SET VARIABLE everyone_names = ?::VARCHAR[]", [list(everyone_names)])
-    for name, kind in relations(frozenset(tables)).items():
+    for name, kind in relations(frozenset(tables), is_small).items():
         with _telling_no_values(name):
             connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {text_of(name)}")
 

@@ -38,6 +38,11 @@ FIRST_ROWS = 5
 
 MOST_TOLD = 3
 
+SMALL_BYTES = 10_000_000
+"""A day whose files are no larger is read once, into tables: each view of a file would open it again, and a statement
+over views of views is planned longer than it runs.
+"""
+
 
 @dataclass(frozen=True)
 class DayLoaded:
@@ -71,19 +76,23 @@ def load_day(
     with duckdb_session() as (connection, directory):
         connection.execute(CURATED_DAY)
         usable = {dataset.asset_name for dataset in datasets}
+        staged: dict[str, tuple[Dataset, list[Path]]] = {}
         for dataset in catalogue().newest:
             days = [day] if dataset.asset_name in usable else []
             files = _stage(connection, lake, dataset, customer, days, directory)
             extractions |= {str(extraction_of(connection, file)) for file in files}
-            connection.execute(f'CREATE VIEW "{dataset.asset_name}" AS {rows_in(dataset, files)}')
+            staged[dataset.asset_name] = dataset, files
             for lookback in lookbacks_at(dataset.asset_name):
                 earlier = [before for today in days for before in lookback.before(today)]
-                files = _stage(connection, lake, dataset, customer, earlier, directory)
-                connection.execute(f'CREATE VIEW "{lookback.relation}" AS {rows_in(dataset, files)}')
+                staged[lookback.relation] = dataset, _stage(connection, lake, dataset, customer, earlier, directory)
+        is_small = sum(file.stat().st_size for _, files in staged.values() for file in files) <= SMALL_BYTES
+        for relation, (dataset, files) in staged.items():
+            kind = "TABLE" if is_small else "VIEW"
+            connection.execute(f'CREATE {kind} "{relation}" AS {rows_in(dataset, files)}')
         of_days_before = define_current(connection, marts.ledger, lake, customer, day, datasets, directory)
         usable |= {dataset.current_name for dataset in datasets if dataset.current_name}
         made = {table.name for table in MART_TABLES if is_fed(table.name, frozenset(usable))}
-        prepare(connection, customer, day, everyone_names, made)
+        prepare(connection, customer, day, everyone_names, made, is_small)
         copies = copies_of(marts.ledger, extractions | of_days_before) if marts.has_own_mart(customer) else {}
 
         def load(transaction: sa.Connection) -> tuple[dict[sa.Table, int], dict[sa.Table, list[Row]]]:
