@@ -24,6 +24,8 @@ from o365_pipeline.consent.approvals import State
 from o365_pipeline.consent.feed_reading import read_feeds
 from o365_pipeline.customers.customer import Customer, Customers
 from o365_pipeline.deployment import Deployment, load
+from o365_pipeline.mart import upgrade as mart_upgrade
+from o365_pipeline.mart.upgrade import upgrade
 from o365_pipeline.raw.duckdb_session import limit_duckdb
 from o365_pipeline_tests.azurite import MISSING, Azurite, installed, running
 from o365_pipeline_tests.deploy.services import Postgres, missing, postgres_programs
@@ -141,6 +143,30 @@ def finished_homes(tmp_path_factory: pytest.TempPathFactory) -> FinishedHomes:
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished-homes"
     folder.mkdir(exist_ok=True)
     return FinishedHomes(folder)
+
+
+@pytest.fixture(scope="session")
+def _upgrade_of_a_copy(
+    finished_homes: FinishedHomes, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[sa.Engine], None]:
+    """Upgrades a mart; one in a file that is not there yet begins as a copy of an empty one."""
+    # The one that is copied is made before anybody copies.
+    finished_homes.copy_empty_mart(tmp_path_factory.mktemp("empty"))
+
+    def upgrade_of_a_copy(engine: sa.Engine) -> None:
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        if file and not Path(file).exists():
+            finished_homes.make_empty_mart(Path(file))
+        upgrade(engine)
+
+    return upgrade_of_a_copy
+
+
+@pytest.fixture(autouse=True)
+def _empty_marts_are_copied(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pay once for making the mart's schema, but in the tests of that."""
+    if not request.node.get_closest_marker("makes_its_schema"):
+        monkeypatch.setattr(mart_upgrade, "upgrade", request.getfixturevalue("_upgrade_of_a_copy"))
 
 
 @pytest.fixture

@@ -52,16 +52,25 @@ class FinishedHomes:
         """Let a home hold a mart that has its schema and no rows: to migrate takes longer than most tests."""
         self.copy("empty-mart", _migrate, home)
 
+    def make_empty_mart(self, file: Path) -> None:
+        """Let there be such a mart in a file that is not there yet."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._made("empty-mart", _migrate) / "mart.db", file)
+
     def copy(self, name: str, make: Callable[[Path], object], home: Path) -> None:
         """Let a home hold what `make` leaves in one, which is made where it is asked for first."""
+        made = self._made(name, make)
+        assert not (home / "mart.db-wal").exists(), "a home is filled before it is used"
+        shutil.copytree(made, home, ignore=OTHERS, dirs_exist_ok=True)
+
+    def _made(self, name: str, make: Callable[[Path], object]) -> Path:
         made = self.folder / name
         with FileLock(f"{made}.lock"):
             if not made.exists():
                 beginning = made.with_suffix(".unfinished")
                 make(beginning)
                 beginning.rename(made)
-        assert not (home / "mart.db-wal").exists(), "a home is filled before it is used"
-        shutil.copytree(made, home, ignore=OTHERS, dirs_exist_ok=True)
+        return made
 
 
 def data_request_of(datasets: tuple[str, ...], folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""SQLite files in which Dagster keeps its events, each held open by one more connection while the process works.
+"""SQLite files that Dagster and the sandbox open for each event or request: one more connection holds each open.
 
 What belongs here: those connections. SQLite empties its write-ahead log into the file, and waits for the disk, whenever
 the last connection to a file is closed; Dagster opens and closes some for each event, which waited eight times.
@@ -50,7 +50,7 @@ class _KeptOpen:
 _kept = _KeptOpen()
 
 
-def keep_open(connection: object, _record: object) -> None:
-    """Holds the file of a connection open: for engines that close each connection after its use, as Dagster's do."""
+def keep_open(connection: object, _record: object = None) -> None:
+    """Holds a connection's file open: for whoever closes each connection after its use, as Dagster's engines do."""
     if isinstance(connection, sqlite3.Connection):
         _kept.keep(connection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -60,19 +61,18 @@ def upgrade(engine: sa.Engine) -> None:
     Raises:
         DatabaseError: another version created it, and there is no migration from that version.
     """
-    config = migrations()
-    scripts = ScriptDirectory.from_config(config)
     path = engine.url.database if engine.dialect.name == "sqlite" else None
     with FileLock(f"{path}.lock") if path else nullcontext():
         with engine.connect() as connection:
-            if _is_up_to_date(connection, scripts):
+            if _is_up_to_date(connection):
                 return
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with engine.connect() as connection:
             try:
                 if lock := LOCKS.get(engine.dialect.name):
                     connection.exec_driver_sql(lock)
-                if not _is_up_to_date(connection, scripts):
+                if not _is_up_to_date(connection):
+                    config = migrations()
                     config.attributes["connection"] = connection
                     _make_with_comments(config, connection)
                 connection.commit()
@@ -85,15 +85,23 @@ def upgrade(engine: sa.Engine) -> None:
                 raise
 
 
-def _is_up_to_date(connection: sa.Connection, scripts: ScriptDirectory) -> bool:
+@cache
+def _revisions() -> tuple[frozenset[str], str | None]:
+    """Returns the revisions that there are migrations to, and the last one."""
+    scripts = ScriptDirectory.from_config(migrations())
+    return frozenset(script.revision for script in scripts.walk_revisions()), scripts.get_current_head()
+
+
+def _is_up_to_date(connection: sa.Connection) -> bool:
     revision = MigrationContext.configure(connection).get_current_revision()
-    if revision and revision not in {script.revision for script in scripts.walk_revisions()}:
+    known, head = _revisions()
+    if revision and revision not in known:
         raise DatabaseError(
             f"the mart {Database(connection.engine.url).name} was made by another version of o365-pipeline (revision "
             f"{revision}) and cannot be upgraded: start with an empty database, by another O365_MART_URL or, in the "
             "sandbox, another O365_HOME"
         )
-    return revision == scripts.get_current_head() and views.are_current(connection)
+    return revision == head and views.are_current(connection)
 
 
 def _make_with_comments(config: Config, connection: sa.Connection) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from o365_pipeline.database.kept_open import keep_open
+
 BUSY_SECONDS = 60
 
 TABLES = """
@@ -115,6 +117,7 @@ class State:
         try:
             connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             connection.row_factory = sqlite3.Row
+            keep_open(connection)
             # A lost power supply may cost the last seconds of a sandbox, which is worth not waiting for the disk.
             connection.execute("PRAGMA synchronous = NORMAL")
             try:

@@ -28,6 +28,8 @@ from o365_pipeline.mart.upgrade import mart_database, migrations
 from o365_pipeline.mart.views import VIEWS
 from o365_pipeline_tests.mart.conftest import sqlite_only
 
+pytestmark = pytest.mark.makes_its_schema
+
 OF_THE_SCHEMA = ("data_dictionary", "mart_setting", "minimum_group_size")
 """Tables and views that describe the schema itself, so a fresh mart has rows of them."""
 
