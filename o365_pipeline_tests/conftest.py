@@ -42,9 +42,10 @@ PROCESSES = ("multiprocessing", "playwright", "subprocess")
 NEEDS_MORE = {
     *("azurite", "command", "deployment", "finished_homes", "instance", "mart_url", "postgres_installed"),
     "redis_installed",
+    *("lake", "nothing_curated"),
     *("server", "world"),
 }
-"""Fixtures and marks of what is a sandbox, a database or a server."""
+"""Fixtures and marks of what is a sandbox, a lake, a database or a server."""
 
 SAVE, QUICK, THOROUGH = 5, 25, 400
 """How many examples of a property are tried: the same ones at each save and before each commit, every night others."""
@@ -77,7 +78,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of rules: what they use is neither a sandbox nor another process, so that they are quick."""
+    """Mark the tests of rules: they use no sandbox, fill no lake and no table, and start no process: they are quick."""
     for item in items:
         assert isinstance(item, pytest.Function)
         needs_more = NEEDS_MORE & {*item.fixturenames, *(mark.name for mark in item.iter_markers())}
