@@ -6,13 +6,17 @@ What belongs here: the bridge from `requests` to ASGI. Nothing leaves the proces
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
+from functools import cache
 from io import BytesIO
 from typing import Any
 
+import httpx2
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
-from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from urllib3 import HTTPResponse
 
@@ -24,13 +28,13 @@ class ApplicationAdapter(HTTPAdapter):
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__()
-        self._app = app
+        self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app))
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
-        # A client of its own for each request: each has its own event loop, so threads do not meet.
-        answer = TestClient(self._app).request(
+        asked = self._client.request(
             request.method or "GET", request.url or "", content=_body(request), headers=_headers(request)
         )
+        answer = asyncio.run_coroutine_threadsafe(asked, _event_loop(os.getpid())).result()
         body = HTTPResponse(
             body=BytesIO(answer.content),
             headers=dict(answer.headers),
@@ -39,6 +43,15 @@ class ApplicationAdapter(HTTPAdapter):
             preload_content=False,
         )
         return self.build_response(request, body)
+
+
+@cache
+def _event_loop(_process: int) -> asyncio.AbstractEventLoop:
+    """Returns the event loop in which this process answers its requests, in a thread that ends with the process."""
+    loop = asyncio.new_event_loop()
+    # It runs for ever as the loop's one task, so that the threads of endpoints are used again.
+    threading.Thread(target=lambda: loop.run_until_complete(loop.create_future()), name="sandbox", daemon=True).start()
+    return loop
 
 
 def _body(request: requests.PreparedRequest) -> bytes | str | None:
