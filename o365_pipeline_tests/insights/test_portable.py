@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.insights.reader import reader_of
 from o365_pipeline.mart.tables import dim_customer
 from o365_pipeline.mart.upgrade import mart_database
+from o365_pipeline.mart.views import readers
 from o365_pipeline_tests.insights.conftest import SignIn, sign_in_to, words
 from o365_pipeline_tests.mart.hand_made_mart import MONDAY, TUESDAY, add, fill
 
@@ -52,11 +54,15 @@ def open_all(sign_in: SignIn) -> dict[str, str]:
     return found
 
 
-def test_every_question_is_t_sql_and_only_reads(sign_in: SignIn) -> None:
-    with asked() as statements:
+def test_every_question_is_t_sql_and_only_reads_what_the_applications_role_may(
+    sign_in: SignIn, hand_made: Database
+) -> None:
+    _ = hand_made.engine
+    with reader_of(hand_made, "contoso"), asked() as statements:
         open_all(sign_in)
 
     assert len(statements) > 40
+    read: set[str] = set()
     for statement in statements:
         compiled = statement.compile(dialect=mssql.dialect(), compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
         [parsed] = sqlglot.parse(str(compiled).replace("%(", ":").replace(")s", ""), dialect="tsql")
@@ -64,6 +70,8 @@ def test_every_question_is_t_sql_and_only_reads(sign_in: SignIn) -> None:
         # SQL Server takes 2,100 parameters in a statement.
         assert len(compiled.params) < 1_000
         assert not list(parsed.find_all(exp.Boolean))
+        read |= {table.name for table in parsed.find_all(exp.Table)}
+    assert read == set(readers.OF_INSIGHTS)
 
 
 def test_every_page_says_the_same_on_postgresql(sign_in: SignIn, customers: Customers, postgres_url: str) -> None:
@@ -74,6 +82,17 @@ def test_every_page_says_the_same_on_postgresql(sign_in: SignIn, customers: Cust
             add(connection, dim_customer, day=day)
 
     assert open_all(sign_in_to(database, customers)) == open_all(sign_in)
+    assert open_all(sign_in_to(as_the_application(database), customers)) == open_all(sign_in)
+
+
+def as_the_application(database: Database) -> Database:
+    """The same mart, as a user who may what the application's role may, and no more."""
+    name = f"user_{uuid.uuid4().hex}"
+    with database.begin() as connection:
+        [role] = [role for role in readers.roles(connection) if role.startswith(readers.INSIGHTS_READER)]
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'of the test'")
+        connection.exec_driver_sql(f"GRANT {role} TO {name}")
+    return Database(database.url.set(username=name, password="of the test"))
 
 
 @pytest.mark.parametrize("server", ["sqlite", "postgresql"])
