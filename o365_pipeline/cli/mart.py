@@ -105,7 +105,7 @@ def admit(customer_name: str | None, group: str, object_id: uuid.UUID, groups_on
 @click.argument("identity")
 @click.argument("client_id", type=click.UUID)
 def admit_insights(customer_name: str | None, identity: str, client_id: uuid.UUID) -> None:
-    """Let the managed IDENTITY with that CLIENT_ID, which `o365-pipeline insights` signs in as, read what its pages show.
+    """Let the managed IDENTITY with that CLIENT_ID, as which insights signs in, read what its pages show.
 
     It becomes a member of the role mart_insights, which sees nothing else and changes nothing.
     """

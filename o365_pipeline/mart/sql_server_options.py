@@ -85,7 +85,7 @@ def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
 
 
 GROUP, APPLICATION = "X", "E"
-"""The types of users of Microsoft Entra: a group by its object id; an application or managed identity by its client id."""
+"""The types of users of Microsoft Entra: a group, by its object id; an application or identity, by its client id."""
 
 
 def admit_principal(connection: sa.Connection, name: str, identifier: uuid.UUID, role: str, kind: str = GROUP) -> None:

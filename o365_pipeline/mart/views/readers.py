@@ -1,5 +1,5 @@
-"""The roles of those who read the mart: one sees tables and views, one what the pages of insights show, one the views of
-groups alone.
+"""The roles of those who read the mart: one sees tables and views, one what the pages of insights show, one the views
+of groups alone.
 
 What belongs here: making the roles and granting to them, on servers that have roles. It changes nothing if it is
 repeated, and follows each making of the views, since a view that is made anew has lost its grants.

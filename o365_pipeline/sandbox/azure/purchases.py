@@ -72,6 +72,9 @@ class Purchase:
             "extractGroups": list(self.groups),
             "uiApplicationId": "",
             "uiApplicationSecret": "",
+            "insightsApplicationId": "",
+            "insightsApplicationSecret": "",
+            "insightsAnalysts": [],
         }
 
     @property

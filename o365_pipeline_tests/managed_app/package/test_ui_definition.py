@@ -69,7 +69,7 @@ def test_the_outputs_are_parameters_of_the_template_and_what_is_left_out_has_a_d
     left_out = set(TEMPLATE["parameters"]) - set(wizard()["parameters"]["outputs"])
 
     assert set(wizard()["parameters"]["outputs"]) <= set(TEMPLATE["parameters"])
-    assert left_out == {"applicationTenantId", "customerSettings", "installedOn", "uiPeople"}
+    assert left_out == {"applicationTenantId", "customerSettings", "installedOn", "insightsRelations", "uiPeople"}
     assert all("defaultValue" in TEMPLATE["parameters"][name] for name in left_out)
 
 
@@ -84,7 +84,9 @@ def test_the_steps_are_gone_through_in_order() -> None:
     parameters = wizard()["parameters"]
 
     assert parameters["config"]["isWizard"] is True
-    assert [step["name"] for step in parameters["steps"]] == ["terms", "data", "application", "pages", "plan"]
+    assert [step["name"] for step in parameters["steps"]] == [
+        *("terms", "data", "application", "pages", "insights", "plan")
+    ]
 
 
 def test_the_terms_are_linked_and_have_to_be_accepted() -> None:
@@ -138,7 +140,7 @@ def test_everything_that_is_answered_explains_itself() -> None:
         if one["type"] not in ("Microsoft.Common.InfoBox", "Microsoft.Common.TextBlock")
     ]
 
-    assert len(asked) == 10
+    assert len(asked) == 13
     assert all(one["toolTip"] for one in asked)
 
 
