@@ -185,6 +185,11 @@ def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) 
         ("customer", "Contoso Ltd.", False),
         ("uiApplicationId", "", True),
         ("uiApplicationId", "someone", False),
+        ("insightsApplicationId", "", True),
+        ("insightsApplicationId", APPLICATION_ID, True),
+        ("insightsApplicationId", "someone", False),
+        ("insightsAnalysts", ", ".join(GROUPS * 25), True),
+        ("insightsAnalysts", "analysts", False),
         ("extractGroups", GROUPS[0], True),
         ("extractGroups", ", ".join(GROUPS * 5), True),
         ("extractGroups", ", ".join([*GROUPS * 5, GROUPS[0]]), False),
@@ -197,6 +202,22 @@ def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) 
 )
 def test_what_cannot_be_meant_is_not_taken(name: str, value: str, taken: bool) -> None:
     assert accepts(name, value) is taken
+
+
+def test_insights_is_not_signed_in_to_with_the_application_of_the_pipelines_pages() -> None:
+    [_, differs] = element("insightsApplicationId")["constraints"]["validations"]
+
+    def takes(insights: str, pages: str) -> Any:
+        return filled(insightsApplicationId=insights, uiApplicationId=pages).evaluate(differs["isValid"])
+
+    assert takes("", "") is True
+    assert takes(APPLICATION_ID, APPLICATION_OBJECT_ID) is True
+    assert takes(APPLICATION_OBJECT_ID.lower(), APPLICATION_OBJECT_ID.upper()) is False
+
+
+def test_the_groups_of_analysts_are_handed_on_as_a_list() -> None:
+    assert outputs(wizard(), filled(insightsAnalysts=f"{GROUPS[0]}, {GROUPS[1]}"))["insightsAnalysts"] == GROUPS
+    assert outputs(wizard(), filled())["insightsAnalysts"] == []
 
 
 def test_it_is_told_how_the_applications_object_id_is_found() -> None:
