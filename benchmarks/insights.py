@@ -108,9 +108,6 @@ def fill(connection: sa.Connection, people: int, weeks: int) -> None:
             f"INSERT INTO dim_customer (customer, day, people, guests) VALUES ('contoso', '{day}', {people}, 0)"
         )
     write_minimum_group_size(connection, 5)
-    # SQLite chooses among indexes by what this tells it; servers do the same by themselves.
-    connection.exec_driver_sql("PRAGMA analysis_limit = 400")
-    connection.exec_driver_sql("ANALYZE")
 
 
 def seconds(client: TestClient, path: str) -> float:

@@ -66,54 +66,55 @@ def _department_collaboration_week() -> sa.Select:
 
 def _from_one_side() -> sa.Select:
     """What the people of a department shared with another, and how many of them did."""
-    found, of_others = departments_for_two()
-    people = _people(of_others).subquery()
-    one, department = people.c, department_of(found)
-    is_within = department == one.other_department
-    return (
-        sa.select(
-            one.customer,
-            one.week_start,
-            department.label("department"),
-            one.other_department,
-            sa.func.count().label("people"),
-            *(sa.func.count(sa.case((one[name] > 0, 1))).label(f"people_of_{name}") for name in PAIR_MEASURES),
-            # Within a department the way back has the same pair again: its people count, what they shared does not.
-            *(_sum(sa.case((is_within, one[f"{name}_there"]), else_=one[name])).label(name) for name in PAIR_MEASURES),
-        )
-        .select_from(people.outerjoin(found, is_of(found, people, one.person)))
-        .group_by(one.customer, one.week_start, department, one.other_department)
-    )
+    people = _people().subquery()
+    one, keys = people.c, ("customer", "week_start", "department", "other_department")
+    is_within = one.department == one.other_department
+    return sa.select(
+        *(one[name] for name in keys),
+        sa.func.count().label("people"),
+        *(sa.func.count(sa.case((one[name] > 0, 1))).label(f"people_of_{name}") for name in PAIR_MEASURES),
+        # Within a department the way back has the same pair again: its people count, what they shared does not.
+        *(_sum(sa.case((is_within, one[f"{name}_there"]), else_=one[name])).label(name) for name in PAIR_MEASURES),
+    ).group_by(*(one[name] for name in keys))
 
 
-def _people(found: sa.FromClause) -> sa.Select:
+def _people() -> sa.Select:
     """What each person shared with each department in a week, both ways of a pair, and of that the way there."""
     pairs, side = _pairs().subquery(), _both_sides()
     one, is_there = pairs.c, side.c.side == 0
-    person, other = (
-        sa.case((is_there, first), else_=second)
-        for first, second in ((one.person_a, one.person_b), (one.person_b, one.person_a))
-    )
-    other_department = department_of(found)
+
+    def by_way(there: str, back: str) -> sa.ColumnElement[Any]:
+        return sa.case((is_there, one[there]), else_=one[back])
+
+    person = by_way("person_a", "person_b")
+    department, other_department = by_way("department_a", "department_b"), by_way("department_b", "department_a")
     return (
         sa.select(
             one.customer,
             one.week_start,
             person.label("person"),
+            department.label("department"),
             other_department.label("other_department"),
             *sums(pairs, *PAIR_MEASURES),
             *(sa.func.sum(sa.case((is_there, one[name]), else_=0)).label(f"{name}_there") for name in PAIR_MEASURES),
         )
-        .select_from(_times(pairs, side).outerjoin(found, is_of(found, pairs, other)))
-        .group_by(one.customer, one.week_start, person, other_department)
+        .select_from(_times(pairs, side))
+        .group_by(one.customer, one.week_start, person, department, other_department)
     )
 
 
 def _pairs() -> sa.Select:
-    """What two people shared in a week."""
-    days = agg_collaboration_day
+    """What two people shared in a week, with their departments."""
+    days, (a, b) = agg_collaboration_day, departments_for_two()
     keys = (days.c.customer, days.c.week_start, days.c.person_a, days.c.person_b)
-    return sa.select(*keys, *sums(days, *PAIR_MEASURES)).where(days.c.person_b.is_not(None)).group_by(*keys)
+    found = (department_of(a).label("department_a"), department_of(b).label("department_b"))
+    source = days.outerjoin(a, is_of(a, days, days.c.person_a)).outerjoin(b, is_of(b, days, days.c.person_b))
+    return (
+        sa.select(*keys, *found, *sums(days, *PAIR_MEASURES))
+        .select_from(source)
+        .where(days.c.person_b.is_not(None))
+        .group_by(*keys, *found)
+    )
 
 
 def _both_sides() -> sa.Subquery:

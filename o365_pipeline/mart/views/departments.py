@@ -16,6 +16,7 @@ from o365_pipeline.mart.views.people import (
     PERSON_MEASURES,
     department_of,
     departments,
+    departments_for_two,
     is_of,
 )
 from o365_pipeline.mart.views.small_groups import FEW, ROUNDED, contributors, left_by, rounded, told
@@ -35,20 +36,24 @@ BESIDE_ANSWERS = (
 
 def _department_week() -> sa.Select:
     days, found = agg_person_day, departments()
-    by_person = (days.c.customer, days.c.week_start, days.c.person_id)
-    weeks = sa.select(*by_person, *sums(days, *PERSON_MEASURES)).group_by(*by_person).subquery()
-    one, department = weeks.c, department_of(found)
+    by_person = (days.c.customer, days.c.week_start, days.c.person_id, department_of(found).label("department"))
+    one = (
+        sa.select(*by_person, *sums(days, *PERSON_MEASURES))
+        .select_from(days.outerjoin(found, is_of(found, days, days.c.person_id)))
+        .group_by(*by_person)
+        .subquery()
+        .c
+    )
     people = sa.func.count()
     mails, chats, meetings = (contributors(value) for value in (one.mails_sent, one.chats_sent, one.meeting_minutes))
     external = one.external_mails_sent
     sent, late = one.mails_sent + one.chats_sent, one.after_hours_mails_sent + one.after_hours_chats_sent
     share = ratio(sa.func.sum(late), sa.func.sum(sent))
     focus = contributors(one.focus_minutes)
+    keys = (one.customer, one.department, one.week_start)
     return (
         sa.select(
-            one.customer,
-            department.label("department"),
-            one.week_start,
+            *keys,
             people.label("people"),
             told(sa.func.sum(one.mails_sent), mails).label("mails_sent"),
             told(sa.func.sum(one.mails_received), contributors(one.mails_received)).label("mails_received"),
@@ -65,15 +70,14 @@ def _department_week() -> sa.Select:
                 "after_hours_share"
             ),
         )
-        .select_from(weeks.outerjoin(found, is_of(found, weeks, one.person_id)))
-        .group_by(one.customer, department, one.week_start)
+        .group_by(*keys)
         .having(people >= minimum_group_size())
     )
 
 
 def _response_week() -> sa.Select:
     """The answers, where they can be subtracted from no number of department_week so that few people are left."""
-    found = departments()
+    of_responders, found = departments_for_two()
     answers, days, nothing = agg_response.c, agg_person_day.c, sa.literal_column("0", sa.Integer())
     to_outsiders = sa.case((answers.counterpart_id.is_(None), answers.responses), else_=0)
     rows = sa.union_all(
@@ -81,23 +85,23 @@ def _response_week() -> sa.Select:
             answers.customer,
             answers.week_start,
             answers.responder_id.label("person_id"),
+            department_of(of_responders).label("department"),
             answers.responses,
             answers.response_minutes,
             to_outsiders.label("to_outsiders"),
             *(nothing.label(name) for name in BESIDE_ANSWERS),
-        ),
+        ).select_from(agg_response.outerjoin(of_responders, is_of(of_responders, agg_response, answers.responder_id))),
         sa.select(
             days.customer,
             days.week_start,
             days.person_id,
+            department_of(found),
             *(nothing for _ in ANSWERED),
             *(days[name] for name in BESIDE_ANSWERS),
-        ),
+        ).select_from(agg_person_day.outerjoin(found, is_of(found, agg_person_day, days.person_id))),
     ).subquery()
-    by_person = (rows.c.customer, rows.c.week_start, rows.c.person_id)
-    people = sa.select(*by_person, *sums(rows, *ANSWERED, *BESIDE_ANSWERS)).group_by(*by_person).subquery()
-    one = people.c
-    department = department_of(found)
+    by_person = (rows.c.customer, rows.c.week_start, rows.c.person_id, rows.c.department)
+    one = sa.select(*by_person, *sums(rows, *ANSWERED, *BESIDE_ANSWERS)).group_by(*by_person).subquery().c
     outside, inside = one.to_outsiders, one.responses - one.to_outsiders
     late = one.after_hours_mails_sent + one.after_hours_chats_sent
     other_external, sent_inside = one.external_mails_sent - outside, one.mails_sent - one.external_mails_sent
@@ -105,18 +109,15 @@ def _response_week() -> sa.Select:
     unanswered = one.mails_received - one.responses
     answered = [*map(contributors, (*parts, unanswered)), *left_by(late, *parts, one.chats_sent)]
     took = contributors(one.response_minutes)
-    keys = (one.customer, department, one.week_start)
+    keys = (one.customer, one.department, one.week_start)
     week = (
         sa.select(
-            one.customer,
-            department.label("department"),
-            one.week_start,
+            *keys,
             contributors(one.responses).label("people"),
             *(sa.func.sum(one[name]).label(name) for name in ANSWERED),
             told(sa.literal_column("1", sa.Integer()), *answered).label("is_safe"),
             took.label("took"),
         )
-        .select_from(people.outerjoin(found, is_of(found, people, one.person_id)))
         .group_by(*keys)
         .subquery()
         .c

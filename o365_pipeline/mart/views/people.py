@@ -64,8 +64,10 @@ def department_of(found: sa.FromClause) -> sa.ColumnElement[str]:
     return sa.func.coalesce(found.c.department, UNKNOWN)
 
 
-def is_of(found: sa.FromClause, source: sa.FromClause, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Joins `departments` to a source's person."""
+def is_of(found: sa.FromClause, source: sa.Table, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Joins `departments` to the person of a table's rows, not of what was summed up: SQLite takes that for some few rows,
+    and would look through all departments for each.
+    """
     return sa.and_(found.c.customer == source.c.customer, found.c.person_id == person)
 
 
