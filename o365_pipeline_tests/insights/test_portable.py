@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlglot import exp
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.insights.reader import reader_of
+from o365_pipeline.insights.relationships import colleagues, insiders, organizations
 from o365_pipeline.mart.tables import dim_customer
 from o365_pipeline.mart.upgrade import mart_database
 from o365_pipeline.mart.views import readers
@@ -107,3 +109,25 @@ def test_the_applications_connection_cannot_write(
         reader.connection.execute(sa.delete(dim_customer))
     with reader_of(database, "contoso") as reader, pytest.raises(sa.exc.DBAPIError):
         reader.connection.exec_driver_sql("CREATE TABLE mine (id INTEGER)")
+
+
+@pytest.mark.parametrize(("ask", "key"), [(insiders, "fabrikam.com"), (colleagues, "s1"), (organizations, "s1")])
+def test_sqlite_looks_pairs_up_by_either_side_though_it_knows_nothing_of_the_tables(
+    hand_made: Database, ask: Callable[..., Any], key: str
+) -> None:
+    told: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        told.append((statement, parameters))
+
+    with reader_of(hand_made, "contoso") as reader:
+        sa.event.listen(reader.connection, "before_cursor_execute", note)
+        assert ask(reader, key)
+    with hand_made.engine.connect() as connection:
+        plan = [
+            line[3] for asked in told for line in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1])
+        ]
+
+    of_pairs = [line for line in plan if "agg_collaboration_day" in line]
+    assert of_pairs
+    assert [line for line in of_pairs if not re.search(r"day=\? AND (person_a|counterpart)=\?", line)] == []

@@ -65,7 +65,7 @@ def department_of(found: sa.FromClause) -> sa.ColumnElement[str]:
 
 
 def is_of(found: sa.FromClause, source: sa.Table, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Joins `departments` to the person of a table's rows, not of what was summed up: SQLite takes that for some few rows,
+    """Joins `departments` to the person of a table's rows, not of what was summed up: SQLite takes that for few rows,
     and would look through all departments for each.
     """
     return sa.and_(found.c.customer == source.c.customer, found.c.person_id == person)
