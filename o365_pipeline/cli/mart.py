@@ -21,7 +21,13 @@ from o365_pipeline.mart import read_only
 from o365_pipeline.mart.diagram import er_diagram
 from o365_pipeline.mart.power_bi.project import SHORTCUT, write_project
 from o365_pipeline.mart.power_bi.source import ServerKind, Source
-from o365_pipeline.mart.sql_server_options import add_columnstore, admit_group, grant_rows, restrict_rows
+from o365_pipeline.mart.sql_server_options import (
+    APPLICATION,
+    add_columnstore,
+    admit_principal,
+    grant_rows,
+    restrict_rows,
+)
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.tables.settings import write_minimum_group_size
 from o365_pipeline.mart.views import readers
@@ -90,8 +96,23 @@ def row_security(customer_name: str | None, reader: str | None) -> None:
 def admit(customer_name: str | None, group: str, object_id: uuid.UUID, groups_only: bool) -> None:
     """Let the Microsoft Entra GROUP with that OBJECT_ID read the mart, as the role mart_reader may."""
     role = readers.GROUP_READER if groups_only else readers.READER
-    _database(load(), customer_name).run(lambda connection: admit_group(connection, group, object_id, role))
+    _database(load(), customer_name).run(lambda connection: admit_principal(connection, group, object_id, role))
     click.echo(f"The members of {group} may read {'the views of groups' if groups_only else 'the mart'}")
+
+
+@mart.command()
+@CUSTOMER
+@click.argument("identity")
+@click.argument("client_id", type=click.UUID)
+def admit_insights(customer_name: str | None, identity: str, client_id: uuid.UUID) -> None:
+    """Let the managed IDENTITY with that CLIENT_ID, as which insights signs in, read what its pages show.
+
+    It becomes a member of the role mart_insights, which sees nothing else and changes nothing.
+    """
+    _database(load(), customer_name).run(
+        lambda connection: admit_principal(connection, identity, client_id, readers.INSIGHTS_READER, APPLICATION)
+    )
+    click.echo(f"{identity} may read what the pages of insights show")
 
 
 @mart.command("readers")

@@ -50,7 +50,7 @@ class KeptAnswers:
         """Keeps nothing yet.
 
         Args:
-            patience_seconds: how long a page waits for an answer that is being made.
+            patience_seconds: how long a page waits in all for answers that are being made.
         """
         self._patience_seconds = patience_seconds
         self._kept: dict[Hashable, _Kept] = {}
@@ -61,12 +61,15 @@ class KeptAnswers:
         """Returns an answer, made now or before; None where the first one takes longer than a page waits."""
         return self.get_all(mart, {key: make})[key]
 
-    def get_all(self, mart: Mart, made: Mapping[Key, Callable[[], Any]]) -> dict[Key, Any]:
+    def get_all(
+        self, mart: Mart, made: Mapping[Key, Callable[[], Any]], page_began: float | None = None
+    ) -> dict[Key, Any]:
         """Returns several answers, of which those that must be made are made at once.
 
         Args:
             mart: what the mart is like now; where days are gone or groups must be larger, nothing kept is shown.
             made: how each is made.
+            page_began: since when somebody waits for the page; None if since now.
         """
         waited_for = []
         for key, make in made.items():
@@ -75,7 +78,8 @@ class KeptAnswers:
                 making = self._made_anew(key, mart, make)
                 if kept is None or kept.seconds < QUICK_SECONDS:
                     waited_for.append((kept, making))
-        done, _ = wait([making for _, making in waited_for], self._patience_seconds)
+        waited = 0.0 if page_began is None else time.monotonic() - page_began
+        done, _ = wait([making for _, making in waited_for], max(0.0, self._patience_seconds - waited))
         for kept, making in waited_for:
             if kept is None and making in done:
                 making.result()

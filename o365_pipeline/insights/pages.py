@@ -57,7 +57,7 @@ def insights_app(
     """Builds the application over the customers' marts.
 
     Args:
-        patience_seconds: how long a page waits for an answer about the whole organization.
+        patience_seconds: how long a page waits for answers about the whole organization, from its beginning on.
     """
     pages = Pages(marts, customers, sign_in, patience_seconds)
     switch = [Route("/viewer", pages.choose_viewer, methods=["POST"])] if isinstance(sign_in, SandboxSwitch) else []
@@ -121,13 +121,18 @@ class Pages:
                 return RedirectResponse("/people/me", HTTPStatus.SEE_OTHER)
             raise HTTPException(HTTPStatus.FORBIDDEN, "Who works with whom is shown to analysts.")
         with self._reading(viewer) as reader:
-            nearest = self._answer(reader, "organizations", relationships.nearest_organizations)
+            # What is asked for this page alone comes first: what then is left of the page's patience is waited.
+            people = relationships.people_called(reader, text) if text else []
+            asked: dict[str, Callable[[Reader], Any]] = {"organizations": relationships.nearest_organizations}
+            asked |= {} if text else {"leaders": relationships.leaders}
+            kept = self._answers(reader, asked)
+            nearest = kept["organizations"]
             shown = {
                 "text": text,
-                "people": relationships.people_called(reader, text) if text else [],
+                "people": people,
                 "organizations": relationships.called(nearest or [], text) if text else (nearest or [])[:SHOWN],
                 "is_counted": nearest is not None,
-                "leaders": [] if text else self._answer(reader, "leaders", relationships.leaders),
+                "leaders": kept.get("leaders", []),
             }
             return self._page(request, viewer, reader, "people.html", **shown)
 
@@ -231,7 +236,7 @@ class Pages:
 
         mart = Mart(len(reader.days), reader.newest_day, reader.group_size)
         made = {(customer, name): partial(make, ask) for name, ask in asked.items()}
-        return {name: answer for (_, name), answer in self._kept.get_all(mart, made).items()}
+        return {name: answer for (_, name), answer in self._kept.get_all(mart, made, reader.began).items()}
 
     def _page(self, request: Request, viewer: Viewer, reader: Reader, template: str, **content: Any) -> Response:
         switch = self._sign_in if isinstance(self._sign_in, SandboxSwitch) else None

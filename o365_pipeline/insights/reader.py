@@ -9,9 +9,10 @@ the newest day: then a page reads its own rows alone, whatever the years before 
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +38,8 @@ class Reader:
 
     connection: sa.Connection
     customer: str
+    began: float = field(default_factory=time.monotonic)
+    """When the page began to be made."""
 
     def rows(self, query: sa.Executable) -> Sequence[Any]:
         """Returns the rows, each with its columns by their names."""

@@ -128,7 +128,7 @@ def colleagues(reader: Reader, person_id: str) -> Sequence[Contact]:
     recent = (reader.is_recent(pairs), pairs.c.person_b.is_not(None))
     measures = [pairs.c[name] for name in MEASURES]
     there = sa.select(pairs.c.person_b.label("person"), *measures).where(*recent, pairs.c.person_a == person_id)
-    back = sa.select(pairs.c.person_a.label("person"), *measures).where(*recent, pairs.c.counterpart == person_id)
+    back = _of_counterpart(reader, sa.select(pairs.c.person_a.label("person"), *measures), person_id).where(*recent)
     both = sa.union_all(there, back).subquery()
     weight = sa.func.sum(both.c.weight).label("weight")
     query = (
@@ -146,12 +146,25 @@ def insiders(reader: Reader, domain: str) -> Sequence[Contact]:
     weight = sa.func.sum(pairs.c.weight).label("weight")
     query = (
         sa.select(pairs.c.person_a.label("person"), *_sums(pairs, "mails", "meetings", "chats"), weight)
-        .where(reader.is_recent(pairs), pairs.c.counterpart == domain, pairs.c.outside_domain == domain)
+        .where(pairs.c.outside_domain == domain)
         .group_by(pairs.c.person_a)
         .order_by(weight.desc(), pairs.c.person_a)
         .limit(INSIDERS)
     )
-    return _named(reader, reader.rows(query))
+    return _named(reader, reader.rows(_of_counterpart(reader, query, domain)))
+
+
+def _of_counterpart(reader: Reader, query: sa.Select[Any], counterpart: str) -> sa.Select[Any]:
+    """Narrows a question about pairs to the recent ones whose other side somebody or some organization is.
+
+    Which these are is asked of the index by the other side alone, which has their keys: a server that knows little of
+    the table would look through its days instead.
+    """
+    pairs, found = agg_collaboration_day, agg_collaboration_day.alias()
+    same = (pairs.c[column.name] == found.c[column.name] for column in pairs.primary_key)
+    return query.join_from(found, pairs, sa.and_(*same)).where(
+        found.c.customer == reader.customer, found.c.day.in_(reader.days), found.c.counterpart == counterpart
+    )
 
 
 def ways_in(insiders: Iterable[Contact], known: Mapping[str, float], asking: str | None) -> list[WayIn]:

@@ -84,19 +84,25 @@ def grant_rows(connection: sa.Connection, reader: str, customer: str) -> None:
     insert_new(connection, reader_customer, [{"reader": reader, "customer": customer}])
 
 
-def admit_group(connection: sa.Connection, name: str, object_id: uuid.UUID, role: str) -> None:
-    """Lets a group of Microsoft Entra read what a role of readers may; again it changes nothing.
+GROUP, APPLICATION = "X", "E"
+"""The types of users of Microsoft Entra: a group, by its object id; an application or identity, by its client id."""
 
-    The server is told the group's id, so it needs no right to look the group up (Microsoft: CREATE USER ... WITH SID).
+
+def admit_principal(connection: sa.Connection, name: str, identifier: uuid.UUID, role: str, kind: str = GROUP) -> None:
+    """Lets a group or an identity of Microsoft Entra read what a role of readers may; again it changes nothing.
+
+    The server is told the id, so it needs no right to look the user up (Microsoft: CREATE USER ... WITH SID).
 
     Raises:
         OptionRefusedError: the server has no such users.
     """
     quoted = name.replace("]", "]]")
-    with _refused("groups of Microsoft Entra", connection):
+    with _refused("users of Microsoft Entra", connection):
         known = "SELECT 1 FROM sys.database_principals WHERE name = :name"
         if not connection.scalar(sa.text(known), {"name": name}):
-            connection.exec_driver_sql(f"CREATE USER [{quoted}] WITH SID = 0x{object_id.bytes_le.hex()}, TYPE = X")
+            connection.exec_driver_sql(
+                f"CREATE USER [{quoted}] WITH SID = 0x{identifier.bytes_le.hex()}, TYPE = {kind}"
+            )
         connection.exec_driver_sql(f"ALTER ROLE {role} ADD MEMBER [{quoted}]")
 
 

@@ -17,7 +17,13 @@ from o365_pipeline.deployment import Settings
 from o365_pipeline.deployment.settings import OF_OTHERS
 from o365_pipeline.managed_app.arm.template_names import RUNTIME
 from o365_pipeline.managed_app.package.arm_template import SAMPLE, Deployed
-from o365_pipeline.managed_app.template.roles import ASKS_ABOUT_POLICIES, GRANTS, PULLS_IMAGE, Grant
+from o365_pipeline.managed_app.template.roles import (
+    ASKS_ABOUT_POLICIES,
+    GRANTS,
+    INSIGHTS_PULLS_IMAGE,
+    PULLS_IMAGE,
+    Grant,
+)
 from o365_pipeline_tests.deploy.conftest import DEPLOY
 from o365_pipeline_tests.managed_app.installing import APPLICATION_OBJECT_ID
 
@@ -28,9 +34,6 @@ LEFT_TO_DEFAULTS = {
     "O365_STORAGE_KEY": "no key is accepted",
     "O365_ARM_URL": "the public cloud, but for a rehearsal",
     "O365_FEED_URL": "the feed answers where the tenant's plan says",
-    "O365_INSIGHTS_ANALYSTS": "the application is started by whoever adds its container",
-    "O365_INSIGHTS_RELATIONS": "the application is started by whoever adds its container",
-    "O365_INSIGHTS_SIGN_IN": "the application is started by whoever adds its container",
     "O365_MEMORY_MB": "a run's container has more",
     "O365_NEWS_URLS": "no news leaves the subscription unless somebody sets a channel",
     "O365_NEWS_FILE": "the variable is enough in a container",
@@ -38,6 +41,9 @@ LEFT_TO_DEFAULTS = {
     "O365_THREADS": "as many as the container has cores",
 }
 OF_A_VENDOR = {"O365_OFFER", "O365_NOTIFICATION_SIGNATURE"}
+OF_INSIGHTS = {"O365_INSIGHTS_ANALYSTS", "O365_INSIGHTS_RELATIONS", "O365_INSIGHTS_SIGN_IN"}
+"""What the container of the web application alone is told."""
+
 IMAGE_AND_SIGN_IN = {"AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS", "DAGSTER_CURRENT_IMAGE"}
 """What azure-identity and Dagster's launcher read."""
 
@@ -56,16 +62,17 @@ PRINCIPALS = {
     "pipeline": RUNTIME[IDENTITIES]["principalId"],
     "factory": RUNTIME[FACTORIES]["identity"]["principalId"],
     "application": APPLICATION_OBJECT_ID,
+    "insights": RUNTIME[f"{IDENTITIES}/insights"]["principalId"],
 }
 """Who holds roles, by the ids that Azure will know."""
 
 
 def settings_to_set() -> set[str]:
-    """The settings that somebody has to set: not those of the sandbox, nor those that a customer's entry holds."""
+    """The settings that somebody has to set for the pipeline: not those of the sandbox, of a customer, of insights."""
     elsewhere = {
         name for name, field in SETTINGS.items() if str(field.description).startswith(("Sandbox:", "Customer:"))
     }
-    return set(SETTINGS) - elsewhere - set(LEFT_TO_DEFAULTS)
+    return set(SETTINGS) - elsewhere - set(LEFT_TO_DEFAULTS) - OF_INSIGHTS
 
 
 def named_in(part: Any) -> set[str]:
@@ -107,14 +114,36 @@ def problems(deployed: Deployed) -> Iterator[str]:
             yield f"{role}: it does not have the identity {given.get('DAGSTER_ACA_IDENTITY')}"
         if app["properties"]["template"].get("volumes"):
             yield f"{role}: it has volumes, which a run's job does not get"
+    if "insights" in apps:
+        yield from problems_of_insights(deployed, apps["insights"])
     yield from missing_roles(deployed)
     yield from other_administrators(deployed)
+
+
+def problems_of_insights(deployed: Deployed, app: Mapping[str, Any]) -> Iterator[str]:
+    """Why the web application would not start, would not find its mart, or would believe whoever asks."""
+    given = variables(app)
+    own = {"AZURE_CLIENT_ID": RUNTIME[f"{IDENTITIES}/insights"]["clientId"], "O365_INSIGHTS_SIGN_IN": "container-apps"}
+    shared = {name: made(deployed, app)[name] for name in ("O365_CREDENTIAL", "O365_DEPLOYMENT")}
+    needed = {*OF_INSIGHTS, *own, *shared, "O365_CUSTOMERS", "O365_MART_URL"}
+    yield from (f"insights: {name} is not set" for name in sorted(needed - set(given)))
+    of_ours = {name for name in given if name.startswith("O365_")}
+    yield from (f"insights: nothing reads {name}" for name in sorted(of_ours - set(SETTINGS)))
+    for name, expected in {**own, **shared}.items():
+        if name in given and given[name] != expected:
+            yield f"insights: {name} is {given[name] or 'empty'}, and not {expected}"
+    yield from (f"insights: {line}" for line in wrong_addresses(deployed, given))
+    signed_in = [one for one in deployed.of_type(f"{APPS}/authConfigs") if one["name"].startswith(f"{app['name']}/")]
+    if not signed_in and app["properties"]["configuration"].get("ingress"):
+        yield "insights: no sign-in stands in front of it"
 
 
 def made(deployed: Deployed, app: Mapping[str, Any]) -> dict[str, str]:
     """The variables whose values follow from what the template makes."""
     [container] = app["properties"]["template"]["containers"]
-    [identity] = [name for name, one in deployed.resources.items() if one["type"] == IDENTITIES]
+    [identity] = [
+        name for name, one in deployed.resources.items() if one["type"] == IDENTITIES and "insights" not in name
+    ]
     return {
         "AZURE_CLIENT_ID": RUNTIME[IDENTITIES]["clientId"],
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
@@ -186,7 +215,12 @@ def assignments(deployed: Deployed) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def needed_roles(deployed: Deployed) -> tuple[Grant, ...]:
     has_policies = bool(deployed.of_type("Microsoft.Authorization/policyAssignments"))
     of_registry = any(app["properties"]["configuration"]["registries"] for app in deployed.of_type(APPS))
-    more = [(ASKS_ABOUT_POLICIES, has_policies), (PULLS_IMAGE, of_registry)]
+    has_insights = "insights" in containers(deployed)
+    more = [
+        (ASKS_ABOUT_POLICIES, has_policies),
+        (PULLS_IMAGE, of_registry),
+        (INSIGHTS_PULLS_IMAGE, of_registry and has_insights),
+    ]
     return (*GRANTS, *(grant for grant, is_needed in more if is_needed))
 
 

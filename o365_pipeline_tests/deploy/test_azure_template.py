@@ -12,24 +12,38 @@ from typing import Any
 
 import jsonschema
 import pytest
+import sqlalchemy as sa
 import yaml
 from azure.mgmt.appcontainers.models import AuthConfig, ContainerApp, ManagedEnvironment
+from starlette.testclient import TestClient
 
 from o365_pipeline.cli.docs import template_document
+from o365_pipeline.customers.configuration import read_customers
+from o365_pipeline.customers.customer import Customers
 from o365_pipeline.customers.data_request import read_data_request
 from o365_pipeline.customers.regions import REGION_NAMES
+from o365_pipeline.database.database import Database
+from o365_pipeline.insights.pages import insights_app
+from o365_pipeline.insights.viewers import ContainerAppsSignIn
 from o365_pipeline.managed_app.offer import read_offer
 from o365_pipeline.managed_app.package import arm_template
 from o365_pipeline.managed_app.package.arm_template import Deployed, TemplateError, deploy
 from o365_pipeline.managed_app.template.azure_template import enterprise_template, main_template
+from o365_pipeline.mart.marts import Marts
 from o365_pipeline_tests.deploy.conftest import DEPLOY
 from o365_pipeline_tests.deploy.test_container_file import command
 from o365_pipeline_tests.managed_app.installing import APPLICATION, APPLICATION_OBJECT_ID, customer_of, environment
 
 SCHEMA = Path(arm_template.__file__).with_suffix(".schema.json")
-SECRETS = {"applicationSecret": "very secret", "uiApplicationSecret": "as secret"}
+SECRETS = {
+    "applicationSecret": "very secret",
+    "uiApplicationSecret": "as secret",
+    "insightsApplicationSecret": "no less secret",
+}
 SIGNATURE = "most secret"
 UI = {"uiApplicationId": "33333333-0000-4000-8000-00000000000a", "uiPeople": ["of-ann"]}
+ANALYSTS = ["00000000-0000-4000-8000-0000000000aa", "00000000-0000-4000-8000-0000000000bb"]
+INSIGHTS = {"insightsApplicationId": "33333333-0000-4000-8000-00000000000b", "insightsAnalysts": ANALYSTS}
 NEEDED = {
     "location": "westeurope",
     "image": "registry.example/o365-pipeline@sha256:0",
@@ -42,6 +56,7 @@ OPTIONAL = {
     "notificationSignature": SIGNATURE,
     **SECRETS,
     **UI,
+    **INSIGHTS,
 }
 APP = "Microsoft.App/containerApps"
 ROLES = {
@@ -66,7 +81,7 @@ ALWAYS = {
     (APPLICATION_OBJECT_ID, "Storage Blob Data Contributor", "storageAccounts"),
 }
 OF_ONE = {
-    "enterprise": {("of-the-pipeline", "AcrPull", "registries")},
+    "enterprise": {("of-the-pipeline", "AcrPull", "registries"), ("of-insights", "AcrPull", "registries")},
     "installed": {("of-the-pipeline", "Resource Policy Contributor", "resourceGroup")},
 }
 
@@ -87,7 +102,7 @@ def deployed(request: pytest.FixtureRequest, enterprise: Deployed) -> Deployed:
     if request.param == "enterprise":
         return enterprise
     sold = read_offer(None)
-    given = {"location": "westeurope", "sku": "standard", **APPLICATION, **SECRETS, **UI}
+    given = {"location": "westeurope", "sku": "standard", **APPLICATION, **SECRETS, **UI, **INSIGHTS}
     return deploy(main_template(sold), **given)
 
 
@@ -130,9 +145,17 @@ def without(names: tuple[str, ...], value: Any) -> Any:
 
 
 def test_no_container_is_made_before_it_may_get_its_image(enterprise: Deployed) -> None:
-    [pull] = [str(name) for name, one in enterprise.resources.items() if role_of(one) == "AcrPull"]
+    pulls = {
+        one["properties"]["principalId"]: str(name)
+        for name, one in enterprise.resources.items()
+        if role_of(one) == "AcrPull"
+    }
 
-    assert all(pull in one["dependsOn"] for one in enterprise.of_type(APP))
+    for one in enterprise.of_type(APP):
+        whose = "of-insights" if one["name"].endswith("insights") else "of-the-pipeline"
+        assert pulls[whose] in one["dependsOn"]
+        [registry] = one["properties"]["configuration"]["registries"]
+        assert [registry["identity"]] == list(one["identity"]["userAssignedIdentities"])
 
 
 def role_of(resource: Any) -> str | None:
@@ -291,9 +314,9 @@ def test_every_secret_is_a_secure_parameter_that_is_empty_by_default_and_no_vari
     template: dict[str, Any], enterprise: Deployed
 ) -> None:
     secret = {name for name, one in template["parameters"].items() if one["type"].startswith("secure")}
-    given = [environment(enterprise, role) for role in ("code", "webserver", "daemon", "notifications")]
+    given = [environment(enterprise, role) for role in ("code", "webserver", "daemon", "notifications", "insights")]
 
-    assert secret == {"applicationSecret", "uiApplicationSecret", "notificationSignature"}
+    assert secret == {*SECRETS, "notificationSignature"}
     assert all(template["parameters"][name]["defaultValue"] == "" for name in secret)
     assert not any(value in json.dumps(given) for value in (*SECRETS.values(), SIGNATURE))
 
@@ -305,13 +328,69 @@ def test_the_ui_is_reachable_from_outside_only_with_a_sign_in_of_chosen_people(
 
     assert ingress(deployed, "webserver")["external"] is True
     assert ingress(deployed, "webserver")["allowInsecure"] is False
-    [sign_in] = deployed.of_type(f"{APP}/authConfigs")
-    assert sign_in["properties"]["globalValidation"]["unauthenticatedClientAction"] == "RedirectToLoginPage"
-    directory = sign_in["properties"]["identityProviders"]["azureActiveDirectory"]
-    assert directory["registration"]["openIdIssuer"].endswith("0000-4000-8000-2d7cd011db47/v2.0")
+    directory = directory_of(deployed, "webserver")
     assert directory["validation"]["defaultAuthorizationPolicy"]["allowedPrincipals"] == {"identities": ["of-ann"]}
     assert ingress(closed, "webserver")["external"] is False
     assert not closed.of_type(f"{APP}/authConfigs")
+
+
+def directory_of(deployed: Deployed, role: str) -> Any:
+    """The Entra that a container's pages stand behind: whoever is not signed in is sent there, from every path."""
+    [sign_in] = [one for one in deployed.of_type(f"{APP}/authConfigs") if one["name"].endswith(f"{role}/current")]
+    assert sign_in["properties"]["platform"] == {"enabled": True}
+    assert sign_in["properties"]["globalValidation"] == {
+        "unauthenticatedClientAction": "RedirectToLoginPage",
+        "redirectToProvider": "azureactivedirectory",
+    }
+    [(provider, directory)] = sign_in["properties"]["identityProviders"].items()
+    assert (provider, directory["enabled"]) == ("azureActiveDirectory", True)
+    registration = directory["registration"]
+    assert registration["openIdIssuer"].endswith("0000-4000-8000-2d7cd011db47/v2.0")
+    [secret] = app(deployed, role)["properties"]["configuration"]["secrets"]
+    assert secret["name"] == registration["clientSecretSettingName"]
+    assert secret["value"] in SECRETS.values()
+    return directory
+
+
+def test_insights_is_not_there_unasked_and_else_behind_a_sign_in_of_its_own(
+    template: dict[str, Any], deployed: Deployed
+) -> None:
+    unasked = deploy(template, **{**NEEDED, "uiApplicationId": UI["uiApplicationId"]}, containerRegistry="acro365")
+
+    assert ingress(deployed, "insights")["external"] is True
+    assert ingress(deployed, "insights")["allowInsecure"] is False
+    registration = directory_of(deployed, "insights")["registration"]
+    assert registration["clientId"] == INSIGHTS["insightsApplicationId"] != UI["uiApplicationId"]
+    assert deployed.outputs["insights"] == "https://app.example/"
+    assert deployed.outputs["insightsClientId"] == environment(deployed, "insights")["AZURE_CLIENT_ID"]
+    assert not [name for name in unasked.resources if "insights" in name]
+    assert (unasked.outputs["insights"], unasked.outputs["insightsClientId"]) == ("", "")
+
+
+def test_insights_signs_in_as_an_identity_that_administers_nothing_and_has_no_role_but_to_get_its_image(
+    deployed: Deployed,
+) -> None:
+    [identity] = app(deployed, "insights")["identity"]["userAssignedIdentities"]
+    others = [one["identity"] for one in deployed.of_type(APP) if not one["name"].endswith("insights")]
+    roles = deployed.of_type("Microsoft.Authorization/roleAssignments")
+    granted = [role_of(one) for one in roles if one["properties"]["principalId"] == "of-insights"]
+
+    assert identity.endswith(f"/{deployed.outputs['insightsIdentity']}")
+    assert not [one for one in others if identity in one["userAssignedIdentities"]]
+    assert granted == (["AcrPull"] if kind_of(deployed) == "enterprise" else [])
+    assert "client-id-of-insights" not in json.dumps(deployed.only("Microsoft.Sql/servers"))
+
+
+def test_insights_answers_its_probe_to_whoever_is_not_signed_in_and_nothing_else(deployed: Deployed) -> None:
+    probes = container(deployed, "insights")["probes"]
+    [path] = {one["httpGet"]["path"] for one in probes}
+    assert {one["httpGet"]["port"] for one in probes} == {ingress(deployed, "insights")["targetPort"]}
+    customers = Customers(read_customers(environment(deployed, "insights")["O365_CUSTOMERS"], {}).customers)
+    marts = Marts(Database(sa.URL.create("sqlite")))
+    client = TestClient(insights_app(marts, customers, ContainerAppsSignIn(customers, ANALYSTS, False)))
+
+    assert client.get(path).status_code == 204
+    assert client.get("/").status_code == 401
 
 
 @pytest.mark.parametrize("role", ["code-server", "webserver", "daemon"])

@@ -8,13 +8,16 @@ import copy
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from starlette.testclient import TestClient
 
+from o365_pipeline.cli.insights import insights_of
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import O365PipelineError, TemplateError
@@ -29,6 +32,7 @@ from o365_pipeline_tests.deploy.deployed import (
     JOBS,
     LEFT_TO_DEFAULTS,
     OF_A_VENDOR,
+    OF_INSIGHTS,
     SETTINGS,
     containers,
     made,
@@ -38,26 +42,33 @@ from o365_pipeline_tests.deploy.deployed import (
     settings_to_set,
     variables,
 )
-from o365_pipeline_tests.deploy.test_azure_template import NEEDED
+from o365_pipeline_tests.deploy.test_azure_template import ANALYSTS, INSIGHTS, NEEDED
 from o365_pipeline_tests.managed_app.installing import APPLICATION
 
 
 def start(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     """Start what a code server or a run starts, with exactly this environment."""
-    with monkeypatch.context() as patch:
-        for name in [name for name in os.environ if name not in ("PATH", "HOME", "PYTHONPATH", "LANG")]:
-            patch.delenv(name)
-        for name, value in environment.items():
-            patch.setenv(name, value)
+    with only(environment, monkeypatch):
         definitions = build_definitions(load())
         dg.Definitions.validate_loadable(definitions)
         return definitions
 
 
-def installed(change: Callable[[Any], None] = lambda _: None) -> Deployed:
+@contextmanager
+def only(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets the block have exactly this environment."""
+    with monkeypatch.context() as patch:
+        for name in [name for name in os.environ if name not in ("PATH", "HOME", "PYTHONPATH", "LANG")]:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def installed(change: Callable[[Any], None] = lambda _: None, **more: Any) -> Deployed:
     template = copy.deepcopy(main_template(read_offer(None)))
     change(template)
-    return worked_out(template, location="westeurope", sku="standard", **APPLICATION)
+    return worked_out(template, location="westeurope", sku="standard", **APPLICATION, **more)
 
 
 def enterprise(change: Callable[[Any], None] = lambda _: None, **more: Any) -> Deployed:
@@ -71,8 +82,39 @@ def test_every_setting_that_is_read_is_set_and_every_setting_that_is_set_is_read
     assert list(problems(make())) == []
 
 
+@pytest.mark.parametrize("make", [installed, enterprise])
+def test_insights_is_told_what_it_reads_starts_so_and_believes_nobody_without_a_sign_in(
+    make: Callable[..., Deployed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = make(**INSIGHTS)
+    given = variables(containers(deployed)["insights"])
+
+    with only(given, monkeypatch):
+        deployment = load()
+        application = TestClient(insights_of(deployment))
+        assert [application.get(path).status_code for path in ("/alive", "/", "/me")] == [204, 401, 401]
+
+    assert list(problems(deployed)) == []
+    assert deployment.insights_analysts == tuple(ANALYSTS)
+    with only({**given, "O365_INSIGHTS_SIGN_IN": "none"}, monkeypatch), pytest.raises(O365PipelineError, match="none"):
+        insights_of(load())
+
+
+def without_sign_in(template: Any) -> None:
+    template["resources"] = [one for one in template["resources"] if not one["type"].endswith("/authConfigs")]
+
+
+@pytest.mark.parametrize("name", sorted(OF_INSIGHTS | {"AZURE_CLIENT_ID", "O365_CUSTOMERS", "O365_MART_URL"}))
+def test_a_variable_that_insights_lacks_is_named(name: str) -> None:
+    assert f"insights: {name} is not set" in list(problems(installed(without_variable(name), **INSIGHTS)))
+
+
+def test_insights_without_a_sign_in_is_named() -> None:
+    assert list(problems(installed(without_sign_in, **INSIGHTS))) == ["insights: no sign-in stands in front of it"]
+
+
 def test_the_settings_that_no_template_sets_are_settings() -> None:
-    assert set(LEFT_TO_DEFAULTS) < set(SETTINGS)
+    assert set(LEFT_TO_DEFAULTS) | OF_INSIGHTS < set(SETTINGS)
     assert settings_to_set() >= {"O365_CUSTOMERS", "O365_MART_URL", "O365_START_SENSORS", *OF_A_VENDOR}
 
 

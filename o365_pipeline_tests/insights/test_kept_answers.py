@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import wait
 from dataclasses import replace
 
@@ -50,6 +51,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def settled(kept: KeptAnswers) -> None:
     """Wait until nothing is being made."""
     wait(list(kept._making.values()), PATIENCE_SECONDS)
+
+
+def test_a_page_that_has_been_waited_for_waits_no_more(clock: Clock) -> None:
+    kept, question = KeptAnswers(PATIENCE_SECONDS), Question(clock, seconds=1)
+    question.may_be_answered.clear()
+    clock.now = PATIENCE_SECONDS
+
+    began = time.monotonic()
+    assert kept.get_all(NOW, {"a": question}, page_began=0.0) == {"a": None}
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
+
+    question.may_be_answered.set()
+    settled(kept)
+    assert kept.get_all(NOW, {"a": question}, page_began=0.0) == {"a": 1}
 
 
 def test_an_answer_stands_for_thirty_times_as_long_as_it_took(clock: Clock) -> None:

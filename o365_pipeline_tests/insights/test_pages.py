@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import threading
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,8 +16,11 @@ from starlette.testclient import TestClient
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
+from o365_pipeline.insights import relationships
 from o365_pipeline.insights.look import NOT_TOLD
 from o365_pipeline.insights.pages import insights_app
+from o365_pipeline.insights.reader import Reader
+from o365_pipeline.insights.relationships import Contact
 from o365_pipeline.insights.report import report
 from o365_pipeline.insights.viewers import SandboxSwitch
 from o365_pipeline.mart.marts import Marts
@@ -35,6 +40,7 @@ from o365_pipeline.mart.tables.settings import write_minimum_group_size
 from o365_pipeline_tests.insights.conftest import SignIn, sign_in_to, words
 from o365_pipeline_tests.mart.hand_made_mart import MONDAY, SALES, TUESDAY, add
 
+PATIENCE_SECONDS = 30
 PAGES = ("/", "/people", "/people/me", "/me", "/oversharing", "/storage", "/about")
 
 
@@ -301,3 +307,26 @@ def test_a_mart_without_rows_has_pages_too(sign_in: SignIn, hand_made: Database)
 
     assert "There is nothing to show yet" in sign_in("s1", analyst=True).read("/")
     assert [sign_in("s1", analyst=True).open(path).status_code for path in PAGES] == [200, 200, 404, 200, 200, 200, 200]
+
+
+def test_a_search_for_somebody_is_answered_before_what_everybody_shares_is_waited_for(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people_are_found = threading.Event()
+    search, nearest = relationships.people_called, relationships.nearest_organizations
+
+    def people_called(reader: Reader, text: str) -> Sequence[Contact]:
+        found = search(reader, text)
+        people_are_found.set()
+        return found
+
+    def nearest_organizations(reader: Reader) -> Sequence[Contact]:
+        assert people_are_found.wait(PATIENCE_SECONDS)
+        return nearest(reader)
+
+    monkeypatch.setattr(relationships, "people_called", people_called)
+    monkeypatch.setattr(relationships, "nearest_organizations", nearest_organizations)
+    found = sign_in("s1", analyst=True).read("/people?q=s")
+
+    assert people_are_found.is_set()
+    assert "fabrikam.com" not in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from o365_pipeline.cli import main as cli
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.errors import OptionRefusedError
-from o365_pipeline.mart.sql_server_options import add_columnstore, grant_rows, reader_customer, restrict_rows
+from o365_pipeline.mart.sql_server_options import (
+    APPLICATION,
+    GROUP,
+    add_columnstore,
+    admit_principal,
+    grant_rows,
+    reader_customer,
+    restrict_rows,
+)
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import FakePyodbc
@@ -45,6 +54,18 @@ def test_what_is_asked_of_sql_server_is_tsql(pyodbc: FakePyodbc, option: Any) ->
     for statement in asked:
         if "SECURITY POLICY" not in statement:
             assert sqlglot.parse(statement, dialect="tsql"), statement
+
+
+@pytest.mark.parametrize("kind", [GROUP, APPLICATION])
+def test_who_is_admitted_is_told_to_the_server_by_id_and_type_and_becomes_a_member(
+    pyodbc: FakePyodbc, kind: str
+) -> None:
+    identifier = uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")
+    with server(pyodbc).begin() as connection:
+        admit_principal(connection, "of ]us", identifier, "mart_insights", kind)
+
+    user = f"CREATE USER [of ]]us] WITH SID = 0x33221100554477668899aabbccddeeff, TYPE = {kind}"
+    assert pyodbc.executed[-2:] == [user, "ALTER ROLE mart_insights ADD MEMBER [of ]]us]"]
 
 
 def test_columnstores_are_made_for_all_but_the_dimensions(pyodbc: FakePyodbc) -> None:

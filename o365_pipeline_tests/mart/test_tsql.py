@@ -14,7 +14,7 @@ from o365_pipeline.database.database import _engine
 from o365_pipeline.database.sql_server import DRIVER
 from o365_pipeline.mart.tables import MART_TABLES
 from o365_pipeline.mart.upgrade import mart_database
-from o365_pipeline.mart.views import VIEWS
+from o365_pipeline.mart.views import VIEWS, readers
 from o365_pipeline_tests.database import fake_pyodbc
 from o365_pipeline_tests.database.fake_pyodbc import FakePyodbc
 
@@ -87,7 +87,9 @@ def test_readers_see_the_mart_its_dictionary_and_views_and_nothing_else_of_the_l
     assert {right for right, _ in granted} == {"SELECT"}
     of_groups = re.findall(r"GRANT (\w+) ON (\w+) TO mart_group_reader", "\n".join(statements))
     assert of_groups == [("SELECT", name) for name, view in VIEWS.items() if view.leaves_out_small_groups]
-    for name in ("mart_reader", "mart_group_reader"):
+    of_insights = re.findall(r"GRANT (\w+) ON (\w+) TO mart_insights\b", "\n".join(statements))
+    assert of_insights == [("SELECT", name) for name in readers.OF_INSIGHTS]
+    for name in ("mart_reader", "mart_insights", "mart_group_reader"):
         [made] = [number for number, text in enumerate(statements) if f"CREATE ROLE {name}" in text]
         assert statements[made].startswith(f"IF DATABASE_PRINCIPAL_ID('{name}') IS NULL")
         assert not [text for text in statements[:made] if f"TO {name}" in text]

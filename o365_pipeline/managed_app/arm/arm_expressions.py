@@ -100,6 +100,7 @@ def _string(value: Any) -> str:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "and": lambda *conditions: all(conditions),
     "concat": _concat,
     "createArray": lambda *items: list(items),
     "createObject": lambda *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),
@@ -117,6 +118,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "extensionResourceId": lambda scope, kind, *names: f"{scope}/providers/{resource_type_id(kind, list(names))}",
     "guid": lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts))),
     "if": lambda condition, then, otherwise: then if condition else otherwise,
+    "join": lambda items, delimiter: delimiter.join(items),
     "json": json.loads,
     "not": lambda value: not value,
     "string": _string,

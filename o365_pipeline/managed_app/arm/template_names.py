@@ -45,13 +45,15 @@ TYPES: Mapping[str, Any] = {
     "secureobject": Mapping,
 }
 
+IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 RUNTIME: Mapping[str, Mapping[str, Any]] = {
-    "Microsoft.ManagedIdentity/userAssignedIdentities": {"principalId": "of-the-pipeline", "clientId": "client-id"},
+    IDENTITY_TYPE: {"principalId": "of-the-pipeline", "clientId": "client-id"},
+    f"{IDENTITY_TYPE}/insights": {"principalId": "of-insights", "clientId": "client-id-of-insights"},
     "Microsoft.DataFactory/factories": {"identity": {"principalId": "of-the-factory"}},
     "Microsoft.OperationalInsights/workspaces": {"customerId": "workspace"},
     "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "app.example"}}},
 }
-"""Properties that Azure knows of a resource after it is deployed."""
+"""Properties that Azure knows of a resource after it is deployed: by its type, or by that and its name's last word."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,14 @@ class Target:
     location: str = "westeurope"
     runtime: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: RUNTIME, compare=False)
     """What Azure will know of the resources there, by their types."""
+
+    def known_of(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        """Returns what Azure will know of a resource; None where nothing is known here.
+
+        Args:
+            name: its name, or its id.
+        """
+        return self.runtime.get(f"{kind}/{name.rpartition('-')[2].lower()}") or self.runtime.get(kind)
 
     @property
     def group_id(self) -> str:
@@ -255,7 +265,7 @@ class Names:
     def reference(self, identifier: str, *version: str) -> Any:
         for meant in self._ways.get(identifier.lower(), ()):
             self.referred.add(meant)
-            return self.target.runtime.get(self._types[meant], unknown(f"reference({identifier})"))
+            return self.target.known_of(self._types[meant], meant) or unknown(f"reference({identifier})")
         if not version and not self._may_be_there(identifier):
             raise TemplateError(f"a reference to what is not there: {identifier}")
         return unknown(f"reference({identifier})")

@@ -69,6 +69,16 @@ def steps_in_short(offer: Offer) -> str:
     )
 
 
+def insights() -> str:
+    """Says what the application for the purchaser's people is, and that nobody has it unasked."""
+    return (
+        "Insights is a web application for the people of your organisation, behind Microsoft Entra: how work flows, "
+        "who works with whom, each their own time, oversharing, storage. Small groups are left out of it, and nobody "
+        "sees another person's time. It is there only with an application for the sign-in, in which you require "
+        "assignment. It is one more container, which the approximate cost does not hold."
+    )
+
+
 def kept() -> str:
     """Says how long what was extracted is kept, if the purchaser says nothing else."""
     return Retention().days_kept()

@@ -17,12 +17,12 @@ from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import purchaser_texts as words
 from o365_pipeline.managed_app.package.cost_by_users import Cost, CostParts, RoundedUp
 from o365_pipeline.managed_app.template.customer import OWN
+from o365_pipeline.managed_app.template.insights import MAX_ANALYST_GROUPS
 
 SCHEMA = "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#"
 NEW_APPLICATION = "https://portal.azure.com/#view/Microsoft_AAD_IAM/ActiveDirectoryMenuBlade/~/RegisteredApps"
 CUSTOMER_NAME_FORM = f"^{CUSTOMER_NAME}$"
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-GROUPS = f"^ *{GUID} *(, *{GUID} *){{0,{MAX_GROUPS - 1}}}$"
 USERS = "^[1-9][0-9]{0,5}$"
 SOME_USERS = "1000"
 USERS_GIVEN = "int(steps('plan').users)"
@@ -56,6 +56,7 @@ def ui_definition(offer: Offer, costs: Mapping[str, CostParts]) -> dict[str, Any
                 {"name": "data", "label": "Data", "elements": _data(offer)},
                 {"name": "application", "label": "Your application", "elements": _application(offer)},
                 {"name": "pages", "label": "The pipeline's pages", "elements": _pages()},
+                {"name": "insights", "label": "Insights", "elements": _insights()},
                 {"name": "plan", "label": "Plan and cost", "elements": _plan(offer, costs)},
             ],
             "outputs": _outputs(offer),
@@ -110,23 +111,28 @@ def _data(offer: Offer) -> list[Element]:
             for number, one in enumerate(offer.request.datasets, start=1)
         ),
         _text("policies", f"Azure policies that are assigned: {' '.join(words.policy_lines(offer)) or 'none.'}"),
-        _groups(),
-    ]
+        _groups("extractGroups", "Groups to extract", "everybody", MAX_GROUPS,
+                "Empty: everybody. Data of the whole organisation is not narrowed down by groups."),
+    ]  # fmt: skip
 
 
-def _groups() -> Element:
+def _groups(name: str, label: str, nobody: str, most: int, tip: str) -> Element:
+    """Asks for groups, by their object ids.
+
+    Args:
+        nobody: who it is where none is given.
+        most: how many may be given.
+    """
+    form = f"^ *{GUID} *(, *{GUID} *){{0,{most - 1}}}$"
     return {
-        "name": "extractGroups",
+        "name": name,
         "type": "Microsoft.Common.TextBox",
-        "label": "Groups to extract",
-        "placeholder": "everybody",
-        "toolTip": f"Object ids of at most {MAX_GROUPS} Microsoft Entra groups, with commas between them. "
-        "Empty: everybody. Data of the whole organisation is not narrowed down by groups.",
+        "label": label,
+        "placeholder": nobody,
+        "toolTip": f"Object ids of at most {most} Microsoft Entra groups, with commas between them. {tip}",
         "constraints": {
             "required": False,
-            "validations": [
-                {"regex": GROUPS, "message": f"Give at most {MAX_GROUPS} object ids with commas between them."}
-            ],
+            "validations": [{"regex": form, "message": f"Give at most {most} object ids with commas between them."}],
         },
     }
 
@@ -169,6 +175,25 @@ def _pages() -> list[Element]:
         _answer("uiApplicationId", "Client id for the sign-in", "Empty: the pages are not reachable from outside.",
                 f"^({GUID})?$", "A client id is needed, or nothing.", required=False),
         _password("uiApplicationSecret", "Secret for the sign-in", "Of the same application."),
+    ]  # fmt: skip
+
+
+def _insights() -> list[Element]:
+    """Asks for the application that the organisation's people sign in to insights with; there need not be one."""
+    pages, own = (
+        f"toLower(coalesce(steps('{step}').{name}, ''))"
+        for step, name in (("pages", "uiApplicationId"), ("insights", "insightsApplicationId"))
+    )
+    return [
+        _text("aboutInsights", words.insights()),
+        _answer("insightsApplicationId", "Client id for insights", "Empty: there is no such application.",
+                f"^({GUID})?$", "A client id is needed, or nothing.",
+                {"isValid": f"[or(empty({own}), not(equals({own}, {pages})))]",
+                 "message": "Take another application: whoever may see insights need not see the pipeline's pages."},
+                required=False),
+        _password("insightsApplicationSecret", "Secret for insights", "Of the same application."),
+        _groups("insightsAnalysts", "Groups of analysts", "nobody", MAX_ANALYST_GROUPS,
+                "Their members see all sites, and who works with whom. Empty: nobody does."),
     ]  # fmt: skip
 
 
@@ -281,16 +306,23 @@ def _number(amount: Decimal) -> str:
 
 
 def _outputs(offer: Offer) -> dict[str, str]:
-    groups = "steps('data').extractGroups"
     return {
         "location": "[location()]",
         **({} if offer.has_one_plan else {"sku": "[steps('plan').sku]"}),
         **{name: f"[steps('application').{name}]" for name in ("customer", "applicationId", "applicationObjectId")},
         "applicationSecret": "[coalesce(steps('application').applicationSecret, '')]",
-        "extractGroups": f"[if(empty({groups}), parse('[]'), split(replace(coalesce({groups}, ''), ' ', ''), ','))]",
+        "extractGroups": _list("steps('data').extractGroups"),
         "uiApplicationId": "[coalesce(steps('pages').uiApplicationId, '')]",
         "uiApplicationSecret": "[coalesce(steps('pages').uiApplicationSecret, '')]",
+        "insightsApplicationId": "[coalesce(steps('insights').insightsApplicationId, '')]",
+        "insightsApplicationSecret": "[coalesce(steps('insights').insightsApplicationSecret, '')]",
+        "insightsAnalysts": _list("steps('insights').insightsAnalysts"),
     }
+
+
+def _list(answer: str) -> str:
+    """Returns the expression of what stands between commas in an answer."""
+    return f"[if(empty({answer}), parse('[]'), split(replace(coalesce({answer}, ''), ' ', ''), ','))]"
 
 
 def _text(name: str, text: str, label: str | None = None, uri: str | None = None) -> Element:

@@ -22,11 +22,19 @@ from o365_pipeline.managed_app.template.customer import (
 )
 from o365_pipeline.managed_app.template.data_request import request_variables
 from o365_pipeline.managed_app.template.factory import allowed_groups, copies, copy_sources, factory
-from o365_pipeline.managed_app.template.identity import CLIENT_ID, PRINCIPAL_ID, identity
+from o365_pipeline.managed_app.template.identity import identities
+from o365_pipeline.managed_app.template.insights import insights, insights_parameters
 from o365_pipeline.managed_app.template.network import network
+from o365_pipeline.managed_app.template.outputs import outputs, texts
 from o365_pipeline.managed_app.template.policies import assignments
-from o365_pipeline.managed_app.template.postgres import dagster_storage
-from o365_pipeline.managed_app.template.roles import ASKS_ABOUT_POLICIES, GRANTS, PULLS_IMAGE, roles
+from o365_pipeline.managed_app.template.postgres import ADMINISTRATOR, dagster_storage
+from o365_pipeline.managed_app.template.roles import (
+    ASKS_ABOUT_POLICIES,
+    GRANTS,
+    INSIGHTS_PULLS_IMAGE,
+    PULLS_IMAGE,
+    roles,
+)
 from o365_pipeline.managed_app.template.sql import mart
 from o365_pipeline.managed_app.template.storage import CONTAINER, LOGS_CONTAINER, SECRET_NAME, lake, vault
 
@@ -34,10 +42,6 @@ SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTempl
 PREFIX = "o365"
 POSTGRES_SKU, POSTGRES_TIER = "Standard_B2s", "Burstable"
 DATABASE_SIZE = "GP_S_Gen5_2"
-OWN_REGISTRY = (
-    "createObject('server', variables('registryServer'), 'identity', "
-    "resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', variables('identity')))"
-)
 
 
 def main_template(offer: Offer) -> dict[str, Any]:
@@ -51,14 +55,15 @@ def main_template(offer: Offer) -> dict[str, Any]:
         "variables": _installed_variables(offer),
         "resources": [
             *_common([], []),
+            *insights([], []),
             *copies(offer),
             *roles(*granted, vendor_tenant_id=quoted(offer.management.tenant_id)),
             *assignments(offer),
         ],
         "outputs": {
-            **_texts({"sku": ("[parameters('sku')]", "The size that was chosen."),
+            **texts({"sku": ("[parameters('sku')]", "The size that was chosen."),
                       "packageVersion": (offer.version, "The version of the package.")}),
-            **_outputs(),
+            **outputs(),
         },
     }  # fmt: skip
 
@@ -72,7 +77,7 @@ def enterprise_template() -> dict[str, Any]:
         ("o365-pipeline", "managed-app", "listen", "--host", "0.0.0.0", "--port", str(NOTIFICATIONS_PORT)),  # noqa: S104
         ("0.25", "0.5Gi"),
         "[variables('registries')]",
-        [PULLS_IMAGE.assignment],
+        [ADMINISTRATOR, PULLS_IMAGE.assignment],
         ingress={"external": True, "transport": "http", "targetPort": NOTIFICATIONS_PORT, "allowInsecure": False},
         secrets=[{"name": "notification-signature", "value": "[parameters('notificationSignature')]"}],
         variables=[{"name": "O365_NOTIFICATION_SIGNATURE", "secretRef": "notification-signature"}],
@@ -86,15 +91,16 @@ def enterprise_template() -> dict[str, Any]:
         "resources": [
             *_common("[variables('registries')]", [PULLS_IMAGE.assignment]),
             {**notified, "condition": "[not(empty(parameters('offerFile')))]"},
-            *roles(*GRANTS, PULLS_IMAGE),
+            *insights("[variables('insightsRegistries')]", [INSIGHTS_PULLS_IMAGE.assignment]),
+            *roles(*GRANTS, PULLS_IMAGE, INSIGHTS_PULLS_IMAGE),
         ],
-        "outputs": _outputs(),
+        "outputs": outputs(),
     }
 
 
 def _common(registries: str | list[Any], needs: list[str]) -> list[dict[str, Any]]:
     """Returns the parts of both templates."""
-    ground = [identity(), *network(), *lake(), *vault(), factory()]
+    ground = [*identities(), *network(), *lake(), *vault(), factory()]
     return [*ground, *mart(), *dagster_storage(), *containers(registries, needs)]
 
 
@@ -143,6 +149,7 @@ def _installed_parameters(offer: Offer) -> dict[str, Any]:
             },
         },
         **_of_the_ui(),
+        **insights_parameters(),
     }
 
 
@@ -197,6 +204,7 @@ def _enterprise_parameters() -> dict[str, Any]:
             "Tier of that size.", POSTGRES_TIER, allowedValues=["Burstable", "GeneralPurpose", "MemoryOptimized"]
         ),
         **_of_the_ui(),
+        **insights_parameters(),
     }
 
 
@@ -238,7 +246,8 @@ def _enterprise_variables() -> dict[str, Any]:
         "hasRegistry": "[not(empty(parameters('containerRegistry')))]",
         "registryName": "[if(variables('hasRegistry'), parameters('containerRegistry'), 'none')]",
         "registryServer": "[concat(parameters('containerRegistry'), '.azurecr.io')]",
-        "registries": f"[if(variables('hasRegistry'), createArray({OWN_REGISTRY}), createArray())]",
+        "registries": _own_registry("identity"),
+        "insightsRegistries": _own_registry("insights"),
         "databaseSize": "[parameters('sqlSku')]",
         "postgresSku": "[parameters('postgresSku')]",
         "postgresTier": "[parameters('postgresTier')]",
@@ -248,6 +257,13 @@ def _enterprise_variables() -> dict[str, Any]:
         "offer": "[parameters('offerFile')]",
         "startSensors": "[string(parameters('startSensors'))]",
     }
+
+
+def _own_registry(identity: str) -> str:
+    """Returns the expression of the registries that take an identity, which a variable names."""
+    holder = f"resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', variables('{identity}'))"
+    own = f"createObject('server', variables('registryServer'), 'identity', {holder})"
+    return f"[if(variables('hasRegistry'), createArray({own}), createArray())]"
 
 
 def _names(prefix: str) -> dict[str, Any]:
@@ -281,46 +297,7 @@ def _names(prefix: str) -> dict[str, Any]:
         "codeServer": f"[concat({prefix}, '-code')]",
         "webserver": f"[concat({prefix}, '-webserver')]",
         "daemon": f"[concat({prefix}, '-daemon')]",
+        "insights": f"[concat({prefix}, '-insights')]",
         "hasUi": "[not(empty(parameters('uiApplicationId')))]",
-    }
-
-
-def _outputs() -> dict[str, Any]:
-    """Returns what whoever installed it needs for the steps that follow."""
-    webserver = (
-        "reference(resourceId('Microsoft.App/containerApps', variables('webserver'))).configuration.ingress.fqdn"
-    )
-    return _texts(
-        {
-            "region": ("[parameters('location')]", "Where everything lies."),
-            "tenantId": ("[subscription().tenantId]", "The tenant whose data is extracted."),
-            "installedOn": ("[parameters('installedOn')]", "The day from which the history is counted."),
-            "applicationId": ("[parameters('applicationId')]", "The application to register, as single-tenant."),
-            "storageAccount": ("[variables('storageAccount')]", "The storage account to register as destination."),
-            "sink": (
-                "[concat('https://', variables('storageAccount'), '.dfs.', environment().suffixes.storage, '/', "
-                "variables('container'))]",
-                "Its address, to register as the destination's URI.",
-            ),
-            "identityObjectId": (f"[{PRINCIPAL_ID}]", "The identity to grant ActivityFeed.Read to."),
-            "identityClientId": (f"[{CLIENT_ID}]", "The client id of the same identity."),
-            "identityName": ("[variables('identity')]", "The name of the same identity."),
-            "factory": ("[variables('factory')]", "The data factory that extracts."),
-            "keyVault": ("[variables('keyVault')]", "The vault for the application's secret."),
-            "secretName": ("[variables('secretName')]", "The name of that secret."),
-            "sqlServer": (
-                "[concat(variables('sqlServer'), environment().suffixes.sqlServerHostname)]",
-                "Where the mart answers.",
-            ),
-            "database": ("[variables('database')]", "The mart's database."),
-            "codeServer": ("[variables('codeServer')]", "The container in which the doctor is run."),
-            "webserver": (f"[uri(concat('https://', {webserver}), '/')]", "Where the pipeline's pages answer."),
-        }
-    )
-
-
-def _texts(described: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    return {
-        name: {"type": "string", "value": value, "metadata": {"description": description}}
-        for name, (value, description) in described.items()
+        "hasInsights": "[not(empty(parameters('insightsApplicationId')))]",
     }

@@ -13,11 +13,11 @@ from o365_pipeline.managed_app.arm.template_language import quoted
 from o365_pipeline.managed_app.template.identity import CLIENT_ID, IDENTITY
 from o365_pipeline.managed_app.template.network import APPS_SUBNET, NETWORK
 from o365_pipeline.managed_app.template.postgres import ADMINISTRATOR
+from o365_pipeline.managed_app.template.sign_in import secret, sign_in
 
 LOGS_VERSION, VERSION = "2025-07-01", "2025-07-01"
 LOGS = "[resourceId('Microsoft.OperationalInsights/workspaces', variables('logs'))]"
 ENVIRONMENT = "[resourceId('Microsoft.App/managedEnvironments', variables('appsEnvironment'))]"
-WEBSERVER = "[resourceId('Microsoft.App/containerApps', variables('webserver'))]"
 CODE_PORT, WEB_PORT, NOTIFICATIONS_PORT = 4000, 3000, 3002
 WORKSPACE = ("--workspace", "/opt/dagster/workspace.yaml")
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -73,24 +73,25 @@ def containers(registries: str | list[Any], needs: Sequence[str] = ()) -> list[d
             "allowInsecure": False,
         },
     }
-    probed = {"codeServer": {"tcpSocket": {"port": CODE_PORT}}, "webserver": _answers("/server_info", WEB_PORT)}
+    probed = {"codeServer": {"tcpSocket": {"port": CODE_PORT}}, "webserver": answers("/server_info", WEB_PORT)}
     sizes = {"codeServer": ("1", "2Gi"), "webserver": ("0.5", "1Gi"), "daemon": ("1", "2Gi")}
-    of_the_ui = "createObject('name', 'ui-application', 'value', parameters('uiApplicationSecret'))"
-    secrets = {"webserver": f"[if(variables('hasUi'), createArray({of_the_ui}), createArray())]"}
+    secrets = {"webserver": secret("hasUi", "uiApplicationSecret")}
     apps = [
         container_app(
             name,
             command,
             sizes[name],
             registries,
-            needs,
+            [ADMINISTRATOR, *needs],
             ingress=ingress.get(name),
             probe=probed.get(name),
             secrets=secrets.get(name),
         )
         for name, command in COMMANDS.items()
     ]
-    return [_logs(), _environment(), *apps, _sign_in()]
+    chosen = "createObject('allowedPrincipals', createObject('identities', parameters('uiPeople')))"
+    policy = f"[if(empty(parameters('uiPeople')), json('null'), {chosen})]"
+    return [_logs(), _environment(), *apps, sign_in("webserver", "hasUi", "uiApplicationId", policy)]
 
 
 def container_app(
@@ -100,19 +101,28 @@ def container_app(
     registries: str | list[Any],
     needs: Sequence[str] = (),
     *,
+    settings: Mapping[str, str] = SETTINGS,
+    identity: str = IDENTITY,
     ingress: Mapping[str, Any] | None = None,
     probe: Mapping[str, Any] | None = None,
     secrets: Any = None,
     variables: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
-    """Returns one container that always runs; its name is the template's variable of that name."""
+    """Returns one container that always runs; its name is the template's variable of that name.
+
+    Args:
+        registries: the registries that take its identity, or an expression for them.
+        needs: what has to be there before it can start.
+        settings: its environment.
+        identity: whom it signs in as.
+    """
     cpu, memory = size
     container: dict[str, Any] = {
         "name": "dagster",
         "image": "[variables('image')]",
         "command": list(command),
         "resources": {"cpu": f"[json({quoted(cpu)})]", "memory": memory},
-        "env": [*({"name": key, "value": value} for key, value in SETTINGS.items()), *variables],
+        "env": [*({"name": key, "value": value} for key, value in settings.items()), *variables],
     }
     if probe:
         started = {"type": "Startup", **probe, "periodSeconds": 10, "failureThreshold": 10}
@@ -125,17 +135,18 @@ def container_app(
         "apiVersion": VERSION,
         "name": f"[variables('{name}')]",
         "location": "[parameters('location')]",
-        "identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}},
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}},
         "properties": {
             "environmentId": ENVIRONMENT,
             "configuration": configuration,
             "template": {"containers": [container], "scale": {"minReplicas": 1, "maxReplicas": 1}},
         },
-        "dependsOn": [ENVIRONMENT, IDENTITY, ADMINISTRATOR, *needs],
+        "dependsOn": [ENVIRONMENT, identity, *needs],
     }
 
 
-def _answers(path: str, port: int) -> dict[str, Any]:
+def answers(path: str, port: int) -> dict[str, Any]:
+    """Returns the probe that asks the container itself, behind no sign-in."""
     return {"httpGet": {"port": port, "path": path}}
 
 
@@ -165,41 +176,4 @@ def _environment() -> dict[str, Any]:
             "appLogsConfiguration": {"destination": "log-analytics", "logAnalyticsConfiguration": destination},
         },
         "dependsOn": [LOGS, NETWORK],
-    }
-
-
-def _sign_in() -> dict[str, Any]:
-    """Returns the sign-in in front of the web server: without an application for it, nobody reaches it from outside.
-
-    Whom Entra lets in is said by the application (assignment required), and by the parameter, if it names people.
-    """
-    principals = "createObject('allowedPrincipals', createObject('identities', parameters('uiPeople')))"
-    policy = f"[if(empty(parameters('uiPeople')), json('null'), {principals})]"
-    return {
-        "type": "Microsoft.App/containerApps/authConfigs",
-        "apiVersion": VERSION,
-        "name": "[concat(variables('webserver'), '/current')]",
-        "condition": "[variables('hasUi')]",
-        "properties": {
-            "platform": {"enabled": True},
-            "globalValidation": {
-                "unauthenticatedClientAction": "RedirectToLoginPage",
-                "redirectToProvider": "azureactivedirectory",
-            },
-            "identityProviders": {
-                "azureActiveDirectory": {
-                    "enabled": True,
-                    "registration": {
-                        "clientId": "[parameters('uiApplicationId')]",
-                        "clientSecretSettingName": "ui-application",
-                        "openIdIssuer": (
-                            "[uri(environment().authentication.loginEndpoint, "
-                            "concat(subscription().tenantId, '/v2.0'))]"
-                        ),
-                    },
-                    "validation": {"defaultAuthorizationPolicy": policy},
-                }
-            },
-        },
-        "dependsOn": [WEBSERVER],
     }

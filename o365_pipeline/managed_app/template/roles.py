@@ -6,11 +6,11 @@ The vendor's own access is the offer's authorizations, which Azure grants during
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from o365_pipeline.managed_app.template.factory import FACTORY, FACTORY_VERSION
-from o365_pipeline.managed_app.template.identity import IDENTITY, PRINCIPAL_ID
+from o365_pipeline.managed_app.template.identity import IDENTITY, INSIGHTS_IDENTITY, INSIGHTS_PRINCIPAL_ID, PRINCIPAL_ID
 from o365_pipeline.managed_app.template.storage import STORAGE_ACCOUNT, VAULT
 
 VERSION = "2022-04-01"
@@ -19,8 +19,9 @@ PRINCIPALS = {
     "pipeline": f"[{PRINCIPAL_ID}]",
     "factory": f"[reference({FACTORY[1:-1]}, '{FACTORY_VERSION}', 'Full').identity.principalId]",
     "application": "[parameters('applicationObjectId')]",
+    "insights": f"[{INSIGHTS_PRINCIPAL_ID}]",
 }
-IDENTITIES = {"pipeline": IDENTITY, "factory": FACTORY}
+IDENTITIES = {"pipeline": IDENTITY, "factory": FACTORY, "insights": INSIGHTS_IDENTITY}
 """The resources whose managed identities are granted something."""
 
 
@@ -28,7 +29,7 @@ IDENTITIES = {"pipeline": IDENTITY, "factory": FACTORY}
 class Grant:
     """One role that somebody has on one resource."""
 
-    who: Literal["pipeline", "factory", "application"]
+    who: Literal["pipeline", "factory", "application", "insights"]
     role: str
     role_id: str
     reason: str
@@ -40,6 +41,8 @@ class Grant:
     """The management actions that are needed of the role beside reading."""
     data_actions: tuple[str, ...] = ()
     """The data actions of the role."""
+    condition: str = ""
+    """Where it is granted, as an expression without brackets; everywhere if empty."""
 
     @property
     def name(self) -> str:
@@ -153,8 +156,17 @@ PULLS_IMAGE = Grant(
     "The containers get their image from the organisation's own registry.",
     "Microsoft.ContainerRegistry/registries",
     REGISTRY,
+    condition="variables('hasRegistry')",
 )
 """The role where the image lies in a registry of the same resource group."""
+
+INSIGHTS_PULLS_IMAGE = replace(
+    PULLS_IMAGE,
+    who="insights",
+    reason="The application's container gets its image from the same registry.",
+    condition="and(variables('hasRegistry'), variables('hasInsights'))",
+)
+"""The same for the application, which has no other role."""
 
 OF_PURCHASERS = (
     "Microsoft.App/containerApps/exec/action",
@@ -199,12 +211,12 @@ def _assignment(grant: Grant, vendor_tenant_id: str | None) -> dict[str, Any]:
     if holder and vendor_tenant_id:
         at_home = f"equals(toLower(subscription().tenantId), {vendor_tenant_id})"
         properties["delegatedManagedIdentityResourceId"] = f"[if({at_home}, json('null'), {holder[1:-1]})]"
-    needs = [one for one in (grant.scope if grant is not PULLS_IMAGE else "", holder) if one]
+    needs = [one for one in ("" if grant.scope == REGISTRY else grant.scope, holder) if one]
     return {
         "type": "Microsoft.Authorization/roleAssignments",
         "apiVersion": VERSION,
         "name": f"[{grant.name}]",
-        **({"condition": "[variables('hasRegistry')]"} if grant is PULLS_IMAGE else {}),
+        **({"condition": f"[{grant.condition}]"} if grant.condition else {}),
         **({"scope": grant.scope} if grant.scope else {}),
         "properties": properties,
         "dependsOn": list(dict.fromkeys(needs)),

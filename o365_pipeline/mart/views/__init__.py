@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from o365_pipeline.mart.views.departments import department_collaboration_week, department_week, response_week
+from o365_pipeline.mart.views.department_pairs import department_collaboration_week
+from o365_pipeline.mart.views.departments import department_week, response_week
 from o365_pipeline.mart.views.groups import current_group, group_week
 from o365_pipeline.mart.views.people import collaboration_week, current_person, person_day
 from o365_pipeline.mart.views.provenance import ledger_row_provenance

@@ -1,6 +1,7 @@
-"""Views of departments: where time goes, how fast mail is answered, who works with whom.
+"""Views of departments: where time goes, and how fast mail is answered.
 
-What belongs here: views that sum people up. Groups of fewer people than mart_setting's minimum_group_size are left out;
+What belongs here: views that sum people up by their department. Which departments work together is in
+`department_pairs.py`. Groups of fewer people than mart_setting's minimum_group_size are left out;
 which numbers of the others are told is decided in `small_groups.py`.
 """
 
@@ -8,19 +9,18 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from o365_pipeline.mart.tables import agg_collaboration_day, agg_person_day, agg_response
+from o365_pipeline.mart.tables import agg_person_day, agg_response
 from o365_pipeline.mart.tables.settings import minimum_group_size
 from o365_pipeline.mart.views.people import (
     DEPARTMENT,
-    PAIR_MEASURES,
     PERSON_MEASURES,
     department_of,
     departments,
+    departments_for_two,
     is_of,
-    person_days,
 )
 from o365_pipeline.mart.views.small_groups import FEW, ROUNDED, contributors, left_by, rounded, told
-from o365_pipeline.mart.views.view import distinct, hours, ratio, sums, view
+from o365_pipeline.mart.views.view import hours, ratio, sums, view
 
 ANSWERED = ("responses", "response_minutes", "to_outsiders")
 BESIDE_ANSWERS = (
@@ -35,9 +35,15 @@ BESIDE_ANSWERS = (
 
 
 def _department_week() -> sa.Select:
-    days = person_days().subquery()
-    by_person = (days.c.customer, days.c.department, days.c.week_start, days.c.person_id)
-    one = sa.select(*by_person, *sums(days, *PERSON_MEASURES)).group_by(*by_person).subquery().c
+    days, found = agg_person_day, departments()
+    by_person = (days.c.customer, days.c.week_start, days.c.person_id, department_of(found).label("department"))
+    one = (
+        sa.select(*by_person, *sums(days, *PERSON_MEASURES))
+        .select_from(days.outerjoin(found, is_of(found, days, days.c.person_id)))
+        .group_by(*by_person)
+        .subquery()
+        .c
+    )
     people = sa.func.count()
     mails, chats, meetings = (contributors(value) for value in (one.mails_sent, one.chats_sent, one.meeting_minutes))
     external = one.external_mails_sent
@@ -71,7 +77,7 @@ def _department_week() -> sa.Select:
 
 def _response_week() -> sa.Select:
     """The answers, where they can be subtracted from no number of department_week so that few people are left."""
-    found = departments()
+    of_responders, found = departments_for_two()
     answers, days, nothing = agg_response.c, agg_person_day.c, sa.literal_column("0", sa.Integer())
     to_outsiders = sa.case((answers.counterpart_id.is_(None), answers.responses), else_=0)
     rows = sa.union_all(
@@ -79,23 +85,23 @@ def _response_week() -> sa.Select:
             answers.customer,
             answers.week_start,
             answers.responder_id.label("person_id"),
+            department_of(of_responders).label("department"),
             answers.responses,
             answers.response_minutes,
             to_outsiders.label("to_outsiders"),
             *(nothing.label(name) for name in BESIDE_ANSWERS),
-        ),
+        ).select_from(agg_response.outerjoin(of_responders, is_of(of_responders, agg_response, answers.responder_id))),
         sa.select(
             days.customer,
             days.week_start,
             days.person_id,
+            department_of(found),
             *(nothing for _ in ANSWERED),
             *(days[name] for name in BESIDE_ANSWERS),
-        ),
+        ).select_from(agg_person_day.outerjoin(found, is_of(found, agg_person_day, days.person_id))),
     ).subquery()
-    by_person = (rows.c.customer, rows.c.week_start, rows.c.person_id)
-    people = sa.select(*by_person, *sums(rows, *ANSWERED, *BESIDE_ANSWERS)).group_by(*by_person).subquery()
-    one = people.c
-    department = department_of(found)
+    by_person = (rows.c.customer, rows.c.week_start, rows.c.person_id, rows.c.department)
+    one = sa.select(*by_person, *sums(rows, *ANSWERED, *BESIDE_ANSWERS)).group_by(*by_person).subquery().c
     outside, inside = one.to_outsiders, one.responses - one.to_outsiders
     late = one.after_hours_mails_sent + one.after_hours_chats_sent
     other_external, sent_inside = one.external_mails_sent - outside, one.mails_sent - one.external_mails_sent
@@ -103,18 +109,15 @@ def _response_week() -> sa.Select:
     unanswered = one.mails_received - one.responses
     answered = [*map(contributors, (*parts, unanswered)), *left_by(late, *parts, one.chats_sent)]
     took = contributors(one.response_minutes)
-    keys = (one.customer, department, one.week_start)
+    keys = (one.customer, one.department, one.week_start)
     week = (
         sa.select(
-            one.customer,
-            department.label("department"),
-            one.week_start,
+            *keys,
             contributors(one.responses).label("people"),
             *(sa.func.sum(one[name]).label(name) for name in ANSWERED),
             told(sa.literal_column("1", sa.Integer()), *answered).label("is_safe"),
             took.label("took"),
         )
-        .select_from(people.outerjoin(found, is_of(found, people, one.person_id)))
         .group_by(*keys)
         .subquery()
         .c
@@ -134,53 +137,6 @@ def _response_week() -> sa.Select:
         minutes.label("response_minutes"),
         if_safe(ratio(minutes, week.responses)).label("mean_minutes"),
     ).where(week.people >= minimum_group_size())
-
-
-def _department_collaboration_week() -> sa.Select:
-    pairs, a, b = agg_collaboration_day, departments(), departments()
-    source = pairs.outerjoin(a, is_of(a, pairs, pairs.c.person_a)).outerjoin(b, is_of(b, pairs, pairs.c.person_b))
-    is_within = department_of(a) == department_of(b)
-    there = sa.select(
-        pairs.c.customer,
-        pairs.c.week_start,
-        department_of(a).label("department"),
-        department_of(b).label("other_department"),
-        pairs.c.person_a.label("person"),
-        pairs.c.person_b.label("other_person"),
-        *(pairs.c[name] for name in PAIR_MEASURES),
-        *(pairs.c[name].label(f"{name}_of_pair") for name in PAIR_MEASURES),
-    )
-    # Within a department the way back has the same pair again: its people count, what they shared does not.
-    back = sa.select(
-        pairs.c.customer,
-        pairs.c.week_start,
-        department_of(b),
-        department_of(a),
-        pairs.c.person_b,
-        pairs.c.person_a,
-        *(sa.case((is_within, 0), else_=pairs.c[name]) for name in PAIR_MEASURES),
-        *(pairs.c[name] for name in PAIR_MEASURES),
-    )
-    is_of_two_people = pairs.c.person_b.is_not(None)
-    ways = sa.union_all(*(way.select_from(source).where(is_of_two_people) for way in (there, back))).subquery()
-    keys = [ways.c[name] for name in ("customer", "week_start", "department", "other_department")]
-    people, other_people = distinct(ways.c.person), distinct(ways.c.other_person)
-
-    def shared(name: str) -> sa.ColumnElement:
-        did = ways.c[f"{name}_of_pair"] > 0
-        both = (distinct(sa.case((did, side))) for side in (ways.c.person, ways.c.other_person))
-        return told(rounded(sa.func.sum(ways.c[name])), *both).label(name)
-
-    return (
-        sa.select(
-            *keys,
-            rounded(people).label("people"),
-            rounded(other_people).label("other_people"),
-            *map(shared, PAIR_MEASURES),
-        )
-        .group_by(*keys)
-        .having(people >= minimum_group_size(), other_people >= minimum_group_size())
-    )
 
 
 department_week = view(
@@ -216,25 +172,5 @@ response_week = view(
         "responses": "Mails received that were answered in the week",
         "responses_to_outsiders": "Of the responses, those to senders who are not in dim_person",
         "mean_minutes": "response_minutes by responses",
-    },
-)
-
-department_collaboration_week = view(
-    "department_collaboration_week",
-    "One row per week and pair of departments, in both orders: what pairs of their people shared; pairs with few "
-    "people on either side are left out. A measure is null where few people on either side contributed to it; each is "
-    f"{ROUNDED}, since department_week has sums that contain it.",
-    _department_collaboration_week(),
-    agg_collaboration_day,
-    leaves_out_small_groups=True,
-    comments={
-        "department": DEPARTMENT,
-        "other_department": "The department of the other person; the same one for pairs within a department",
-        "people": f"People of department who shared something with other_department, {ROUNDED}",
-        "other_people": f"People of other_department who did with department, {ROUNDED}",
-        "mails": "Mails, counted for each pair of sender and recipient",
-        "meetings": "Meetings of at most eight people, counted for each pair of people",
-        "chats": "Chat messages, counted for each pair of sender and recipient",
-        "weight": "Sum of the pairs' weights",
     },
 )

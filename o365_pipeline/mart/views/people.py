@@ -37,6 +37,16 @@ def departments() -> sa.Subquery:
 
     Departments that differ by case alone are one, in one spelling, whether or not the server tells case apart.
     """
+    return _departments().subquery()
+
+
+def departments_for_two() -> tuple[sa.CTE, sa.FromClause]:
+    """The same under two names, for a view that looks people up twice: it is worked out once."""
+    found = _departments().cte("departments")
+    return found, found.alias("other_departments")
+
+
+def _departments() -> sa.Select:
     newest = (
         sa.func.row_number()
         .over(partition_by=(dim_person.c.customer, dim_person.c.person_id), order_by=dim_person.c.day.desc())
@@ -46,16 +56,18 @@ def departments() -> sa.Subquery:
     told = sa.select(dim_person.c.customer, dim_person.c.person_id, dim_person.c.department, key, newest).subquery()
     last = sa.select(told).where(told.c.newest == 1).subquery()
     spelling = sa.func.min(last.c.department).over(partition_by=(last.c.customer, last.c.key)).label("department")
-    return sa.select(last.c.customer, last.c.person_id, spelling).subquery()
+    return sa.select(last.c.customer, last.c.person_id, spelling)
 
 
-def department_of(found: sa.Subquery) -> sa.ColumnElement[str]:
+def department_of(found: sa.FromClause) -> sa.ColumnElement[str]:
     """Returns the department from `departments`, by a left join."""
     return sa.func.coalesce(found.c.department, UNKNOWN)
 
 
-def is_of(found: sa.Subquery, source: sa.FromClause, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Joins `departments` to a source's person."""
+def is_of(found: sa.FromClause, source: sa.Table, person: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Joins `departments` to the person of a table's rows, not of what was summed up: SQLite takes that for few rows,
+    and would look through all departments for each.
+    """
     return sa.and_(found.c.customer == source.c.customer, found.c.person_id == person)
 
 

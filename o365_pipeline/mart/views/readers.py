@@ -1,4 +1,5 @@
-"""The roles of those who read the mart: one sees tables and views, one the views of groups alone.
+"""The roles of those who read the mart: one sees tables and views, one what the pages of insights show, one the views
+of groups alone.
 
 What belongs here: making the roles and granting to them, on servers that have roles. It changes nothing if it is
 repeated, and follows each making of the views, since a view that is made anew has lost its grants.
@@ -20,9 +21,19 @@ from o365_pipeline.mart.views import VIEWS
 LOG = logging.getLogger("o365_pipeline")
 
 READER = "mart_reader"
+INSIGHTS_READER = "mart_insights"
 GROUP_READER = "mart_group_reader"
 OF_GROUPS = tuple(view.name for view in VIEWS.values() if view.leaves_out_small_groups)
 """The views that tell nothing about few people."""
+
+OF_INSIGHTS = (
+    *("dim_channel", "dim_customer", "dim_group", "dim_person", "dim_site"),
+    *("fact_call", "fact_channel_message", "bridge_call_participant", "bridge_sharing_grantee"),
+    *("agg_collaboration_day", "agg_group_day", "agg_person_day", "agg_site_exposure"),
+    *("current_sharing_link", "department_collaboration_week", "department_week", "response_week"),
+    *("ledger_row_provenance", "minimum_group_size"),
+)
+"""What the pages of insights are made of. The role is for the application alone, which asks who looks at a page."""
 
 MAKE = {
     "mssql": "IF DATABASE_PRINCIPAL_ID('{role}') IS NULL CREATE ROLE {role}",
@@ -41,10 +52,10 @@ def roles(connection: sa.Connection) -> Mapping[str, Sequence[str]]:
     """
     if connection.dialect.name == "mssql":
         everything = (*(table.name for table in (*MART_TABLES, data_dictionary)), *VIEWS)
-        return {READER: everything, GROUP_READER: OF_GROUPS}
+        return {READER: everything, INSIGHTS_READER: OF_INSIGHTS, GROUP_READER: OF_GROUPS}
     if connection.dialect.name == "postgresql":
         number = connection.scalar(sa.text("SELECT oid FROM pg_database WHERE datname = current_database()"))
-        return {f"{GROUP_READER}_{number}": OF_GROUPS}
+        return {f"{INSIGHTS_READER}_{number}": OF_INSIGHTS, f"{GROUP_READER}_{number}": OF_GROUPS}
     raise OptionRefusedError(f"{connection.dialect.name} has no roles; nothing was changed")
 
 

@@ -70,7 +70,8 @@ class Installer:
         application = _application(sold, purchase, parameters)
         group_id = purchase.target.group_id
         target = replace(purchase.target, runtime=_known_of(group_id))
-        is_new = Directory(self.state).by_object_id(target.runtime[IDENTITY_TYPE]["principalId"]) is None
+        principals = [known["principalId"] for kind, known in target.runtime.items() if kind.startswith(IDENTITY_TYPE)]
+        new = [one for one in principals if Directory(self.state).by_object_id(one) is None]
         Subscriptions(self.state).create(purchase.subscription_id, purchase.tenant_id)
         self.resources.delete_all(group_id)
         make_managed_group(self.resources, group_id, purchase.region, purchase.application_id)
@@ -83,8 +84,8 @@ class Installer:
             self._provision(deployed, target)
         except (O365PipelineError, TemplateError, CycleError) as error:
             self.resources.delete_all(group_id)
-            if is_new:
-                Directory(self.state).delete(target.runtime[IDENTITY_TYPE]["principalId"])
+            for principal in new:
+                Directory(self.state).delete(principal)
             self._now(application, "PUT", "Failed", _error(str(error)))
         else:
             application["properties"]["outputs"] = _typed(deployed.outputs)
@@ -131,16 +132,16 @@ class Installer:
                 resource = deployed.resources[identifier]
                 self._keep_document(identifier, resource)
                 if resource["type"] == IDENTITY_TYPE:
-                    resource = {**resource, "properties": self._identity(target)}
+                    resource = {**resource, "properties": self._identity(target, identifier)}
                 if resource["type"] == FACTORY_TYPE and "identity" in resource:
                     known = target.runtime[FACTORY_TYPE]["identity"]
                     resource = {**resource, "identity": {**resource["identity"], **known}}
                 kept = {key: value for key, value in resource.items() if key not in ("apiVersion", "dependsOn")}
                 self.resources.put({**_without_secrets(kept), "id": identifier, "name": named(identifier)})
 
-    def _identity(self, target: Target) -> dict[str, Any]:
-        """Adds the managed identity to its tenant, which alone gives it tokens; returns what Azure shows of it."""
-        known = dict(target.runtime[IDENTITY_TYPE])
+    def _identity(self, target: Target, identifier: str) -> dict[str, Any]:
+        """Adds a managed identity to its tenant, which alone gives it tokens; returns what Azure shows of it."""
+        known = dict(target.known_of(IDENTITY_TYPE, identifier) or {})
         Directory(self.state).add_managed_identity(
             known["clientId"], target.tenant_id, known["principalId"], secrets.token_hex()
         )
@@ -159,10 +160,13 @@ def _known_of(group_id: str) -> dict[str, Mapping[str, Any]]:
     def own(what: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{what} of {group_id.lower()}"))
 
-    identity = {"principalId": own("the identity's principal"), "clientId": own("the identity's client")}
+    identities = {
+        kind: {"principalId": own(f"the {whose} principal"), "clientId": own(f"the {whose} client")}
+        for kind, whose in ((IDENTITY_TYPE, "identity's"), (f"{IDENTITY_TYPE}/insights", "application's"))
+    }
     return {
         **RUNTIME,
-        IDENTITY_TYPE: identity,
+        **identities,
         FACTORY_TYPE: {"identity": {"principalId": own("the factory's principal")}},
     }
 

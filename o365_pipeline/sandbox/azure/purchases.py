@@ -48,6 +48,8 @@ class Purchase:
     groups: tuple[str, ...] = ()
     secret: str = SOME_SECRET
     """The secret of the purchaser's application; empty where it is to be put into the vault later."""
+    insights_client_id: str = ""
+    """The application that the purchaser's people sign in to insights with; empty where there is no insights."""
 
     @property
     def application_id(self) -> str:
@@ -72,6 +74,9 @@ class Purchase:
             "extractGroups": list(self.groups),
             "uiApplicationId": "",
             "uiApplicationSecret": "",
+            "insightsApplicationId": self.insights_client_id,
+            "insightsApplicationSecret": self.secret if self.insights_client_id else "",
+            "insightsAnalysts": [],
         }
 
     @property

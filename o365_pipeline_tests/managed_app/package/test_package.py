@@ -63,7 +63,7 @@ def test_the_package_of_a_plan_installs_that_plan_and_asks_for_no_other(plan: st
     wizard, template = json.loads(package.files[WIZARD]), json.loads(package.files[TEMPLATE])
     chosen = answers(wizard, "westeurope", APPLICATION)
 
-    passwords = {"applicationSecret": "", "uiApplicationSecret": ""}
+    passwords = {"applicationSecret": "", "uiApplicationSecret": "", "insightsApplicationSecret": ""}
     deployed = deploy(template, **{**outputs(wizard, chosen), **passwords})
 
     assert validate(package) == []

@@ -43,6 +43,9 @@ EXAMPLE = text(offer())
         "The approval is for all of it or for nothing",
         "o365-pipeline mart admit <name of the group> <its object id>",
         "Data stays in your subscription",
+        "o365-pipeline mart admit-insights $(out insightsIdentity) $(out insightsClientId)",
+        "$(out insights).auth/login/aad/callback",
+        "--set appRoleAssignmentRequired=true",
     ],
 )
 def test_a_purchaser_is_told(told: str) -> None:

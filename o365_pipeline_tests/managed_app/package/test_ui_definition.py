@@ -69,7 +69,7 @@ def test_the_outputs_are_parameters_of_the_template_and_what_is_left_out_has_a_d
     left_out = set(TEMPLATE["parameters"]) - set(wizard()["parameters"]["outputs"])
 
     assert set(wizard()["parameters"]["outputs"]) <= set(TEMPLATE["parameters"])
-    assert left_out == {"applicationTenantId", "customerSettings", "installedOn", "uiPeople"}
+    assert left_out == {"applicationTenantId", "customerSettings", "installedOn", "insightsRelations", "uiPeople"}
     assert all("defaultValue" in TEMPLATE["parameters"][name] for name in left_out)
 
 
@@ -84,7 +84,9 @@ def test_the_steps_are_gone_through_in_order() -> None:
     parameters = wizard()["parameters"]
 
     assert parameters["config"]["isWizard"] is True
-    assert [step["name"] for step in parameters["steps"]] == ["terms", "data", "application", "pages", "plan"]
+    assert [step["name"] for step in parameters["steps"]] == [
+        *("terms", "data", "application", "pages", "insights", "plan")
+    ]
 
 
 def test_the_terms_are_linked_and_have_to_be_accepted() -> None:
@@ -138,7 +140,7 @@ def test_everything_that_is_answered_explains_itself() -> None:
         if one["type"] not in ("Microsoft.Common.InfoBox", "Microsoft.Common.TextBlock")
     ]
 
-    assert len(asked) == 10
+    assert len(asked) == 13
     assert all(one["toolTip"] for one in asked)
 
 
@@ -183,6 +185,11 @@ def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) 
         ("customer", "Contoso Ltd.", False),
         ("uiApplicationId", "", True),
         ("uiApplicationId", "someone", False),
+        ("insightsApplicationId", "", True),
+        ("insightsApplicationId", APPLICATION_ID, True),
+        ("insightsApplicationId", "someone", False),
+        ("insightsAnalysts", ", ".join(GROUPS * 25), True),
+        ("insightsAnalysts", "analysts", False),
         ("extractGroups", GROUPS[0], True),
         ("extractGroups", ", ".join(GROUPS * 5), True),
         ("extractGroups", ", ".join([*GROUPS * 5, GROUPS[0]]), False),
@@ -195,6 +202,22 @@ def test_the_approximate_cost_follows_the_number_of_users(users: int, sku: str) 
 )
 def test_what_cannot_be_meant_is_not_taken(name: str, value: str, taken: bool) -> None:
     assert accepts(name, value) is taken
+
+
+def test_insights_is_not_signed_in_to_with_the_application_of_the_pipelines_pages() -> None:
+    [_, differs] = element("insightsApplicationId")["constraints"]["validations"]
+
+    def takes(insights: str, pages: str) -> Any:
+        return filled(insightsApplicationId=insights, uiApplicationId=pages).evaluate(differs["isValid"])
+
+    assert takes("", "") is True
+    assert takes(APPLICATION_ID, APPLICATION_OBJECT_ID) is True
+    assert takes(APPLICATION_OBJECT_ID.lower(), APPLICATION_OBJECT_ID.upper()) is False
+
+
+def test_the_groups_of_analysts_are_handed_on_as_a_list() -> None:
+    assert outputs(wizard(), filled(insightsAnalysts=f"{GROUPS[0]}, {GROUPS[1]}"))["insightsAnalysts"] == GROUPS
+    assert outputs(wizard(), filled())["insightsAnalysts"] == []
 
 
 def test_it_is_told_how_the_applications_object_id_is_found() -> None:

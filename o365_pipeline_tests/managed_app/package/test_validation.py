@@ -165,7 +165,7 @@ def test_what_is_wrong_with_a_template_is_told(change: Change, path: str, messag
             "name an element of a step",
         ),
         (
-            lambda w: element(w, 4, "cost1").update(visible="[is(steps('plan').sku)]"),
+            lambda w: element(w, -1, "cost1").update(visible="[is(steps('plan').sku)]"),
             "visible",
             "no such function: is",
             "name an element",
@@ -183,7 +183,7 @@ def test_what_is_wrong_with_a_template_is_told(change: Change, path: str, messag
             "add an output sku",
         ),
         (
-            lambda w: element(w, 4, "sku")["constraints"]["allowedValues"][0].update(value="huge"),
+            lambda w: element(w, -1, "sku")["constraints"]["allowedValues"][0].update(value="huge"),
             "parameters.outputs",
             "sku=huge is not allowed",
             "hand on what it declares",
@@ -201,7 +201,7 @@ def test_what_is_wrong_with_a_template_is_told(change: Change, path: str, messag
             "the same regions in both",
         ),
         (
-            lambda w: element(w, 4, "users").update(name="sku"),
+            lambda w: element(w, -1, "users").update(name="sku"),
             "steps.plan",
             "two elements are named sku",
             "name each its own way",
@@ -253,7 +253,7 @@ def test_a_secret_is_found_in_any_file_and_not_repeated(kind: str, file: str) ->
 def test_the_offers_own_secret_is_found_and_not_repeated() -> None:
     files = {**example_package().files, README: b"Sign in with open sesame."}
 
-    [problem] = validate(packed("package.zip", files), [SecretStr("open sesame"), SecretStr("another"), SecretStr("")])
+    [problem] = validate(packed("package.zip", files), [SecretStr("open sesame"), SecretStr("untold"), SecretStr("")])
 
     assert (problem.file, problem.path) == (README, "line 1")
     assert "the offer's own secret" in problem.message

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,8 @@ def test_the_sandbox_is_after_an_uninstallation_what_it_was_before_the_installat
     strict: World, offer: Offer, buy: Callable[..., Purchase], way: str
 ) -> None:
     state, directory = strict.factories.state, strict.entra.directory
-    bought, installer = buy(), Installer(state, lambda _: True, lambda _: None, strict.clock)
+    bought = replace(buy(), insights_client_id="33333333-0000-4000-8000-00000000000b")
+    installer = Installer(state, lambda _: True, lambda _: None, strict.clock)
     Subscriptions(state).create(bought.subscription_id, bought.tenant_id)
     directory.register(bought.client_id, bought.tenant_id)
     owner = directory.register("owner", bought.tenant_id)
@@ -302,6 +304,10 @@ def test_the_sandbox_is_after_an_uninstallation_what_it_was_before_the_installat
     group, outputs = bought.target.group_id, application["properties"]["outputs"]
     identity = directory.by_object_id(outputs["identityObjectId"]["value"])
     assert identity
+    identities = Resources(state).of_type(IDENTITY_TYPE, group)
+    assert {one["name"] for one in identities} == {"o365-pipeline", outputs["insightsIdentity"]["value"]}
+    assert len({one["properties"][key] for one in identities for key in ("principalId", "clientId")}) == 4
+    assert outputs["insightsClientId"]["value"] in {one["properties"]["clientId"] for one in identities}
     directory.grant(identity, FEED, ACTIVITY_FEED_READ)
     use(strict, group, {name: entry["value"] for name, entry in outputs.items()})
     assert rows_of(state) != before[0]
