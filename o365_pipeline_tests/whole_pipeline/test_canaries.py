@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,12 +28,18 @@ from o365_pipeline.purge.plan import Plan
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.finished_homes import MAILS, data_request_of
 from o365_pipeline_tests.ledger_rows import NOW
+from o365_pipeline_tests.privacy_page import places_of
 from o365_pipeline_tests.runner import Runner, failure
 from o365_pipeline_tests.traces import files_naming
 
-PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"
+LISTED = places_of("Where people's data lies", "scratch/", "sandbox/")
 ANN, BOB, EVE = "Ann Canary", "Bob Birdseed", "Eve Ostrich"
 APPROVER, REASON = "approver.finch@contoso.example", "Grace Finch has looked at it"
+SECRETS = {
+    "address_salt": "canary-of-the-salt-0f3a97c25e81d4b6",
+    "notification_signature": "canary-of-the-signature-7c1e55b0a2",
+    "news_urls": "json://news.example/canary-of-the-channel",
+}
 DAY = "2026-11-16T10:00:00Z"
 DATASETS = (*MAILS, "SharePointSites_v1", "SharePointPermissions_v1")
 
@@ -131,6 +136,9 @@ def opened(folder: Path, **settings: Any) -> Deployment:
         sandbox_seconds=0,
         purge_grace_days=0,
         data_request=folder / f"{'-'.join(DATASETS)}.toml",
+        hash_outside_addresses=True,
+        own_domains=("contoso.example",),
+        **SECRETS,
         **settings,
     )
 
@@ -173,18 +181,6 @@ def identities(name: str) -> tuple[str, ...]:
     return (address(name)["emailAddress"]["address"], key(1 + (ANN, BOB).index(name)))
 
 
-class Listed:
-    """The places in the page's table, by whom they name; without those for a moment, and the sandbox's own."""
-
-    def __init__(self) -> None:
-        section = PRIVACY.read_text().split("\n## Where people's data lies\n")[1].split("\n## ")[0]
-        rows = re.findall(r"^\| `([\w./]+)`[^|]*\| ([^|]+?) \|", section, re.MULTILINE)
-        said = [(place, what) for place, what in rows if place not in ("scratch/", "sandbox/")]
-        self.nobody = {place for place, what in said if what.startswith("nobody")}
-        self.approvers = {place for place, what in said if what.startswith("who approved")}
-        self.people = {place for place, what in said if not what.startswith(("nobody", "who approved"))}
-
-
 def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_purge_in_none(
     deployment: Deployment,
     customer: Customer,
@@ -194,7 +190,7 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level("DEBUG")
-    runner, request, listed = Runner(deployment, instance), customer.data_request, Listed()
+    runner, request = Runner(deployment, instance), customer.data_request
     deployment.sandbox.register(customer.tenant_id, request, [customer.sink])
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.APPROVED, APPROVER, REASON)
     read_decisions(deployment, customer)
@@ -205,16 +201,17 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     execute(runner, customer, replay_request(ReplayConfig(customer=customer.name)))
     write_reports(runner, customer)
     assert "Somebody&#39;s OneDrive" in (deployment.home / "report.html").read_text()
-    assert places(deployment, ANN, BOB, EVE) == listed.people
-    assert places(deployment, ANN) == listed.people
-    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == listed.approvers
+    assert places(deployment, ANN, BOB, EVE) == LISTED.people
+    assert places(deployment, ANN) == LISTED.people
+    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == LISTED.approvers
+    assert named(deployment, SECRETS.values()) == set()
 
     denying = Runner(opened(tmp_path, deny_people=identities(ANN)), instance)
     assert denying.execute(LANDING_JOB, dict(landing.tags), denying.keys("curated", "mart")).success
     # SQLite keeps deleted rows in its file's free pages, until a purge compacts it.
     deployment.database.compact()
     assert named(deployment, identities(ANN)) == {"lake/raw/"}
-    assert places(deployment, BOB) == listed.people
+    assert places(deployment, BOB) == LISTED.people
 
     lake = deployment.lakes.of(customer)
     for name in (ANN, EVE):
@@ -224,7 +221,7 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     execute(runner, customer, purge_request(customer.name))
 
     assert places(deployment, ANN, EVE) == set()
-    assert places(deployment, BOB) == listed.people
+    assert places(deployment, BOB) == LISTED.people
 
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     expired = Plan(
@@ -233,7 +230,7 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     deletion.begin(deployment.database, expired, NOW)
     execute(runner, customer, purge_request(customer.name))
 
-    assert places(deployment, BOB) == listed.people - {"lake/raw/", "lake/quarantine/", "lake/user_rows/"}
+    assert places(deployment, BOB) == LISTED.people - {"lake/raw/", "lake/quarantine/", "lake/user_rows/"}
 
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.DENIED, APPROVER)
     read_decisions(deployment, customer)
@@ -241,9 +238,12 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     write_reports(runner, customer)
 
     assert places(deployment, ANN, BOB, EVE) == set()
-    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == listed.approvers
+    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == LISTED.approvers
+    assert named(deployment, SECRETS.values()) == set()
     told = "\n".join([caplog.text, *capfd.readouterr()])
-    assert not [word for word in ("Canary", "Birdseed", "Ostrich", "Finch", key(1), key(2)) if word in told]
+    assert not [
+        word for word in (*SECRETS.values(), "Canary", "Birdseed", "Ostrich", "Finch", key(1), key(2)) if word in told
+    ]
     assert [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()] == []
 
 
@@ -253,4 +253,4 @@ def write_reports(runner: Runner, customer: Customer) -> None:
     result = job.execute_in_process(instance=runner.instance, partition_key=customer.name, asset_selection=[REPORT])
     assert result.success, failure(result)
     write_report(runner.deployment, customer)
-    assert [place for place in Listed().nobody if not (runner.deployment.home / place).exists()] == []
+    assert [place for place in LISTED.nobody if not (runner.deployment.home / place).exists()] == []
