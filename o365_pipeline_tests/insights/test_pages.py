@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
+from o365_pipeline.insights.downloads import csv_of
 from o365_pipeline.insights.look import NOT_TOLD
 from o365_pipeline.insights.pages import insights_app
 from o365_pipeline.insights.report import report
@@ -187,6 +188,24 @@ def test_what_is_open_for_most_is_fixed_first(sign_in: SignIn, hand_made: Databa
     assert "5 sites with permissions of their own 4 of them open to more than named people" in page
     assert "1 open to whoever has a link 1 such links" in page
     assert "Closed" not in page.partition("What to fix first")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=cmd()", "'=cmd()"),
+        ("\uff1dcmd()", "'\uff1dcmd()"),
+        # Where commas are decimal, a semicolon ends a cell.
+        ("Sales;=cmd()", "Sales;'=cmd()"),
+        ("Sales;\t-1+cmd()", "Sales;\t'-1+cmd()"),
+        ("Sales\n@cmd()", "Sales\n'@cmd()"),
+        ("https://contoso.example/a?b=1;c=2 - all", "https://contoso.example/a?b=1;c=2 - all"),
+    ],
+)
+def test_no_cell_of_a_download_begins_a_formula_wherever_a_spreadsheet_takes_it_to_begin(
+    name: str, written: str
+) -> None:
+    assert rows(bytes(csv_of("sites", ["title"], [[name]]).body).decode()) == [{"title": written}]
 
 
 def test_a_sites_name_is_no_formula_and_no_markup(sign_in: SignIn, hand_made: Database) -> None:
