@@ -217,7 +217,7 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     for name in (ANN, EVE):
         asked = address(name)["emailAddress"]["address"]
         person = find_person(deployment.marts, lake, customer, asked, [name])
-        erasure.begin(deployment.database, customer, asked, person, "asked for it", NOW)
+        erasure.begin(deployment.database, customer, asked, person, f"{name} asked for it", NOW)
     execute(runner, customer, purge_request(customer.name))
 
     assert places(deployment, ANN, EVE) == set()
