@@ -250,6 +250,10 @@ def test_calls_are_told_of_where_enough_people_took_part_in_them_and_in_the_othe
         add(connection, bridge_call_participant, call_id="c2", participant_id="s1", person_id="s1")
     assert f"2026-01, call 2 16 {NOT_TOLD}" in overview()
 
+    with hand_made.begin() as connection:
+        connection.execute(sa.update(fact_call).where(fact_call.c.call_id == "c1").values(duration_minutes=None))
+    assert f"2026-01, call 2 {NOT_TOLD} {NOT_TOLD}" in overview()
+
 
 def test_a_channel_is_told_of_where_enough_people_write_and_its_replies_where_enough_reply(
     hand_made: Database, customers: Customers
