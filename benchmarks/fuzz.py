@@ -1,9 +1,10 @@
-"""A fuzzer: malformed rows, configurations, offers, packages, notifications and records of the feed.
+"""A fuzzer: malformed rows, days, configurations, offers, packages, notifications and records of the feed.
 
 Each ends in a row's place, or in one line and the right status; none in a traceback, none takes more than ten seconds
 or a gigabyte. How to read it: a line for each kind of fault, with the file that holds the input, and at the end how
 many inputs of each kind were taken and refused. The exit status is 1 if there was a fault. The same seed draws the same
-inputs. With `--guided`, where the library atheris is installed, new inputs are made of those that reached new code.
+inputs. Days are loaded into PostgreSQL where it is installed, else into SQLite. With `--guided`, where the library
+atheris is installed, new inputs are made of those that reached new code.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-KINDS = ("rows", "customers", "requests", "offers", "rates", "assumptions", "packages", "notifications", "feed")
+import sqlalchemy as sa
+
+from o365_pipeline_tests.deploy.services import postgres, postgres_programs
+
+KINDS = ("rows", "days", "customers", "requests", "offers", "rates", "assumptions", "packages", "notifications", "feed")
 
 
 def main() -> int:
@@ -37,11 +44,22 @@ def main() -> int:
     from o365_pipeline_tests.fuzz.kinds import kinds
     from o365_pipeline_tests.fuzz.session import fuzz
 
-    with tempfile.TemporaryDirectory(prefix="o365-fuzz-work-") as work:
-        all_kinds = kinds(Path(work), options.rows)
+    with tempfile.TemporaryDirectory(prefix="o365-fuzz-work-") as work, _mart() as mart:
+        all_kinds = kinds(Path(work), options.rows, mart)
         chosen = {name: all_kinds[name] for name in options.kind or KINDS}
         faults = fuzz(chosen, options.seed, options.inputs, options.rows, kept, options.verbose)
     return 1 if faults else 0
+
+
+@contextmanager
+def _mart() -> Iterator[sa.URL | None]:
+    """A database of PostgreSQL for days, where it is installed."""
+    if programs := postgres_programs():
+        with postgres(programs) as server:
+            yield sa.make_url(server.create("fuzz"))
+    else:
+        print("days are loaded into SQLite: Debian's package postgresql is not installed", file=sys.stderr)
+        yield None
 
 
 def _options() -> argparse.Namespace:

@@ -3,6 +3,8 @@
 What belongs here: exception classes only. The rules that raise them live in their stages.
 """
 
+from typing import ClassVar
+
 LONGEST_MESSAGE = 2_000
 
 
@@ -17,12 +19,17 @@ def one_line(text: str) -> str:
 class O365PipelineError(Exception):
     """An error that the pipeline can explain to its user; the terminal shows the message alone, in one line."""
 
+    lasts: ClassVar[bool] = False
+    """Whether to try again without doing anything about it changes nothing."""
+
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
 
 
 class SettingsError(O365PipelineError):
     """A setting is missing or wrong; the message names it and gives an example."""
+
+    lasts = True
 
 
 class DatabaseError(O365PipelineError):
@@ -40,6 +47,8 @@ class OptionRefusedError(O365PipelineError):
 class UsageError(O365PipelineError):
     """The user asked for something that does not exist: an unknown dataset, column, customer, or a malformed date."""
 
+    lasts = True
+
 
 class TemplateError(O365PipelineError):
     """Azure would refuse a template or a wizard of a managed application; the message names the expression."""
@@ -47,6 +56,8 @@ class TemplateError(O365PipelineError):
 
 class NotAuthorizedError(O365PipelineError):
     """No approval in force covers the request; the message names Data Connect's rule."""
+
+    lasts = True
 
 
 class FeedUnreadError(NotAuthorizedError):
@@ -92,6 +103,8 @@ class RunInDoubtError(ExtractionError):
 class FactoryRunFailedError(ExtractionError):
     """A factory run ended without data; the message carries the factory's reason."""
 
+    lasts = True
+
 
 class PublishError(O365PipelineError):
     """Azure or Partner Center did not accept the offer; the message says what to do."""
@@ -103,6 +116,8 @@ class LakeError(O365PipelineError):
 
 class LandingError(O365PipelineError):
     """The files in the lake differ from what the factory reported."""
+
+    lasts = True
 
 
 class DamagedLandingError(LandingError):

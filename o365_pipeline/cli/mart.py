@@ -60,7 +60,8 @@ def show(customer_name: str | None, answer: Answer) -> None:
 def query(customer_name: str | None, sql: str, answer: Answer) -> None:
     """Ask the mart one question in its database's SQL; nothing is changed, whatever it says.
 
-    What it gives may be personal data. `-` reads the SQL from the standard input.
+    SQL Server cannot be kept from it: there the database's user must be one who may only read. A superuser of
+    PostgreSQL is refused. What it gives may be personal data. `-` reads the SQL from the standard input.
     """
     text = sys.stdin.read() if sql == "-" else sql
     columns, rows = read_only.rows_of(_database(load(), customer_name), text)

@@ -84,7 +84,7 @@ def export(person: str, folder: Path, reason: str, names: tuple[str, ...], custo
         "curated_rows": copy.rows_of(*CURATED_STAGES),
         "mart_rows": copy.rows_of("mart"),
     }
-    request_id = erasure.note_export(deployment.database, customer, person, reason, rows, now)
+    request_id = erasure.note_export(deployment.database, customer, person, found, reason, rows, now)
     for line in copy.damaged:
         click.echo(f"o365-pipeline: not read: {line}", err=True)
     click.echo(

@@ -17,7 +17,7 @@ from o365_pipeline.cli.terminal import Answer, answering
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.mart.loading import loaded_days
-from o365_pipeline.purge import clock, deletion
+from o365_pipeline.purge import clock, deletion, erasure
 from o365_pipeline.purge.job import announced, next_plan, purge_request
 from o365_pipeline.purge.live_data import dead_objects
 from o365_pipeline.purge.plan import Plan, next_purge_at
@@ -37,8 +37,8 @@ from o365_pipeline.raw.lake import Lake
 def purge(
     customer_name: str | None, dry_run: bool, although_in_doubt: bool, clock_is_right: bool, answer: Answer
 ) -> None:
-    """Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the purge
-    sensor and the schedule do; show the record.
+    """Delete what no approval has covered for longer than the grace, and what is older than it is kept, and finish
+    erasures of people that were begun, as the purge sensor and the schedule do; show the record.
     """
     deployment = load()
     customer = deployment.customers.chosen(customer_name)
@@ -49,13 +49,17 @@ def purge(
     plan = next_plan(deployment.database, customer, now, although_in_doubt)
     if customer.legal_hold:
         answer.note(f"{customer.name}: legal hold ({customer.legal_hold}), nothing is deleted until it is lifted")
-    if plan is None:
+    begun = len(erasure.unfinished(deployment.database, customer))
+    if begun and dry_run:
+        answer.note(f"{customer.name}: {begun:,} erasures of people were begun and would be finished")
+    if plan is None and not begun:
         coming = next_purge_at(deployment.database, customer, now)
         when = f"; {announced(deployment.database, customer, coming, now)}" if coming else ""
         answer.note(f"{customer.name}: nothing is to be purged now{when}")
     elif dry_run:
-        lake = deployment.lakes.of(customer)
-        answer.note(f"{customer.name}: {_told(plan, deployment, customer, lake)} would be deleted ({plan.reason})")
+        if plan:
+            told = _told(plan, deployment, customer, deployment.lakes.of(customer))
+            answer.note(f"{customer.name}: {told} would be deleted ({plan.reason})")
     else:
         customer.check_may_delete()
         clock.check(deployment.database, now)

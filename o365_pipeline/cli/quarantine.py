@@ -14,7 +14,7 @@ import click
 import dagster as dg
 import duckdb
 
-from o365_pipeline.cli.terminal import DAY, Answer, answering
+from o365_pipeline.cli.terminal import DAY, Answer, answering, printable
 from o365_pipeline.curated.quarantine import Rejected, Selection, lock, opened, summary
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
@@ -75,7 +75,8 @@ def show(customer_name: str | None, dataset_name: str, day: dt.datetime, reason:
             "SELECT file, line, reason, raw FROM quarantine ORDER BY file, line, reason LIMIT ?", [limit]
         )
         for row in found.fetchall():
-            click.echo(json.dumps(dict(zip(("file", "line", "reason", "raw"), row, strict=True)), ensure_ascii=False))
+            told = dict(zip(("file", "line", "reason", "raw"), row, strict=True))
+            click.echo(printable(json.dumps(told, ensure_ascii=False)))
 
 
 @quarantine.command()

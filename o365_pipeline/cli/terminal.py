@@ -35,6 +35,15 @@ WHOLE = 10_000
 """Columns of an output that is no terminal: no table is folded where a program or a file takes it."""
 
 
+COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal takes for commands, or orders letters by, and halves of letters."""
+
+
+def printable(text: str) -> str:
+    """Returns a text, or JSON, that tells a terminal to do nothing: whoever names a site or writes a mail may try."""
+    return COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def stdout() -> Console:
     """Returns the console for a command's answers; where it is piped, tables are as wide as what they hold."""
     console = Console(highlight=False, markup=False, emoji=False)
@@ -80,7 +89,7 @@ class Answer:
         if self._form is None:
             if line:
                 for row in body:
-                    click.echo(line(*row))
+                    click.echo(printable(line(*row)))
             else:
                 stdout().print(table(title, columns, [*body, *([total] if total else [])]))
             return
@@ -88,8 +97,10 @@ class Answer:
         first = [*(of or {}).values()]
         known = self._parts.setdefault(name, [])
         if self._form == "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerows([*([] if known else [names]), *([*first, *row] for row in body)])
+            lines = [*([] if known else [names]), *([*first, *row] for row in body)]
+            if sys.stdout.isatty():
+                lines = [[printable(value) if isinstance(value, str) else value for value in row] for row in lines]
+            csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
         known.extend(dict(zip(names, [*first, *row], strict=True)) for row in body)
         if total:
             self._parts[f"{name}_total"] = dict(zip(names, [*first, *total], strict=True))
@@ -99,12 +110,12 @@ class Answer:
         if self._form == "json":
             self._parts.setdefault("notes", []).append(text)
         else:
-            click.echo(text, err=self._form == "csv")
+            click.echo(printable(text), err=self._form == "csv")
 
     def end(self) -> None:
         """Prints what is printed when all is there."""
         if self._form == "json" and self._parts:
-            click.echo(json.dumps(self._parts, indent=2, ensure_ascii=False, default=_json_value))
+            click.echo(printable(json.dumps(self._parts, indent=2, ensure_ascii=False, default=_json_value)))
 
 
 def answering(*, as_csv: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -179,4 +190,4 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) 
 def _cell(value: object) -> str:
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else "" if value is None else printable(str(value))

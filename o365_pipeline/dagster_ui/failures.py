@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -53,8 +53,13 @@ STATES = {
 }
 """What a SQLSTATE means that begins so."""
 
-LASTING = ("disk is full", "no right", "damaged", "no database", "more memory or disk")
-"""What no repetition by itself ends."""
+LASTING = frozenset(
+    {
+        *("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CORRUPT", "SQLITE_NOTADB"),
+        *("531", "42501"),
+    }
+)
+"""Those of these codes and states that no repetition by itself ends."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +68,15 @@ class Told:
 
     line: str
     was_foreseen: bool = True
-
-    @property
-    def lasts(self) -> bool:
-        """Whether to try again without doing anything about it changes nothing."""
-        return any(words in self.line for words in LASTING)
+    lasts: bool = False
+    """Whether to try again without doing anything about it changes nothing."""
 
 
 def told(error: BaseException) -> Told:
     """Reads an exception, and those that it came from."""
     for cause in _causes(error):
-        if line := _line(cause):
-            return Told(line)
+        if found := _told(cause):
+            return found
     return Told(f"{type(error).__name__}: this was not foreseen", was_foreseen=False)
 
 
@@ -86,9 +88,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _line(error: BaseException) -> str | None:
+def _told(error: BaseException) -> Told | None:
     if isinstance(error, O365PipelineError):
-        return str(error)
+        return Told(str(error), lasts=error.lasts)
     if isinstance(error, (DBAPIError, sqlite3.Error)):
         return _of_database(error)
     if isinstance(error, duckdb.Error):
@@ -96,39 +98,42 @@ def _line(error: BaseException) -> str | None:
     if isinstance(error, AzureError):
         return _of_azure(error)
     if isinstance(error, MemoryError):
-        return f"memory is used up: set O365_MEMORY_MB and O365_THREADS lower, {AGAIN}"
+        return Told(f"memory is used up: set O365_MEMORY_MB and O365_THREADS lower, {AGAIN}")
     if isinstance(error, OSError):
         return _of_system(error)
     return None
 
 
-def _of_system(error: OSError) -> str | None:
+def _of_system(error: OSError) -> Told | None:
     where = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "a file"
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     if error.errno in FULL:
-        return f"{where} cannot be written, the disk is full ({reason}): {ROOM}"
+        return Told(f"{where} cannot be written, the disk is full ({reason}): {ROOM}", lasts=True)
     if error.errno in NO_RIGHT:
-        return f"{where}: there is no right to it ({reason}): {RIGHTS}"
+        return Told(f"{where}: there is no right to it ({reason}): {RIGHTS}", lasts=True)
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "too many files are open at once: raise the limit (ulimit -n), and repeat"
+        return Told("too many files are open at once: raise the limit (ulimit -n), and repeat")
     if isinstance(error, (ConnectionError, TimeoutError)):
-        return f"a service does not answer ({reason}): see that it runs and can be reached, and repeat"
-    return f"{where}: {reason}" if error.filename else None
+        return Told(f"a service does not answer ({reason}): see that it runs and can be reached, and repeat")
+    return Told(f"{where}: {reason}") if error.filename else None
 
 
-def _of_database(error: DBAPIError | sqlite3.Error) -> str | None:
+def _of_database(error: DBAPIError | sqlite3.Error) -> Told | None:
     cause = (error.orig if isinstance(error, DBAPIError) else error) or error
     where = next(iter(getattr(error, "__notes__", ())), "a database below O365_HOME")
     if isinstance(cause, sqlite3.Error):
-        code = str(getattr(cause, "sqlite_errorname", ""))
-        meaning = next((text for name, text in SQLITE.items() if code.startswith(name)), None)
-        return f"{where}: {meaning} ({code})" if meaning else None
+        return _of_code(where, str(getattr(cause, "sqlite_errorname", "")), SQLITE)
     state = str(getattr(cause, "pgcode", None) or next(iter(cause.args), ""))
-    if meaning := next((text for start, text in STATES.items() if state[:5].startswith(start)), None):
-        return f"{where}: {meaning} ({state[:5]})"
+    if found := _of_code(where, state[:5], STATES):
+        return found
     if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_without_state(cause)):
-        return f"{where}: {UNANSWERED}"
+        return Told(f"{where}: {UNANSWERED}")
     return None
+
+
+def _of_code(where: str, code: str, meanings: Mapping[str, str]) -> Told | None:
+    start = next((start for start in meanings if code.startswith(start)), None)
+    return Told(f"{where}: {meanings[start]} ({code})", lasts=start in LASTING) if start else None
 
 
 def _is_without_state(error: BaseException) -> bool:
@@ -136,18 +141,19 @@ def _is_without_state(error: BaseException) -> bool:
     return type(error).__name__ == "OperationalError" and getattr(error, "pgcode", "") is None
 
 
-def _of_duckdb(error: duckdb.Error) -> str | None:
+def _of_duckdb(error: duckdb.Error) -> Told | None:
     words = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return f"the work needs more memory or disk than there is: set O365_MEMORY_MB higher, or {ROOM}"
+        line = f"the work needs more memory or disk than there is: set O365_MEMORY_MB higher, or {ROOM}"
+        return Told(line, lasts=True)
     if any(os.strerror(number) in words for number in FULL):
-        return f"a file of work in progress cannot be written, the disk is full: {ROOM}"
+        return Told(f"a file of work in progress cannot be written, the disk is full: {ROOM}", lasts=True)
     if isinstance(error, duckdb.IOException):
-        return f"a file below O365_HOME cannot be read or written (DuckDB): see that the disk works, {AGAIN}"
+        return Told(f"a file below O365_HOME cannot be read or written (DuckDB): see that the disk works, {AGAIN}")
     return None
 
 
-def _of_azure(error: AzureError) -> str:
+def _of_azure(error: AzureError) -> Told:
     if isinstance(error, HttpResponseError) and error.status_code:
-        return f"a service of Azure's answered HTTP {error.status_code}; `o365-pipeline doctor` says which"
-    return f"a service of Azure's does not answer ({type(error).__name__}); `o365-pipeline doctor` says which"
+        return Told(f"a service of Azure's answered HTTP {error.status_code}; `o365-pipeline doctor` says which")
+    return Told(f"a service of Azure's does not answer ({type(error).__name__}); `o365-pipeline doctor` says which")

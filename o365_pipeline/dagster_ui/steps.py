@@ -16,15 +16,6 @@ import dagster as dg
 from o365_pipeline.dagster_ui.failures import told
 from o365_pipeline.dagster_ui.retries import INTERRUPTIONS
 from o365_pipeline.dagster_ui.run_processes import note_process
-from o365_pipeline.errors import (
-    FactoryRunFailedError,
-    LakeError,
-    LandingError,
-    NotAuthorizedError,
-    PublishError,
-    SettingsError,
-    UsageError,
-)
 
 
 @contextmanager
@@ -33,10 +24,6 @@ def working_on(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Ite
     note_process(context)
     try:
         yield
-    except (LakeError, PublishError) as error:
-        raise dg.Failure(str(error)) from error
-    except (NotAuthorizedError, FactoryRunFailedError, LandingError, SettingsError, UsageError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     except (dg.Failure, *INTERRUPTIONS):
         raise
     except Exception as error:

@@ -26,6 +26,7 @@ class Calls:
     kind: str
     calls: int
     mean_minutes: float | None
+    """None where few people were in the calls whose length is known."""
     with_outsiders: int | None
     """Calls with somebody of another organization; None where few people were in them, or in the others."""
 
@@ -46,6 +47,7 @@ def calls(reader: Reader) -> Sequence[Calls]:
     year, month = (sa.extract(part, call.date_key) for part in ("year", "month"))
     group = (year, month, call.kind)
     outside = call.external_count > 0
+    is_timed = call.duration_minutes.is_not(None)
     is_recent = reader.is_recent(fact_call)
     counted = sa.select(
         *group,
@@ -60,16 +62,16 @@ def calls(reader: Reader) -> Sequence[Calls]:
         sa.func.count(sa.distinct(participant.participant_id)),
         *(
             sa.func.count(sa.distinct(sa.case((did, participant.participant_id))))
-            for did in (outside, sa.not_(outside))
+            for did in (outside, sa.not_(outside), is_timed)
         ),
     ).select_from(fact_call.join(bridge_call_participant, sa.and_(*same)))
     took_part = {tuple(row[:3]): row[3:] for row in reader.rows(people.where(is_recent).group_by(*group))}
     found = []
     for *key, count, minutes, timed, external in reader.rows(counted.where(is_recent).group_by(*group)):
-        everybody, in_those, in_others = took_part.get(tuple(key), (0, 0, 0))
+        everybody, in_those, in_others, in_timed = took_part.get(tuple(key), (0, 0, 0, 0))
         if everybody >= reader.group_size:
             is_told = all(reader.is_told_of(number) for number in (in_those, in_others))
-            mean = float(minutes) / timed if timed else None
+            mean = float(minutes) / timed if timed and reader.is_told_of(in_timed) else None
             kind = key[2] or "other"
             found.append(Calls(int(key[0]), int(key[1]), kind, count, mean, int(external) if is_told else None))
     return sorted(found, key=lambda one: (one.year, one.month, one.kind))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula: whoever names a site must not run anything elsewhere."""
+FORMULA = re.compile(r"(^|[;|\t\r\n])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
+"""Where a formula begins for a spreadsheet: at the beginning of a cell, and after a semicolon, which ends a cell where
+commas are decimal, whatever quotes there are. Whoever names a site must not run anything elsewhere.
+"""
 
 
 def csv_of(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -26,6 +29,6 @@ def csv_of(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        return FORMULA.sub(r"\1\2'", value)
     return round(value, 4) if isinstance(value, float) else value

@@ -18,6 +18,9 @@ LOG = logging.getLogger("o365_pipeline.insights")
 TIMES_ITS_COST = 30
 """An answer stands for so many times as long as it took: whoever looks all the time keeps the mart busy for 3%."""
 
+MOST_SECONDS = 3600.0
+"""An older answer is shown no more: it may tell of somebody who was erased, or is left out, since it was made."""
+
 QUICK_SECONDS = 0.5
 """What took no longer is made anew while the page waits."""
 
@@ -88,8 +91,9 @@ class KeptAnswers:
 
     def _shown(self, key: Hashable, mart: Mart) -> _Kept | None:
         kept = self._kept.get(key)
-        is_allowed = kept and kept.mart.days <= mart.days and kept.mart.group_size == mart.group_size
-        return kept if is_allowed else None
+        if kept is None or time.monotonic() - kept.made_at > MOST_SECONDS:
+            return None
+        return kept if kept.mart.days <= mart.days and kept.mart.group_size == mart.group_size else None
 
     def _made_anew(self, key: Hashable, mart: Mart, make: Callable[[], Any]) -> Future[None]:
         """Begins to make an answer, unless somebody has begun."""

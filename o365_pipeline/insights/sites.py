@@ -52,6 +52,7 @@ class Exposure:
     organization_links: int
     guest_grants: int
     specific_people_links: int
+    is_personal: bool
 
     @property
     def is_open(self) -> bool:
@@ -130,6 +131,7 @@ def exposures(reader: Reader, owner: str | None, limit: int) -> list[Exposure]:
             *(sa.func.max(column) for column in (named.url, named.title, named.owner_address)),
             sa.func.max(agg_site_exposure.c.sensitivity_label),
             *counted,
+            sa.func.max(sa.case((named.is_personal, 1), else_=0)),
         )
         .select_from(_exposed(owner))
         .where(reader.is_newest(agg_site_exposure), *_owned(owner))
@@ -137,7 +139,7 @@ def exposures(reader: Reader, owner: str | None, limit: int) -> list[Exposure]:
         .order_by(*(column.desc() for column in counted[1:]), agg_site_exposure.c.site_id)
         .limit(limit)
     )
-    return [Exposure(*row[:5], *(int(value) for value in row[5:])) for row in reader.rows(query)]
+    return [Exposure(*(*row[:5], *(int(value) for value in row[5:-1]), bool(row[-1]))) for row in reader.rows(query)]
 
 
 def oversharing(reader: Reader, owner: str | None = None) -> Oversharing:

@@ -21,6 +21,16 @@ from o365_pipeline.errors import UsageError
 READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 """What SQLite is asked for by a statement that only reads: https://www.sqlite.org/c3ref/c_alter_table.html."""
 
+REACHES_THE_MACHINE = """
+SELECT bool_or(pg_has_role(session_user, oid, 'MEMBER')) FROM pg_roles
+WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+"""
+"""Whether somebody reaches the machine of PostgreSQL's server; a superuser is a member of every role."""
+
+OPEN_CURSOR = """
+DO $$ DECLARE asked refcursor := 'asked'; BEGIN OPEN asked FOR EXECUTE current_setting('o365.asked'); END $$
+"""
+
 
 def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Returns the names of the columns and the rows.
@@ -29,13 +39,12 @@ def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ..
         UsageError: the statement fails, gives no rows, or would change something; the message holds no value.
     """
     with reading(database) as connection:
-        connection.execution_options(no_parameters=True)
         try:
-            found = connection.exec_driver_sql(sql.strip().rstrip(";"))
+            found = _asked(connection, sql.strip().rstrip(";"))
             if not found.returns_rows:
                 raise UsageError("the query gives no rows: a SELECT is wanted")
             return [*found.keys()], [tuple(map(_shown, row)) for row in found]
-        except (sa.exc.SQLAlchemyError, sqlite3.Warning) as error:
+        except (sa.exc.SQLAlchemyError, sqlite3.Warning, ValueError) as error:
             lines = str(getattr(error, "orig", None) or error).strip().splitlines()
             raise UsageError(f"the query failed: {lines[0] if lines else type(error).__name__}") from None
         finally:
@@ -43,9 +52,29 @@ def rows_of(database: Database, sql: str) -> tuple[list[str], list[tuple[Any, ..
             connection.invalidate()
 
 
+def _asked(connection: sa.Connection, sql: str) -> sa.CursorResult[Any]:
+    """Asks a question as one statement.
+
+    PostgreSQL's driver would send several, of which one may end the transaction that reads alone; a cursor is of one
+    statement that gives rows, whatever the text holds.
+    """
+    if connection.dialect.name != "postgresql":
+        return connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+    if connection.scalar(sa.text(REACHES_THE_MACHINE)):
+        raise UsageError(
+            "the database's user may read files and run programs of its server in SQL, as a superuser may: let "
+            "O365_MART_URL name one who may not"
+        )
+    connection.execute(sa.text("SELECT set_config('o365.asked', :sql, true)"), {"sql": sql})
+    connection.exec_driver_sql(OPEN_CURSOR)
+    return connection.exec_driver_sql("FETCH ALL FROM asked")
+
+
 @contextmanager
 def reading(database: Database) -> Iterator[sa.Connection]:
-    """Opens a connection that reads alone; SQL Server knows no such thing, so that there all is rolled back."""
+    """Opens a connection that reads alone; SQL Server knows no such thing, so that there all is rolled back that the
+    statements do not commit themselves.
+    """
     with replace(database, prepare=_for_readers(database.prepare)).engine.connect() as connection:
         try:
             yield connection
@@ -76,4 +105,4 @@ def _forbid_changes(connection: Any, _record: object) -> None:
 
 
 def _shown(value: object) -> object:
-    return value.hex() if isinstance(value, bytes) else value
+    return bytes(value).hex() if isinstance(value, (bytes, memoryview)) else value

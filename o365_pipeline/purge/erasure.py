@@ -55,7 +55,7 @@ def begin(database: Database, customer: Customer, asked: str, person: Person, re
             "customer": customer.name,
             "kind": ERASE,
             "person": digest,
-            "reason": truncated(reason, person_request.c.reason),
+            "reason": _told(reason, PersonRows(person)),
             "identity": person.model_dump_json(),
             "days": "[]",
             "started_at": naive_utc(now),
@@ -67,7 +67,13 @@ def begin(database: Database, customer: Customer, asked: str, person: Person, re
 
 
 def note_export(
-    database: Database, customer: Customer, asked: str, reason: str, rows: Mapping[str, int], now: dt.datetime
+    database: Database,
+    customer: Customer,
+    asked: str,
+    person: Person,
+    reason: str,
+    rows: Mapping[str, int],
+    now: dt.datetime,
 ) -> str:
     """Records that a copy of what is held was made, and of how many rows; returns the request's id."""
     request_id = uuid.uuid4().hex
@@ -78,7 +84,7 @@ def note_export(
             "customer": customer.name,
             "kind": EXPORT,
             "person": identity_digest(salt_of(connection, customer.name), asked.strip().lower()),
-            "reason": truncated(reason, person_request.c.reason),
+            "reason": _told(reason, PersonRows(person)),
             **rows,
             "started_at": naive_utc(now),
             "finished_at": naive_utc(dt.datetime.now(dt.UTC)),
@@ -149,8 +155,15 @@ def _note(database: Database, request_id: str, **values: Any) -> None:
     database.execute(person_request.update().where(person_request.c.request_id == request_id).values(values))
 
 
+def _told(reason: str, rows: PersonRows) -> str | None:
+    """Returns a reason as the ledger keeps it: without the person, whom it outlives."""
+    return truncated(rows.erased_text(reason), person_request.c.reason)
+
+
 def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows) -> None:
-    """Takes the person out of Microsoft's lists of whom it did not deliver, and out of records that are kept aside."""
+    """Takes the person out of Microsoft's lists of whom it did not deliver, out of records that are kept aside, and out
+    of what was written as the reason of a request.
+    """
 
     def work(connection: sa.Connection) -> None:
         for table, text, left_alone in (
@@ -162,5 +175,11 @@ def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows)
                 if (left := rows.erased_list(told) if table is operation else rows.erased(told, None)) != told:
                     of_record = table.c.customer == customer.name, table.c.record_id == record_id
                     connection.execute(table.update().where(*of_record).values({text.name: left or left_alone}))
+        of_customer = person_request.c.customer == customer.name
+        reasons = sa.select(person_request.c.request_id, person_request.c.reason).where(of_customer)
+        for request_id, reason in connection.execute(reasons).all():
+            if (left := _told(reason, rows)) != reason:
+                of_request = person_request.c.request_id == request_id
+                connection.execute(person_request.update().where(of_request).values(reason=left))
 
     database.run(work)

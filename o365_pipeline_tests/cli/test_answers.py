@@ -6,7 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from o365_pipeline.cli.main import cli
-from o365_pipeline.cli.terminal import Answer, answering
+from o365_pipeline.cli.terminal import COMMANDS, Answer, answering
 from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes
 
@@ -89,6 +89,28 @@ def test_a_table_that_is_piped_is_whole(monkeypatch: pytest.MonkeyPatch) -> None
     [row] = [line for line in CliRunner().invoke(wide).stdout.splitlines() if "aaa" in line]
     assert "a" * 300 in row
     assert "b" * 300 in row
+
+
+HOSTILE = "\x1b]52;c;ZXZpbA==\x07 \x9b2J \u202eexe.gnp \ud800 [link=https://evil.example]\u5c71\u3000\u7530[/]\n\u0645\u06cc\u200c\u062f"
+
+
+@pytest.mark.parametrize("form", [None, "json"])
+@pytest.mark.parametrize("line", [None, "of {}".format])
+def test_nothing_that_is_shown_tells_the_terminal_to_do_something(
+    capsys: pytest.CaptureFixture[str], form: str | None, line: Callable[..., str] | None
+) -> None:
+    answer = Answer(form)
+
+    answer.table("rows", "Sites", ["title"], [[HOSTILE]], line=line)
+    answer.note(HOSTILE)
+    answer.end()
+
+    told = capsys.readouterr()
+    assert COMMANDS.findall(told.out + told.err) == []
+    assert "\\u001b]52;c;ZXZpbA==" in told.out
+    assert "[link=https://evil.example]\u5c71\u3000\u7530[/]" in told.out
+    if form:
+        assert json.loads(told.out) == {"rows": [{"title": HOSTILE}], "notes": [HOSTILE]}
 
 
 @pytest.fixture

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from o365_pipeline.deployment import load
+from o365_pipeline.purge import erasure
+from o365_pipeline.purge.person import Person
 from o365_pipeline_tests.cli.conftest import Command
 from o365_pipeline_tests.finished_homes import MAILS, FinishedHomes, data_request_of
+from o365_pipeline_tests.ledger_rows import NOW
 from o365_pipeline_tests.traces import files_naming
 
 REASON = ("--reason", "asked for it")
@@ -106,18 +110,25 @@ def test_a_copy_is_not_written_over_another(home: Path, command: Command, tmp_pa
     assert (tmp_path / "person.jsonl").read_text() == "another's"
 
 
-def test_purge_says_before_what_is_too_old_and_then_deletes_it(
+def test_purge_says_before_what_is_too_old_or_was_begun_and_then_deletes_it(
     home: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, days in (("RAW", 1), ("QUARANTINE", 1), ("MART", 1), ("CURATED", 8)):
         monkeypatch.setenv(f"O365_KEEP_{name}_DAYS", str(days))
 
+    deployment = load()
+    [customer] = deployment.customers
+    asked = Person(identities=("ann@contoso.com",), names=())
+    request_id = erasure.begin(deployment.database, customer, "ann@contoso.com", asked, "asked", NOW)
+
     told = command("purge", "--dry-run").stdout
 
+    assert "contoso: 1 erasures of people were begun and would be finished" in told
     assert re.search(
         r"contoso: \d+ files \([\d,]+ bytes\) and 1 of the mart's days would be deleted \(older than it", told
     )
     assert list((home / "lake" / "raw").rglob("*.json"))
     assert command("purge").status == 0
     assert not [path for path in (home / "lake").rglob("*") if path.is_file()]
+    assert erasure.found(deployment.database, request_id).identity is None
     assert "nothing is to be purged now" in command("purge", "--dry-run").stdout

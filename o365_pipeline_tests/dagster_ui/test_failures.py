@@ -14,7 +14,7 @@ from azure.core.exceptions import ServiceRequestError
 
 from o365_pipeline.dagster_ui.failures import Told, told
 from o365_pipeline.database.database import Database, connectable
-from o365_pipeline.errors import SettingsError
+from o365_pipeline.errors import DatabaseUnavailableError, LandingError, SettingsError
 
 SECRET = "ada@contoso.example"
 
@@ -51,7 +51,9 @@ def of_server(cause: Exception, lost: bool = False) -> sa.exc.OperationalError:
         (of_server(PostgresError("57P01")), "the connection was lost", False),
         (of_server(PostgresError(None), lost=True), "the connection was lost", False),
         (of_server(OdbcError("08S01", SECRET)), "the connection was lost", False),
-        (of_server(PostgresError("42501")), "lacks a right", False),
+        (of_server(PostgresError("42501")), "lacks a right", True),
+        (LandingError("raw/part-0.json has other contents"), "other contents", True),
+        (DatabaseUnavailableError("the table dim_damaged is busy, which was damaged before"), "is busy", False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -73,7 +75,7 @@ def test_what_it_came_from_is_found_and_what_the_pipeline_says_is_taken_as_it_is
     error = RuntimeError(SECRET)
     error.__cause__ = SettingsError("O365_HOME: choose another")
 
-    assert told(error) == Told("O365_HOME: choose another")
+    assert told(error) == Told("O365_HOME: choose another", lasts=True)
 
 
 @pytest.mark.parametrize(

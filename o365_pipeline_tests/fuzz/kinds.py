@@ -51,6 +51,7 @@ from o365_pipeline.sandbox.customer import sandbox_customer
 from o365_pipeline_tests.consent.fakes import NOW, record
 from o365_pipeline_tests.curated.values import full_row
 from o365_pipeline_tests.fuzz import malformed
+from o365_pipeline_tests.fuzz.days import Days
 
 DAY = dt.date(2026, 11, 16)
 LONGEST_LINE = 2_010
@@ -385,11 +386,17 @@ class Rows:
         return {**full_row(dataset, chance.random() < 0.3), **keys, "puser": "u1", "rowinformation": information}
 
 
-def kinds(folder: Path, rows: int) -> dict[str, Kind]:
-    """All kinds, which work in an empty folder; a part of a landing has so many rows."""
-    database = mart_database(_sqlite(folder))
+def kinds(folder: Path, rows: int, mart: sa.URL | None = None) -> dict[str, Kind]:
+    """All kinds, which work in an empty folder; a part of a landing has so many rows, and so have all parts of a day.
+
+    Args:
+        mart: an empty database that days are loaded into; else a SQLite file.
+    """
+    sqlite = sa.URL.create("sqlite", database=str(folder / "mart.db"))
+    database = mart_database(sqlite)
     return {
         "rows": Rows(folder, rows),
+        "days": Days(folder, rows, mart or sqlite),
         "customers": CustomersFiles(Path(tempfile.mkdtemp(dir=folder))),
         "requests": DataRequests(Path(tempfile.mkdtemp(dir=folder))),
         "offers": Offers(Path(tempfile.mkdtemp(dir=folder))),
@@ -399,7 +406,3 @@ def kinds(folder: Path, rows: int) -> dict[str, Kind]:
         "notifications": Notifications(database),
         "feed": FeedRecords(database),
     }
-
-
-def _sqlite(folder: Path) -> sa.URL:
-    return sa.URL.create("sqlite", database=str(folder / "mart.db"))

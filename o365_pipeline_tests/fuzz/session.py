@@ -27,8 +27,12 @@ SECONDS, GIGABYTE = 10.0, 1 << 30
 WAITED = 6
 """How many times as long it may take by the clock, on a machine that others use too."""
 
+OF_ROWS = {"rows": 1.35, "days": 0.15}
+"""How many rows of each kind there are for each other input: many rows are one input, and come at a time."""
+
 WEIGHTS = {
     "rows": 0,
+    "days": 0,
     "customers": 8,
     "requests": 6,
     "offers": 5,
@@ -38,7 +42,7 @@ WEIGHTS = {
     "notifications": 10,
     "feed": 8,
 }
-"""How often each kind is drawn beside rows, of which many come at a time."""
+"""How often each other kind is drawn."""
 
 
 class HangError(FaultError):
@@ -96,16 +100,17 @@ def fuzz(kinds: Mapping[str, Kind], seed: int, inputs: int, rows: int, kept: Pat
     drawn, number = 0, 0
     weights = {name: WEIGHTS[name] for name in kinds}
     others = sum(weights.values())
-    if "rows" in weights:
-        # Of each hundred inputs, some sixty are rows.
-        weights["rows"] = max(1, round(others * 1.5 / rows * 100)) if others else 1
-        weights = {name: weight * (1 if name == "rows" else 100) for name, weight in weights.items()}
+    # Of each hundred inputs, some sixty are rows.
+    shares = {name: share for name, share in OF_ROWS.items() if name in weights}
+    if shares:
+        of_rows = {name: max(1, round((others or 1) * share / rows * 100)) for name, share in shares.items()}
+        weights = {name: weight * 100 for name, weight in weights.items()} | of_rows
     while drawn < inputs:
         number += 1
         chance = random.Random(f"{seed}-{number}")
         name = chance.choices(list(weights), list(weights.values()))[0]
         content = kinds[name].spoiled(chance)
-        drawn += rows if name == "rows" else 1
+        drawn += rows if name in OF_ROWS else 1
         began = time.process_time()
         end, fault = fault_of(kinds[name], content)
         seconds[name] += time.process_time() - began

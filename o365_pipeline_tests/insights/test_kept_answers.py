@@ -109,6 +109,15 @@ def test_what_was_deleted_or_belongs_to_a_group_that_is_too_small_now_is_not_sho
     assert kept.get("a", later, slow) == 2
 
 
+def test_whoever_was_erased_is_in_no_answer_after_an_hour(clock: Clock) -> None:
+    kept, slow = KeptAnswers(PATIENCE_SECONDS), Question(clock, seconds=20)
+    assert kept.get("a", NOW, slow) == 1
+
+    clock.now += 3601
+
+    assert kept.get("a", NOW, slow) == 2
+
+
 def test_what_fails_leaves_the_older_answer_and_is_tried_again(clock: Clock) -> None:
     kept, quick = KeptAnswers(PATIENCE_SECONDS), Question(clock, seconds=0.1)
 

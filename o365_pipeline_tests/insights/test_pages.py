@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
 from o365_pipeline.insights import relationships
+from o365_pipeline.insights.downloads import csv_of
 from o365_pipeline.insights.look import NOT_TOLD
 from o365_pipeline.insights.pages import insights_app
 from o365_pipeline.insights.reader import Reader
@@ -195,6 +196,24 @@ def test_what_is_open_for_most_is_fixed_first(sign_in: SignIn, hand_made: Databa
     assert "Closed" not in page.partition("What to fix first")[2]
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=cmd()", "'=cmd()"),
+        ("\uff1dcmd()", "'\uff1dcmd()"),
+        # Where commas are decimal, a semicolon ends a cell.
+        ("Sales;=cmd()", "Sales;'=cmd()"),
+        ("Sales;\t-1+cmd()", "Sales;\t'-1+cmd()"),
+        ("Sales\n@cmd()", "Sales\n'@cmd()"),
+        ("https://contoso.example/a?b=1;c=2 - all", "https://contoso.example/a?b=1;c=2 - all"),
+    ],
+)
+def test_no_cell_of_a_download_begins_a_formula_wherever_a_spreadsheet_takes_it_to_begin(
+    name: str, written: str
+) -> None:
+    assert rows(bytes(csv_of("sites", ["title"], [[name]]).body).decode()) == [{"title": written}]
+
+
 def test_a_sites_name_is_no_formula_and_no_markup(sign_in: SignIn, hand_made: Database) -> None:
     hostile = '=HYPERLINK("http://evil.example")<script>alert(1)</script>'
     with hand_made.begin() as connection:
@@ -236,6 +255,10 @@ def test_calls_are_told_of_where_enough_people_took_part_in_them_and_in_the_othe
         add(connection, fact_call, call_id="c2", kind="call", duration_minutes=20)
         add(connection, bridge_call_participant, call_id="c2", participant_id="s1", person_id="s1")
     assert f"2026-01, call 2 16 {NOT_TOLD}" in overview()
+
+    with hand_made.begin() as connection:
+        connection.execute(sa.update(fact_call).where(fact_call.c.call_id == "c1").values(duration_minutes=None))
+    assert f"2026-01, call 2 {NOT_TOLD} {NOT_TOLD}" in overview()
 
 
 def test_a_channel_is_told_of_where_enough_people_write_and_its_replies_where_enough_reply(

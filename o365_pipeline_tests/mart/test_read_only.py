@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from o365_pipeline.database.database import Database
 from o365_pipeline.errors import UsageError
 from o365_pipeline.mart.read_only import rows_of
+from o365_pipeline_tests.deploy.services import Postgres
 
 CHANGES = [
     "DELETE FROM things",
@@ -23,8 +26,20 @@ OF_SQLITE = ["ATTACH DATABASE 'other.db' AS other", "PRAGMA query_only = OFF", "
 OF_POSTGRESQL = [
     "DELETE FROM things RETURNING id",
     "COPY things TO '/tmp/things'",
+    "COPY things TO STDOUT",
     "SELECT 1; COMMIT; DELETE FROM things",
+    "COMMIT; BEGIN TRANSACTION READ WRITE; DELETE FROM things; COMMIT; SELECT 1",
+    "SELECT 1) AS x; COMMIT; BEGIN READ WRITE; DELETE FROM things; COMMIT; SELECT (1",
+    "SELECT '$$'; ROLLBACK; SET default_transaction_read_only = off; DELETE FROM things; SELECT '$$'",
+    "DO $$ BEGIN DELETE FROM things; END $$",
+    "SELECT query_to_xml('DELETE FROM things RETURNING id', true, true, '')",
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    "WITH gone AS (DELETE FROM things RETURNING id) SELECT * FROM gone",
+    "EXPLAIN ANALYZE DELETE FROM things",
+    "SELECT '\0'",
+    "",
 ]
+OF_A_SUPERUSER = ["SELECT pg_read_file('/etc/passwd')", "COPY (SELECT 1) TO PROGRAM 'touch {path}'", "SELECT 1"]
 
 
 def filled(url: str) -> Database:
@@ -66,12 +81,34 @@ def test_sqlite_answers(sqlite: Database) -> None:
     answers(sqlite)
 
 
-def test_postgresql_reads_alone_and_answers(postgres_url: str) -> None:
-    database = filled(postgres_url)
+def test_postgresql_reads_alone_and_answers(postgres: Postgres) -> None:
+    database = of_somebody(postgres)
 
     answers(database)
+    assert rows_of(database, "SELECT 'a'::bytea AS a, 1.5 AS b") == (["a", "b"], [("61", Decimal("1.5"))])
     for sql in [*CHANGES, *OF_POSTGRESQL]:
         refused(database, sql)
+
+
+def test_nobody_asks_as_a_user_who_reaches_the_machine_of_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    database = filled(postgres_url)
+
+    for sql in OF_A_SUPERUSER:
+        with pytest.raises(UsageError, match="let O365_MART_URL name one who may not"):
+            rows_of(database, sql.format(path=tmp_path / "made"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def of_somebody(server: Postgres) -> Database:
+    """A database of somebody who is no superuser."""
+    name = f"somebody_{uuid.uuid4().hex}"
+    with sa.create_engine(server.create(name)).begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+        connection.exec_driver_sql(f"ALTER DATABASE {name} OWNER TO {name}")
+        connection.exec_driver_sql(f"GRANT ALL ON SCHEMA public TO {name}")
+    url = sa.make_url(server.url(name)).set(username=name, password=name)
+    return filled(url.render_as_string(hide_password=False))
 
 
 def test_an_error_is_one_line(sqlite: Database) -> None:

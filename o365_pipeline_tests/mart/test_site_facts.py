@@ -104,7 +104,7 @@ def test_a_site_tells_whether_it_is_archived_whose_it_is_and_when_it_was_used(fi
             root_web={"webTemplate": "STS", "lastItemModifiedDate": days_ago(5)},
             last_content_change=days_ago(7),
         ),
-        site("s6"),
+        site("s6", url="https://contoso-my.sharepoint.com/personal/ann_contoso_com"),
     )
 
     found = rows("dim_site")
@@ -113,7 +113,7 @@ def test_a_site_tells_whether_it_is_archived_whose_it_is_and_when_it_was_used(fi
     assert [row["archive_state"] for row in found][2:5] == [None, None, "Reactivating"]
     assert (found[0]["archived_at"], found[0]["privacy"], found[1]["privacy"]) == (days_ago(9), "Private", "Public")
     assert [row["is_communication"] for row in found][:3] == [None, True, None]
-    assert [row["is_personal"] for row in found] == [False, False, True, False, False, False]
+    assert [row["is_personal"] for row in found] == [False, False, True, False, False, True]
     assert [row["inactive_days"] for row in found] == [None, None, 3, 5, 5, None]
     assert (found[2]["unvisited_days"], found[2]["last_accessed_at"]) == (1, days_ago(1))
 

@@ -55,7 +55,8 @@ def ann(moved: Runner, deployment: Deployment, customer: Customer) -> Person:
 
 def erase(deployment: Deployment, customer: Customer, person: Person) -> Any:
     address = next(one for one in person.identities if "@" in one)
-    request_id = erasure.begin(deployment.database, customer, address, person, "she asked for it", NOW)
+    reason = f"{person.names[0] if person.names else address} asked for it, from {address.upper()}"
+    request_id = erasure.begin(deployment.database, customer, address, person, reason, NOW)
     erasure.carry_out(deployment.marts, lake_of(deployment), customer, request_id)
     return erasure.found(deployment.database, request_id)
 
@@ -87,6 +88,7 @@ def test_nothing_is_left_of_the_person_and_all_is_left_of_others(
     assert 0 < len(after["fact_message"]) < len(before["fact_message"])
     assert {row[2] for row in after["fact_message"]} < {row[2] for row in before["fact_message"]}
     assert (record.identity, record.days, record.finished_at is None) == (None, None, False)
+    assert record.reason == "[erased] asked for it, from [erased]"
     assert min(record.raw_rows, record.curated_rows, record.mart_rows) > 0
 
 
@@ -162,6 +164,23 @@ def test_microsofts_list_of_people_who_were_not_delivered_names_the_person_no_mo
 
     with deployment.database.begin() as connection:
         assert set(connection.scalars(sa.select(operation.c.undelivered))) == {'["somebody-else"]'}
+
+
+def test_no_reason_names_the_person_before_and_after_an_erasure(deployment: Deployment, customer: Customer) -> None:
+    ann, bob = (Person(identities=(f"{name.lower()}@contoso.com",), names=(f"{name} Mill",)) for name in ("Ann", "Bob"))
+    asked = ann.identities[0]
+
+    erasure.note_export(deployment.database, customer, asked, ann, "ann mill came with Bob Mill", {}, NOW)
+    request_id = erasure.begin(deployment.database, customer, asked, ann, "ANN@contoso.com wrote", NOW)
+
+    assert erasure.found(deployment.database, request_id).reason == "[erased] wrote"
+    with deployment.database.begin() as connection:
+        reasons = connection.scalars(sa.select(person_request.c.reason)).all()
+        assert set(reasons) == {"[erased] came with Bob Mill", "[erased] wrote"}
+    erasure._erase_from_ledger(deployment.database, customer, PersonRows(bob))
+    with deployment.database.begin() as connection:
+        reasons = connection.scalars(sa.select(person_request.c.reason)).all()
+        assert set(reasons) == {"[erased] came with [erased]", "[erased] wrote"}
 
 
 def test_what_somebody_else_has_too_is_not_taken_for_the_persons(

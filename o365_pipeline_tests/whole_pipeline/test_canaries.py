@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from o365_pipeline.accountability.assets import REPORT
+from o365_pipeline.cli.demo import write_report
 from o365_pipeline.consent.approvals import State
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.customers.partitions import range_tags
@@ -27,13 +28,20 @@ from o365_pipeline.purge.plan import Plan
 from o365_pipeline_tests.conftest import read_decisions
 from o365_pipeline_tests.finished_homes import MAILS, data_request_of
 from o365_pipeline_tests.ledger_rows import NOW
+from o365_pipeline_tests.privacy_page import places_of
 from o365_pipeline_tests.runner import Runner, failure
 from o365_pipeline_tests.traces import files_naming
 
-PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"
+LISTED = places_of("Where people's data lies", "scratch/", "sandbox/")
 ANN, BOB, EVE = "Ann Canary", "Bob Birdseed", "Eve Ostrich"
 APPROVER, REASON = "approver.finch@contoso.example", "Grace Finch has looked at it"
+SECRETS = {
+    "address_salt": "canary-of-the-salt-0f3a97c25e81d4b6",
+    "notification_signature": "canary-of-the-signature-7c1e55b0a2",
+    "news_urls": "json://news.example/canary-of-the-channel",
+}
 DAY = "2026-11-16T10:00:00Z"
+DATASETS = (*MAILS, "SharePointSites_v1", "SharePointPermissions_v1")
 
 
 def address(name: str) -> dict[str, Any]:
@@ -67,9 +75,34 @@ def mail(number: int, mailbox: int, sender: str, *recipients: str, **values: Any
     }
 
 
+def one_drive(number: int, name: str) -> dict[str, Any]:
+    """Somebody's OneDrive: it bears the name."""
+    owner = {"aadObjectId": key(number), "name": name, "email": address(name)["emailAddress"]["address"]}
+    web = {"Id": f"w{number}", "Title": name, "WebTemplate": "SPSPERS"}
+    url = f"https://contoso-my.sharepoint.example/personal/{name.lower().replace(' ', '_')}"
+    return {"Id": f"s{number}", "Url": url, "RootWeb": web, "Owner": owner, "SnapshotDate": DAY, "Operation": "Full"}
+
+
+def link_for_anyone(number: int, name: str) -> dict[str, Any]:
+    """A link to a file in somebody's OneDrive: the file bears the name too."""
+    return {
+        "SiteId": f"s{number}",
+        "ItemType": "File",
+        "ItemURL": f"personal/{name.lower().replace(' ', '_')}/Documents/{name}.docx",
+        "ScopeId": f"c{number}",
+        "LinkId": f"l{number}",
+        "LinkScope": "Anyone",
+        "RoleDefinition": "Read",
+        "SnapshotDate": DAY,
+        "Operation": "Full",
+    }
+
+
 @pytest.fixture
 def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Two people, mails between them and somebody from outside, rows that cannot be read, and a report on a mailbox."""
+    """Two people with a OneDrive each, mails between them and somebody from outside, rows that cannot be read, and a
+    report on a mailbox.
+    """
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("DAGSTER_HOME", "")
@@ -88,7 +121,10 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     lines = [json.dumps(row) for row in mails] + [f'{{"puser": "{ANN}', f'{{"puser": "{BOB}']
     (data / "User_v1.jsonl").write_text("\n".join(map(json.dumps, users)))
     (data / "Message_v1.jsonl").write_text("\n".join(lines))
-    request = data_request_of(MAILS, tmp_path)
+    for dataset, make in (("SharePointSites_v1", one_drive), ("SharePointPermissions_v1", link_for_anyone)):
+        rows = [make(number, name) for number, name in enumerate((ANN, BOB), start=1)]
+        (data / f"{dataset}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    request = data_request_of(DATASETS, tmp_path)
     request.write_text(request.read_text().replace('"bccRecipients"', '"bccRecipients", "subject"'))
     return opened(tmp_path)
 
@@ -99,7 +135,10 @@ def opened(folder: Path, **settings: Any) -> Deployment:
         tenant_data=folder / "data",
         sandbox_seconds=0,
         purge_grace_days=0,
-        data_request=folder / f"{'-'.join(MAILS)}.toml",
+        data_request=folder / f"{'-'.join(DATASETS)}.toml",
+        hash_outside_addresses=True,
+        own_domains=("contoso.example",),
+        **SECRETS,
         **settings,
     )
 
@@ -142,12 +181,6 @@ def identities(name: str) -> tuple[str, ...]:
     return (address(name)["emailAddress"]["address"], key(1 + (ANN, BOB).index(name)))
 
 
-def listed() -> set[str]:
-    """The places in the page's table where people's data lies for longer than a moment."""
-    section = PRIVACY.read_text().split("\n## Where people's data lies\n")[1].split("\n## ")[0]
-    return set(re.findall(r"^\| `([\w./]+)`", section, re.MULTILINE)) - {"scratch/", "sandbox/"}
-
-
 def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_purge_in_none(
     deployment: Deployment,
     customer: Customer,
@@ -166,25 +199,29 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     [landing] = runner.tick("landing_sensor").run_requests or []
     execute(runner, customer, landing)
     execute(runner, customer, replay_request(ReplayConfig(customer=customer.name)))
-    assert places(deployment, ANN, BOB, EVE) == listed()
-    assert places(deployment, ANN) == listed()
+    write_reports(runner, customer)
+    assert "Somebody&#39;s OneDrive" in (deployment.home / "report.html").read_text()
+    assert places(deployment, ANN, BOB, EVE) == LISTED.people
+    assert places(deployment, ANN) == LISTED.people
+    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == LISTED.approvers
+    assert named(deployment, SECRETS.values()) == set()
 
     denying = Runner(opened(tmp_path, deny_people=identities(ANN)), instance)
     assert denying.execute(LANDING_JOB, dict(landing.tags), denying.keys("curated", "mart")).success
     # SQLite keeps deleted rows in its file's free pages, until a purge compacts it.
     deployment.database.compact()
     assert named(deployment, identities(ANN)) == {"lake/raw/"}
-    assert places(deployment, BOB) == listed()
+    assert places(deployment, BOB) == LISTED.people
 
     lake = deployment.lakes.of(customer)
     for name in (ANN, EVE):
         asked = address(name)["emailAddress"]["address"]
         person = find_person(deployment.marts, lake, customer, asked, [name])
-        erasure.begin(deployment.database, customer, asked, person, "asked for it", NOW)
+        erasure.begin(deployment.database, customer, asked, person, f"{name} asked for it", NOW)
     execute(runner, customer, purge_request(customer.name))
 
     assert places(deployment, ANN, EVE) == set()
-    assert places(deployment, BOB) == listed()
+    assert places(deployment, BOB) == LISTED.people
 
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     expired = Plan(
@@ -193,14 +230,27 @@ def test_people_are_in_the_places_that_the_page_lists_and_after_erasure_age_and_
     deletion.begin(deployment.database, expired, NOW)
     execute(runner, customer, purge_request(customer.name))
 
-    assert places(deployment, BOB) == listed() - {"lake/raw/", "lake/quarantine/", "lake/user_rows/"}
+    assert places(deployment, BOB) == LISTED.people - {"lake/raw/", "lake/quarantine/", "lake/user_rows/"}
 
     deployment.sandbox.decide(customer.tenant_id, request.application_id, State.DENIED, APPROVER)
     read_decisions(deployment, customer)
     execute(runner, customer, purge_request(customer.name))
+    write_reports(runner, customer)
 
     assert places(deployment, ANN, BOB, EVE) == set()
-    assert files_naming(deployment.home, [APPROVER, "Finch"], {"sandbox"}) in (["mart.db"], ["mart.db-wal"])
+    assert named(deployment, [APPROVER, "Finch"]) - {"sandbox"} == LISTED.approvers
+    assert named(deployment, SECRETS.values()) == set()
     told = "\n".join([caplog.text, *capfd.readouterr()])
-    assert not [word for word in ("Canary", "Birdseed", "Ostrich", "Finch", key(1), key(2)) if word in told]
+    assert not [
+        word for word in (*SECRETS.values(), "Canary", "Birdseed", "Ostrich", "Finch", key(1), key(2)) if word in told
+    ]
     assert [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()] == []
+
+
+def write_reports(runner: Runner, customer: Customer) -> None:
+    """Writes the pages that stay, and sees that each place of which the page says that it names nobody is there."""
+    job = runner.definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=runner.instance, partition_key=customer.name, asset_selection=[REPORT])
+    assert result.success, failure(result)
+    write_report(runner.deployment, customer)
+    assert [place for place in LISTED.nobody if not (runner.deployment.home / place).exists()] == []

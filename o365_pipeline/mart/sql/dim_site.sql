@@ -4,7 +4,10 @@ SELECT
     url,
     root_web.title AS title,
     one_spelling(root_web."webTemplate") AS template,
-    coalesce(upper(root_web."webTemplate") = 'SPSPERS', is_one_drive, false) AS is_personal,
+    -- One sign is enough: it is said of whose name must not be shown.
+    coalesce(upper(root_web."webTemplate") LIKE 'SPSPERS%', false)
+    OR coalesce(is_one_drive, false)
+    OR coalesce(lower(url) LIKE '%/personal/%', false) AS is_personal,
     is_communication_site AS is_communication,
     nullif(trim(privacy), '') AS privacy,
     no_guid(group_id) AS group_id,

@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -27,14 +28,21 @@ from o365_pipeline.cli.offer import purchaser
 from o365_pipeline.deployment import load
 from o365_pipeline.errors import DatabaseError, ExtractionError
 from o365_pipeline.sandbox.azure import installation
+from o365_pipeline.sandbox.azure.purchases import SOME_SECRET
 from o365_pipeline.sandbox.azure.resources import Resources
 from o365_pipeline.sandbox.state import State
+from o365_pipeline_tests import privacy_page
 
 DATASETS = ("User_v1", "Message_v1")
 OF_PEOPLE = re.compile(
     r"id|puser|mail|userPrincipalName|proxyAddresses|displayName|name|address|AadObjectId|Email|Url|internetMessageId"
 )
 """Keys of raw rows whose texts tell a person, a message or a site."""
+
+SUBJECT = re.compile("subject")
+STAYING = privacy_page.places_of("After an uninstallation")
+APPROVER = ("--approver", "grace.finch@northwind.example", "--reason", "Finch has looked at it")
+SIGNATURE, CHANNEL = "canary-of-the-signature-5b1d7e20c4", "canary-of-the-channel-8d2f"
 
 TABLES = ("dim_person", "fact_message", "agg_person_day")
 
@@ -124,6 +132,8 @@ class Vendor:
             "O365_SANDBOX_USERS": "8",
             "COLUMNS": "250",
             "DAGSTER_HOME": "",
+            "O365_NOTIFICATION_SIGNATURE": SIGNATURE,
+            "O365_NEWS_URLS": f"json://news.example/{CHANNEL}",
             **({"O365_OFFER": str(offer)} if offer.exists() else {}),
         }
 
@@ -140,7 +150,10 @@ def exactly(environment: Mapping[str, str]) -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture
-def vendor(tmp_path: Path) -> Vendor:
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    """A vendor whose temporary files are in a folder of their own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
     return Vendor(tmp_path)
 
 
@@ -149,27 +162,29 @@ def write_offer(vendor: Vendor, printed: str) -> None:
     shipped = (resources.files("o365_pipeline.customers") / "data_request.toml").read_text()
     head, *datasets = shipped.split("[[datasets]]")
     wanted = [text for text in datasets if any(f'"{name}"' in text for name in DATASETS)]
+    wanted = [text.replace('"bccRecipients"', '"bccRecipients", "subject"') for text in wanted]
     (vendor.folder / "request.toml").write_text("[[datasets]]".join([head, *wanted]))
     edited = re.sub(r"history_days = \d+", "history_days = 4", printed)
     (vendor.folder / "offer.toml").write_text(f'data_request = "request.toml"\n{edited}')
 
 
-def of_people(row: Any, key: str = "") -> Iterator[str]:
-    """The texts of a raw row that tell a person, a message or a site."""
+def texts_of(row: Any, keys: re.Pattern[str], key: str = "") -> Iterator[str]:
+    """The texts of a raw row that stand under one of the keys."""
     if isinstance(row, dict):
         for name, value in row.items():
-            yield from of_people(value, name)
+            yield from texts_of(value, keys, name)
     elif isinstance(row, list):
         for value in row:
-            yield from of_people(value, key)
-    elif isinstance(row, str) and len(row) >= 6 and OF_PEOPLE.fullmatch(key):
+            yield from texts_of(value, keys, key)
+    elif isinstance(row, str) and len(row) >= 6 and keys.fullmatch(key):
         yield row.lower()
 
 
-def marks_of(vendor: Vendor, customer: str) -> set[str]:
+def marks_of(vendor: Vendor, customer: str, keys: re.Pattern[str] = OF_PEOPLE) -> set[str]:
     """What is a customer's alone: ids, names and addresses of its people, of their messages, of sites."""
     files = (vendor.home / "sandbox" / "storage").rglob(f"raw/{customer}/**/part-*.json")
-    return {mark for file in files for line in file.read_text().splitlines() for mark in of_people(json.loads(line))}
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return {mark for line in lines for mark in texts_of(line, keys)}
 
 
 def readable(path: Path) -> str:
@@ -223,6 +238,12 @@ def all_files(vendor: Vendor) -> list[Path]:
     return [path for path in vendor.home.rglob("*") if path.is_file() and path.suffix != ".db-shm"]
 
 
+def places_naming(vendor: Vendor, texts: Mapping[Path, str], word: str) -> set[str]:
+    """Where in the home a word stands, as the page about privacy calls the places."""
+    below = [path.relative_to(vendor.home).parts for path, text in texts.items() if word.lower() in text]
+    return {parts[0] if len(parts) == 1 else f"{parts[0]}/" for parts in below}
+
+
 def installed_by(vendor: Vendor, application: str) -> dict[str, str]:
     """What Azure shows of an installation to its purchaser."""
     found = installation.found(Resources(State(vendor.home / "sandbox")), application)["properties"]
@@ -272,8 +293,9 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
     assert re.search(r"^later  northwind-insights: registration with Data Connect: \(a\) ", asked, re.MULTILINE)
     assert re.search(r"^later  northwind-insights: approval: \(c\) no decision yet", asked, re.MULTILINE)
 
-    for act in (("register",), ("grant", "--without", "azure"), ("approve",)):
+    for act in (("register",), ("grant", "--without", "azure")):
         vendor.within(northwind, "sandbox", *act)
+    vendor.within(northwind, "sandbox", "approve", *APPROVER)
     healthy = vendor.within(northwind, "doctor")
     assert "it holds for 180 days" in healthy, "it reads the feed itself"
     assert "works  northwind-insights: policies: mrg-northwind-insights complies with all 6" in healthy
@@ -291,6 +313,11 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
     vendor.run("sandbox", "install", "--name", tailspin)
     sees_nothing_of(vendor, tailspin, northwind)
     shown, places = installed_by(vendor, northwind), places_of(vendor, northwind)
+    people = marks_of(vendor, northwind)
+    subjects = marks_of(vendor, northwind, SUBJECT) - marks_of(vendor, contoso, SUBJECT)
+    header = vendor.container(northwind)["IDENTITY_HEADER"]
+    assert min(len(people), len(subjects)) > 10
+    assert tables_that_hold(vendor, header) == {"principal"}
 
     vendor.run("sandbox", "uninstall", northwind)
 
@@ -298,9 +325,18 @@ def test_one_sequence_of_commands_leads_from_an_offer_to_a_second_purchasers_mar
     assert vendor.told_of(contoso)[0].startswith("Succeeded")
     [left], _ = files_of(vendor, places)
     assert left == []
-    assert tables_that_hold(vendor, shown["identityClientId"], shown["identityObjectId"], shown["group"]) == set()
+    gone = (header, shown["identityClientId"], shown["identityObjectId"], shown["group"])
+    assert tables_that_hold(vendor, *gone) == set()
     # The customer's own: what its approver was shown, what its developer registered, and what its audit log says.
     assert tables_that_hold(vendor, shown["storageAccount"]) == {"registration", "portal_registration", "record"}
+    texts = {path: readable(path) for path in all_files(vendor)}
+    assert [mark for text in texts.values() for mark in people | subjects if mark in text] == []
+    assert tables_that_hold(vendor, "Finch") == {"record"}
+    assert STAYING.nobody == {"mart.db"}
+    found = {word: places_naming(vendor, texts, word) for word in ("Finch", SIGNATURE, CHANNEL, SOME_SECRET)}
+    assert found == {"Finch": STAYING.approvers, SIGNATURE: STAYING.approvers, CHANNEL: set(), SOME_SECRET: set()}
+    assert not any(secret in text for secret in (SIGNATURE, header, "Finch", "canary") for text in vendor.printed)
+    assert [path for path in (vendor.folder / "tmp").rglob("*") if path.is_file()] == []
 
 
 def never_mixes(vendor: Vendor, first: str, second: str) -> None:
