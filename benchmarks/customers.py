@@ -30,7 +30,7 @@ from o365_pipeline.consent import approval_ledger
 from o365_pipeline.consent.activity_feed import Page, Position
 from o365_pipeline.consent.feed_records import classify_records
 from o365_pipeline.customers.customer import Customer, Customers
-from o365_pipeline.database.ledger import identity, operation
+from o365_pipeline.database.ledger import comparison_turn, identity, operation
 from o365_pipeline.definitions import build_definitions
 from o365_pipeline.deployment import Deployment, load
 from o365_pipeline.extraction.data_factory import CopyOutcome, FactoryRun
@@ -180,6 +180,7 @@ def _a_day_of_records_ago(deployment: Deployment, customers: Customers) -> str:
     new = sum(len(customer.data_request.datasets) for customer in customers)
     with deployment.database.begin() as connection:
         last = connection.scalar(sa.select(sa.func.max(operation.c.sequence))) or 0
+        connection.execute(comparison_turn.insert().values(stage="raw", turns=1, compared_up_to=last - new))
     return f"{last - new}@{identity(deployment.database)}"
 
 

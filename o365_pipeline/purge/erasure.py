@@ -27,6 +27,7 @@ from o365_pipeline.purge.person import Person
 from o365_pipeline.purge.person_files import erase_from_raw, files_naming, rewrite_files
 from o365_pipeline.purge.person_mart import rows_naming
 from o365_pipeline.purge.person_rows import PersonRows
+from o365_pipeline.raw import comparison
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.scratch import sweep
 
@@ -153,6 +154,7 @@ def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows)
     """Takes the person out of Microsoft's lists of whom it did not deliver, and out of records that are kept aside."""
 
     def work(connection: sa.Connection) -> None:
+        comparison.take_turn(connection)
         for table, text, left_alone in (
             (operation, operation.c.undelivered, "[]"),
             (record_aside, record_aside.c.record, NOT_KEPT),
@@ -162,5 +164,7 @@ def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows)
                 if (left := rows.erased_list(told) if table is operation else rows.erased(told, None)) != told:
                     of_record = table.c.customer == customer.name, table.c.record_id == record_id
                     connection.execute(table.update().where(*of_record).values({text.name: left or left_alone}))
+                    if table is operation:
+                        comparison.compare_anew(connection, sa.select(operation.c.pipeline_run_id).where(*of_record))
 
     database.run(work)
