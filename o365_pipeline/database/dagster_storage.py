@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
 from dagster_postgres import DagsterPostgresStorage
 
 KEPT_SECONDS = 60
@@ -20,10 +21,7 @@ NO_TIMEOUT = 0
 
 
 class KeptConnections(DagsterPostgresStorage):
-    """Dagster's storage in PostgreSQL; each process keeps one connection for runs and one for events.
-
-    A server that is restarted fails the statement that finds its connection closed, and the next one connects anew.
-    """
+    """Dagster's storage in PostgreSQL; each process keeps one connection for runs and one for events."""
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> Any:
@@ -32,3 +30,17 @@ class KeptConnections(DagsterPostgresStorage):
             # As Dagster's web server does for itself.
             kept.optimize_for_webserver(NO_TIMEOUT, KEPT_SECONDS, MORE_AT_ONCE)
         return storage
+
+
+@sa.event.listens_for(sa.QueuePool, "checkout")
+def _replace_lost(connection: Any, _record: object, _proxy: object) -> None:
+    """Lets a kept connection be replaced that the server, or what lies between, has closed.
+
+    Dagster's connections are those that commit each statement.
+    """
+    if getattr(connection, "autocommit", False):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except (connection.OperationalError, connection.InterfaceError) as error:
+            raise sa.exc.DisconnectionError from error

@@ -142,7 +142,9 @@ def test_the_celery_instance_hands_runs_to_the_broker_that_the_environment_names
         assert launcher.celery.conf.result_backend == "redis://127.0.0.1:6379/1"
 
 
-def test_the_celery_instance_keeps_one_connection_for_runs_and_one_for_events(celery: None) -> None:
+def test_the_celery_instance_keeps_a_connection_for_runs_and_one_for_events_and_replaces_lost_ones(
+    celery: None,
+) -> None:
     opened: list[object] = []
 
     def note(connection: object, _record: object) -> None:
@@ -160,7 +162,13 @@ def test_the_celery_instance_keeps_one_connection_for_runs_and_one_for_events(ce
         finally:
             sa.event.remove(sa.Pool, "connect", note)
 
-    assert len(opened) == 2
+        assert len(opened) == 2
+
+        with sa.create_engine(os.environ["DAGSTER_PG_URL"]).connect() as server:
+            ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            server.execute(ended)
+        assert instance.get_runs_count() == 0
+        assert instance.get_dynamic_partitions("customer") == [f"customer-{number}" for number in range(5)]
 
 
 @pytest.mark.parametrize("name", ["dagster.yaml", "celery/dagster.yaml"])
