@@ -150,6 +150,8 @@ def _note_landing(database: Database, number: int) -> None:
     }
     sealed = {
         "extraction_id": row["extraction_id"],
+        "customer": CUSTOMER,
+        "dataset": DATASET.name,
         "factory_run_id": row["factory_run_id"],
         "manifest": "manifest.json",
         "rows_landed": 0,

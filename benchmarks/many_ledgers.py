@@ -18,6 +18,7 @@ from o365_pipeline.customers.data_request import RequestedDataset
 from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import extraction, landing, operation
 from o365_pipeline.mart.tables import dim_date
+from o365_pipeline.raw.comparison import Outcome
 
 ROWS = 100
 Rows = list[dict[str, object]]
@@ -36,11 +37,15 @@ def fill(database: Database, customers: Customers, last_day: dt.date, days: int)
         landings.append(
             {
                 "extraction_id": entry["extraction_id"],
+                "customer": customer.name,
+                "dataset": requested.dataset.name,
                 "factory_run_id": run_id,
                 "manifest": f"raw/{customer.name}/{requested.dataset.asset_name}/{last_day}/{run_id}/manifest.json",
                 "rows_landed": ROWS,
                 "bytes_landed": 50_000,
                 "sealed_at": sealed,
+                "outcome": Outcome.RECONCILED,
+                "people_missing": False,
             }
         )
         operations.append(

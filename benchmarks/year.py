@@ -123,7 +123,7 @@ def _fill(marts: Marts, lake: Lake, days: int) -> int:
             if dataset == DATASET:
                 ids[DAY] = ENTRY.extraction_id
             connection.execute(extraction.insert(), [_extraction(dataset.name, day, name) for day, name in ids.items()])
-            connection.execute(landing.insert(), [_landing(name) for name in ids.values()])
+            connection.execute(landing.insert(), [_landing(dataset.name, name) for name in ids.values()])
     load_day(marts, lake, CUSTOMER, DAY, [DATASET])
     with marts.default.begin() as connection:
         for table in MART_TABLES:
@@ -151,8 +151,14 @@ def _extraction(dataset: str, day: dt.date, name: str) -> dict[str, object]:
     }
 
 
-def _landing(name: str) -> dict[str, object]:
-    counted = {"manifest": "manifest.json", "rows_landed": 1, "bytes_landed": 1}
+def _landing(dataset: str, name: str) -> dict[str, object]:
+    counted = {
+        "customer": CUSTOMER,
+        "dataset": dataset,
+        "manifest": "manifest.json",
+        "rows_landed": 1,
+        "bytes_landed": 1,
+    }
     return counted | {"extraction_id": name, "factory_run_id": name, "sealed_at": dt.datetime.combine(DAY, dt.time(12))}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import sqlalchemy as sa
+
 from o365_pipeline.consent import operation_ledger
 from o365_pipeline.consent.operations import Operation
 from o365_pipeline.customers.customer import Customer
@@ -40,9 +42,11 @@ def note_extraction(database: Database, extraction_id: str = "x1", run_id: str |
 def note_landing(
     database: Database, extraction_id: str = "x1", run_id: str = "r1", rows: int = 10, hours_ago: float = 1
 ) -> None:
-    """A landing that was sealed so many hours ago."""
+    """A landing of an extraction that was noted, sealed so many hours ago."""
     row = {
         "extraction_id": extraction_id,
+        "customer": _of_extraction(extraction_id, extraction.c.customer),
+        "dataset": _of_extraction(extraction_id, extraction.c.dataset),
         "factory_run_id": run_id,
         "manifest": "manifest.json",
         "rows_landed": rows,
@@ -51,6 +55,10 @@ def note_landing(
     }
     with database.begin() as connection:
         connection.execute(landing.insert().values(row))
+
+
+def _of_extraction(extraction_id: str, column: sa.Column[str]) -> sa.ScalarSelect[str]:
+    return sa.select(column).where(extraction.c.extraction_id == extraction_id).scalar_subquery()
 
 
 def note_operation(

@@ -159,12 +159,37 @@ landing = sa.Table(
     "ledger_landing",
     metadata,
     sa.Column("extraction_id", sa.String(64), primary_key=True),
-    sa.Column("factory_run_id", sa.String(100), nullable=False),
+    sa.Column("customer", sa.String(100), nullable=False),
+    sa.Column("dataset", sa.String(100), nullable=False),
+    sa.Column("factory_run_id", sa.String(100), nullable=False, index=True),
     sa.Column("manifest", sa.Unicode(1000), nullable=False, comment="The manifest's path in the lake"),
     sa.Column("rows_landed", sa.BigInteger, nullable=False),
     sa.Column("bytes_landed", sa.BigInteger, nullable=False),
     sa.Column("sealed_at", timestamp(), nullable=False),
+    sa.Column(
+        "outcome", sa.String(40), comment="What Microsoft's record says of it; null until they are compared anew"
+    ),
+    sa.Column("people_missing", sa.Boolean, comment="Whether the record names people who were not delivered"),
     comment="The landing of each extraction that was verified and sealed",
+)
+sa.Index(
+    "ix_ledger_landing_outcome",
+    landing.c.dataset,
+    landing.c.outcome,
+    landing.c.customer,
+    landing.c.people_missing,
+    landing.c.sealed_at,
+)
+NOT_COMPARED = {"outcome": None, "people_missing": None}
+"""What is written with every change of a landing, or of what Microsoft's record says of it."""
+
+comparison_turn = sa.Table(
+    "ledger_comparison_turn",
+    metadata,
+    sa.Column("stage", sa.String(20), primary_key=True),
+    sa.Column("turns", sa.BigInteger, nullable=False, comment="How often landings were compared"),
+    sa.Column("compared_up_to", sa.BigInteger, nullable=False, comment="The last ledger_operation that was looked at"),
+    comment="Whoever compares landings with Microsoft's records writes here first, so that one process follows another",
 )
 
 release = sa.Table(

@@ -12,7 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import approval_dataset, approval_event, extraction, id_batches, landing, put
+from o365_pipeline.database.ledger import (
+    NOT_COMPARED,
+    approval_dataset,
+    approval_event,
+    extraction,
+    id_batches,
+    landing,
+    put,
+)
 from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
 
 Copies = Mapping[sa.Table, Sequence[dict[str, Any]]]
@@ -40,6 +48,7 @@ def copies_of(ledger: Database, extraction_ids: Collection[str]) -> Copies:
                 for row in rows(connection, sa.select(table).where(*_is_event(table, customer, event_id)))
             ]
     copies[approval_event] = [{**row, **NOT_COPIED} for row in copies[approval_event]]
+    copies[landing] = [{**row, **NOT_COMPARED} for row in copies[landing]]
     return copies
 
 

@@ -27,6 +27,7 @@ from o365_pipeline.purge.person import Person
 from o365_pipeline.purge.person_files import erase_from_raw, files_naming, rewrite_files
 from o365_pipeline.purge.person_mart import rows_naming
 from o365_pipeline.purge.person_rows import PersonRows
+from o365_pipeline.raw import comparison
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.scratch import sweep
 
@@ -166,6 +167,7 @@ def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows)
     """
 
     def work(connection: sa.Connection) -> None:
+        comparison.take_turn(connection)
         for table, text, left_alone in (
             (operation, operation.c.undelivered, "[]"),
             (record_aside, record_aside.c.record, NOT_KEPT),
@@ -175,6 +177,8 @@ def _erase_from_ledger(database: Database, customer: Customer, rows: PersonRows)
                 if (left := rows.erased_list(told) if table is operation else rows.erased(told, None)) != told:
                     of_record = table.c.customer == customer.name, table.c.record_id == record_id
                     connection.execute(table.update().where(*of_record).values({text.name: left or left_alone}))
+                    if table is operation:
+                        comparison.compare_anew(connection, sa.select(operation.c.pipeline_run_id).where(*of_record))
         of_customer = person_request.c.customer == customer.name
         reasons = sa.select(person_request.c.request_id, person_request.c.reason).where(of_customer)
         for request_id, reason in connection.execute(reasons).all():

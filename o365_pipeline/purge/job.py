@@ -20,7 +20,7 @@ from o365_pipeline.mart.marts import Marts
 from o365_pipeline.purge import clock, deletion, erasure
 from o365_pipeline.purge.dagster_history import delete_runs, wait_for_others
 from o365_pipeline.purge.live_data import live_days
-from o365_pipeline.purge.plan import Plan, missing_decisions, next_purge_at, plan_purge
+from o365_pipeline.purge.plan import Plan, first_due, missing_decisions, plan_of, plan_purge, uncovered
 from o365_pipeline.purge.retention import plan_retention
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.lakes import Lakes
@@ -151,14 +151,15 @@ def build_purge_sensor(default_status: dg.DefaultSensorStatus) -> dg.SensorDefin
         coming: list[str] = []
         for name in chosen:
             customer = customers[name]
-            plan = deletion.unfinished(database, customer) or plan_purge(database, customer, now)
+            lapsed = uncovered(database, customer, now)
+            plan = deletion.unfinished(database, customer) or plan_of(database, customer, lapsed, now)
             begun = plan.purge_id if plan else next(iter(erasures.get(name, [])), None)
             if begun and customer.legal_hold:
                 coming.append(f"{name}: the legal hold ({customer.legal_hold}) forbids the purge that is due")
             elif begun:
                 # Under a key of its hour a purge that failed is asked for again, but not at every tick.
                 requests.append(purge_request(name, f"{begun}:{now:%Y-%m-%dT%H}"))
-            elif day := next_purge_at(database, customer, now):
+            elif day := first_due(customer, lapsed):
                 coming.append(f"{name}: {announced(database, customer, day, now)}")
         return dg.SensorResult(
             run_requests=requests,

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import landing
+from o365_pipeline.database.ledger import NOT_COMPARED, landing
 from o365_pipeline.raw.duckdb_session import duckdb_session
 from o365_pipeline.raw.lake import Lake
 from o365_pipeline.raw.manifest import Manifest, Part
@@ -56,5 +56,5 @@ def replace_manifest(lake: Lake, database: Database, path: str, old: Manifest, n
     database.execute(
         landing.update()
         .where(landing.c.extraction_id == new.extraction_id)
-        .values(rows_landed=new.rows, bytes_landed=new.size)
+        .values(rows_landed=new.rows, bytes_landed=new.size, **NOT_COMPARED)
     )

@@ -96,9 +96,20 @@ def plan_purge(database: Database, customer: Customer, at: dt.datetime, although
     Args:
         although_in_doubt: also if a renewal may have been missed because the feed was not read.
     """
+    return plan_of(database, customer, uncovered(database, customer, at), at, although_in_doubt)
+
+
+def plan_of(
+    database: Database,
+    customer: Customer,
+    lapsed: Sequence[Uncovered],
+    at: dt.datetime,
+    although_in_doubt: bool = False,
+) -> Plan | None:
+    """Plans as `plan_purge` does, from what is known not to be covered."""
     grace = dt.timedelta(days=customer.purge_grace_days)
-    found = [entry for entry in uncovered(database, customer, at) if entry.lapse.since + grace <= at]
-    if not found or (missing_decisions(database, customer, at) and not although_in_doubt):
+    found = [entry for entry in lapsed if entry.lapse.since + grace <= at]
+    if not found or (_missing_decisions(database, customer, lapsed, at) and not although_in_doubt):
         return None
     columns: dict[str, set[str]] = {}
     whole: set[str] = set()
@@ -120,14 +131,25 @@ def plan_purge(database: Database, customer: Customer, at: dt.datetime, although
 
 def missing_decisions(database: Database, customer: Customer, at: dt.datetime) -> str | None:
     """Says why a decision that still allows the data may have been missed; None if none can have been."""
-    since = min((entry.lapse.since for entry in uncovered(database, customer, at)), default=None)
+    return _missing_decisions(database, customer, uncovered(database, customer, at), at)
+
+
+def _missing_decisions(
+    database: Database, customer: Customer, lapsed: Sequence[Uncovered], at: dt.datetime
+) -> str | None:
+    since = min((entry.lapse.since for entry in lapsed), default=None)
     return feed_ledger.missing_decisions(database, customer, since, at) if since else None
 
 
 def next_purge_at(database: Database, customer: Customer, at: dt.datetime) -> dt.datetime | None:
     """Returns when the first deletion becomes due; None if all data is covered."""
+    return first_due(customer, uncovered(database, customer, at))
+
+
+def first_due(customer: Customer, lapsed: Sequence[Uncovered]) -> dt.datetime | None:
+    """Returns when the first deletion of what is not covered becomes due; None if nothing is."""
     grace = dt.timedelta(days=customer.purge_grace_days)
-    return min((entry.lapse.since + grace for entry in uncovered(database, customer, at)), default=None)
+    return min((entry.lapse.since + grace for entry in lapsed), default=None)
 
 
 def uncovered(database: Database, customer: Customer, at: dt.datetime) -> list[Uncovered]:

@@ -7,7 +7,9 @@ deleting belongs to `deletion.py`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -38,26 +40,45 @@ def plan_retention(database: Database, customer: Customer, today: dt.date) -> Pl
 
 
 def overdue(database: Database, customers: Iterable[Customer], today: dt.date) -> dict[str, Horizon]:
-    """Returns, of those customers who have something older than they keep it on a day, what they keep.
+    """Returns, of those customers who have something older than they keep it on a day, what they keep."""
+    return Ages.of(database, customers).overdue(today)
 
-    One query tells it of hundreds of customers. A day that somebody has loaded again since it was deleted counts too,
-    if the customer's mart is in the ledger's database.
-    """
-    named = {customer.name: customer for customer in customers}
-    recorded = recorded_horizons(database, list(named))
-    loaded = _first_loaded(database, list(named))
-    found = {
-        name: Horizon.of(named[name], today).or_later(horizon)
-        for name, horizon in recorded.items()
-        if name in loaded and loaded[name] < horizon.mart
-    }
-    for name, oldest in _oldest(database, list(named)).items():
-        if name in named:
-            target = Horizon.of(named[name], today)
-            kept = {stage: getattr(recorded[name], stage) for stage in STAGES}
-            if any(day is not None and max(day, kept[stage]) < getattr(target, stage) for stage, day in oldest.items()):
-                found[name] = target.or_later(recorded[name])
-    return found
+
+@dataclass(frozen=True)
+class Ages:
+    """How old the data of some customers is, as the ledger and the mart tell, and what counts as deleted of it."""
+
+    customers: Mapping[str, Customer]
+    recorded: Mapping[str, Horizon]
+    loaded: Mapping[str, dt.date]
+    oldest: Mapping[str, Mapping[str, dt.date | None]]
+
+    @classmethod
+    def of(cls, database: Database, customers: Iterable[Customer]) -> Self:
+        """Reads them; one query tells it of hundreds of customers."""
+        named = {customer.name: customer for customer in customers}
+        names = list(named)
+        return cls(named, recorded_horizons(database, names), _first_loaded(database, names), _oldest(database, names))
+
+    def overdue(self, today: dt.date) -> dict[str, Horizon]:
+        """Returns, of those customers who have something older than they keep it on a day, what they keep.
+
+        A day that somebody has loaded again since it was deleted counts too, if the customer's mart is in the ledger's
+        database.
+        """
+        found = {
+            name: Horizon.of(self.customers[name], today).or_later(horizon)
+            for name, horizon in self.recorded.items()
+            if name in self.loaded and self.loaded[name] < horizon.mart
+        }
+        for name, oldest in self.oldest.items():
+            target, recorded = Horizon.of(self.customers[name], today), self.recorded[name]
+            if any(
+                day is not None and max(day, getattr(recorded, stage)) < getattr(target, stage)
+                for stage, day in oldest.items()
+            ):
+                found[name] = target.or_later(recorded)
+        return found
 
 
 def _first_loaded(database: Database, names: Sequence[str]) -> dict[str, dt.date]:

@@ -15,7 +15,7 @@ from o365_pipeline.dagster_ui.labels import stage_tag
 from o365_pipeline.database.database import Database
 from o365_pipeline.purge import clock
 from o365_pipeline.purge.job import purge_job, purge_request
-from o365_pipeline.purge.retention import overdue
+from o365_pipeline.purge.retention import Ages
 
 KEPT_CHECK = "nothing_is_kept_too_long"
 
@@ -39,12 +39,12 @@ SHOWN_CASES = 20
 def nothing_is_kept_too_long(
     database: dg.ResourceParam[Database], customers: dg.ResourceParam[Customers]
 ) -> dg.AssetCheckResult:
-    return kept_check_result(database, customers, dt.datetime.now(dt.UTC).date())
+    return kept_check_result(Ages.of(database, customers), customers, dt.datetime.now(dt.UTC).date())
 
 
-def kept_check_result(database: Database, customers: Customers, today: dt.date) -> dg.AssetCheckResult:
+def kept_check_result(ages: Ages, customers: Customers, today: dt.date) -> dg.AssetCheckResult:
     """Checks all customers; the result names those that keep more, whose deletion failed first."""
-    late = [customers[name] for name in overdue(database, customers, today - LATE)]
+    late = [customers[name] for name in ages.overdue(today - LATE)]
     failed = [f"{customer.name}: purge_job did not delete it" for customer in late if not customer.legal_hold]
     held = [f"{customer.name}: legal hold ({customer.legal_hold})" for customer in customers if customer.legal_hold]
     cases = [*failed, *held]
@@ -78,13 +78,14 @@ def build_retention_schedule(default_status: dg.DefaultScheduleStatus) -> dg.Sch
         customers: dg.ResourceParam[Customers],
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         today = context.scheduled_execution_time.date()
-        result = kept_check_result(database, customers, today)
+        ages = Ages.of(database, customers)
+        result = kept_check_result(ages, customers, today)
         context.instance.report_runless_asset_event(evaluation(APPROVAL, KEPT_CHECK, result))
         if doubt := clock.doubt(database, context.scheduled_execution_time):
             context.log.warning(doubt)
             yield dg.SkipReason(doubt)
             return
-        due = [customers[name] for name in sorted(overdue(database, customers, today))]
+        due = [customers[name] for name in sorted(ages.overdue(today))]
         held = [f"{customer.name}: legal hold ({customer.legal_hold})" for customer in due if customer.legal_hold]
         for reason in held:
             context.log.warning(f"{reason}, nothing is deleted")

@@ -11,7 +11,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, landing, put
+from o365_pipeline.database.ledger import NOT_COMPARED, extraction, landing, put
 from o365_pipeline.datasets import Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.extraction.data_factory import CopyOutcome
@@ -74,11 +74,14 @@ def seal(lake: Lake, database: Database, dataset: Dataset, entry: Extraction, ma
         raise damaged(entry, what)
     row = {
         "extraction_id": manifest.extraction_id,
+        "customer": manifest.customer,
+        "dataset": manifest.dataset,
         "factory_run_id": manifest.factory_run_id,
         "manifest": path,
         "rows_landed": manifest.rows,
         "bytes_landed": manifest.size,
         "sealed_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        **NOT_COMPARED,
     }
 
     def note(connection: sa.Connection) -> None:

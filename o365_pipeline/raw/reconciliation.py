@@ -1,7 +1,8 @@
-"""Reconciliation: landed rows are compared with Microsoft's own count of the same factory run (record 183).
+"""Reconciliation: all landings of a dataset by the result of their comparison with Microsoft's own count of the same
+factory run (record 183).
 
-What belongs here: the result of a comparison, and the ledger's landings grouped by it. Showing it in Dagster belongs to
-`reconciliation_check.py`.
+What belongs here: counting the results, and listing the bad ones. Comparing one landing belongs to `comparison.py`;
+showing it in Dagster belongs to `reconciliation_check.py`.
 """
 
 from __future__ import annotations
@@ -10,60 +11,19 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from o365_pipeline.customers.customer import Customers
 from o365_pipeline.database.database import Database
-from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc, operation
-from o365_pipeline.datasets import Dataset, catalogue
-from o365_pipeline.extraction.extraction_ledger import WITHOUT_DATA
+from o365_pipeline.database.ledger import extraction, id_batches, landing, naive_utc
+from o365_pipeline.datasets import Dataset
 from o365_pipeline.extraction.windows import Window
-
-RECORD_HOURS = 48
-"""Microsoft's feed may need 12 hours for the first records; a record that is missing after this time needs
-attention.
-"""
+from o365_pipeline.raw.comparison import COUNTED, FINE, RECORD_HOURS, Outcome, compare_new, is_counted, versions_of
 
 MAX_CASES = 20
-
-
-class Outcome(StrEnum):
-    """The results of comparing a landing with Microsoft's record, the worst first."""
-
-    DIFFERENT = "row counts differ"
-    NOT_SUCCEEDED = "rows landed without success"
-    UNDELIVERED = "people undelivered"
-    OVERDUE = f"no record after {RECORD_HOURS} hours"
-    AWAITING = "awaiting its record"
-    RECONCILED = "reconciled"
-
-
-FINE = (Outcome.AWAITING, Outcome.RECONCILED)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The facts of a landing beside Microsoft's record of it; a count that the record omits is not a difference."""
-
-    is_recorded: bool = False
-    is_overdue: bool = False
-    rows_differ: bool = False
-    people_missing: bool = False
-    not_succeeded: bool = False
-
-
-def outcome(compared: Compared) -> Outcome:
-    """Returns the result of the comparison; of several faults, the worst."""
-    if not compared.is_recorded:
-        return Outcome.OVERDUE if compared.is_overdue else Outcome.AWAITING
-    if compared.rows_differ:
-        return Outcome.DIFFERENT
-    if compared.not_succeeded:
-        return Outcome.NOT_SUCCEEDED
-    return Outcome.UNDELIVERED if compared.people_missing else Outcome.RECONCILED
 
 
 @dataclass(frozen=True)
@@ -98,77 +58,75 @@ class Reconciliation:
 
 
 def reconcile(database: Database, customers: Customers, dataset: Dataset, now: dt.datetime) -> Reconciliation:
-    """Compares the dataset's landings of these customers; the counting is done in SQL, however many there are."""
-    overdue_before = now - dt.timedelta(hours=RECORD_HOURS)
-    found = [_facts(names, dataset, overdue_before) for names in id_batches([customer.name for customer in customers])]
-    groups: Counter[Compared] = Counter()
+    """Compares the dataset's landings of these customers with Microsoft's records, and counts the results.
+
+    What was compared before and did not change since is counted by an index alone.
+    """
+    compare_new(database, dataset)
+    overdue_before = naive_utc(now - dt.timedelta(hours=RECORD_HOURS))
+    names = [customer.name for customer in customers]
+    found: Counter[Outcome] = Counter()
+    people_missing = 0
     with database.begin() as connection:
-        for facts in found:
-            kinds = [facts.c[field.name] for field in fields(Compared)]
-            for row in connection.execute(sa.select(*kinds, sa.func.count()).group_by(*kinds)):
-                groups[Compared(*map(bool, row[:-1]))] += int(row[-1])
+        for row in connection.execute(_counts(dataset)):
+            if row.customer in customers:
+                found[Outcome(row.outcome)] += row.landings
+                people_missing += row.landings if row.people_missing else 0
+        for row in connection.execute(_counts(dataset, *_overdue(overdue_before))):
+            if row.customer in customers:
+                found[Outcome.OVERDUE] += row.landings
+                found[Outcome.AWAITING] -= row.landings
         cases: list[Case] = []
-        for compared in sorted(groups, key=_badness):
-            for facts in found:
-                if outcome(compared) not in FINE and len(cases) < MAX_CASES:
-                    cases += _cases(connection, facts, compared, MAX_CASES - len(cases))
-    landings: dict[Outcome, int] = {}
-    for compared, count in groups.items():
-        landings[outcome(compared)] = landings.get(outcome(compared), 0) + count
-    return Reconciliation(landings, sum(n for compared, n in groups.items() if compared.people_missing), tuple(cases))
+        for kind in Outcome:
+            if kind not in FINE and found[kind] and len(cases) < MAX_CASES:
+                cases += _cases(connection, dataset, names, kind, overdue_before)
+    landings = {kind: found[kind] for kind in Outcome if found[kind]}
+    return Reconciliation(landings, people_missing, tuple(cases[:MAX_CASES]))
 
 
-def _badness(compared: Compared) -> int:
-    return list(Outcome).index(outcome(compared))
+def _counts(dataset: Dataset, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    alike = landing.c.dataset, landing.c.outcome, landing.c.customer, landing.c.people_missing
+    compared = landing.c.dataset.in_(versions_of(dataset)), landing.c.outcome.is_not(None)
+    return sa.select(*alike, sa.func.count().label("landings")).where(*compared, *conditions).group_by(*alike)
 
 
-def _facts(customers: Sequence[str], dataset: Dataset, overdue_before: dt.datetime) -> sa.Subquery:
-    """Returns each landing beside the newest record of its factory run, with the fields of `Compared` as 1 or 0."""
-    names = [version.name for version in catalogue().versions(dataset)]
-    counted = operation.alias("counted")
-    newest = sa.select(sa.func.max(operation.c.sequence)).where(
-        operation.c.customer == extraction.c.customer, operation.c.pipeline_run_id == landing.c.factory_run_id
-    )
-    is_recorded = counted.c.record_id.is_not(None)
-    conditions = {
-        "is_recorded": is_recorded,
-        "is_overdue": ~is_recorded & (landing.c.sealed_at < naive_utc(overdue_before)),
-        "rows_differ": counted.c.rows_counted != landing.c.rows_landed,
-        "people_missing": (counted.c.people_delivered < counted.c.people_requested) | (counted.c.undelivered != "[]"),
-        "not_succeeded": (sa.func.lower(counted.c.status) != "succeeded") & (landing.c.rows_landed > 0),
-    }
-    return (
+def _overdue(before: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return landing.c.outcome == Outcome.AWAITING, landing.c.sealed_at < before
+
+
+def _cases(
+    connection: sa.Connection, dataset: Dataset, customers: Sequence[str], kind: Outcome, overdue_before: dt.datetime
+) -> list[Case]:
+    """Returns the newest landings with this result."""
+    alike = _overdue(overdue_before) if kind is Outcome.OVERDUE else (landing.c.outcome == kind,)
+    newest = sa.select(landing.c.extraction_id).where(landing.c.dataset.in_(versions_of(dataset)), *alike)
+    newest = newest.order_by(landing.c.sealed_at.desc()).limit(MAX_CASES)
+    ids = [
+        found
+        for names in id_batches(customers)
+        for found in connection.scalars(newest.where(landing.c.customer.in_(names)))
+    ]
+    query = (
         sa.select(
-            extraction.c.customer,
+            landing.c.customer,
+            landing.c.rows_landed,
             extraction.c.first_day,
             extraction.c.last_day,
-            landing.c.sealed_at,
-            landing.c.rows_landed,
-            counted.c.status,
-            counted.c.rows_counted,
-            counted.c.people_requested,
-            counted.c.people_delivered,
-            counted.c.undelivered,
-            *(sa.case((condition, 1), else_=0).label(name) for name, condition in conditions.items()),
+            COUNTED.c.status,
+            COUNTED.c.rows_counted,
+            COUNTED.c.people_requested,
+            COUNTED.c.people_delivered,
+            COUNTED.c.undelivered,
         )
         .join_from(landing, extraction, extraction.c.extraction_id == landing.c.extraction_id)
-        .outerjoin(counted, counted.c.sequence == newest.scalar_subquery())
-        .where(
-            extraction.c.customer.in_(customers),
-            extraction.c.dataset.in_(names),
-        )
-        .where(extraction.c.status.not_in(WITHOUT_DATA))
-        .subquery()
+        .outerjoin(COUNTED, is_counted())
+        .where(landing.c.extraction_id.in_(ids))
+        .order_by(landing.c.sealed_at.desc())
+        .limit(MAX_CASES)
     )
-
-
-def _cases(connection: sa.Connection, facts: sa.Subquery, compared: Compared, limit: int) -> list[Case]:
-    """Returns the newest landings with these facts."""
-    alike = [facts.c[field.name] == int(getattr(compared, field.name)) for field in fields(Compared)]
-    query = sa.select(facts).where(*alike).order_by(facts.c.sealed_at.desc()).limit(limit)
     return [
         Case(
-            outcome=outcome(compared),
+            outcome=kind,
             customer=row.customer,
             window=Window(row.first_day, row.last_day),
             status=row.status,

@@ -18,7 +18,8 @@ from o365_pipeline.database.database import Database
 from o365_pipeline.database.ledger import identity, operation, recorded_after
 from o365_pipeline.datasets import Dataset, catalogue
 from o365_pipeline.raw.assets import raw_key
-from o365_pipeline.raw.reconciliation import FINE, RECORD_HOURS, Case, Outcome, Reconciliation, reconcile
+from o365_pipeline.raw.comparison import FINE, RECORD_HOURS, Outcome
+from o365_pipeline.raw.reconciliation import Case, Reconciliation, reconcile
 
 COUNTED_CHECK = "rows_as_microsoft_counted"
 MAX_RECORDS = 10_000

@@ -30,6 +30,9 @@ AGREED = dt.date(2999, 1, 1)
 
 READING_SECONDS = 60
 
+MOST_TICKS = 10
+"""A tick has two seconds for the factories, of which a busy machine's first one may need more."""
+
 DATA_REQUEST = """
 application_id = "00000000-0000-4000-8000-0000000000a1"
 application_name = "Office 365 insights"
@@ -123,9 +126,11 @@ class ManyCustomers:
         deployment = load()
         instance.add_dynamic_partitions(CUSTOMERS, [customer.name for customer in deployment.customers])
         sensor = build_landing_sensor(mart_keys(requested_datasets(deployment)), dg.DefaultSensorStatus.STOPPED)
-        with dg.build_sensor_context(instance=instance, resources=dict(deployment.resources)) as context:
-            result = sensor(context)
-        assert isinstance(result, dg.SensorResult)
-        requests = result.run_requests or []
-        assert len(requests) == self.customers, result.skip_reason
-        return requests
+        for _ in range(MOST_TICKS):
+            with dg.build_sensor_context(instance=instance, resources=dict(deployment.resources)) as context:
+                result = sensor(context)
+            assert isinstance(result, dg.SensorResult)
+            requests = result.run_requests or []
+            if len(requests) == self.customers:
+                return requests
+        raise AssertionError(result.skip_reason)

@@ -46,6 +46,11 @@ class Postgres:
     authority: Path
     """The file of the certificate authority that vouches for the server."""
 
+    @property
+    def process_id(self) -> int:
+        """The server's process, which starts one for each connection."""
+        return int((self.authority.parent / "data" / "postmaster.pid").read_text().split()[0])
+
     def create(self, database: str) -> str:
         """Create a database; returns its URL."""
         engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")

@@ -125,19 +125,50 @@ def test_the_production_instance_limits_runs_and_the_factorys_pool_and_repeats_w
         assert not instance.telemetry_enabled
 
 
-def test_the_celery_instance_hands_runs_to_the_broker_that_the_environment_names(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def celery(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of Celery's launcher and workers."""
     monkeypatch.setenv("DAGSTER_PG_URL", postgres_url)
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", "redis://127.0.0.1:6379/1")
 
+
+def test_the_celery_instance_hands_runs_to_the_broker_that_the_environment_names(celery: None) -> None:
     with dg.DagsterInstance.from_config(str(DEPLOY / "celery")) as instance:
         launcher = instance.run_launcher
 
         assert isinstance(launcher, CeleryRunLauncher)
         assert launcher.celery.conf.broker_url == "redis://127.0.0.1:6379/0"
         assert launcher.celery.conf.result_backend == "redis://127.0.0.1:6379/1"
+
+
+def test_the_celery_instance_keeps_a_connection_for_runs_and_one_for_events_and_replaces_lost_ones(
+    celery: None,
+) -> None:
+    opened: list[object] = []
+
+    def note(connection: object, _record: object) -> None:
+        opened.append(connection)
+
+    with (
+        dg.DagsterInstance.from_config(str(DEPLOY / "celery")) as made,
+        dg.DagsterInstance.from_ref(made.get_ref()) as instance,
+    ):
+        sa.event.listen(sa.Pool, "connect", note)
+        try:
+            for number in range(5):
+                instance.add_dynamic_partitions("customer", [f"customer-{number}"])
+                instance.get_runs_count()
+        finally:
+            sa.event.remove(sa.Pool, "connect", note)
+
+        assert len(opened) == 2
+
+        with sa.create_engine(os.environ["DAGSTER_PG_URL"]).connect() as server:
+            ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            server.execute(ended)
+        assert instance.get_runs_count() == 0
+        assert instance.get_dynamic_partitions("customer") == [f"customer-{number}" for number in range(5)]
 
 
 @pytest.mark.parametrize("name", ["dagster.yaml", "celery/dagster.yaml"])

@@ -22,6 +22,8 @@ DAY = dt.date(2026, 1, 5)
 KEY = dg.AssetKey(["mart", "some_table"])
 LANDED = {
     "extraction_id": "x1",
+    "customer": "contoso",
+    "dataset": "Message_v1",
     "factory_run_id": "r1",
     "manifest": "manifest.json",
     "rows_landed": 1,

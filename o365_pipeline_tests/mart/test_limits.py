@@ -55,7 +55,14 @@ def note_many(database: Database, customer: str = "contoso", dataset: str = "Mes
     shared = {"customer": customer, "dataset": dataset, "first_day": DAY, "last_day": DAY, "columns": "[]"}
     shared |= {"scope": "{}", "approval_event_id": "e1", "requested_by": "extraction", "status": "Succeeded"}
     claimed = {"claim": "me", "claimed_at": NOW.replace(tzinfo=None)}
-    landed = {"manifest": "m.json", "rows_landed": 1, "bytes_landed": 1, "sealed_at": NOW.replace(tzinfo=None)}
+    landed = {
+        "customer": customer,
+        "dataset": dataset,
+        "manifest": "m.json",
+        "rows_landed": 1,
+        "bytes_landed": 1,
+        "sealed_at": NOW.replace(tzinfo=None),
+    }
     with database.begin() as connection:
         connection.execute(
             extraction.insert(), [shared | claimed | {"extraction_id": name, "factory_run_id": name} for name in ids]

@@ -9,6 +9,7 @@ from o365_pipeline.customers.customer import Customer
 from o365_pipeline.database.database import Database
 from o365_pipeline.deployment import Deployment
 from o365_pipeline.purge import job
+from o365_pipeline.purge.plan import Uncovered
 from o365_pipeline_tests.consent.fakes import many
 
 
@@ -18,10 +19,11 @@ def test_two_ticks_look_at_all_customers_and_begin_anew_after_the_last(
     customers = many(customer, job.MAX_CUSTOMERS + 10)
     looked_at: list[str] = []
 
-    def nothing_is_due(_database: Database, looked: Customer, _now: object) -> None:
+    def all_is_covered(_database: Database, looked: Customer, _now: object) -> list[Uncovered]:
         looked_at.append(looked.name)
+        return []
 
-    monkeypatch.setattr(job, "next_purge_at", nothing_is_due)
+    monkeypatch.setattr(job, "uncovered", all_is_covered)
     sensor, cursor = job.build_purge_sensor(dg.DefaultSensorStatus.STOPPED), None
     resources = {"database": deployment.database, "customers": customers}
 

@@ -27,7 +27,7 @@ from o365_pipeline.purge import deletion
 from o365_pipeline.purge.job import carry_out, next_plan
 from o365_pipeline.purge.live_data import dead_objects
 from o365_pipeline.purge.plan import Plan, plan_purge
-from o365_pipeline.purge.retention import overdue, plan_retention
+from o365_pipeline.purge.retention import Ages, overdue, plan_retention
 from o365_pipeline.purge.schedule import KEPT_CHECK, kept_check_result
 from o365_pipeline.raw.landing import sealed
 from o365_pipeline_tests.conftest import DAY
@@ -42,6 +42,12 @@ SITES = catalogue()["SharePointSites_v1"]
 
 def paths(deployment: Deployment, *stages: str) -> list[str]:
     return [path for stage in stages for path, _ in lake_of(deployment).objects(stage)]
+
+
+def kept(deployment: Deployment, customer: Customer) -> dg.AssetCheckResult:
+    """The check that nothing of the customer is kept too long, today."""
+    customers = Customers([customer])
+    return kept_check_result(Ages.of(deployment.database, customers), customers, TODAY)
 
 
 def keep_from(deployment: Deployment, customer: Customer, runner: Runner, **days: dt.date) -> None:
@@ -106,14 +112,14 @@ def test_a_day_that_is_loaded_again_since_is_too_old_and_deleted_again(
     rows = mart_rows(deployment)
     assert moved.execute_day("landing_job", moved.keys("mart"), DAY).success
     assert mart_rows(deployment) != rows
-    assert not kept_check_result(deployment.database, Customers([customer]), TODAY).passed
+    assert not kept(deployment, customer).passed
 
     plan = plan_retention(deployment.database, customer, TODAY)
 
     assert plan
     carry_out(moved.instance, deployment.marts, lake_of(deployment), customer, plan)
     assert mart_rows(deployment) == rows
-    assert kept_check_result(deployment.database, Customers([customer]), TODAY).passed
+    assert kept(deployment, customer).passed
 
 
 def test_old_days_of_a_window_go_and_the_state_as_of_them_is_what_later_changes_are_applied_to(
@@ -235,7 +241,7 @@ def test_under_a_legal_hold_nothing_is_deleted_and_everybody_is_told(
     assert "the legal hold (case 7) forbids the purge that is due" in str(told.skip_reason)
     requests = tick(moved)
     assert "contoso: legal hold (case 7)" in str(requests.skip_message)
-    check = kept_check_result(deployment.database, Customers([held]), TODAY)
+    check = kept(deployment, held)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "legal hold (case 7)" in (check.description or "")
 
@@ -263,11 +269,11 @@ def test_the_schedule_launches_the_purge_of_whoever_is_due_and_the_check_says_so
 
     [request] = tick(moved).run_requests
 
-    check = kept_check_result(deployment.database, Customers([customer]), TODAY)
+    check = kept(deployment, customer)
     assert (check.passed, check.description) == (False, "contoso: purge_job did not delete it")
     assert moved.execute(request.job_name or "purge_job", dict(request.tags), config=request.run_config).success
     assert paths(deployment, "raw") == []
-    assert kept_check_result(deployment.database, Customers([customer]), TODAY).passed
+    assert kept(deployment, customer).passed
     assert "Nothing is to be deleted" in str(tick(moved).skip_message)
     records = moved.instance.event_log_storage.get_asset_check_summary_records([dg.AssetCheckKey(APPROVAL, KEPT_CHECK)])
     assert records

@@ -10,8 +10,11 @@ import pytest
 from o365_pipeline.customers.customer import Customer
 from o365_pipeline.datasets import catalogue
 from o365_pipeline.deployment import Deployment
+from o365_pipeline.purge import deletion
+from o365_pipeline.purge.plan import Deletion, Plan
 from o365_pipeline.raw import reconciliation_check
-from o365_pipeline.raw.reconciliation import MAX_CASES, Compared, Outcome, Reconciliation, outcome, reconcile
+from o365_pipeline.raw.comparison import Compared, Outcome, outcome
+from o365_pipeline.raw.reconciliation import MAX_CASES, Reconciliation, reconcile
 from o365_pipeline.raw.reconciliation_check import build_reconciliation_sensor, counted_check_result
 from o365_pipeline_tests.ledger_rows import NOW, note_extraction, note_landing, note_operation
 
@@ -36,7 +39,6 @@ def note_landed(deployment: Deployment, number: int = 1, **landing: Any) -> str:
     [
         (Compared(is_recorded=True), Outcome.RECONCILED),
         (Compared(), Outcome.AWAITING),
-        (Compared(is_overdue=True), Outcome.OVERDUE),
         (Compared(is_recorded=True, people_missing=True), Outcome.UNDELIVERED),
         (Compared(is_recorded=True, not_succeeded=True), Outcome.NOT_SUCCEEDED),
         (Compared(is_recorded=True, not_succeeded=True, people_missing=True), Outcome.NOT_SUCCEEDED),
@@ -96,10 +98,12 @@ def test_the_record_of_another_customer_is_not_taken_for_this_ones(deployment: D
 
 
 def test_what_was_purged_and_whose_customers_are_elsewhere_is_left_alone(deployment: Deployment) -> None:
-    note_extraction(deployment.database, "x1", "r1", status="Purged")
+    note_extraction(deployment.database, "x1", "r1")
     note_extraction(deployment.database, "x2", "r2", customer="fabrikam")
     for number in (1, 2):
         note_landing(deployment.database, f"x{number}", f"r{number}", hours_ago=100)
+    purged = (Deletion(extraction_id="x1"),)
+    deletion.begin(deployment.database, Plan(customer="contoso", reason="", event_id=None, deletions=purged), NOW)
 
     assert reconciled(deployment).landings == {}
 
