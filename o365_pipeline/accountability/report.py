@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from o365_pipeline.accountability.held import Held, held_in_lake, held_in_mart
 from o365_pipeline.accountability.history import Decision, History, Moved, history_of
 from o365_pipeline.consent import approval_ledger
@@ -23,6 +21,7 @@ from o365_pipeline.customers.retention import STAGES, Horizon, recorded_horizon
 from o365_pipeline.database.database import Database
 from o365_pipeline.mart.marts import Marts
 from o365_pipeline.raw.lakes import Lakes
+from o365_pipeline.web.templates import templates_of
 
 
 @dataclass(frozen=True)
@@ -110,13 +109,7 @@ def _asked(customer: Customer, approval: ApprovalEvent | None) -> list[AskedData
 
 def page_of(report: ConsentReport) -> str:
     """Returns the page: HTML that needs no other file, and prints on A4."""
-    environment = Environment(
-        loader=PackageLoader("o365_pipeline.accountability"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("o365_pipeline.accountability")
     environment.filters |= {"moment": _moment, "money": _money, "number": _number}
     return environment.get_template("consent_report.html").render(report=report, history=report.history)
 

@@ -26,14 +26,6 @@ from azure.core.exceptions import ClientAuthenticationError, DecodeError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
-from azure.identity import (
-    AzureAuthorityHosts,
-    AzureCliCredential,
-    DefaultAzureCredential,
-    EnvironmentCredential,
-    ManagedIdentityCredential,
-    WorkloadIdentityCredential,
-)
 from pydantic import Field
 
 CONNECTION_SECONDS, READ_SECONDS = 5, 30
@@ -41,12 +33,6 @@ CONNECTION_SECONDS, READ_SECONDS = 5, 30
 
 
 ARM_URL = "https://management.azure.com"
-
-PUBLIC_AUTHORITIES = (
-    AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
-    AzureAuthorityHosts.AZURE_GOVERNMENT,
-    AzureAuthorityHosts.AZURE_CHINA,
-)
 
 SignIn = Literal["default", "managed-identity", "workload-identity", "service-principal", "azure-cli"]
 """How to sign in to Microsoft Entra; `default` tries azure-identity's chain and uses the first method that works."""
@@ -133,21 +119,28 @@ def _signed_in(sign_in: str, client_id: str | None, authority: str | None) -> Cr
     """Makes the one credential of this process, which caches its tokens. A vendor's may sign in to its customers'
     tenants.
     """
+    # The sandbox has a sign-in of its own, which need not wait for the library.
+    from azure import identity
+
     everywhere = ["*"]
+    hosts = identity.AzureAuthorityHosts
+    public = (hosts.AZURE_PUBLIC_CLOUD, hosts.AZURE_GOVERNMENT, hosts.AZURE_CHINA)
     # Nobody but Microsoft's own authorities can be asked whether an authority is one.
-    private = authority is not None and urlsplit(authority).netloc not in PUBLIC_AUTHORITIES
+    private = authority is not None and urlsplit(authority).netloc not in public
     match sign_in:
         case "managed-identity":
-            return ManagedIdentityCredential(client_id=client_id)
+            return identity.ManagedIdentityCredential(client_id=client_id)
         case "workload-identity":
-            return WorkloadIdentityCredential(
+            return identity.WorkloadIdentityCredential(
                 client_id=client_id, additionally_allowed_tenants=everywhere, disable_instance_discovery=private
             )
         case "service-principal":
-            return EnvironmentCredential(additionally_allowed_tenants=everywhere, disable_instance_discovery=private)
+            return identity.EnvironmentCredential(
+                additionally_allowed_tenants=everywhere, disable_instance_discovery=private
+            )
         case "azure-cli":
-            return AzureCliCredential(additionally_allowed_tenants=everywhere)
-    return DefaultAzureCredential(additionally_allowed_tenants=everywhere)
+            return identity.AzureCliCredential(additionally_allowed_tenants=everywhere)
+    return identity.DefaultAzureCredential(additionally_allowed_tenants=everywhere)
 
 
 class TenantCredential:

@@ -36,8 +36,8 @@ COMMANDS = {
     "why-missing": "Say why a person's rows of a day are missing, or how many there are, for each dataset.",
     "mart": "The mart: what it holds, and what only some servers have.",
     "insights": "Serve the web application for the people of the organization: pictures and answers from the mart.",
-    "purge": "Delete what no approval has covered for longer than the grace, and what is older than it is kept, as the "
-    "purge sensor and the schedule do; show the record.",
+    "purge": "Delete what no approval has covered for longer than the grace and what is too old, finish erasures that "
+    "were begun, and show the record.",
     "person": "One person's rights: a copy of what is held about her, and its erasure.",
     "managed-app": "Sell the pipeline: package, price, publish it, and look after its installations.",
     "docs": "Write the reference of commands and settings, the data dictionaries, the Azure template, from the code.",

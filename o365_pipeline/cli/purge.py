@@ -37,8 +37,8 @@ from o365_pipeline.raw.lake import Lake
 def purge(
     customer_name: str | None, dry_run: bool, although_in_doubt: bool, clock_is_right: bool, answer: Answer
 ) -> None:
-    """Delete what no approval has covered for longer than the grace, and what is older than it is kept, and finish
-    erasures of people that were begun, as the purge sensor and the schedule do; show the record.
+    """Delete what no approval has covered for longer than the grace and what is too old, finish erasures that were
+    begun, and show the record.
     """
     deployment = load()
     customer = deployment.customers.chosen(customer_name)

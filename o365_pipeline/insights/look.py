@@ -9,11 +9,11 @@ import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
 from o365_pipeline.insights import pictures
 from o365_pipeline.insights.sites import REACH
+from o365_pipeline.web.templates import templates_of
 
 NOT_TOLD = "\N{EN DASH}"
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
@@ -46,13 +46,7 @@ def clock(minutes: int) -> str:
 
 
 def _templates() -> Jinja2Templates:
-    env = Environment(
-        loader=PackageLoader("o365_pipeline.insights"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    env = templates_of("o365_pipeline.insights")
     words: dict[str, Any] = {
         "number": number,
         "percent": percent,

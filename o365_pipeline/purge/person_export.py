@@ -20,6 +20,7 @@ from o365_pipeline.purge.person_files import NamingRow, rows_of_files, rows_of_l
 from o365_pipeline.purge.person_mart import rows_naming
 from o365_pipeline.purge.person_rows import PersonRows
 from o365_pipeline.raw.lake import Lake
+from o365_pipeline.web.templates import templates_of
 
 ROWS_SHOWN = 50
 """How many rows of a table the page shows; the other file has all."""
@@ -55,8 +56,6 @@ def export_person(marts: Marts, lake: Lake, customer: Customer, person: Person, 
     Raises:
         UsageError: the folder cannot be made, or holds such a file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     sections: dict[tuple[str, str], Section] = {}
     damaged: list[str] = []
     with _new_file(folder, JSON_LINES) as lines:
@@ -69,11 +68,10 @@ def export_person(marts: Marts, lake: Lake, customer: Customer, person: Person, 
             if len(section.shown) < ROWS_SHOWN:
                 section.shown.append(row.content if isinstance(row.content, dict) else {"text": row.content})
     export = Export(list(sections.values()), damaged)
-    environment = Environment(
-        loader=PackageLoader("o365_pipeline.purge"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("person.html").render(
-        customer=customer, person=person, sections=export.sections, damaged=damaged, all_rows=JSON_LINES
+    page = (
+        templates_of("o365_pipeline.purge")
+        .get_template("person.html")
+        .render(customer=customer, person=person, sections=export.sections, damaged=damaged, all_rows=JSON_LINES)
     )
     with _new_file(folder, PAGE) as file:
         file.write(page)

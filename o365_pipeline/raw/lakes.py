@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 from azure.core.credentials import TokenCredential
-from obstore.auth.azure import AzureCredentialProvider
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 from pydantic import SecretStr
@@ -113,6 +112,8 @@ class Lakes:
         elif endpoint.startswith("http:"):
             raise LakeError(f"{endpoint}/{container} takes no sign-in over http; use https, or set O365_STORAGE_KEY")
         elif self._credential:
+            from obstore.auth.azure import AzureCredentialProvider
+
             provider = AzureCredentialProvider(cast("DefaultAzureCredential", self._credential(tenant_id)))
         else:
             raise LakeError(f"{endpoint}/{container}: there is neither a key nor a sign-in; set O365_STORAGE_KEY")

@@ -11,11 +11,12 @@ from functools import cache
 from importlib import resources
 from itertools import islice
 from json import loads
-from typing import Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, Any
 
 from o365_pipeline.managed_app.arm.arm_expressions import BEGIN, END
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 MAX_PROBLEMS = 50
 """How many problems of one kind are told."""
@@ -85,5 +86,8 @@ def _short(message: str) -> str:
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
+    # It takes as long to import as all else here, and no run needs it.
+    from jsonschema import Draft202012Validator
+
     text = (resources.files("o365_pipeline.managed_app.package") / schema).read_text(encoding="utf-8")
     return Draft202012Validator(loads(text))

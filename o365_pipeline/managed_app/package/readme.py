@@ -8,8 +8,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from o365_pipeline.dagster_ui.markdown_metadata import escaped
 from o365_pipeline.managed_app.offer import Offer
 from o365_pipeline.managed_app.package import purchaser_texts as words
@@ -26,6 +24,8 @@ def readme(offer: Offer, costs: Mapping[str, CostParts], example_users: Sequence
         costs: the cost of each SKU, by its name.
         example_users: the numbers of users for which costs are shown.
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("o365_pipeline.managed_app.package"),
         autoescape=False,  # noqa: S701 - it is Markdown, of the vendor's own file

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -32,6 +31,7 @@ from o365_pipeline.sandbox.microsoft365.decision_form import DecisionForm, read_
 from o365_pipeline.sandbox.microsoft365.portal import Application, Portal
 from o365_pipeline.sandbox.microsoft365.portal_page import portal_routes
 from o365_pipeline.sandbox.microsoft365.registrations import RegisteredRequest, Registration, deny_groups
+from o365_pipeline.web.templates import templates_of
 
 STATE_NAMES = {
     State.PENDING: "Pending",
@@ -162,8 +162,7 @@ def _day(moment: dt.datetime) -> str:
 
 
 def _templates() -> Jinja2Templates:
-    loader = PackageLoader("o365_pipeline.sandbox.microsoft365")
-    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env = templates_of("o365_pipeline.sandbox.microsoft365")
     words: dict[str, Any] = {"day": _day, "address": _address, "state_name": STATE_NAMES.get, "left_out": deny_groups}
     env.filters.update(words)
     env.globals.update({"State": State, "approval_days": APPROVAL_DAYS})
