@@ -48,7 +48,7 @@ WORKER = (
 CODE_SERVER = ("dagster", "code-server", "start", "--host", "127.0.0.1", "--module-name", "o365_pipeline.definitions")
 DAEMON = ("dagster-daemon", "run", "--workspace", "workspace.yaml")
 PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
-POLL_SECONDS, PATIENCE_SECONDS = 0.5, 900
+POLL_SECONDS, PATIENCE_SECONDS, ENDING_SECONDS = 0.5, 900, 20
 
 Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 
@@ -133,7 +133,12 @@ def _started(program: str, *arguments: str, log: Path, folder: Path = PROJECT) -
             yield process.pid
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(ENDING_SECONDS)
+            except subprocess.TimeoutExpired:
+                # What was started in a shell's background takes no interruption, and Dagster's servers then no end.
+                process.kill()
+                process.wait()
 
 
 def _busy_seconds(process_id: int) -> float:
