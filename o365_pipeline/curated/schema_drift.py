@@ -72,7 +72,10 @@ class RowKeys:
         self._verdict = lru_cache(maxsize=16_384)(self._look)
 
     def define_function(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make `verdict_on(structure)`, `respelled(json)`, `unknown_columns_of(json)`, `misfits_of(json)` known."""
+        """Make `verdict_on(structure)`, and of a row's JSON `is_too_deep`, `respelled`, `unknown_columns_of` and
+        `misfits_of` known to the connection.
+        """
+        define_function(connection, "is_too_deep", is_too_deep, "BOOLEAN")
         define_function(connection, "verdict_on", self._verdict)
         define_function(connection, "respelled", self._respelled)
         define_function(connection, "unknown_columns_of", self._unknown_columns)

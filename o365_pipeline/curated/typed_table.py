@@ -20,6 +20,7 @@ from o365_pipeline.curated.typing_sql import Fields, fields_of, quoted, typed_fi
 from o365_pipeline.datasets import UNKNOWN_COLUMNS, Dataset
 from o365_pipeline.errors import LandingError
 from o365_pipeline.raw.manifest import Manifest
+from o365_pipeline.raw.row_structure import UNTOLD
 
 JUDGED = {"is_user_row": "BOOLEAN", "is_removed": "BOOLEAN", "reason": "VARCHAR", "day": "DATE"}
 """What is said of a row beside its fields: whether it is a report on a user, or of a denied person; why it is rejected;
@@ -111,10 +112,15 @@ def _fill_row_by_row(
     fields = fields_of(dataset, requested, people)
     paths = ", ".join(map(_literal, fields.paths))
     is_odd = f"regexp_matches(verdict, '[{MISSPELLED}{DOUBTFUL}]')"
+    # A structure does not tell how deep the values of a list of several types are.
     rows = f"""
+        told AS (
+            SELECT without_nul(json) AS plain, json_structure(json)::VARCHAR AS structure FROM {objects_of(sources)}
+        ),
         looked AS (
-            SELECT without_nul(json) AS plain, verdict_on(json_structure(json)::VARCHAR) AS verdict
-            FROM {objects_of(sources)}
+            SELECT plain, CASE WHEN contains(structure, '{UNTOLD}') AND is_too_deep(plain::VARCHAR) THEN '{TOO_DEEP}'
+                ELSE verdict_on(structure) END AS verdict
+            FROM told
         ),
         spelled AS (
             SELECT verdict, CASE WHEN {is_odd} THEN respelled(plain) ELSE plain END::JSON AS plain FROM looked

@@ -229,12 +229,13 @@ def test_a_row_that_is_nested_too_deeply_stops_nothing(landing: Landing, depth: 
     deep = '{"a":' * depth + "1" + "}" * depth
     usual = '{"puser": "u1", "id": "%s", "%s": %s}\n'
     told = [("unknown", "Newcomer", deep), ("known", "from", deep), ("json", "flag", "[" * depth + "]" * depth)]
+    told += [("several", "Newcomer", f'[1, {{"a": {deep}}}]'), ("other", "toRecipients", f"[[{deep}], 1]")]
     fits = [("text", "subject", json.dumps(deep)), ("structure", "from", json.dumps(deep)), ("odd", "FROM", "null")]
 
     landing.curate("Message_v1", "".join(usual % row for row in [*told, *fits]).encode())
 
     assert {found["id"] for found in landing.table("Message_v1")} == {"text", "structure", "odd"}
-    assert [found["reason"] for found in landing.table("Message_v1", QUARANTINE)] == ["nested too deeply"] * 3
+    assert [found["reason"] for found in landing.table("Message_v1", QUARANTINE)] == ["nested too deeply"] * 5
 
 
 def test_texts_hold_no_nul_and_no_blanks_at_their_ends(curated_row: CuratedRow) -> None:
