@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -55,7 +57,12 @@ class FinishedHomes:
     def make_empty_mart(self, file: Path) -> None:
         """Let there be such a mart in a file that is not there yet."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._made("empty-mart", _migrate) / "mart.db", file)
+        copy = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+        shutil.copyfile(self._made("empty-mart", _migrate) / "mart.db", copy)
+        # Of several that make it at once, one does, and nobody opens half of it.
+        with suppress(FileExistsError):
+            os.link(copy, file)
+        copy.unlink()
 
     def copy(self, name: str, make: Callable[[Path], object], home: Path) -> None:
         """Let a home hold what `make` leaves in one, which is made where it is asked for first."""

@@ -177,7 +177,7 @@ def test_a_feed_that_does_not_answer_stops_no_other_and_is_read_later(
 def test_sensors_started_twice_record_each_event_once(deployment: Deployment, customer: Customer) -> None:
     customers = many(customer, 40)
     feed = PagedFeed(*(record(one, f"{one.name}-{number}") for one in customers for number in range(3)))
-    together = threading.Barrier(3)
+    together = threading.Barrier(3, timeout=60)
 
     def sensor(_: int) -> None:
         together.wait()

@@ -121,7 +121,7 @@ def test_any_spans_asked_for_at_once_by_several_deployments_are_paid_once(
     approve(several[0], customer)
     [requested, *_] = customer.data_request.datasets
     spans = [sorted(chance.choices(range(7), k=2)) for _ in several]
-    together = threading.Barrier(len(several))
+    together = threading.Barrier(len(several), timeout=60)
 
     def ask(place: int) -> set[dt.date]:
         days = WEEK[spans[place][0] : spans[place][1] + 1]
@@ -141,7 +141,7 @@ def test_any_spans_asked_for_at_once_by_several_deployments_are_paid_once(
 def test_of_claims_made_at_once_no_two_share_a_day(server: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = request.getfixturevalue("postgres_url") if server == "postgres" else f"sqlite:///{tmp_path}/mart.db"
     database, claimants = mart_database(sa.make_url(url)), 6
-    together = threading.Barrier(claimants)
+    together = threading.Barrier(claimants, timeout=60)
 
     def claim(place: int) -> list[str]:
         won = []
