@@ -36,9 +36,9 @@ class KeptConnections(DagsterPostgresStorage):
 def _replace_lost(connection: Any, _record: object, _proxy: object) -> None:
     """Lets a kept connection be replaced that the server, or what lies between, has closed.
 
-    Dagster's connections are those that commit each statement.
+    Dagster's connections are those that commit each statement; sqlite3 has a number for how it does.
     """
-    if getattr(connection, "autocommit", False):
+    if getattr(connection, "autocommit", None) is True:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")

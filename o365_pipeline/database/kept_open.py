@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 
 FILES_KEPT = 32
@@ -19,38 +21,39 @@ Identity = tuple[int, int]
 
 
 class _KeptOpen:
-    """The connections of this process; those that it had when it was forked are the parent's."""
+    """The connections of one process, whose threads may ask at once."""
 
     def __init__(self) -> None:
-        self._process = os.getpid()
+        self._lock = threading.Lock()
         self._connections: OrderedDict[Identity, sqlite3.Connection] = OrderedDict()
-        self._of_parents: list[object] = []
 
     def keep(self, connection: sqlite3.Connection) -> None:
-        if self._process != os.getpid():
-            # SQLite's connections must not be used, nor closed, on the other side of a fork.
-            self._of_parents.append(self._connections)
-            self._process, self._connections = os.getpid(), OrderedDict()
         [(_, _, path), *_] = connection.execute("PRAGMA database_list").fetchall()
         if not path or not Path(path).exists():
             return
         found = Path(path).stat()
         identity = (found.st_dev, found.st_ino)
-        if identity in self._connections:
-            self._connections.move_to_end(identity)
-        elif connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
-            another = sqlite3.connect(path, check_same_thread=False)
-            # It joins the log when it reads.
-            another.execute("SELECT 1 FROM sqlite_master").fetchall()
-            self._connections[identity] = another
-            while len(self._connections) > FILES_KEPT:
-                self._connections.popitem(last=False)[1].close()
+        with self._lock:
+            if identity in self._connections:
+                self._connections.move_to_end(identity)
+            elif connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                another = sqlite3.connect(path, check_same_thread=False)
+                # It joins the log when it reads.
+                another.execute("SELECT 1 FROM sqlite_master").fetchall()
+                self._connections[identity] = another
+                while len(self._connections) > FILES_KEPT:
+                    self._connections.popitem(last=False)[1].close()
 
 
-_kept = _KeptOpen()
+@cache
+def _kept(_process: int) -> _KeptOpen:
+    """Returns the connections of a process. A forked one has its own, and neither uses nor closes its parent's, as
+    SQLite demands.
+    """
+    return _KeptOpen()
 
 
 def keep_open(connection: object, _record: object = None) -> None:
     """Holds a connection's file open: for whoever closes each connection after its use, as Dagster's engines do."""
     if isinstance(connection, sqlite3.Connection):
-        _kept.keep(connection)
+        _kept(os.getpid()).keep(connection)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,9 +19,9 @@ from o365_pipeline.database import kept_open
 
 @pytest.fixture(autouse=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[kept_open._KeptOpen]:
-    of_test = kept_open._KeptOpen()
-    monkeypatch.setattr(kept_open, "_kept", of_test)
-    yield of_test
+    of_processes = cache(lambda _process: kept_open._KeptOpen())
+    monkeypatch.setattr(kept_open, "_kept", of_processes)
+    yield (of_test := of_processes(os.getpid()))
     for connection in of_test._connections.values():
         connection.close()
 
@@ -72,6 +76,35 @@ def test_no_more_files_are_held_open_than_is_said(
     assert len(kept._connections) == 3
     assert [path for path in paths if log_of(path).exists()] == paths[-3:]
     assert all(numbers(path) == [1, 1] for path in paths)
+
+
+class Hesitant(OrderedDict[kept_open.Identity, sqlite3.Connection]):
+    """Lets other threads go on between a look and what follows from it."""
+
+    def __contains__(self, identity: object) -> bool:
+        found = super().__contains__(identity)
+        threading.Event().wait(0.001)
+        return found
+
+
+def test_threads_that_open_many_files_at_once_disturb_nobody(
+    tmp_path: Path, kept: kept_open._KeptOpen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_open, "FILES_KEPT", 1)
+    kept._connections = Hesitant()
+    paths = [tmp_path / f"{number}.db" for number in range(4)]
+    for path in paths:
+        write(path, 0)
+
+    def open_often(path: Path) -> None:
+        connection = sqlite3.connect(path)
+        for _ in range(20):
+            kept.keep(connection)
+        connection.close()
+
+    with ThreadPoolExecutor(len(paths)) as pool:
+        waiting = [pool.submit(open_often, path) for path in paths]
+    assert [each.result() for each in waiting] == [None] * len(paths)
 
 
 def test_a_forked_process_leaves_alone_what_its_parent_holds_open(tmp_path: Path) -> None:
